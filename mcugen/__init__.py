@@ -1,0 +1,3 @@
+"""mcugen: from a trained model to proven bare-metal firmware."""
+
+__version__ = "0.1.0"

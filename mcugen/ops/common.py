@@ -1,0 +1,110 @@
+"""Arithmetic and checks that several operators share.
+
+Quantization arithmetic follows TensorFlow Lite's `quantization_util.cc` and gemmlowp's fixed-point rules:
+doubles are used exactly where the reference uses doubles, so that multipliers and shifts are equal.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcugen.graph.types import DType, Graph, Op, Quantization, Tensor
+
+INT8_MIN, INT8_MAX = -128, 127
+
+
+@dataclass(frozen=True)
+class Pads:
+    """Rows and columns of padding around an NHWC image."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def quantize_multiplier(value: float) -> tuple[int, int]:
+    """A positive real as (Q31 multiplier, shift): value ≈ multiplier · 2^(shift − 31).
+
+    Equal to `tflite::QuantizeMultiplier`: shift > 0 is a left shift.
+    """
+    if value == 0.0:
+        return 0, 0
+    mantissa, shift = math.frexp(value)
+    # The reference rounds half away from zero (TfLiteRound); mantissa is positive here.
+    fixed = math.floor(mantissa * (1 << 31) + 0.5)
+    if fixed == 1 << 31:
+        fixed //= 2
+        shift += 1
+    if shift < -31:
+        return 0, 0
+    if shift > 30:
+        return (1 << 31) - 1, 30
+    return fixed, shift
+
+
+def same_or_valid_padding(
+    padding_is_same: bool, in_size: int, filter_size: int, stride: int, dilation: int = 1
+) -> tuple[int, int, int]:
+    """(output size, padding before, padding after) along one axis, as TFLite's `ComputePaddingWithOffset`.
+
+    An odd padding puts the extra row or column after.
+    """
+    effective = (filter_size - 1) * dilation + 1
+    if padding_is_same:
+        out = -(-in_size // stride)
+        total = max((out - 1) * stride + effective - in_size, 0)
+        return out, total // 2, total - total // 2
+    return (in_size + stride - effective) // stride, 0, 0
+
+
+def activation_range(activation: str, quant: Quantization, dtype: DType = DType.INT8) -> tuple[int, int]:
+    """Clamp limits of a fused activation in quantized units (`CalculateActivationRangeQuantized`).
+
+    Raises:
+        ValueError: an activation that has no quantized form (TANH, SIGN_BIT).
+    """
+    low, high = (0, 255) if dtype is DType.UINT8 else (INT8_MIN, INT8_MAX)
+    scale, zero = quant.scale[0], quant.zero_point[0]
+
+    def quantized(real: float) -> int:
+        # float32 division and round-half-away, as TfLiteRound(f / scale) on floats.
+        ratio = float(np.float32(real) / np.float32(scale))
+        return zero + int(math.copysign(math.floor(abs(ratio) + 0.5), ratio))
+
+    if activation == "NONE":
+        return low, high
+    if activation == "RELU":
+        return max(low, quantized(0.0)), high
+    if activation == "RELU6":
+        return max(low, quantized(0.0)), min(high, quantized(6.0))
+    if activation == "RELU_N1_TO_1":
+        return max(low, quantized(-1.0)), min(high, quantized(1.0))
+    raise ValueError(activation)
+
+
+def fused_activation_name(code: int) -> str:
+    """Name of a schema `ActivationFunctionType` value."""
+    names = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
+    return names[code] if 0 <= code < len(names) else f"activation {code}"
+
+
+def describe(tensor: Tensor) -> str:
+    """A tensor as messages and comments show it: int8[1,49,10,1]."""
+    return f"{tensor.dtype.value}[{','.join(str(d) for d in tensor.shape)}]"
+
+
+def int8_inputs_and_outputs(graph: Graph, op: Op) -> str | None:
+    """Activations are int8 with a per-tensor scale and zero point."""
+    tensors = [graph.tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0]
+    for tensor in tensors:
+        if tensor.dtype is not DType.INT8:
+            return f'tensor "{tensor.name}" is {tensor.dtype.value}, not int8'
+        if tensor.quant is None:
+            return f'tensor "{tensor.name}" has no quantization'
+        if tensor.quant.per_channel:
+            return f'tensor "{tensor.name}" is quantized per channel'
+    return None
