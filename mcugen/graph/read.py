@@ -1,0 +1,286 @@
+"""Reads a `.tflite` flatbuffer into a :class:`Graph`, without TensorFlow.
+
+The file is hostile until checked: every index, size and number that a later stage relies on is checked here,
+once, and what is wrong comes out as a ModelError that names the place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen import ops
+from mcugen.errors import ModelError, UnsupportedOpError
+from mcugen.graph.schema import load_schema
+from mcugen.graph.types import DType, Graph, Op, Quantization, Tensor
+
+_IDENTIFIER = b"TFL3"
+_MAX_TENSORS = 100_000
+_MAX_ELEMENTS = 1 << 31
+
+_DTYPES = {
+    "FLOAT32": DType.FLOAT32, "FLOAT16": DType.FLOAT16, "INT8": DType.INT8, "UINT8": DType.UINT8,
+    "INT16": DType.INT16, "INT32": DType.INT32, "INT64": DType.INT64, "BOOL": DType.BOOL, "INT4": DType.INT4,
+}  # fmt: skip
+
+_ZERO_POINT_RANGE = {DType.INT8: (-128, 127), DType.UINT8: (0, 255)}
+
+
+def parse_model(data: bytes) -> Any:
+    """The schema's `ModelT` object of a flatbuffer.
+
+    Raises:
+        ModelError: not a `.tflite` file, truncated, or corrupted.
+    """
+    if len(data) < 16 or data[4:8] != _IDENTIFIER:
+        raise ModelError(
+            "this is not a .tflite model (the TFL3 identifier is missing)",
+            hint="Give a .tflite file, or convert the model first: mcugen quantize MODEL --data D -o OUT.tflite",
+        )
+    schema = load_schema()
+    try:
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+    except (struct.error, ValueError, TypeError, IndexError, OverflowError, AttributeError, MemoryError,
+            KeyError) as error:  # fmt: skip
+        # The generated reader raises whatever an out-of-range offset happens to cause.
+        raise ModelError(
+            f"the model file is truncated or corrupted ({type(error).__name__} while reading it)",
+            hint="Copy or export it again",
+        ) from None
+    if model.version != 3:
+        raise ModelError(f"the model file has schema version {model.version}; only version 3 exists")
+    return model
+
+
+def read_graph(data: bytes, name: str = "model") -> Graph:
+    """Read the model's subgraph with all its tensors and ops.
+
+    Ops without a kernel are kept (so that they can be listed); :func:`check_supported` refuses them.
+
+    Args:
+        data: content of a `.tflite` file.
+        name: the model's name in messages and emitted code.
+
+    Raises:
+        ModelError: the file is no model, corrupted, or holds what cannot be run (several subgraphs, sparse
+            tensors, external buffers, sizes that do not match).
+    """
+    model = parse_model(data)
+    subgraphs = model.subgraphs or []
+    if len(subgraphs) != 1:
+        raise ModelError(
+            f"the model has {len(subgraphs)} subgraphs; the ahead-of-time runtime runs models with one",
+            hint="Models with control flow or resource variables need another runtime",
+        )
+    subgraph = subgraphs[0]
+    raw_tensors = list(subgraph.tensors or [])
+    if len(raw_tensors) > _MAX_TENSORS:
+        raise ModelError(f"the model claims {len(raw_tensors)} tensors; the file is corrupted")
+    tensors = {i: _read_tensor(i, raw, model.buffers or []) for i, raw in enumerate(raw_tensors)}
+    inputs = _indices(subgraph.inputs, len(tensors), "the model's inputs")
+    outputs = _indices(subgraph.outputs, len(tensors), "the model's outputs")
+    graph_ops = tuple(_read_op(i, raw, model, tensors) for i, raw in enumerate(subgraph.operators or []))
+    notes = _dynamic_batch_notes(raw_tensors, inputs)
+    graph = Graph(tensors, graph_ops, inputs, outputs, name, hashlib.sha256(data).hexdigest(), notes)
+    _check_data_flow(graph)
+    return graph
+
+
+def check_supported(graph: Graph) -> None:
+    """Refuse a graph that holds an op without a kernel, or a use of one that its kernel does not do.
+
+    Raises:
+        UnsupportedOpError: names every such op with its layer, and the supported ones.
+    """
+    registry = ops.registry()
+    unknown = [op for op in graph.ops if op.kind not in registry]
+    if unknown:
+        listed = "; ".join(op.where for op in unknown[:8]) + ("; …" if len(unknown) > 8 else "")
+        raise UnsupportedOpError(
+            f"no ahead-of-time kernel for {', '.join(sorted({op.kind for op in unknown}))} ({listed})",
+            hint=f"Rewrite these layers with supported ops: {', '.join(registry)}",
+        )
+    for op in graph.ops:
+        for constraint in registry[op.kind].constraints:
+            problem = constraint(graph, op)
+            if problem:
+                rule = " ".join((constraint.__doc__ or "").split()).rstrip(".")
+                raise UnsupportedOpError(problem, where=op.where, hint=f"The rule: {rule}" if rule else "")
+
+
+def _indices(raw: Any, limit: int, what: str) -> tuple[int, ...]:
+    indices = tuple(int(i) for i in (raw if raw is not None else ()))
+    if not indices:
+        raise ModelError(f"{what} are missing")
+    if any(i < 0 or i >= limit for i in indices):
+        raise ModelError(f"{what} name a tensor that does not exist; the file is corrupted")
+    return indices
+
+
+def _read_tensor(index: int, raw: Any, buffers: list[Any]) -> Tensor:
+    name = _text(raw.name) or f"tensor_{index}"
+    where = f'tensor {index} "{name}"'
+    schema = load_schema()
+    type_name = next((k for k, v in vars(schema.TensorType).items() if v == raw.type), "")
+    dtype = _DTYPES.get(type_name, DType.OTHER)
+    shape = tuple(int(d) for d in (raw.shape if raw.shape is not None else ()))
+    if any(d < 0 for d in shape) or math.prod(shape) > _MAX_ELEMENTS or len(shape) > 8:
+        raise ModelError(f"impossible shape {list(shape)}", where=where, hint="The file is corrupted")
+    if raw.sparsity is not None:
+        raise ModelError(
+            "sparse weights are not supported", where=where, hint="Convert without sparsity: strip the pruning"
+        )
+    if not 0 <= raw.buffer < max(len(buffers), 1):
+        raise ModelError(f"names buffer {raw.buffer}, which does not exist", where=where)
+    data = _read_buffer(buffers[raw.buffer], dtype, shape, where) if buffers else None
+    if raw.isVariable and data is None:
+        raise ModelError(
+            "variable tensors (state between calls) are not supported by the ahead-of-time runtime", where=where
+        )
+    return Tensor(index, name, shape, dtype, _read_quantization(raw.quantization, dtype, shape, where), data)
+
+
+def _read_buffer(buffer: Any, dtype: DType, shape: tuple[int, ...], where: str) -> NDArray[Any] | None:
+    if getattr(buffer, "offset", 0) > 1:
+        raise ModelError("keeps its data outside the flatbuffer, which is not supported", where=where)
+    raw = buffer.data
+    if raw is None or len(raw) == 0:
+        return None
+    content = np.asarray(raw, dtype=np.uint8)
+    if dtype is DType.OTHER:
+        return _frozen(content.reshape(-1))
+    elements = math.prod(shape)
+    expected = (elements + 1) // 2 if dtype is DType.INT4 else elements * dtype.itemsize
+    if len(content) != expected:
+        raise ModelError(f"holds {len(content)} bytes where its shape needs {expected}", where=where)
+    if dtype is DType.INT4:
+        pairs = np.stack([content & 15, content >> 4], axis=-1).reshape(-1)[:elements].astype(np.int8)
+        return _frozen(np.where(pairs > 7, pairs - 16, pairs).astype(np.int8).reshape(shape))
+    return _frozen(np.frombuffer(content.tobytes(), dtype=dtype.numpy.newbyteorder("<")).reshape(shape))
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+def _read_quantization(raw: Any, dtype: DType, shape: tuple[int, ...], where: str) -> Quantization | None:
+    if raw is None or raw.scale is None or len(raw.scale) == 0:
+        return None
+    scale = tuple(float(s) for s in raw.scale)
+    zero_point = tuple(int(z) for z in raw.zeroPoint) if raw.zeroPoint is not None else ()
+    if not zero_point:
+        zero_point = (0,) * len(scale)
+    if len(zero_point) != len(scale):
+        raise ModelError(f"has {len(scale)} scales but {len(zero_point)} zero points", where=where)
+    if not all(math.isfinite(s) and s >= 0 for s in scale):
+        raise ModelError("has a quantization scale that is not a finite, non-negative number", where=where)
+    low, high = _ZERO_POINT_RANGE.get(dtype, (-(1 << 31), (1 << 31) - 1))
+    if not all(low <= z <= high for z in zero_point):
+        raise ModelError(f"has a zero point outside the range of {dtype.value}", where=where)
+    axis = int(raw.quantizedDimension)
+    if len(scale) > 1:
+        # Old converters wrote an axis out of range on one-dimensional biases; TFLM takes them, so do we.
+        if not 0 <= axis < len(shape):
+            axis = 0
+        if not shape or shape[axis] != len(scale):
+            raise ModelError(f"has {len(scale)} scales for shape {list(shape)} along axis {axis}", where=where)
+    return Quantization(scale, zero_point, axis if len(scale) > 1 else 0)
+
+
+def _read_op(index: int, raw: Any, model: Any, tensors: dict[int, Tensor]) -> Op:
+    codes = model.operatorCodes or []
+    if not 0 <= raw.opcodeIndex < len(codes):
+        raise ModelError(f"op {index} names an operator code that does not exist", hint="The file is corrupted")
+    kind = op_kind(codes[raw.opcodeIndex])
+
+    def ids(raw_ids: Any, allow_absent: bool) -> tuple[int, ...]:
+        result = tuple(int(i) for i in (raw_ids if raw_ids is not None else ()))
+        low = -1 if allow_absent else 0
+        if any(i < low or i >= len(tensors) for i in result):
+            raise ModelError(f"op {index} {kind} names a tensor that does not exist", hint="The file is corrupted")
+        return result
+
+    inputs, outputs = ids(raw.inputs, True), ids(raw.outputs, False)
+    name = tensors[outputs[0]].name.split(";")[0] if outputs else f"op_{index}"
+    op = Op(index, kind, inputs, outputs, name)
+    if not outputs:
+        raise ModelError("has no output", where=op.where)
+    spec = ops.registry().get(kind)
+    if spec is None:
+        return op
+    try:
+        options = spec.parse(
+            raw.builtinOptions,
+            [tensors[i] if i >= 0 else None for i in inputs],
+            [tensors[i] for i in outputs],
+        )
+    except (IndexError, ValueError, AttributeError, ZeroDivisionError, TypeError) as error:
+        raise ModelError(
+            f"its options and tensors do not fit together ({error})",
+            where=op.where,
+            hint="The file is corrupted, or was made by an unknown converter",
+        ) from None
+    return Op(index, kind, inputs, outputs, name, options)
+
+
+def op_kind(code: Any) -> str:
+    """TFLite name of an operator code ("CONV_2D"), or `CUSTOM:<name>`."""
+    schema = load_schema()
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    kind = next((k for k, v in vars(schema.BuiltinOperator).items() if v == number), f"BUILTIN_{number}")
+    if kind == "CUSTOM":
+        return f"CUSTOM:{_text(code.customCode) or '?'}"
+    return kind
+
+
+def _text(raw: bytes | str | None) -> str:
+    """A name from the file, printable and on one line."""
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else (raw or "")
+    return re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", text)[:400]
+
+
+def _dynamic_batch_notes(raw_tensors: list[Any], inputs: tuple[int, ...]) -> tuple[str, ...]:
+    notes = []
+    for i in inputs:
+        signature = raw_tensors[i].shapeSignature
+        if signature is not None and any(int(d) == -1 for d in signature):
+            shape = [int(d) for d in raw_tensors[i].shape]
+            notes.append(f'input "{_text(raw_tensors[i].name)}" has a dynamic dimension, frozen to {shape}')
+    return tuple(notes)
+
+
+def _check_data_flow(graph: Graph) -> None:
+    """Every op reads what exists when it runs, and every tensor is written once."""
+    known = {t.id for t in graph.tensors.values() if t.is_const}
+    for i in graph.inputs:
+        tensor = graph.tensor(i)
+        if tensor.is_const:
+            raise ModelError("is a model input and a constant at once", where=f'tensor "{tensor.name}"')
+        if tensor.elements == 0:
+            raise ModelError("is a model input without elements", where=f'tensor "{tensor.name}"')
+    if len(set(graph.inputs)) != len(graph.inputs):
+        raise ModelError("the model names the same input twice")
+    known.update(graph.inputs)
+    for op in graph.ops:
+        for i in op.inputs:
+            if i >= 0 and i not in known:
+                raise ModelError(f'reads tensor "{graph.tensor(i).name}" before anything wrote it', where=op.where)
+        for i in op.outputs:
+            if i in known:
+                raise ModelError(f'writes tensor "{graph.tensor(i).name}", which is written elsewhere', where=op.where)
+            known.add(i)
+    for i in graph.outputs:
+        if i not in known:
+            raise ModelError(f'nothing writes the model output "{graph.tensor(i).name}"')
+        if graph.tensor(i).is_const:
+            raise ModelError(
+                f'the model output "{graph.tensor(i).name}" is a constant',
+                hint="Remove that output when converting the model",
+            )

@@ -1,0 +1,171 @@
+"""Chooses kernels for every op and lays out the arena."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mcugen import ops
+from mcugen.errors import ModelError
+from mcugen.graph.read import check_supported
+from mcugen.graph.types import Graph, Op
+from mcugen.ops.base import Lowering, Target
+from mcugen.plan.layout import ALIGNMENT, Block, pack
+from mcugen.plan.types import Buffer, Plan, Step
+from mcugen.plan.verify import verify_plan
+
+
+def make_plan(graph: Graph, target: Target | None = None) -> Plan:
+    """Lower every op to kernel calls and give every tensor an address in the arena.
+
+    Args:
+        graph: a graph as read or optimized.
+        target: the core to choose kernels for; portable kernels by default.
+
+    Raises:
+        UnsupportedOpError: an op that no kernel runs.
+        ModelError: a model with nothing to compute.
+    """
+    target = target or Target()
+    check_supported(graph)
+    registry = ops.registry()
+    steps: list[Step] = []
+    aliased: list[Op] = []
+    memory = _Memory(graph)
+    for op in graph.ops:
+        lowering = registry[op.kind].lower(graph, op, target)
+        if lowering.calls:
+            steps.append(Step(op, lowering.calls, registry[op.kind].macs(graph, op)))
+        else:
+            aliased.append(op)
+        memory.add(op, lowering, len(steps) - 1)
+    if not steps:
+        raise ModelError("the model computes nothing: its outputs are its inputs")
+    memory.finish(len(steps))
+    buffers, addresses, scratch, arena_bytes = memory.layout(steps)
+    plan = Plan(
+        graph=graph,
+        target=target,
+        steps=tuple(steps),
+        aliased=tuple(aliased),
+        buffers=buffers,
+        addresses=addresses,
+        scratch=scratch,
+        arena_bytes=arena_bytes,
+        live_bound=_live_bound(graph, memory.tensor_blocks(), len(steps)),
+    )
+    verify_plan(plan)
+    return plan
+
+
+@dataclass
+class _Storage:
+    """One block of memory while the plan is made: the tensors in it and when it is alive."""
+
+    size: int
+    first: int
+    last: int
+    tensors: list[int]
+
+
+class _Memory:
+    """Which tensors share a block, and when each block is alive."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._storage: dict[int, _Storage] = {}  # tensor id → its block, shared by aliases
+        self._offset: dict[int, int] = {}  # tensor id → offset in its block
+        self._last_reader = self._last_readers()
+        for i in graph.inputs:
+            self._define(i, -1)
+
+    def _last_readers(self) -> dict[int, int]:
+        """Index in graph.ops of the last op that reads each tensor; model outputs are read at the end."""
+        last = {i: position for position, op in enumerate(self._graph.ops) for i in op.inputs if i >= 0}
+        last.update(dict.fromkeys(self._graph.outputs, len(self._graph.ops)))
+        return last
+
+    def _define(self, tensor: int, step: int) -> None:
+        self._storage[tensor] = _Storage(self._graph.tensor(tensor).nbytes, step, step, [tensor])
+        self._offset[tensor] = 0
+
+    def _join(self, tensor: int, source: int, offset: int) -> None:
+        storage = self._storage[source]
+        storage.tensors.append(tensor)
+        self._storage[tensor] = storage
+        self._offset[tensor] = self._offset[source] + offset
+
+    def add(self, op: Op, lowering: Lowering, step: int) -> None:
+        """Account for one op. `step` is the step that runs it, or the last one before it if it is an alias."""
+        for output, source, offset in lowering.aliases:
+            if source not in self._storage:
+                raise ModelError("its input is a constant, which cannot be viewed in the arena", where=op.where)
+            self._join(output, source, offset)
+        if not lowering.calls:
+            return
+        for i in op.inputs:
+            if i in self._storage:
+                self._storage[i].last = max(self._storage[i].last, step)
+        for i in op.outputs:
+            if i in self._storage:
+                continue
+            source = self._dying_source(op, lowering, i)
+            if source is None:
+                self._define(i, step)
+            else:
+                self._join(i, source, 0)
+                self._storage[i].last = max(self._storage[i].last, step)
+
+    def _dying_source(self, op: Op, lowering: Lowering, output: int) -> int | None:
+        """An input whose block the output may take over: same size, and nobody reads it afterwards."""
+        if len(lowering.calls) != 1 or len(op.outputs) != 1:
+            return None
+        call = lowering.calls[0]
+        position = self._graph.ops.index(op)
+        for source in (call.inputs[k] for k in call.inplace):
+            if source not in self._storage or self._offset[source] != 0:
+                continue
+            storage = self._storage[source]
+            dies = all(self._last_reader.get(t, -1) <= position for t in storage.tensors)
+            if dies and storage.size == self._graph.tensor(output).nbytes:
+                return source
+        return None
+
+    def finish(self, steps: int) -> None:
+        """Model outputs stay alive until they are read."""
+        for i in self._graph.outputs:
+            self._storage[i].last = steps
+
+    def tensor_blocks(self) -> list[_Storage]:
+        return list({id(s): s for s in self._storage.values()}.values())
+
+    def layout(
+        self, steps: Sequence[Step]
+    ) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
+        """Pack all blocks; gives buffers, tensor addresses, scratch addresses by step, arena size."""
+        storages = self.tensor_blocks()
+        scratch_steps = [(n, max(c.scratch_bytes for c in s.calls)) for n, s in enumerate(steps)]
+        scratch_steps = [(n, size) for n, size in scratch_steps if size]
+        blocks = [Block(s.size, s.first, s.last) for s in storages]
+        blocks += [Block(size, n, n) for n, size in scratch_steps]
+        offsets, arena_bytes = pack(blocks)
+        buffers = [
+            Buffer(offset, s.size, s.first, s.last, tuple(s.tensors))
+            for s, offset in zip(storages, offsets[: len(storages)], strict=True)
+        ]
+        scratch = {}
+        for (step, size), offset in zip(scratch_steps, offsets[len(storages) :], strict=True):
+            buffers.append(Buffer(offset, size, step, step, ()))
+            scratch[step] = offset
+        addresses = {
+            i: buffer.offset + self._offset[i] for buffer in buffers for i in buffer.tensors
+        }
+        return tuple(buffers), addresses, scratch, arena_bytes
+
+
+def _live_bound(graph: Graph, storages: Sequence[_Storage], steps: int) -> int:
+    """Largest sum of bytes that are alive at once, without scratch and rounding."""
+    return max(sum(s.size for s in storages if s.first <= step <= s.last) for step in range(-1, steps + 1))
+
+
+__all__ = ["ALIGNMENT", "make_plan"]

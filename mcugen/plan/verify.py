@@ -1,0 +1,112 @@
+"""Checks a plan from its results alone, without trusting how it was made. Runs after every plan."""
+
+from __future__ import annotations
+
+from mcugen.ops.base import KernelCall
+from mcugen.plan.layout import ALIGNMENT
+from mcugen.plan.types import Plan
+
+
+class PlanError(AssertionError):
+    """The planner made a wrong plan: a bug in mcugen, never the user's fault."""
+
+
+def verify_plan(plan: Plan) -> None:
+    """Simulate the plan over bytes of the arena: every read finds what was written for it.
+
+    Raises:
+        PlanError: a tensor without an address, outside the arena or misaligned; two blocks that share bytes
+            while both are alive; an op that reads bytes which something else has overwritten.
+    """
+    _check_addresses(plan)
+    _check_overlaps(plan)
+    _check_reads(plan)
+
+
+def _check_addresses(plan: Plan) -> None:
+    graph = plan.graph
+    used = {i for op in graph.ops for i in (*op.inputs, *op.outputs) if i >= 0} | set(graph.inputs)
+    for i in used:
+        tensor = graph.tensor(i)
+        if tensor.is_const:
+            continue
+        address = plan.addresses.get(i)
+        if address is None:
+            raise PlanError(f'tensor "{tensor.name}" has no address')
+        if address < 0 or address + tensor.nbytes > plan.arena_bytes:
+            raise PlanError(f'tensor "{tensor.name}" at {address} lies outside the arena')
+        if address % min(ALIGNMENT, tensor.dtype.itemsize) != 0:
+            raise PlanError(f'tensor "{tensor.name}" at {address} is not aligned')
+    for buffer in plan.buffers:
+        if buffer.offset % ALIGNMENT or buffer.offset < 0 or buffer.offset + buffer.size > plan.arena_bytes:
+            raise PlanError(f"buffer at {buffer.offset} of {buffer.size} bytes lies outside the arena")
+
+
+def _check_overlaps(plan: Plan) -> None:
+    for n, a in enumerate(plan.buffers):
+        for b in plan.buffers[n + 1 :]:
+            in_time = a.first <= b.last and b.first <= a.last
+            if in_time and a.offset < b.offset + b.size and b.offset < a.offset + a.size:
+                raise PlanError(f"buffers {a} and {b} overlap")
+
+
+def _check_reads(plan: Plan) -> None:
+    """Run the program on a map from arena intervals to the tensor whose value they hold."""
+    graph = plan.graph
+    owners: dict[int, tuple[int, int]] = {}  # tensor → (start, end) of its valid bytes
+
+    def write(tensor: int, start: int, size: int) -> None:
+        for other, (low, high) in list(owners.items()):
+            if low < start + size and start < high:
+                del owners[other]
+        if tensor >= 0:
+            owners[tensor] = (start, start + size)
+
+    for i in graph.inputs:
+        write(i, plan.addresses[i], graph.tensor(i).nbytes)
+    by_op = {id(step.op): (number, step) for number, step in enumerate(plan.steps)}
+    for op in graph.ops:
+        for i in op.inputs:
+            if i >= 0 and not graph.tensor(i).is_const and i not in owners:
+                raise PlanError(f'{op.where} reads "{graph.tensor(i).name}", which was overwritten')
+        if id(op) not in by_op:
+            # An alias: its bytes are its input's, which stay valid under both names.
+            for i in op.outputs:
+                start = plan.addresses[i]
+                inside = any(
+                    owners[k][0] <= start and start + graph.tensor(i).nbytes <= owners[k][1]
+                    for k in op.inputs
+                    if k in owners
+                )
+                if not inside:
+                    raise PlanError(f'{op.where}: alias "{graph.tensor(i).name}" lies outside its input')
+                owners[i] = (start, start + graph.tensor(i).nbytes)
+            continue
+        number, step = by_op[id(op)]
+        scratch = max(call.scratch_bytes for call in step.calls)
+        if scratch:
+            before = set(owners)
+            write(-1, plan.scratch[number], scratch)
+            if lost := (before - set(owners)) & {i for i in op.inputs if i >= 0}:
+                raise PlanError(f"{op.where}: scratch overwrites its inputs {sorted(lost)}")
+        for i in op.outputs:
+            _check_inplace(plan, op.where, step.calls, i, owners)
+            write(i, plan.addresses[i], graph.tensor(i).nbytes)
+    for i in graph.outputs:
+        if i not in owners:
+            raise PlanError(f'model output "{graph.tensor(i).name}" was overwritten')
+
+
+def _check_inplace(
+    plan: Plan, where: str, calls: tuple[KernelCall, ...], output: int, owners: dict[int, tuple[int, int]]
+) -> None:
+    start = plan.addresses[output]
+    end = start + plan.graph.tensor(output).nbytes
+    for call in calls:
+        for position, i in enumerate(call.inputs):
+            if i not in owners:
+                continue
+            low, high = owners[i]
+            shares = low < end and start < high
+            if shares and not (position in call.inplace and (low, high) == (start, end)):
+                raise PlanError(f'{where} writes over its input "{plan.graph.tensor(i).name}"')
