@@ -1,15 +1,23 @@
-"""The generated TFLite schema classes, from whichever installed package carries them.
+"""The generated TFLite schema classes, and the one place where a flatbuffer is unpacked and packed.
 
-`tflite-micro` is the usual source (it is a dependency where it has a wheel); LiteRT and TensorFlow
-carry the same generated module.
+`tflite-micro` is the usual source of the classes (it is a dependency where it has a wheel); LiteRT and
+TensorFlow carry the same generated module.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
+import re
+import struct
 from types import ModuleType
+from typing import Any
 
-from mcugen.errors import ToolError
+import flatbuffers
+
+from mcugen.errors import ModelError, ToolError
+
+IDENTIFIER = b"TFL3"
 
 _CANDIDATES = (
     "tflite_micro.tensorflow.lite.micro.python.schema_py_generated",
@@ -17,7 +25,14 @@ _CANDIDATES = (
     "tensorflow.lite.python.schema_py_generated",
 )
 
+# What the generated reader raises when an offset or a length of a damaged file leads it astray.
+_READ_ERRORS = (
+    struct.error, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, MemoryError,
+    RecursionError,
+)  # fmt: skip
 
+
+@functools.cache
 def load_schema() -> ModuleType:
     """The module with `Model`, `ModelT`, `BuiltinOperator`, `TensorType` and the rest.
 
@@ -33,3 +48,113 @@ def load_schema() -> ModuleType:
         "no installed package carries the TFLite schema",
         hint="Install one: pip install tflite-micro (Linux x86-64) or pip install ai-edge-litert",
     )
+
+
+def unpack_model(data: bytes) -> Any:
+    """The schema's `ModelT` object of a `.tflite` flatbuffer.
+
+    Only the encoding is checked here; indices and sizes inside the model are not.
+
+    Raises:
+        ModelError: not a `.tflite` file, truncated, or corrupted.
+    """
+    if len(data) < 16 or data[4:8] != IDENTIFIER:
+        raise ModelError(
+            "this is not a .tflite model (the TFL3 identifier is missing)",
+            hint="Give a .tflite, .keras or .h5 file or a SavedModel folder",
+        )
+    schema = load_schema()
+    try:
+        model = schema.Model.GetRootAs(data, 0)
+        _check_lengths(model, len(data))
+        unpacked = schema.ModelT.InitFromObj(model)
+    except _READ_ERRORS as error:
+        raise ModelError(
+            f"the model file is truncated or corrupted ({type(error).__name__} while reading it)",
+            hint="Copy or export it again",
+        ) from None
+    if unpacked.version != 3:
+        raise ModelError(f"the model file has schema version {unpacked.version}; only version 3 exists")
+    return unpacked
+
+
+def pack_model(model: Any) -> bytes:
+    """A `ModelT` object as a `.tflite` flatbuffer."""
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def op_kind(code: Any) -> str:
+    """TFLite name of an `OperatorCodeT` ("CONV_2D"), or `CUSTOM:<name>`."""
+    # Old files have only the deprecated 8-bit field; in new ones it saturates at 127.
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    kind = _names("BuiltinOperator").get(number, f"BUILTIN_{number}")
+    return f"CUSTOM:{printable(code.customCode) or '?'}" if kind == "CUSTOM" else kind
+
+
+def type_name(code: int) -> str:
+    """Name of a `TensorType` value in lower case ("int8"), or `type <code>`."""
+    return _names("TensorType").get(code, f"type {code}").lower()
+
+
+def printable(raw: bytes | str | None) -> str:
+    """A name out of a model file, on one line and without control characters, at most 400 characters."""
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else (raw or "")
+    return re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", text[:400])
+
+
+@functools.cache
+def _names(enum: str) -> dict[int, str]:
+    return {v: k for k, v in vars(getattr(load_schema(), enum)).items() if isinstance(v, int)}
+
+
+class _Budget:
+    """Counts the bytes that unpacking would copy.
+
+    A flatbuffer may point many times at the same bytes, so a small hostile file could unpack to
+    gigabytes. An honest file holds nearly every byte once.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.left = 16 * size + 65536
+
+    def charge(self, count: int, width: int = 4) -> int:
+        self.left -= count * width
+        if count < 0 or self.left < 0:
+            raise ValueError("impossible length")
+        return count
+
+
+def _check_lengths(model: Any, size: int) -> None:
+    budget = _Budget(size)
+    charge = budget.charge
+    for length in (model.MetadataLength(), model.MetadataBufferLength(), model.BuffersLength(),
+                   model.ExternalBuffersLength(), model.ExternalBufferGroupsLength()):  # fmt: skip
+        charge(length)
+    for i in range(charge(model.OperatorCodesLength())):
+        charge(len(model.OperatorCodes(i).CustomCode() or b""), 1)
+    for i in range(charge(model.SignatureDefsLength())):
+        signature = model.SignatureDefs(i)
+        charge(signature.InputsLength() + signature.OutputsLength(), 16)
+    for i in range(charge(model.SubgraphsLength())):
+        subgraph = model.Subgraphs(i)
+        charge(subgraph.InputsLength() + subgraph.OutputsLength())
+        for j in range(charge(subgraph.TensorsLength())):
+            _check_tensor(subgraph.Tensors(j), budget)
+        for j in range(charge(subgraph.OperatorsLength())):
+            op = subgraph.Operators(j)
+            charge(op.InputsLength() + op.OutputsLength() + op.IntermediatesLength())
+            charge(op.MutatingVariableInputsLength(), 1)
+
+
+def _check_tensor(tensor: Any, budget: _Budget) -> None:
+    budget.charge(len(tensor.Name() or b""), 1)
+    budget.charge(tensor.ShapeLength() + tensor.ShapeSignatureLength() + tensor.VariantTensorsLength())
+    quantization = tensor.Quantization()
+    if quantization is not None:
+        budget.charge(quantization.ScaleLength() + 2 * quantization.ZeroPointLength())
+        budget.charge(quantization.MinLength() + quantization.MaxLength())
+    sparsity = tensor.Sparsity()
+    if sparsity is not None:
+        budget.charge(sparsity.DimMetadataLength(), 16)
