@@ -1,0 +1,74 @@
+"""Text that goes into C files: names and numbers from outside made harmless, arrays made readable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_KEYWORDS = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if inline int long "
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile "
+    "while asm main".split()
+)
+
+
+def identifier(text: str, fallback: str = "model") -> str:
+    """A C identifier made from any text: letters, digits and underscores, at most 48 of them."""
+    cleaned = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")[:48].rstrip("_") or fallback
+    if cleaned[0].isdigit() or cleaned in _KEYWORDS:
+        cleaned = f"{fallback}_{cleaned}"
+    return cleaned
+
+
+def comment(text: str) -> str:
+    """Text that is safe inside a C comment: one line of ASCII, no comment marks, no trigraphs."""
+    flat = re.sub(r"[^\x20-\x7e]", "?", text)[:160]
+    return flat.replace("*/", "*|").replace("/*", "|*").replace("??", "?.").replace("\\", "|")
+
+
+def string(text: str) -> str:
+    """A C string literal, quotes included; bytes outside printable ASCII become octal escapes."""
+    out = []
+    for byte in text.encode("utf-8")[:160]:
+        char = chr(byte)
+        if char in '"\\?':
+            out.append("\\" + char)
+        elif 0x20 <= byte < 0x7F:
+            out.append(char)
+        else:
+            out.append(f"\\{byte:03o}")
+    return '"' + "".join(out) + '"'
+
+
+def float_literal(value: float) -> str:
+    """The shortest decimal that reads back as the same float32, with the `f` suffix."""
+    text = np.format_float_scientific(np.float32(value), unique=True, trim="0")
+    return f"{text}f"
+
+
+def int_literal(value: int) -> str:
+    """An int constant; the most negative one has no literal of its own in C."""
+    return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)
+
+
+def initializer(values: NDArray[Any], indent: str = "    ", width: int = 100) -> str:
+    """The lines between the braces of an array, wrapped and aligned."""
+    flat = values.reshape(-1)
+    items: Iterable[str]
+    if flat.dtype == np.float32:
+        items = [float_literal(float(v)) for v in flat]
+    else:
+        items = [int_literal(int(v)) for v in flat]
+    lines, current = [], indent
+    for item in items:
+        piece = f"{item}, "
+        if len(current) + len(piece) > width and current.strip():
+            lines.append(current.rstrip())
+            current = indent
+        current += piece
+    lines.append(current.rstrip())
+    return "\n".join(lines)
