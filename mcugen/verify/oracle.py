@@ -1,0 +1,119 @@
+"""The oracle: TensorFlow Lite Micro's own interpreter on the host (PyPI package `tflite-micro`).
+
+It runs in a process of its own, because it aborts the process on models that it does not like, and because what
+it prints is not for the user's terminal.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.errors import ModelError, ToolError
+from mcugen.verify.oracle_worker import read_message, write_message
+
+
+def oracle_name() -> str:
+    """The oracle and its version, as reports show it.
+
+    Raises:
+        ToolError: `tflite-micro` is not installed.
+    """
+    try:
+        return f"tflite-micro {importlib.metadata.version('tflite-micro')}"
+    except importlib.metadata.PackageNotFoundError:
+        raise ToolError(
+            "the oracle, the Python package tflite-micro, is not installed",
+            hint="Install it: pip install tflite-micro (it has wheels for Linux x86-64)",
+        ) from None
+
+
+class Oracle:
+    """A model in TFLM's interpreter. Use as a context manager.
+
+    Args:
+        model: content of a `.tflite` file.
+
+    Raises:
+        ToolError: `tflite-micro` is not installed.
+        ModelError: TFLM refuses the model, or crashes on it; its own words are in the message.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        self.name = oracle_name()
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mcugen.verify.oracle_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+        )
+        try:
+            self._ask({"do": "load"}, [np.frombuffer(model, np.uint8)])
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Oracle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        process = self._process
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout, self._stderr):
+            if stream is not None:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    continue  # bytes for a process that has ended: nobody misses them
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """One inference: outputs in the model's order, shapes and dtypes."""
+        return self._ask({"do": "run"}, inputs)
+
+    def tensors(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> list[NDArray[Any]]:
+        """One inference: the values of intermediate tensors, by tensor id of the model file."""
+        return self._ask({"do": "tensors", "ids": list(ids)}, inputs)
+
+    def _ask(self, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            write_message(self._process.stdin, header, arrays)
+            answer, results = read_message(self._process.stdout)
+        except (EOFError, BrokenPipeError, json.JSONDecodeError):
+            self._process.wait()
+            raise ModelError(
+                f"TensorFlow Lite Micro crashed on this model{self._last_words()}",
+                hint="The model uses an op in a way that TFLM cannot run",
+            ) from None
+        if "error" in answer:
+            raise ModelError(
+                f"TensorFlow Lite Micro refuses this model: {answer['error']}{self._last_words()}",
+                hint="Without the oracle nothing can be verified",
+            )
+        return results
+
+    def _last_words(self) -> str:
+        """What TFLM printed last, as part of a sentence."""
+        self._stderr.seek(0)
+        lines = [line.strip() for line in self._stderr.read()[-4000:].decode("utf-8", "replace").splitlines()]
+        lines = [line for line in lines if line and not line.startswith(("Traceback", "File ", "raise "))]
+        return f" ({' | '.join(lines[-3:])})" if lines else ""

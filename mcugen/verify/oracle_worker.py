@@ -1,0 +1,122 @@
+"""The oracle's process: holds TFLM's interpreter and answers over stdin and stdout.
+
+A message is a line of JSON, then the raw bytes of the arrays that the line describes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def write_message(stream: IO[bytes], header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> None:
+    """Send a header and arrays."""
+    described = [{"dtype": a.dtype.str, "shape": list(a.shape)} for a in arrays]
+    stream.write(json.dumps({**header, "arrays": described}).encode() + b"\n")
+    for array in arrays:
+        stream.write(np.ascontiguousarray(array).tobytes())
+    stream.flush()
+
+
+def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+    """Receive a header and arrays.
+
+    Raises:
+        EOFError: the other end is gone.
+    """
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    header = json.loads(line)
+    arrays = []
+    for description in header["arrays"]:
+        dtype, shape = np.dtype(description["dtype"]), description["shape"]
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        raw = stream.read(size)
+        if len(raw) != size:
+            raise EOFError
+        arrays.append(np.frombuffer(raw, dtype).reshape(shape))
+    return header, arrays
+
+
+class _Interpreters:
+    """TFLM's interpreter for outputs and, made when first needed, the one that keeps every tensor."""
+
+    def __init__(self, model: bytes) -> None:
+        from tflite_micro import runtime
+
+        self._runtime = runtime
+        self._model = model
+        self._arena_bytes = _generous_arena(runtime, model)
+        self._plain = self._make(runtime.InterpreterConfig.kAllocationRecording)
+        self._preserving: Any = None
+
+    def _make(self, config: Any) -> Any:
+        return self._runtime.Interpreter.from_bytes(
+            self._model, arena_size=self._arena_bytes, intrepreter_config=config
+        )
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        self._invoke(self._plain, inputs)
+        count = len(self._subgraph().outputs)
+        return [np.array(self._plain.get_output(n)) for n in range(count)]
+
+    def tensors(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> list[NDArray[Any]]:
+        if self._preserving is None:
+            self._preserving = self._make(self._runtime.InterpreterConfig.kPreserveAllTensors)
+        self._invoke(self._preserving, inputs)
+        return [np.array(self._preserving.GetTensor(i, 0)["tensor_data"]) for i in ids]
+
+    def _invoke(self, interpreter: Any, inputs: Sequence[NDArray[Any]]) -> None:
+        for n, values in enumerate(inputs):
+            interpreter.set_input(values, n)
+        interpreter.invoke()
+
+    def _subgraph(self) -> Any:
+        return self._runtime.convert_bytearray_to_object(self._model).subgraphs[0]
+
+
+def _generous_arena(runtime: Any, model: bytes) -> int:
+    """Bytes that hold every tensor at once, and as much again for TFLM's own structures."""
+    total = 1 << 20
+    for subgraph in runtime.convert_bytearray_to_object(model).subgraphs:
+        for tensor in subgraph.tensors or []:
+            shape = [int(d) for d in (tensor.shape if tensor.shape is not None else [])]
+            total += 8 * int(np.prod(shape, dtype=np.int64)) + 1024
+    return total
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    requests = sys.stdin.buffer
+    # TFLM prints to stdout as well: keep the answers' channel for ourselves.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    interpreters: _Interpreters | None = None
+    while True:
+        try:
+            header, arrays = read_message(requests)
+        except EOFError:
+            return
+        results: list[NDArray[Any]] = []
+        try:
+            if header["do"] == "load":
+                interpreters = _Interpreters(arrays[0].tobytes())
+            elif interpreters is not None and header["do"] == "run":
+                results = interpreters.run(arrays)
+            elif interpreters is not None:
+                results = interpreters.tensors(arrays, header["ids"])
+        except Exception as error:  # whatever the bindings raise is the answer
+            write_message(answers, {"error": " ".join(str(error).split()) or type(error).__name__}, [])
+            continue
+        write_message(answers, {"ok": True}, results)
+
+
+if __name__ == "__main__":
+    main()
