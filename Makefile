@@ -1,0 +1,40 @@
+# Every target sets up what it needs first; see tools/setup.sh for what is installed and how.
+PYTHON := .venv/bin/python
+
+.PHONY: help setup demo test lint bench clean distclean lock
+
+help:
+	@echo "make demo    train a digits CNN, deploy it to an emulated board, prove it on the whole test split"
+	@echo "make test    run the tests (PYTEST_ARGS=... is passed on)"
+	@echo "make lint    ruff, mypy, clang-format"
+	@echo "make bench   measure the models of MCUGEN_MODELS (default ../shared/models) on the emulated boards"
+	@echo "make setup   only install what the other targets need"
+	@echo "make clean   remove what the targets made; distclean removes .venv too"
+
+setup:
+	@tools/setup.sh
+
+demo: setup
+	@$(PYTHON) examples/digits/demo.py
+
+# The set-up has installed every tool, so a test that would skip for want of one fails instead.
+test: setup
+	MCUGEN_REQUIRE_TOOLS=1 $(PYTHON) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+lint: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	git ls-files -z '*.c' '*.h' | xargs -0 -r .venv/bin/clang-format --dry-run --Werror
+
+bench: setup
+	$(PYTHON) benchmarks/run.py
+
+lock:
+	tools/lock.sh
+
+clean:
+	rm -rf build dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Installs what is missing to run, build and test mcugen from this checkout, and nothing twice:
+#   1. system packages (cross compiler, emulator, host compiler), with apt;
+#   2. .venv, with the exact Python packages of requirements/lock.txt and mcugen itself, editable.
+# Asks nothing. Quick when everything is there. PYTHON=... chooses the interpreter of a new .venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+python_works() {
+  "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+    >/dev/null 2>&1
+}
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python3.10; do
+    if python_works "$candidate"; then
+      echo "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+missing_packages() {
+  if ! command -v arm-none-eabi-gcc >/dev/null; then
+    echo gcc-arm-none-eabi libnewlib-arm-none-eabi
+  elif [[ "$(arm-none-eabi-gcc -print-file-name=nano.specs)" != /* ]]; then
+    echo libnewlib-arm-none-eabi
+  fi
+  command -v qemu-system-arm >/dev/null || echo qemu-system-arm
+  echo '#include <stdio.h>' | cc -x c -fsyntax-only - 2>/dev/null || echo gcc libc6-dev
+  find_python >/dev/null || [[ -x .venv/bin/python ]] || echo python3 python3-venv
+}
+
+install_system_packages() {
+  local packages sudo=()
+  read -r -a packages <<<"$(missing_packages | tr '\n' ' ')"
+  ((${#packages[@]})) || return 0
+  command -v apt-get >/dev/null ||
+    die "these are missing, and there is no apt-get to install them: ${packages[*]} (Debian's names). Install them and run this again."
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || die "missing: ${packages[*]}. Run as root: apt-get install ${packages[*]}"
+    sudo=(sudo)
+    [[ -t 0 ]] || sudo=(sudo -n)
+  fi
+  say "installing system packages with apt: ${packages[*]}"
+  "${sudo[@]}" apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  read -r -a packages <<<"$(missing_packages | tr '\n' ' ')"
+  ((${#packages[@]} == 0)) || die "still missing after the installation: ${packages[*]}"
+}
+
+install_python_packages() {
+  local stamp=.venv/mcugen-setup.stamp python wanted
+  wanted=$(cat requirements/lock.txt pyproject.toml | sha256sum)
+  if [[ -x .venv/bin/python && "$(cat "$stamp" 2>/dev/null)" == "$wanted" ]] && .venv/bin/python -c ''; then
+    return 0
+  fi
+  if ! .venv/bin/python -c '' 2>/dev/null; then
+    rm -rf .venv
+    python=$(find_python) || die "no Python 3.10 to 3.13 with the venv module. Set PYTHON to one, or: apt-get install python3-venv"
+    say "creating .venv with $("$python" --version)"
+    "$python" -m venv .venv
+  fi
+  rm -f "$stamp"
+  say "installing the locked Python packages into .venv (TensorFlow is large: the first time takes minutes)"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    --require-hashes --no-deps -r requirements/lock.txt
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    --no-deps --no-build-isolation --editable .
+  echo "$wanted" >"$stamp"
+}
+
+install_system_packages
+install_python_packages
