@@ -1,0 +1,38 @@
+"""The public Python interface: every verb of the command line as a function of the same name.
+
+    from mcugen import api
+
+    result = api.deploy("model.keras", board="mps2-an386", data="samples.npz")
+    assert result.verdict.bit_exact
+
+Functions are loaded at their first use, so importing this module costs nothing. They raise
+:class:`mcugen.errors.McugenError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mcugen.verbs import verb_function, verb_names
+
+if TYPE_CHECKING:  # the same names, for type checkers and editors
+    from mcugen.verbs.boards import boards as boards
+    from mcugen.verbs.build import build as build
+    from mcugen.verbs.deploy import deploy as deploy
+    from mcugen.verbs.doctor import doctor as doctor
+    from mcugen.verbs.generate import generate as generate
+    from mcugen.verbs.inspect import inspect as inspect
+    from mcugen.verbs.quantize import quantize as quantize
+    from mcugen.verbs.run import run as run
+    from mcugen.verbs.verify import verify as verify
+
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    if name in verb_names():
+        return verb_function(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(verb_names())

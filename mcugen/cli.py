@@ -1,0 +1,122 @@
+"""The command line. This is the one place that prints errors and chooses exit codes.
+
+Exit codes: 0 done; 1 a negative verdict; 2 an error that the user can do something about; 70 a bug in mcugen; 130
+stopped with Ctrl-C; 143 ended by SIGTERM.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from mcugen import __version__
+from mcugen.errors import McugenError
+from mcugen.verbs import verb_command, verb_names
+
+EXIT_USER_ERROR = 2
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+def main() -> NoReturn:
+    """Entry point of the command `mcugen`."""
+    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets "?" instead of a traceback
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) has gone; writing the rest would fail again when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line (without the program's name) and return its exit code; prints errors."""
+    as_json = "--json" in arguments
+    try:
+        code = make_app()(args=list(arguments), prog_name="mcugen", standalone_mode=False)
+    except McugenError as error:
+        from mcugen.ui.terminal import Terminal
+
+        Terminal(as_json).error(error)
+        return EXIT_USER_ERROR
+    except TyperException as error:
+        return _usage_error(error, as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return _bug(error, as_json)
+    if code == EXIT_INTERRUPTED:
+        with contextlib.suppress(OSError):
+            sys.stderr.write("\nstopped\n")
+    return int(code or 0)
+
+
+def make_app() -> typer.Typer:
+    """The Typer application with every verb found in :mod:`mcugen.verbs`."""
+    app = typer.Typer(
+        name="mcugen",
+        help="From a trained model to bare-metal firmware that is proved, bit for bit, on the target.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name in verb_names():
+        app.command(name)(verb_command(name))
+    return app
+
+
+def _options(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        print(f"mcugen {__version__}")
+        raise typer.Exit
+
+
+def _usage_error(error: TyperException, as_json: bool) -> int:
+    from mcugen.ui.terminal import Terminal, error_dict, print_error, print_json
+
+    message = error.format_message()
+    if not message:  # no arguments at all: Typer has printed the help
+        return EXIT_USER_ERROR
+    hint = "mcugen --help, or mcugen VERB --help, shows what is possible"
+    print_error(Terminal().err, what=message, hint=hint)
+    if as_json:
+        print_json(error_dict("UsageError", message, hint=hint))
+    return EXIT_USER_ERROR
+
+
+def _bug(error: Exception, as_json: bool) -> int:
+    from mcugen.ui.terminal import Terminal, error_dict, print_error, print_json
+
+    traceback.print_exception(error)
+    what = f"this is a bug in mcugen {__version__} ({type(error).__name__})"
+    hint = "Please report it with the lines above, the command, and the model if you can share it"
+    print_error(Terminal().err, what=what, hint=hint)
+    if as_json:
+        print_json(error_dict("InternalError", f"{what}: {error}", hint=hint))
+    return EXIT_BUG
+
+
+def _terminate(_signal: int, _frame: object) -> NoReturn:
+    # As an exception, so that emulators are stopped and temporary folders removed on the way out.
+    raise SystemExit(EXIT_TERMINATED)

@@ -1,0 +1,145 @@
+"""The terminal: results on stdout, progress and errors on stderr, or JSON alone on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mcugen.errors import McugenError
+from mcugen.ui.text import plain
+
+Progress = Callable[[str, float], None]
+"""Called with a step's name and how much of it is done, 0 to 1; below 0 where nobody knows."""
+
+PIPE_WIDTH = 120
+"""Columns where there is no terminal to ask."""
+
+
+class Result(Protocol):
+    """What a verb returns: facts as JSON carries them, and the command's exit code."""
+
+    @property
+    def exit_code(self) -> int: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def make_console(stream: IO[str]) -> Console:
+    """A console that takes every string literally: names from a model are never markup."""
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+
+
+class Terminal:
+    """Where one command writes. With `as_json`, stdout gets one JSON object and nothing else."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.out = make_console(sys.stdout)
+        self.err = make_console(sys.stderr)
+
+    @contextlib.contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Progress bars on stderr while a verb works; silent where stderr is not a terminal."""
+        if not self.err.is_terminal:
+            yield lambda _step, _done: None
+            return
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+        )
+        with Bars(*columns, console=self.err, transient=True) as bars:
+            task, current = bars.add_task("", total=None), ""
+
+            def report(step: str, done: float) -> None:
+                nonlocal current
+                if step != current:
+                    bars.reset(task, description=plain(step))
+                    current = step
+                bars.update(task, total=1.0 if done >= 0 else None, completed=max(0.0, done))
+
+            yield report
+
+    def show(self, result: Result, render: Callable[[Console], None]) -> int:
+        """Print a verb's result, as JSON or as `render` draws it; returns the command's exit code."""
+        if self.as_json:
+            print_json(result.to_dict())
+        else:
+            render(self.out)
+        return result.exit_code
+
+    def error(self, error: McugenError) -> None:
+        """Print what is wrong, where, and what to try."""
+        print_error(self.err, what=error.what, where=error.where, hint=error.hint)
+        if self.as_json:
+            print_json(error_dict(type(error).__name__, error.what, error.where, error.hint))
+
+
+def print_json(facts: Mapping[str, Any]) -> None:
+    """One JSON object on stdout. NaN and infinities are a bug, not JSON."""
+    sys.stdout.write(json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+
+
+def error_dict(kind: str, what: str, where: str = "", hint: str = "") -> dict[str, Any]:
+    """The JSON form of an error."""
+    return {"schema": "mcugen.error/1", "error": {"kind": kind, "what": what, "where": where, "hint": hint}}
+
+
+def print_error(console: Console, *, what: str, where: str = "", hint: str = "") -> None:
+    """An error for a person: where and what on one line, the hint under it."""
+    soft = not console.is_terminal
+    line = Text("✖ ", style="bold red")
+    if where:
+        line.append(f"{plain(where)}: ", style="bold")
+    line.append(plain(what), style="default not bold")
+    console.print(line, soft_wrap=soft)
+    if hint:
+        console.print(Text("  → ", style="cyan").append(plain(hint), style="default"), soft_wrap=soft)
+
+
+def grid(rows: Sequence[tuple[str, str | Text]]) -> Table:
+    """Facts as an aligned list: a dim name, then its value."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, plain(value) if isinstance(value, str) else value)
+    return table
+
+
+def columns(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> Table:
+    """A calm table: headings, a rule under them, no other lines. `right` names right-aligned columns."""
+    from rich import box
+
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
+    for position, heading in enumerate(headings):
+        numeric = position in right
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+    for row in rows:
+        table.add_row(*(plain(cell) for cell in row))
+    return table
+
+
+def verdict_line(good: bool, text: str) -> Text:
+    """The last line of a command that judges."""
+    mark, style = ("✔ ", "bold green") if good else ("✖ ", "bold red")
+    return Text(mark, style=style).append(plain(text), style=style)
+
+
+def note_line(text: str) -> Text:
+    """A line that a person should not overlook."""
+    return Text("! ", style="bold yellow").append(plain(text), style="yellow")

@@ -1,0 +1,46 @@
+"""Plain text for the terminal: names made harmless, numbers made readable."""
+
+from __future__ import annotations
+
+
+def plain(text: str) -> str:
+    """`text` without anything that a terminal would obey: control and invisible characters become escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def number(value: int) -> str:
+    """An integer with thousands separated: 12,501,632."""
+    return f"{value:,}"
+
+
+def size(value: int) -> str:
+    """Bytes, exact up to 9,999 B, then in KiB or MiB as well: "54,016 B (52.8 KiB)"."""
+    exact = f"{value:,} B"
+    if value < 10_000:
+        return exact
+    if value < 1 << 20:
+        return f"{exact} ({value / 1024:.1f} KiB)"
+    return f"{exact} ({value / (1 << 20):.2f} MiB)"
+
+
+def memory(value: int) -> str:
+    """A memory's size, which is a round number: 256 KiB, 4 MiB."""
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if value >= unit and value % unit == 0:
+            return f"{value // unit} {name}"
+    return f"{value:,} B"
+
+
+def share(part: int, whole: int) -> str:
+    """A percentage: "12 %", "<1 %"."""
+    if whole <= 0:
+        return "–"
+    percent = 100 * part / whole
+    return "<1 %" if 0 < percent < 1 else f"{percent:.0f} %"
+
+
+def bar(fraction: float, width: int) -> str:
+    """A horizontal bar of block characters, `width` columns at fraction 1."""
+    eighths = round(max(0.0, min(1.0, fraction)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return "█" * full + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]

@@ -1,0 +1,70 @@
+"""Arguments and options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A model: .keras, .h5, SavedModel folder, float or int8 .tflite.", show_default=False
+    ),
+]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="DIR|MODEL", help="A project that mcugen generated, or a model.", show_default=False
+    ),
+]
+Board = Annotated[
+    str,
+    typer.Option("--board", "-b", metavar="BOARD", help="See mcugen boards. A path to a .toml file works too.",
+                 show_default=False),
+]  # fmt: skip
+OptionalBoard = Annotated[
+    Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+    typer.Option("--board", "-b", metavar="BOARD", help="See mcugen boards. A project knows its own.",
+                 show_default=False),
+]  # fmt: skip
+Data = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--data", "-d", metavar="D", show_default=False,
+                 help="Calibration data for a float model: .npy, .npz, .csv, a folder of images, or 'random' "
+                 "(untrusted)."),
+]  # fmt: skip
+OutDir = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.", show_default=False),
+]
+Labels = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--labels", metavar="FILE|A,B,…", show_default=False,
+                 help="Class names: a text file with one per line, or a list with commas."),
+]  # fmt: skip
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace a generated project even if its files were changed by hand."),
+]
+Inputs = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--inputs", "-i", metavar="X.npy", show_default=False,
+                 help="Inputs, one sample per row: int8 as they are, floats are quantized. .npz for several inputs."),
+]  # fmt: skip
+Samples = Annotated[
+    int,
+    typer.Option("--samples", "-n", min=1, max=100_000, help="How many random inputs to verify with."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random inputs.")]
+Layers = Annotated[
+    bool,
+    typer.Option("--layers", help="Compare every intermediate tensor too, and name the first op that differs."),
+]
+Port = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--port", metavar="URL", show_default=False,
+                 help="A running device instead of the emulator: /dev/ttyACM0, socket://host:port, rfc2217://…"),
+]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; see docs/JSON.md.")]

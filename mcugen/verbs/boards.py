@@ -1,0 +1,79 @@
+"""`mcugen boards`: the boards that firmware can be made for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mcugen import __version__
+from mcugen.boards import Board, load_boards
+from mcugen.verbs import _options as options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class BoardList:
+    """All boards, by name in alphabetical order."""
+
+    boards: tuple[Board, ...]
+    exit_code: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": "mcugen.boards/1",
+            "mcugen": __version__,
+            "boards": [board_facts(board) for board in self.boards],
+        }
+
+
+def boards() -> BoardList:
+    """The boards that ship with mcugen."""
+    return BoardList(tuple(load_boards().values()))
+
+
+def board_facts(board: Board) -> dict[str, Any]:
+    """One board as JSON carries it. Sizes in bytes, clock in Hz."""
+    return {
+        "name": board.name,
+        "title": board.title,
+        "mcu": board.mcu,
+        "cpu": board.cpu,
+        "fpu": board.fpu,
+        "features": [name for name, has in (("dsp", board.dsp), ("mve", board.mve)) if has],
+        "clock_hz": board.clock_hz,
+        "flash": board.flash.size,
+        "ram": board.ram.size,
+        "emulator": board.emulator.machine if board.emulator else None,
+        "real_hardware": board.real_hardware,
+        "notes": board.notes,
+    }
+
+
+def command(json: options.Json = False) -> int:
+    """List the boards."""
+    from mcugen.ui.terminal import Terminal
+
+    result = boards()
+    return Terminal(json).show(result, lambda console: _render(console, result))
+
+
+def _render(console: Console, result: BoardList) -> None:
+    from mcugen.ui.terminal import columns
+    from mcugen.ui.text import memory
+
+    rows = []
+    for board in result.boards:
+        extras = [name for name, has in (("FPU", bool(board.fpu)), ("DSP", board.dsp), ("MVE", board.mve)) if has]
+        rows.append(
+            (
+                board.name,
+                board.title,
+                board.cpu.replace("cortex-m", "M") + (f" {'+'.join(extras)}" if extras else ""),
+                memory(board.flash.size),
+                memory(board.ram.size),
+                "QEMU" if board.emulator else "",
+            )
+        )
+    console.print(columns(("board", "", "core", "flash", "RAM", "emulator"), rows, right=(3, 4)))

@@ -1,0 +1,73 @@
+"""What tests of every area share: where the real models are, and what a missing tool means.
+
+A test may skip for two reasons: the real models are absent (they are not part of the repository), or a tool is. With
+MCUGEN_REQUIRE_TOOLS=1, as CI sets it, every skip but the first kind is a failure, so that a broken set-up cannot pass.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS = Path(os.environ.get("MCUGEN_MODELS", ROOT.parent / "shared" / "models"))
+NO_MODELS = "the real models are absent"
+_MARKER_TOOLS = {"emulator": ("arm-none-eabi-gcc", "qemu-system-arm")}
+
+
+def find_model(name: str) -> Path:
+    """Path of a real model; skips the test where the models are absent."""
+    path = MODELS / name
+    if not path.exists():
+        pytest.skip(f"{NO_MODELS} ({path}); MCUGEN_MODELS names their folder")
+    return path
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Folder of the real models."""
+    if not MODELS.is_dir():
+        pytest.skip(f"{NO_MODELS} ({MODELS}); MCUGEN_MODELS names their folder")
+    return MODELS
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, tools in _MARKER_TOOLS.items():
+        missing = [tool for tool in tools if shutil.which(tool) is None]
+        if item.get_closest_marker(marker) and missing:
+            pytest.skip(f"{' and '.join(missing)} not installed")
+    if item.get_closest_marker("tensorflow") and importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow is not installed")
+
+
+def _forbidden(report: pytest.TestReport | pytest.CollectReport) -> str | None:
+    """The reason of a skip that MCUGEN_REQUIRE_TOOLS does not allow."""
+    if os.environ.get("MCUGEN_REQUIRE_TOOLS") != "1" or not report.skipped or hasattr(report, "wasxfail"):
+        return None
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return None if NO_MODELS in reason else reason
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if reason := _forbidden(report):
+        report.outcome, report.longrepr = "failed", f"MCUGEN_REQUIRE_TOOLS=1 forbids this skip: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if reason := _forbidden(report):
+        report.outcome, report.longrepr = "failed", f"MCUGEN_REQUIRE_TOOLS=1 forbids this skip: {reason}"
+    return report
