@@ -64,7 +64,16 @@ class HostModel:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
         library = folder / "libmodel.so"
-        command = [host_compiler(), *WARNINGS, *flags, "-shared", "-fPIC", "-o", str(library), str(folder / "mcg_model.c")]
+        command = [
+            host_compiler(),
+            *WARNINGS,
+            *flags,
+            "-shared",
+            "-fPIC",
+            "-o",
+            str(library),
+            str(folder / "mcg_model.c"),
+        ]
         result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         if result.returncode != 0:
             raise ToolError(

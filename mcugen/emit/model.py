@@ -196,7 +196,9 @@ def _call_view(
             name = add_constant(f"input{position}", np.ascontiguousarray(tensor.data), describe(tensor))
             arguments.append(f"{name} + {offset // tensor.dtype.itemsize}" if offset else name)
         else:
-            arguments.append(f"(const {_CTYPES[tensor.dtype.numpy]} *)&mcg_arena[{plan.addresses[i] + offset}]")
+            arguments.append(
+                f"(const {_CTYPES[tensor.dtype.numpy]} *)&mcg_arena[{plan.addresses[i] + offset}]"
+            )
     for constant in call.constants:
         arguments.append(add_constant(constant.role, constant.values, constant.note))
     for position, i in enumerate(call.outputs):

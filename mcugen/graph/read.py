@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
-import struct
 from typing import Any
 
 import numpy as np
@@ -17,45 +15,15 @@ from numpy.typing import NDArray
 
 from mcugen import ops
 from mcugen.errors import ModelError, UnsupportedOpError
-from mcugen.graph.schema import load_schema
+from mcugen.graph.schema import op_kind, printable, type_name, unpack_model
 from mcugen.graph.types import DType, Graph, Op, Quantization, Tensor
 
-_IDENTIFIER = b"TFL3"
 _MAX_TENSORS = 100_000
 _MAX_ELEMENTS = 1 << 31
 
-_DTYPES = {
-    "FLOAT32": DType.FLOAT32, "FLOAT16": DType.FLOAT16, "INT8": DType.INT8, "UINT8": DType.UINT8,
-    "INT16": DType.INT16, "INT32": DType.INT32, "INT64": DType.INT64, "BOOL": DType.BOOL, "INT4": DType.INT4,
-}  # fmt: skip
+_DTYPES = {dtype.value: dtype for dtype in DType if dtype is not DType.OTHER}
 
 _ZERO_POINT_RANGE = {DType.INT8: (-128, 127), DType.UINT8: (0, 255)}
-
-
-def parse_model(data: bytes) -> Any:
-    """The schema's `ModelT` object of a flatbuffer.
-
-    Raises:
-        ModelError: not a `.tflite` file, truncated, or corrupted.
-    """
-    if len(data) < 16 or data[4:8] != _IDENTIFIER:
-        raise ModelError(
-            "this is not a .tflite model (the TFL3 identifier is missing)",
-            hint="Give a .tflite file, or convert the model first: mcugen quantize MODEL --data D -o OUT.tflite",
-        )
-    schema = load_schema()
-    try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-    except (struct.error, ValueError, TypeError, IndexError, OverflowError, AttributeError, MemoryError,
-            KeyError) as error:  # fmt: skip
-        # The generated reader raises whatever an out-of-range offset happens to cause.
-        raise ModelError(
-            f"the model file is truncated or corrupted ({type(error).__name__} while reading it)",
-            hint="Copy or export it again",
-        ) from None
-    if model.version != 3:
-        raise ModelError(f"the model file has schema version {model.version}; only version 3 exists")
-    return model
 
 
 def read_graph(data: bytes, name: str = "model") -> Graph:
@@ -71,7 +39,7 @@ def read_graph(data: bytes, name: str = "model") -> Graph:
         ModelError: the file is no model, corrupted, or holds what cannot be run (several subgraphs, sparse
             tensors, external buffers, sizes that do not match).
     """
-    model = parse_model(data)
+    model = unpack_model(data)
     subgraphs = model.subgraphs or []
     if len(subgraphs) != 1:
         raise ModelError(
@@ -124,24 +92,25 @@ def _indices(raw: Any, limit: int, what: str) -> tuple[int, ...]:
 
 
 def _read_tensor(index: int, raw: Any, buffers: list[Any]) -> Tensor:
-    name = _text(raw.name) or f"tensor_{index}"
+    name = printable(raw.name) or f"tensor_{index}"
     where = f'tensor {index} "{name}"'
-    schema = load_schema()
-    type_name = next((k for k, v in vars(schema.TensorType).items() if v == raw.type), "")
-    dtype = _DTYPES.get(type_name, DType.OTHER)
+    dtype = _DTYPES.get(type_name(raw.type), DType.OTHER)
     shape = tuple(int(d) for d in (raw.shape if raw.shape is not None else ()))
     if any(d < 0 for d in shape) or math.prod(shape) > _MAX_ELEMENTS or len(shape) > 8:
         raise ModelError(f"impossible shape {list(shape)}", where=where, hint="The file is corrupted")
     if raw.sparsity is not None:
         raise ModelError(
-            "sparse weights are not supported", where=where, hint="Convert without sparsity: strip the pruning"
+            "sparse weights are not supported",
+            where=where,
+            hint="Convert without sparsity: strip the pruning",
         )
     if not 0 <= raw.buffer < max(len(buffers), 1):
         raise ModelError(f"names buffer {raw.buffer}, which does not exist", where=where)
     data = _read_buffer(buffers[raw.buffer], dtype, shape, where) if buffers else None
     if raw.isVariable and data is None:
         raise ModelError(
-            "variable tensors (state between calls) are not supported by the ahead-of-time runtime", where=where
+            "variable tensors (state between calls) are not supported by the ahead-of-time runtime",
+            where=where,
         )
     return Tensor(index, name, shape, dtype, _read_quantization(raw.quantization, dtype, shape, where), data)
 
@@ -190,21 +159,27 @@ def _read_quantization(raw: Any, dtype: DType, shape: tuple[int, ...], where: st
         if not 0 <= axis < len(shape):
             axis = 0
         if not shape or shape[axis] != len(scale):
-            raise ModelError(f"has {len(scale)} scales for shape {list(shape)} along axis {axis}", where=where)
+            raise ModelError(
+                f"has {len(scale)} scales for shape {list(shape)} along axis {axis}", where=where
+            )
     return Quantization(scale, zero_point, axis if len(scale) > 1 else 0)
 
 
 def _read_op(index: int, raw: Any, model: Any, tensors: dict[int, Tensor]) -> Op:
     codes = model.operatorCodes or []
     if not 0 <= raw.opcodeIndex < len(codes):
-        raise ModelError(f"op {index} names an operator code that does not exist", hint="The file is corrupted")
+        raise ModelError(
+            f"op {index} names an operator code that does not exist", hint="The file is corrupted"
+        )
     kind = op_kind(codes[raw.opcodeIndex])
 
     def ids(raw_ids: Any, allow_absent: bool) -> tuple[int, ...]:
         result = tuple(int(i) for i in (raw_ids if raw_ids is not None else ()))
         low = -1 if allow_absent else 0
         if any(i < low or i >= len(tensors) for i in result):
-            raise ModelError(f"op {index} {kind} names a tensor that does not exist", hint="The file is corrupted")
+            raise ModelError(
+                f"op {index} {kind} names a tensor that does not exist", hint="The file is corrupted"
+            )
         return result
 
     inputs, outputs = ids(raw.inputs, True), ids(raw.outputs, False)
@@ -230,29 +205,15 @@ def _read_op(index: int, raw: Any, model: Any, tensors: dict[int, Tensor]) -> Op
     return Op(index, kind, inputs, outputs, name, options)
 
 
-def op_kind(code: Any) -> str:
-    """TFLite name of an operator code ("CONV_2D"), or `CUSTOM:<name>`."""
-    schema = load_schema()
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    kind = next((k for k, v in vars(schema.BuiltinOperator).items() if v == number), f"BUILTIN_{number}")
-    if kind == "CUSTOM":
-        return f"CUSTOM:{_text(code.customCode) or '?'}"
-    return kind
-
-
-def _text(raw: bytes | str | None) -> str:
-    """A name from the file, printable and on one line."""
-    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else (raw or "")
-    return re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", text)[:400]
-
-
 def _dynamic_batch_notes(raw_tensors: list[Any], inputs: tuple[int, ...]) -> tuple[str, ...]:
     notes = []
     for i in inputs:
         signature = raw_tensors[i].shapeSignature
         if signature is not None and any(int(d) == -1 for d in signature):
             shape = [int(d) for d in raw_tensors[i].shape]
-            notes.append(f'input "{_text(raw_tensors[i].name)}" has a dynamic dimension, frozen to {shape}')
+            notes.append(
+                f'input "{printable(raw_tensors[i].name)}" has a dynamic dimension, frozen to {shape}'
+            )
     return tuple(notes)
 
 
@@ -271,10 +232,14 @@ def _check_data_flow(graph: Graph) -> None:
     for op in graph.ops:
         for i in op.inputs:
             if i >= 0 and i not in known:
-                raise ModelError(f'reads tensor "{graph.tensor(i).name}" before anything wrote it', where=op.where)
+                raise ModelError(
+                    f'reads tensor "{graph.tensor(i).name}" before anything wrote it', where=op.where
+                )
         for i in op.outputs:
             if i in known:
-                raise ModelError(f'writes tensor "{graph.tensor(i).name}", which is written elsewhere', where=op.where)
+                raise ModelError(
+                    f'writes tensor "{graph.tensor(i).name}", which is written elsewhere', where=op.where
+                )
             known.add(i)
     for i in graph.outputs:
         if i not in known:

@@ -68,19 +68,23 @@ def unpack_model(data: bytes) -> Any:
         model = schema.Model.GetRootAs(data, 0)
         _check_lengths(model, len(data))
         unpacked = schema.ModelT.InitFromObj(model)
-    except _READ_ERRORS as error:
-        raise ModelError(
-            f"the model file is truncated or corrupted ({type(error).__name__} while reading it)",
-            hint="Copy or export it again",
-        ) from None
+    except _READ_ERRORS:
+        raise ModelError("the model file is truncated or corrupted", hint="Copy or export it again") from None
     if unpacked.version != 3:
         raise ModelError(f"the model file has schema version {unpacked.version}; only version 3 exists")
     return unpacked
 
 
+class _AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
+    """Aligns byte vectors to 16, as the schema demands of buffers: kernels read them as words."""
+
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
+        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
+
+
 def pack_model(model: Any) -> bytes:
     """A `ModelT` object as a `.tflite` flatbuffer."""
-    builder = flatbuffers.Builder(1024)
+    builder = _AlignedBuilder(1024)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
 

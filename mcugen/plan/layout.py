@@ -48,7 +48,8 @@ def pack(blocks: Sequence[Block]) -> tuple[list[int], int]:
         return [], 0
     bound = lower_bound(blocks)
     conflicts = [
-        [j for j, other in enumerate(blocks) if j != i and block.overlaps(other)] for i, block in enumerate(blocks)
+        [j for j, other in enumerate(blocks) if j != i and block.overlaps(other)]
+        for i, block in enumerate(blocks)
     ]
     indices = range(len(blocks))
     orders = [

@@ -96,10 +96,10 @@ class _Memory:
         self._offset[tensor] = self._offset[source] + offset
 
     def add(self, op: Op, lowering: Lowering, step: int) -> None:
-        """Account for one op. `step` is the step that runs it, or the last one before it if it is an alias."""
+        """Account for one op. `step` is the step that runs it, or the one before it for an alias."""
         for output, source, offset in lowering.aliases:
             if source not in self._storage:
-                raise ModelError("its input is a constant, which cannot be viewed in the arena", where=op.where)
+                raise ModelError("its input is a constant, which the arena does not hold", where=op.where)
             self._join(output, source, offset)
         if not lowering.calls:
             return
@@ -109,11 +109,11 @@ class _Memory:
         for i in op.outputs:
             if i in self._storage:
                 continue
-            source = self._dying_source(op, lowering, i)
-            if source is None:
+            dying = self._dying_source(op, lowering, i)
+            if dying is None:
                 self._define(i, step)
             else:
-                self._join(i, source, 0)
+                self._join(i, dying, 0)
                 self._storage[i].last = max(self._storage[i].last, step)
 
     def _dying_source(self, op: Op, lowering: Lowering, output: int) -> int | None:
@@ -139,9 +139,7 @@ class _Memory:
     def tensor_blocks(self) -> list[_Storage]:
         return list({id(s): s for s in self._storage.values()}.values())
 
-    def layout(
-        self, steps: Sequence[Step]
-    ) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
+    def layout(self, steps: Sequence[Step]) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
         """Pack all blocks; gives buffers, tensor addresses, scratch addresses by step, arena size."""
         storages = self.tensor_blocks()
         scratch_steps = [(n, max(c.scratch_bytes for c in s.calls)) for n, s in enumerate(steps)]
@@ -157,9 +155,7 @@ class _Memory:
         for (step, size), offset in zip(scratch_steps, offsets[len(storages) :], strict=True):
             buffers.append(Buffer(offset, size, step, step, ()))
             scratch[step] = offset
-        addresses = {
-            i: buffer.offset + self._offset[i] for buffer in buffers for i in buffer.tensors
-        }
+        addresses = {i: buffer.offset + self._offset[i] for buffer in buffers for i in buffer.tensors}
         return tuple(buffers), addresses, scratch, arena_bytes
 
 

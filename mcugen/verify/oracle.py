@@ -1,7 +1,7 @@
 """The oracle: TensorFlow Lite Micro's own interpreter on the host (PyPI package `tflite-micro`).
 
-It runs in a process of its own, because it aborts the process on models that it does not like, and because what
-it prints is not for the user's terminal.
+It runs in a process of its own, because it aborts the process on models that it does not like, and
+because what it prints is not for the user's terminal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.errors import ModelError, ToolError
-from mcugen.verify.oracle_worker import read_message, write_message
+from mcugen.verify.messages import read_message, write_message
 
 
 def oracle_name() -> str:
@@ -50,7 +50,7 @@ class Oracle:
 
     def __init__(self, model: bytes) -> None:
         self.name = oracle_name()
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mcugen.verify.oracle_worker"],
             stdin=subprocess.PIPE,

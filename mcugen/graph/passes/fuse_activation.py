@@ -28,7 +28,9 @@ def fuse_activations(graph: Graph) -> Graph:
             options=replace(producer.options, activation=activation.kind),
         )
         graph = graph.with_(
-            ops=tuple(merged if op.index == producer.index else op for op in graph.ops if op is not activation)
+            ops=tuple(
+                merged if op.index == producer.index else op for op in graph.ops if op is not activation
+            )
         )
     return graph
 

@@ -45,7 +45,9 @@ def _spatial_pads(graph: Graph, op: Op) -> Pads | None:
         return None
     value = graph.input_of(op, 2)
     if value is not None and (
-        value.data is None or value.quant != output.quant or int(value.data.reshape(-1)[0]) != output.zero_point
+        value.data is None
+        or value.quant != output.quant
+        or int(value.data.reshape(-1)[0]) != output.zero_point
     ):
         return None
     rows = [[int(v) for v in row] for row in amounts.data]

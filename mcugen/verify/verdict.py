@@ -1,0 +1,196 @@
+"""Compares a device with the oracle and says where they part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.plan.types import Plan, Step
+from mcugen.verify.oracle import Oracle
+
+Progress = Callable[[int, int], None]
+"""Called with (samples done, samples in all)."""
+
+
+class InferenceDevice(Protocol):
+    """What verification needs of a device: see :class:`mcugen.device.Device`."""
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], int]:
+        """One inference: (outputs, cost of the invoke)."""
+
+    def layers(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[int, bytes]]:
+        """One inference: (op number, raw bytes of its first output) for every op."""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first op whose result differs from the oracle's.
+
+    Attributes:
+        op: number of the op in the plan; index: its position in the model file.
+        sample: number of the input that shows it.
+        differing: elements that differ, of `elements`.
+        max_abs_diff: largest difference, in units of the tensor's type.
+    """
+
+    op: int
+    index: int
+    kind: str
+    name: str
+    sample: int
+    differing: int
+    elements: int
+    max_abs_diff: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verification found.
+
+    Attributes:
+        bit_exact: every output of every sample (and every layer, where asked) equals the oracle's.
+        mismatched: numbers of the samples whose outputs differ.
+        max_abs_diff: largest output difference, in units of the output's type.
+        layers_checked: ops whose results were compared, over all samples; 0 where layers were not asked for.
+        output_moves: False when all distinct inputs gave the same output: the model may be broken.
+        costs: cost of every invoke, in the device's unit.
+        outputs: the device's outputs, per sample and output.
+    """
+
+    oracle: str
+    samples: int
+    bit_exact: bool
+    mismatched: tuple[int, ...]
+    max_abs_diff: float
+    layers_checked: int
+    output_moves: bool
+    first_divergent_op: Divergence | None
+    costs: tuple[int, ...]
+    outputs: tuple[tuple[NDArray[Any], ...], ...] = field(repr=False, default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The `verify` object of the JSON output (docs/JSON.md)."""
+        return {
+            "oracle": self.oracle,
+            "samples": self.samples,
+            "bit_exact": self.bit_exact,
+            "max_abs_diff": self.max_abs_diff,
+            "mismatched_samples": list(self.mismatched),
+            "layers_checked": self.layers_checked,
+            "output_moves": self.output_moves,
+            "first_divergent_op": self.first_divergent_op.to_dict() if self.first_divergent_op else None,
+        }
+
+
+def verify_device(
+    device: InferenceDevice,
+    plan: Plan,
+    oracle: Oracle,
+    inputs: Sequence[Sequence[NDArray[Any]]],
+    *,
+    layers: bool = False,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Run every input on the device and in the oracle and compare all output bytes.
+
+    Args:
+        inputs: samples, each one array per model input, of its dtype and shape.
+        layers: compare the result of every op as well.
+
+    When an output differs, the layers of that sample are compared in any case, so that the verdict names the
+    first op that is wrong.
+
+    Raises:
+        ValueError: no inputs.
+        DeviceError, ModelError: the device or the oracle failed.
+    """
+    if not inputs:
+        raise ValueError("verification needs at least one input")
+    costs: list[int] = []
+    outputs: list[tuple[NDArray[Any], ...]] = []
+    mismatched: list[int] = []
+    max_abs_diff = 0.0
+    layers_checked = 0
+    divergence: Divergence | None = None
+    for number, sample in enumerate(inputs):
+        expected = oracle.run(sample)
+        actual, cost = device.run(sample)
+        costs.append(cost)
+        outputs.append(tuple(actual))
+        difference = max(_max_abs_diff(a, e) for a, e in zip(actual, expected, strict=True))
+        equal = all(a.tobytes() == e.tobytes() for a, e in zip(actual, expected, strict=True))
+        if not equal:
+            mismatched.append(number)
+            max_abs_diff = max(max_abs_diff, difference)
+        if layers or (not equal and divergence is None):
+            checked, found = _compare_layers(device, plan, oracle, sample, number)
+            layers_checked += checked if layers else 0
+            divergence = divergence or found
+        if progress is not None:
+            progress(number + 1, len(inputs))
+    return Verdict(
+        oracle=oracle.name,
+        samples=len(inputs),
+        bit_exact=not mismatched and divergence is None,
+        mismatched=tuple(mismatched),
+        max_abs_diff=max_abs_diff,
+        layers_checked=layers_checked,
+        output_moves=_moves(inputs, outputs),
+        first_divergent_op=divergence,
+        costs=tuple(costs),
+        outputs=tuple(outputs),
+    )
+
+
+def _compare_layers(
+    device: InferenceDevice, plan: Plan, oracle: Oracle, sample: Sequence[NDArray[Any]], number: int
+) -> tuple[int, Divergence | None]:
+    """Compare every op's first output; (ops compared, first that differs)."""
+    ids = [step.op.outputs[0] for step in plan.steps]
+    expected = oracle.tensors(sample, ids)
+    divergence: Divergence | None = None
+    checked = 0
+    for op, raw in device.layers(sample):
+        step, want = plan.steps[op], expected[op]
+        checked += 1
+        got = np.frombuffer(raw, dtype=want.dtype).reshape(want.shape)
+        if divergence is None and got.tobytes() != want.tobytes():
+            divergence = _divergence(op, step, number, got, want)
+    if checked != len(plan.steps):
+        raise AssertionError(f"the device showed {checked} of {len(plan.steps)} ops")
+    return checked, divergence
+
+
+def _divergence(op: int, step: Step, sample: int, got: NDArray[Any], want: NDArray[Any]) -> Divergence:
+    return Divergence(
+        op=op,
+        index=step.op.index,
+        kind=step.op.kind,
+        name=step.op.name,
+        sample=sample,
+        differing=int(np.count_nonzero(got != want)),
+        elements=want.size,
+        max_abs_diff=_max_abs_diff(got, want),
+    )
+
+
+def _max_abs_diff(a: NDArray[Any], b: NDArray[Any]) -> float:
+    if a.shape != b.shape or a.dtype != b.dtype:
+        raise AssertionError(f"outputs {a.dtype}{a.shape} and {b.dtype}{b.shape} cannot be compared")
+    if a.size == 0:
+        return 0.0
+    return float(np.max(np.abs(a.astype(np.float64) - b.astype(np.float64))))
+
+
+def _moves(inputs: Sequence[Sequence[NDArray[Any]]], outputs: Sequence[Sequence[NDArray[Any]]]) -> bool:
+    """Whether distinct inputs ever gave distinct outputs (True where there were no two distinct inputs)."""
+    distinct_inputs = {tuple(a.tobytes() for a in sample) for sample in inputs}
+    distinct_outputs = {tuple(a.tobytes() for a in sample) for sample in outputs}
+    return len(distinct_inputs) < 2 or len(distinct_outputs) > 1
