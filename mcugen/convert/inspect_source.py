@@ -1,0 +1,244 @@
+"""What kind of `.tflite` model was given, and whether it can be used at all: checked once, at load."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from mcugen.convert import flat
+from mcugen.convert.types import TensorSpec
+from mcugen.errors import ModelError, UnsupportedOpError
+from mcugen.graph.schema import printable, type_name
+
+_MAX_ELEMENTS = 1 << 31
+QUANTIZED_TYPES = ("int8", "uint8", "int16", "int4")
+_EDGE_OPS = ("QUANTIZE", "DEQUANTIZE")
+# Types that a microcontroller runtime can hold. resource: the state of streaming models.
+_KNOWN_TYPES = frozenset(flat.NUMPY_TYPES) | {"int4", "resource"}
+_REFUSED_TYPES = frozenset({"float64", "complex64", "complex128", "string", "variant"})
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Facts about a model that passed all checks.
+
+    Attributes:
+        form: "float" needs quantization, "hybrid" (float activations, quantized weights: dynamic range) too,
+            "quantized" is taken as it is.
+        hybrid_op: the first op with float activations and quantized weights, as messages name it; "" if none.
+        rescales_input: the model itself divides its input by about 255, so it expects pixel values 0…255.
+    """
+
+    form: Literal["float", "hybrid", "quantized"]
+    hybrid_op: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    rescales_input: bool
+
+
+def inspect_model(model: Any) -> Inspection:
+    """Check an unpacked model (`ModelT`).
+
+    Raises:
+        ModelError: corrupted, partly quantized, dynamic shapes beyond the batch, types that nothing here can run.
+        UnsupportedOpError: TensorFlow (FLEX) or custom ops.
+    """
+    _check_structure(model)
+    _check_ops(model)
+    main = model.subgraphs[0]
+    notes = [note for i in flat.ints(main.inputs) if (note := _freeze_note(main.tensors[i], i))]
+    hybrid = _hybrid_ops(model)
+    floats, quantized = _computing_ops(model)
+    form: Literal["float", "hybrid", "quantized"] = "float" if floats and not quantized else "quantized"
+    if hybrid:
+        form = "hybrid"
+        if quantized:
+            raise ModelError(
+                "the model mixes float32 activations on quantized weights with quantized activations",
+                where=hybrid[0],
+                hint="Give the float model (Keras, SavedModel or float32 .tflite) together with calibration data",
+            )
+    warnings = []
+    if len(model.subgraphs) > 1:
+        if form != "quantized":
+            raise ModelError(
+                f"the model has {len(model.subgraphs)} subgraphs (control flow or state), which cannot be "
+                "quantized here",
+                where=_calling_op(model),
+                hint="Build recurrent layers with unroll=True and remove loops and conditions, or give an int8 .tflite",
+            )
+        warnings.append(
+            f"the model has {len(model.subgraphs)} subgraphs (state or control flow): "
+            "the ahead-of-time runtime runs models with one"
+        )
+    if form == "quantized":
+        warnings.extend(f"{op} runs in float32: the model is not fully quantized" for op in floats[:5])
+    return Inspection(
+        form,
+        hybrid[0] if hybrid else "",
+        flat.input_specs(main),
+        flat.output_specs(main),
+        tuple(notes),
+        tuple(warnings),
+        _rescales(model),
+    )
+
+
+def _check_structure(model: Any) -> None:
+    """Every index and size that later steps rely on."""
+    if not model.subgraphs:
+        raise ModelError("the model holds no subgraph", hint="The file is corrupted: export it again")
+    if not model.buffers:
+        raise ModelError("the model holds no buffers", hint="The file is corrupted: export it again")
+    for subgraph in model.subgraphs:
+        tensors = subgraph.tensors or []
+        for i, tensor in enumerate(tensors):
+            _check_tensor(model, tensor, i)
+        for indices, low in ((subgraph.inputs, 0), (subgraph.outputs, 0)):
+            _check_indices(flat.ints(indices), low, len(tensors), "the model")
+        subgraph.operators = subgraph.operators or []
+        for i, op in enumerate(subgraph.operators):
+            if not 0 <= op.opcodeIndex < len(model.operatorCodes or ()):
+                raise ModelError(f"op {i} names an operator code that does not exist", hint="The file is corrupted")
+            _check_indices(flat.ints(op.inputs), -1, len(tensors), f"op {i}")
+            _check_indices(flat.ints(op.outputs), 0, len(tensors), f"op {i}")
+    main = model.subgraphs[0]
+    if not flat.ints(main.inputs) or not flat.ints(main.outputs):
+        raise ModelError("the model has no input or no output", hint="Export it again with both")
+    if not main.operators:
+        raise ModelError("the model holds no operators", hint="Export it again")
+
+
+def _check_indices(indices: tuple[int, ...], low: int, count: int, what: str) -> None:
+    if any(not low <= i < count for i in indices):
+        raise ModelError(f"{what} names a tensor that does not exist", hint="The file is corrupted")
+
+
+def _check_tensor(model: Any, tensor: Any, index: int) -> None:
+    name = f'tensor {index} "{flat.name_of(tensor, index)}"'
+    kind = type_name(tensor.type)
+    if kind in _REFUSED_TYPES or kind not in _KNOWN_TYPES:
+        raise ModelError(
+            f"has type {kind}, which no microcontroller runtime here can hold",
+            where=name,
+            hint="Keep such values out of the model (casts, string look-ups and preprocessing belong before it)",
+        )
+    shape = flat.shape_of(tensor)
+    if len(shape) > 8 or any(d < 0 for d in shape) or math.prod(shape) > _MAX_ELEMENTS:
+        raise ModelError(f"has the impossible shape {list(shape)}", where=name, hint="The file is corrupted")
+    if not 0 <= tensor.buffer < len(model.buffers):
+        raise ModelError(f"names buffer {tensor.buffer}, which does not exist", where=name)
+    if tensor.sparsity is not None:
+        raise ModelError("holds sparse weights", where=name, hint="Strip the pruning before converting the model")
+    buffer = model.buffers[tensor.buffer]
+    if getattr(buffer, "offset", 0) > 1:
+        raise ModelError("keeps its data outside the flatbuffer", where=name, hint="Export a model below 2 GB")
+    held = 0 if buffer.data is None else len(buffer.data)
+    if held and kind in flat.NUMPY_TYPES and held != flat.tensor_bytes(tensor):
+        raise ModelError(
+            f"holds {held} bytes where its shape {list(shape)} needs {flat.tensor_bytes(tensor)}",
+            where=name,
+            hint="The file is corrupted",
+        )
+
+
+def _check_ops(model: Any) -> None:
+    flex, custom = [], []
+    for subgraph in model.subgraphs:
+        for i, op in enumerate(subgraph.operators):
+            kind = flat.kind_of(model, op)
+            if kind.startswith("CUSTOM:Flex"):
+                flex.append(flat.where(model, subgraph, i))
+            elif kind.startswith("CUSTOM:"):
+                custom.append(flat.where(model, subgraph, i))
+    if flex:
+        raise UnsupportedOpError(
+            "the model needs TensorFlow itself to run (SELECT_TF_OPS)",
+            where="; ".join(flex[:4]),
+            hint="Rewrite these layers with TensorFlow Lite built-in ops and convert without SELECT_TF_OPS",
+        )
+    if custom:
+        raise UnsupportedOpError(
+            "the model holds custom operators",
+            where="; ".join(custom[:4]),
+            hint="Replace them with built-in ops, or cut them off and run them before or after the model",
+        )
+
+
+def _freeze_note(tensor: Any, index: int) -> str | None:
+    """Refuse dynamic dimensions other than the batch; say that the batch is frozen."""
+    signature = flat.ints(tensor.shapeSignature) or flat.shape_of(tensor)
+    shape = flat.shape_of(tensor)
+    name = flat.name_of(tensor, index)
+    free = [axis for axis, d in enumerate(signature) if d < 0]
+    if any(axis > 0 for axis in free) or any(d == 0 for d in shape):
+        raise ModelError(
+            f"has the shape {[d if d >= 0 else None for d in signature]}: "
+            "only the batch (the first dimension) may be left open",
+            where=f'input "{name}"',
+            hint="Export the model with a fixed input shape",
+        )
+    return f'input "{name}": the batch is open in the model and was frozen to {shape[0]}' if free else None
+
+
+def _hybrid_ops(model: Any) -> list[str]:
+    """Ops with float activations and quantized constants: no microcontroller kernel runs them."""
+    found = []
+    for subgraph in model.subgraphs:
+        for i, op in enumerate(subgraph.operators):
+            constants = (subgraph.tensors[j] for j in flat.ints(op.inputs) if j >= 0)
+            if not any(flat.is_constant(model, t) and type_name(t.type) in QUANTIZED_TYPES for t in constants):
+                continue
+            involved = flat.activations(model, subgraph, (*flat.ints(op.inputs), *flat.ints(op.outputs)))
+            if any(type_name(t.type) == "float32" for t in involved):
+                found.append(flat.where(model, subgraph, i))
+    return found
+
+
+def _computing_ops(model: Any) -> tuple[list[str], list[str]]:
+    """Ops that compute on (float, quantized) activations, QUANTIZE and DEQUANTIZE apart."""
+    floats, quantized = [], []
+    for subgraph in model.subgraphs:
+        for i, op in enumerate(subgraph.operators):
+            if flat.kind_of(model, op) in _EDGE_OPS:
+                continue
+            involved = (*flat.ints(op.inputs), *flat.ints(op.outputs))
+            types = {type_name(t.type) for t in flat.activations(model, subgraph, involved)}
+            if "float16" in types:
+                raise ModelError(
+                    "computes in float16",
+                    where=flat.where(model, subgraph, i),
+                    hint="Give the float32 model; float16 is accepted for weights only",
+                )
+            if "float32" in types:
+                floats.append(flat.where(model, subgraph, i))
+            elif types & set(QUANTIZED_TYPES):
+                quantized.append(flat.where(model, subgraph, i))
+    return floats, quantized
+
+
+def _calling_op(model: Any) -> str:
+    for i, op in enumerate(model.subgraphs[0].operators):
+        if flat.kind_of(model, op) in ("WHILE", "IF", "CALL", "CALL_ONCE"):
+            return flat.where(model, model.subgraphs[0], i)
+    return f'subgraph 1 "{printable(model.subgraphs[1].name)}"'
+
+
+def _rescales(model: Any) -> bool:
+    """The first op on the input multiplies by about 1/255 (or 1/127.5): a Keras Rescaling layer."""
+    main = model.subgraphs[0]
+    first = flat.ints(main.inputs)[0]
+    for op in main.operators:
+        inputs = flat.ints(op.inputs)
+        if first in inputs and flat.kind_of(model, op) in ("MUL", "DIV"):
+            for j in inputs:
+                value = flat.constant(model, main.tensors[j]) if j >= 0 else None
+                if value is not None and value.size and value.dtype == np.float32:
+                    size = float(np.max(np.abs(value)))
+                    return 1 / 300 < size < 1 / 100 or 100 < size < 300
+    return False

@@ -1,0 +1,230 @@
+"""What needs TensorFlow: load a model and convert it to a float32 `.tflite`. Runs in the worker process.
+
+Only this module and the worker import TensorFlow.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcugen.errors import ConversionError
+
+
+def load_and_convert(kind: str, path: str, *, legacy: bool) -> bytes:
+    """A Keras file or SavedModel folder as float32 `.tflite`, batch fixed to 1.
+
+    Raises:
+        ConversionError: the model would run foreign code, or needs a shape that is not fixed.
+        Exception: whatever TensorFlow raises.
+    """
+    if kind == "saved_model":
+        return _convert_saved_model(path)
+    _refuse_code(path)
+    if legacy:
+        import tf_keras
+
+        return convert_keras(tf_keras.models.load_model(path, compile=False))
+    import keras
+
+    return convert_keras(keras.saving.load_model(path, compile=False))
+
+
+def convert_keras(model: Any) -> bytes:
+    """A Keras model object (Keras 3 or tf_keras) as float32 `.tflite`, batch fixed to 1.
+
+    Ways, in this order: a concrete function with the batch fixed (no dynamic shapes are left in the result),
+    the converter's own Keras path, an exported SavedModel.
+    """
+    import tensorflow as tf
+
+    inputs = list(getattr(model, "inputs", None) or [])
+    for tensor in inputs:
+        if any(d is None for d in tensor.shape[1:]):
+            raise ConversionError(
+                f"has the shape {[None if d is None else int(d) for d in tensor.shape]}: "
+                "only the batch may be left open",
+                where=f'input "{_plain(tensor.name)}"',
+                hint="Build the model with a fixed input shape",
+            )
+    ways: list[Callable[[], bytes]] = [
+        lambda: tf.lite.TFLiteConverter.from_keras_model(model).convert(),
+        lambda: _export_and_convert(model),
+    ]
+    if inputs:
+        ways.insert(0, lambda: _convert_concrete(model, inputs))
+    return _first_that_works(ways)
+
+
+def _convert_concrete(model: Any, inputs: list[Any]) -> bytes:
+    import tensorflow as tf
+
+    specs = [tf.TensorSpec([1, *t.shape[1:]], t.dtype, name=_plain(t.name)) for t in inputs]
+
+    def call(*values: Any) -> Any:
+        return model(values[0] if len(values) == 1 else list(values), training=False)
+
+    concrete = tf.function(call).get_concrete_function(*specs)
+    return bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], model).convert())
+
+
+def _export_and_convert(model: Any) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="mcugen-") as folder:
+        model.export(folder)
+        return _convert_saved_model(folder)
+
+
+def _convert_saved_model(path: str) -> bytes:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(path)
+    signatures = dict(loaded.signatures)
+    if not signatures:
+        raise ConversionError(
+            "the SavedModel has no signature, so its inputs are unknown",
+            hint="Save it with model.export(folder), or pass signatures= to tf.saved_model.save",
+        )
+    if "serving_default" not in signatures and len(signatures) > 1:
+        raise ConversionError(
+            f"the SavedModel has the signatures {', '.join(sorted(signatures))} and no serving_default",
+            hint="Save it with one signature",
+        )
+    name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
+    signature = signatures[name]
+
+    def fixed_batch() -> bytes:
+        wanted = signature.structured_input_signature[1]
+        specs = {key: tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name=key) for key, spec in wanted.items()}
+        concrete = tf.function(lambda **values: signature(**values)).get_concrete_function(**specs)
+        return bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], loaded).convert())
+
+    def as_saved() -> bytes:
+        return bytes(tf.lite.TFLiteConverter.from_saved_model(path, signature_keys=[name]).convert())
+
+    return _first_that_works([fixed_batch, as_saved])
+
+
+def _first_that_works(ways: list[Callable[[], bytes]]) -> bytes:
+    errors: list[Exception] = []
+    for way in ways:
+        try:
+            return way()
+        except Exception as error:  # each way has its own ways to fail
+            errors.append(error)
+    # The later ways are makeshifts; what the first one said concerns the model.
+    raise errors[0]
+
+
+def observe(folder: Path, tensors: list[int], progress: Callable[[float], None]) -> dict[str, Any]:
+    """Run `model.tflite` on `samples.npz` (input_0 …, with batch) with LiteRT's reference kernels.
+
+    Writes `observed.npz`: `low` and `high` (one per tensor of `tensors`), `output_0` ….
+    """
+    interpreter = _interpreter((folder / "model.tflite").read_bytes())
+    interpreter.allocate_tensors()
+    with np.load(folder / "samples.npz", allow_pickle=False) as stored:
+        samples = [stored[f"input_{n}"] for n in range(len(stored.files))]
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    low, high = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
+    results: list[list[Any]] = [[] for _ in outputs]
+    count = len(samples[0])
+    for i in range(count):
+        for details, values in zip(inputs, samples, strict=True):
+            interpreter.set_tensor(details["index"], values[i])
+        interpreter.invoke()
+        for n, tensor in enumerate(tensors):
+            value = interpreter.get_tensor(tensor)
+            low[n], high[n] = min(low[n], float(value.min())), max(high[n], float(value.max()))
+        for result, details in zip(results, outputs, strict=True):
+            result.append(interpreter.get_tensor(details["index"]))
+        progress((i + 1) / count)
+    stacked = {f"output_{n}": np.stack(r) for n, r in enumerate(results)}
+    np.savez(folder / "observed.npz", low=low, high=high, **stacked)
+    return {}
+
+
+def _interpreter(model: bytes) -> Any:
+    try:
+        from ai_edge_litert import interpreter as litert
+    except ModuleNotFoundError:
+        import tensorflow as tf
+
+        litert = tf.lite
+    resolver = litert.experimental.OpResolverType.BUILTIN_REF if hasattr(litert, "experimental") else None
+    if resolver is None:
+        resolver = litert.OpResolverType.BUILTIN_REF
+    return litert.Interpreter(
+        model_content=model, experimental_op_resolver_type=resolver, experimental_preserve_all_tensors=True
+    )
+
+
+def explain(error: BaseException) -> str:
+    """One sentence out of TensorFlow's many lines."""
+    text = str(error)
+    missing = sorted(set(re.findall(r"'?(tf\.\w+)'? op is neither a custom op nor a flex op", text)))
+    if missing:
+        layers = sorted(set(re.findall(r'loc\((?:fused\[)?"([^"]+)"', text)))
+        place = f' (layer "{layers[0].split("@")[0].rstrip(":")}")' if layers else ""
+        return (
+            f"TensorFlow Lite has no built-in op for {', '.join(missing)}{place}: rewrite that layer with other ops"
+        )
+    custom = re.search(r"(?:Unknown layer|Could not locate class|Unknown object)[^'\"]*['\"]?([\w>.]+)", text)
+    if custom:
+        return (
+            f"the model uses the class {custom.group(1)!r}, which this Keras does not know: "
+            "load the model in Python and pass the object to mcugen.convert"
+        )
+    if "No model config found" in text or "No model found in config" in text:
+        return "the file holds weights only, no model: save the whole model with model.save('model.keras')"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300] if lines else 'no message'}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", name.split(":")[0]) or "input"
+
+
+def _refuse_code(path: str) -> None:
+    """A Lambda layer is Python byte code inside the file; loading it would run it."""
+    config = _h5_config(path) if Path(path).suffix.lower() != ".keras" else None
+    for layer in _layers(config):
+        if layer.get("class_name") == "Lambda":
+            name = layer.get("config", {}).get("name", "?") if isinstance(layer.get("config"), dict) else "?"
+            raise ConversionError(
+                "is a Lambda layer: its Python code is stored in the file and is not run from there",
+                where=f'layer "{name}"',
+                hint="Replace it by a layer class, or load the model yourself and pass the object to mcugen.convert",
+            )
+
+
+def _h5_config(path: str) -> Any:
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        return None
+    with h5py.File(path, "r") as file:
+        raw = file.attrs.get("model_config")
+    if raw is None:
+        raise ConversionError(
+            "the file holds weights only, no model",
+            hint="Save the whole model: model.save('model.keras')",
+        )
+    return json.loads(raw.decode() if isinstance(raw, bytes) else raw)
+
+
+def _layers(config: Any) -> Iterator[dict[str, Any]]:
+    pending = [config]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            if "class_name" in item:
+                yield item
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)

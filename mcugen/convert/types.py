@@ -1,0 +1,154 @@
+"""What the convert stage gives: the int8 model and the story of how it came about."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+SourceKind = Literal[
+    "keras", "keras h5", "keras object", "saved_model", "float tflite", "int8 tflite"
+]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A model input or output: `shape` includes the batch of 1; `dtype` is a name ("float32", "int8").
+
+    `scale` is 0 where the tensor is not quantized.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Input data as it goes into the model.
+
+    Attributes:
+        inputs: one array per model input, (N, …) in the input's shape without its batch, float32 for float
+            inputs (real values), else the input's own dtype.
+        labels: (N,) integer classes, or None.
+        origin: where the data came from, for reports.
+        trusted: False for random data.
+        notes: what was done to the data on the way (scaling, resizing).
+    """
+
+    inputs: tuple[NDArray[Any], ...]
+    labels: NDArray[np.int64] | None = None
+    origin: str = "array"
+    trusted: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        return len(self.inputs[0])
+
+    def take(self, indices: NDArray[np.int64]) -> Samples:
+        return dataclasses.replace(
+            self,
+            inputs=tuple(a[indices] for a in self.inputs),
+            labels=None if self.labels is None else self.labels[indices],
+        )
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way that was tried, and how it went ("ok", or why not)."""
+
+    step: str
+    outcome: str
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "ok"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Which data the quantization ranges come from. `available` counts samples before the cap."""
+
+    kind: Literal["data", "random", "none"]
+    origin: str = ""
+    samples: int = 0
+    available: int = 0
+    trusted: bool = True
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TensorRange:
+    """Observed range of an activation, in real units, and the quantization chosen for it."""
+
+    name: str
+    minimum: float
+    maximum: float
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """float32 against int8 on one output over the calibration samples, on dequantized values.
+
+    Attributes:
+        sqnr_db: signal to quantization noise ratio, 10·log10(Σ float² / Σ (float − int8)²), in dB; None if
+            both are equal.
+        same_argmax: share of samples with the same top class; None for outputs of one element.
+    """
+
+    output: str
+    samples: int
+    cosine_similarity: float
+    sqnr_db: float | None
+    max_abs_error: float
+    same_argmax: float | None
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """How the int8 model was made, in facts that JSON can carry."""
+
+    source_kind: SourceKind
+    calibration: Calibration
+    attempts: tuple[Attempt, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    ranges: tuple[TensorRange, ...] = ()
+    agreement: tuple[Agreement, ...] = ()
+    float_bytes: int | None = None
+    int8_bytes: int = 0
+
+    @property
+    def trusted(self) -> bool:
+        """False when the ranges come from random data: accuracy then means nothing."""
+        return self.calibration.trusted
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain dicts, lists, strings and finite numbers."""
+        return {**dataclasses.asdict(self), "trusted": self.trusted}
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A full int8 model.
+
+    Attributes:
+        tflite: the flatbuffer.
+        name: the model's name (file name without its ending).
+        float_tflite: the float32 model it was quantized from; None if the source was quantized already.
+    """
+
+    tflite: bytes
+    report: QuantizationReport
+    name: str
+    float_tflite: bytes | None = None

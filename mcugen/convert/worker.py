@@ -1,0 +1,60 @@
+"""The process in which TensorFlow runs: `python -m mcugen.convert.worker FOLDER`.
+
+Reads `request.json` in the folder, does the job, writes `answer.json`. Lines "progress <0…1>" on stdout
+tell how far it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mcugen.errors import McugenError
+
+_TENSORFLOW_PACKAGES = ("tensorflow", "tf_keras", "keras", "h5py")
+
+
+def _do(folder: Path, request: dict[str, Any], progress: Callable[[float], None]) -> dict[str, Any]:
+    from mcugen.convert import tensorflow_jobs as jobs
+
+    if request["job"] == "convert":
+        tflite = jobs.load_and_convert(request["kind"], request["path"], legacy=request["legacy"])
+        (folder / "float.tflite").write_bytes(tflite)
+        return {}
+    if request["job"] == "observe":
+        return jobs.observe(folder, request["tensors"], progress)
+    raise ValueError(request["job"])
+
+
+def main(folder: Path) -> None:
+    """Do the job described in `folder`."""
+    # TensorFlow prints to stdout as well: keep the channel for progress.
+    channel = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def progress(fraction: float) -> None:
+        channel.write(f"progress {fraction:.4f}\n")
+
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    answer: dict[str, Any]
+    try:
+        answer = {"result": _do(folder, request, progress)}
+    except McugenError as error:
+        answer = {"error": str(error)}
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        missing = package in _TENSORFLOW_PACKAGES
+        answer = {"missing": package} if missing else {"error": f"{type(error).__name__}: {error}"}
+    except Exception as error:  # whatever TensorFlow raises is the answer
+        from mcugen.convert.tensorflow_jobs import explain
+
+        answer = {"error": explain(error)}
+    (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,90 @@
+"""Starts :mod:`mcugen.convert.worker`: TensorFlow runs in a process of its own.
+
+Its noise, its crashes and the settings it reads from the environment stay out of the user's process.
+A request is a JSON object; files go through the job's folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcugen.errors import ToolError
+
+Progress = Callable[[str, float], None]
+
+_QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "AUTOGRAPH_VERBOSITY": "0",
+    "PYTHONWARNINGS": "ignore",
+    "KERAS_BACKEND": "tensorflow",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+@dataclass(frozen=True)
+class WorkerAnswer:
+    """`error` is empty when the job was done; `result` is the job's own object."""
+
+    result: dict[str, Any]
+    error: str = ""
+
+
+def run_worker(
+    folder: Path, request: dict[str, Any], *, legacy_keras: bool = False, progress: Callable[[float], None] | None = None
+) -> WorkerAnswer:
+    """Run one job in a fresh process, in `folder`.
+
+    Raises:
+        ToolError: a package that the job needs is not installed.
+    """
+    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    answer_file = folder / "answer.json"
+    answer_file.unlink(missing_ok=True)
+    package_root = str(Path(__file__).resolve().parents[2])
+    environment = {**os.environ, **_QUIET, "TF_USE_LEGACY_KERAS": "1" if legacy_keras else "0"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
+    log = folder / "log.txt"
+    with log.open("wb") as noise:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mcugen.convert.worker", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=noise,
+            env=environment,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if progress is not None and line.startswith("progress "):
+                    progress(float(line.split()[1]))
+            process.wait()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+    if not answer_file.exists():
+        return WorkerAnswer({}, f"the process ended with code {process.returncode}{_last_line(log)}")
+    answer = json.loads(answer_file.read_text(encoding="utf-8"))
+    if "missing" in answer:
+        raise ToolError(
+            f"the Python package {answer['missing']} is needed for this model and is not installed",
+            hint="Install it: pip install 'mcugen[tf]'",
+        )
+    return WorkerAnswer(answer.get("result", {}), answer.get("error", ""))
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return f" ({lines[-1][:300]})" if lines else ""
