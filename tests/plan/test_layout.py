@@ -1,0 +1,58 @@
+"""The arena packer, by properties: blocks that live together never overlap, and the bound is respected."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcugen.plan.layout import ALIGNMENT, Block, aligned, lower_bound, pack
+
+blocks = st.lists(
+    st.builds(
+        lambda size, first, length: Block(size, first, first + length),
+        st.integers(1, 5000),
+        st.integers(-1, 30),
+        st.integers(0, 12),
+    ),
+    max_size=24,
+)
+
+
+@given(blocks)
+@settings(max_examples=150, deadline=None)
+def test_blocks_that_live_together_never_overlap(given_blocks: list[Block]) -> None:
+    offsets, total = pack(given_blocks)
+    assert len(offsets) == len(given_blocks)
+    for offset, block in zip(offsets, given_blocks, strict=True):
+        assert offset >= 0
+        assert offset % ALIGNMENT == 0
+        assert offset + block.size <= total
+    for (i, a), (j, b) in combinations(enumerate(given_blocks), 2):
+        if a.overlaps(b):
+            assert offsets[i] + a.size <= offsets[j] or offsets[j] + b.size <= offsets[i]
+
+
+@given(blocks)
+@settings(max_examples=100, deadline=None)
+def test_the_arena_lies_between_the_bound_and_the_sum(given_blocks: list[Block]) -> None:
+    _, total = pack(given_blocks)
+    assert lower_bound(given_blocks) <= total <= sum(aligned(b.size) for b in given_blocks)
+
+
+@given(blocks)
+@settings(max_examples=30, deadline=None)
+def test_packing_is_deterministic(given_blocks: list[Block]) -> None:
+    assert pack(given_blocks) == pack(list(given_blocks))
+
+
+def test_a_chain_reaches_the_bound() -> None:
+    sizes = [490, 8000, 8000, 8000, 64, 12]
+    chain = [Block(size, n - 1, n) for n, size in enumerate(sizes)]
+    assert pack(chain)[1] == lower_bound(chain) == 16000
+
+
+def test_a_residual_block_reaches_the_bound() -> None:
+    skip = [Block(16384, 0, 3), Block(16384, 1, 2), Block(16384, 2, 3), Block(16384, 3, 4)]
+    assert pack(skip)[1] == lower_bound(skip) == 49152
