@@ -46,7 +46,7 @@ def test_tensors_ops_and_quantization_are_read() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"\x89PNG" + bytes(100), bytes(64)])
 def test_what_is_no_model_is_refused(data: bytes) -> None:
-    with pytest.raises(ModelError, match="not a .tflite model"):
+    with pytest.raises(ModelError, match=r"not a \.tflite model"):
         read_graph(data)
 
 
