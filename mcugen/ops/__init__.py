@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from mcugen.ops.base import OpSpec
 
-_HELPERS = {"base", "common"}
+_HELPERS = {"base", "checks", "common", "elementwise", "pools", "weighted", "windows"}
 
 
 @functools.cache

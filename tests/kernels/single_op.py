@@ -78,9 +78,7 @@ def options(table: str, **fields: Any) -> Any:
     return made
 
 
-def build_model(
-    op: str, op_options: Any, inputs: Sequence[TensorSpec | None], outputs: Sequence[TensorSpec]
-) -> bytes:
+def build_model(op: str, op_options: Any, inputs: Sequence[TensorSpec | None], outputs: Sequence[TensorSpec]) -> bytes:
     """A model of one op. Its inputs are those of `inputs` that hold no data, each once."""
     return build_graph([Node(op, op_options, inputs, outputs)], outputs)
 
@@ -201,11 +199,17 @@ def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
 
 
 def assert_bit_exact(
-    model: bytes, samples: int | Sequence[Sequence[NDArray[Any]]] = 4, *, seed: int = 0, dsp: bool = False
-) -> None:
+    model: bytes,
+    samples: int | Sequence[Sequence[NDArray[Any]]] = 4,
+    *,
+    seed: int = 0,
+    dsp: bool = False,
+    flags: Sequence[str] = ("-O1",),
+) -> list[list[NDArray[Any]]]:
     """Reads, plans, emits and compiles `model` for the host, and compares every output with the oracle.
 
-    `samples` is the number of random samples beside three extreme ones, or the samples themselves.
+    `samples` is the number of random samples beside three extreme ones, or the samples themselves. Returns the
+    outputs, so that a test can check that they say something.
     """
     from mcugen.emit.host import HostModel
     from mcugen.graph import read_graph
@@ -214,10 +218,9 @@ def assert_bit_exact(
 
     given = make_samples(model, samples, seed) if isinstance(samples, int) else samples
     expected = oracle(model, given)
-    with HostModel(make_plan(read_graph(model), Target(dsp=dsp))) as host:
+    with HostModel(make_plan(read_graph(model), Target(dsp=dsp)), flags=flags) as host:
         for number, (sample, wanted) in enumerate(zip(given, expected, strict=True)):
             for index, (got, want) in enumerate(zip(host.run(list(sample)), wanted, strict=True)):
                 assert got.dtype == want.dtype
-                np.testing.assert_array_equal(
-                    got.reshape(want.shape), want, err_msg=f"sample {number}, output {index}"
-                )
+                np.testing.assert_array_equal(got.reshape(want.shape), want, err_msg=f"sample {number}, output {index}")
+    return expected

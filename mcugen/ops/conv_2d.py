@@ -1,0 +1,187 @@
+"""CONV_2D: int8, any stride, dilation, padding and number of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.ops import weighted, windows
+from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.common import Pads, describe, fused_activation_name
+
+
+@dataclass(frozen=True)
+class Conv2DOptions:
+    """Padding is explicit, so that a PAD before the op can be added to it."""
+
+    pads: Pads
+    stride_h: int
+    stride_w: int
+    dilation_h: int
+    dilation_w: int
+    activation: str
+
+
+def parse(raw: Any, inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> Conv2DOptions:
+    image, weights = inputs[0], inputs[1]
+    if image is None or weights is None or len(weights.shape) != 4:
+        raise ValueError("its filter does not have four dimensions")
+    if raw is None:
+        raise ValueError("it has no options")
+    dilation = (raw.dilationHFactor, raw.dilationWFactor)
+    return Conv2DOptions(
+        pads=windows.read_pads(raw, image, (weights.shape[1], weights.shape[2]), dilation),
+        stride_h=raw.strideH,
+        stride_w=raw.strideW,
+        dilation_h=dilation[0],
+        dilation_w=dilation[1],
+        activation=fused_activation_name(raw.fusedActivationFunction),
+    )
+
+
+def filter_scales(graph: Graph, op: Op) -> str | None:
+    """The filter is quantized per tensor or per output channel, with zero point 0."""
+    return weighted.channel_scales_problem(graph.tensor(op.inputs[1]), axis=0)
+
+
+def shapes_fit(graph: Graph, op: Op) -> str | None:
+    """Input and output are NHWC, the filter OHWI; its input channels divide the input's (groups)."""
+    image, weights = graph.tensor(op.inputs[0]), graph.tensor(op.inputs[1])
+    if len(image.shape) != 4 or len(weights.shape) != 4 or min(weights.shape) < 1:
+        return f"the input is {describe(image)}, the filter {describe(weights)}"
+    channels, _, _, filter_channels = weights.shape
+    if image.shape[3] % filter_channels or channels % (image.shape[3] // filter_channels or 1):
+        return f"filter {describe(weights)} does not divide the channels of {describe(image)} into groups"
+    options: Conv2DOptions = op.options
+    return windows.output_shape_problem(
+        graph, op, options, _extent(options, weights), channels
+    ) or weighted.bias_size_problem(graph, op, channels)
+
+
+def accumulator_fits(graph: Graph, op: Op) -> str | None:
+    """No sum of products and bias can exceed 32 bits."""
+    return weighted.overflow_problem(graph, op, _rows(weighted.weights_of(graph, op)))
+
+
+def lower(graph: Graph, op: Op, target: Target) -> Lowering:
+    weights = weighted.weights_of(graph, op)
+    return lower_filter(graph, op, target, weights, op.options)
+
+
+def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8], options: Conv2DOptions) -> Lowering:
+    """A convolution with an OHWI filter, by the kernel that fits its windows.
+
+    DEPTHWISE_CONV_2D with a depth multiplier comes here too, as a grouped convolution.
+    """
+    stage = weighted.output_stage(graph, op, _rows(weights), weighted.effective_scales(graph, op), options.activation)
+    direct = _direct_params(graph, op, weights, options)
+    shape = ",".join(str(d) for d in weights.shape)
+    call = KernelCall(
+        kernel="mcg_conv_direct_s8" if direct else "mcg_conv_2d_s8",
+        params=(*(direct or _general_params(graph, op, weights, options)), *stage.params),
+        inputs=(op.inputs[0],),
+        outputs=op.outputs,
+        constants=(Constant("weights", weights, f"[{shape}], OHWI"), *stage.constants),
+        scratch_bytes=0 if direct else int(weights[0].size),
+        why_not_faster=weighted.why_portable(target),
+    )
+    return Lowering((call,))
+
+
+def _direct_params(
+    graph: Graph, op: Op, weights: NDArray[np.int8], options: Conv2DOptions
+) -> tuple[tuple[str, ParamValue], ...] | None:
+    """Parameters of the kernel that needs no gathering, or None if windows are not contiguous.
+
+    They are if no window reaches into the padding and each is one pixel, or whole rows next to each other.
+    """
+    batches, height, width, channels = graph.tensor(op.inputs[0]).shape
+    _, rows, columns, _ = graph.output_of(op).shape
+    filters, filter_h, filter_w, filter_channels = weights.shape
+    extent_h = (filter_h - 1) * options.dilation_h + 1
+    extent_w = (filter_w - 1) * options.dilation_w + 1
+    padded = (
+        options.pads.top > 0
+        or options.pads.left > 0
+        or (rows - 1) * options.stride_h + extent_h > height
+        or (columns - 1) * options.stride_w + extent_w > width
+    )
+    one_row = filter_h == 1 and extent_w == filter_w
+    whole_rows = filter_w == width and extent_w == filter_w and extent_h == filter_h
+    if padded or filter_channels != channels or not (one_row or whole_rows):
+        return None
+    return (
+        ("batches", batches),
+        ("rows", rows),
+        ("columns", columns),
+        ("batch_step", height * width * channels),
+        ("row_step", options.stride_h * width * channels),
+        ("column_step", options.stride_w * channels),
+        ("depth", filter_h * filter_w * channels),
+        ("channels", filters),
+    )
+
+
+def _general_params(
+    graph: Graph, op: Op, weights: NDArray[np.int8], options: Conv2DOptions
+) -> tuple[tuple[str, ParamValue], ...]:
+    batches, height, width, channels = graph.tensor(op.inputs[0]).shape
+    _, rows, columns, _ = graph.output_of(op).shape
+    filters, filter_h, filter_w, filter_channels = weights.shape
+    return (
+        ("batches", batches),
+        ("input_height", height),
+        ("input_width", width),
+        ("input_channels", channels),
+        ("filter_height", filter_h),
+        ("filter_width", filter_w),
+        ("filter_channels", filter_channels),
+        ("output_height", rows),
+        ("output_width", columns),
+        ("output_channels", filters),
+        ("groups", channels // filter_channels),
+        ("stride_h", options.stride_h),
+        ("stride_w", options.stride_w),
+        ("dilation_h", options.dilation_h),
+        ("dilation_w", options.dilation_w),
+        ("pad_top", options.pads.top),
+        ("pad_left", options.pads.left),
+        ("input_zero_point", graph.tensor(op.inputs[0]).zero_point),
+    )
+
+
+def macs(graph: Graph, op: Op) -> int:
+    return windows.macs_per_window(graph, op, int(weighted.weights_of(graph, op)[0].size))
+
+
+def _extent(options: Conv2DOptions, weights: Tensor) -> tuple[int, int]:
+    return (
+        (weights.shape[1] - 1) * options.dilation_h + 1,
+        (weights.shape[2] - 1) * options.dilation_w + 1,
+    )
+
+
+def _rows(weights: NDArray[np.int8]) -> NDArray[np.int8]:
+    """OHWI weights as [channels, depth]."""
+    return weights.reshape(weights.shape[0], -1)
+
+
+SPEC = OpSpec(
+    kind="CONV_2D",
+    lower=lower,
+    constraints=(
+        weighted.int8_with_int32_bias,
+        weighted.constant_weights,
+        shapes_fit,
+        filter_scales,
+        weighted.known_activation,
+        accumulator_fits,
+    ),
+    parse=parse,
+    macs=macs,
+)

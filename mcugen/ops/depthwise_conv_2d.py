@@ -1,0 +1,158 @@
+"""DEPTHWISE_CONV_2D: int8, any stride, dilation, padding and depth multiplier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.ops import conv_2d, weighted, windows
+from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
+from mcugen.ops.common import Pads, describe, fused_activation_name
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2DOptions:
+    """Padding is explicit, so that a PAD before the op can be added to it."""
+
+    pads: Pads
+    stride_h: int
+    stride_w: int
+    dilation_h: int
+    dilation_w: int
+    depth_multiplier: int
+    activation: str
+
+
+def parse(raw: Any, inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> DepthwiseConv2DOptions:
+    image, weights = inputs[0], inputs[1]
+    if image is None or weights is None or len(weights.shape) != 4:
+        raise ValueError("its filter does not have four dimensions")
+    if raw is None:
+        raise ValueError("it has no options")
+    dilation = (raw.dilationHFactor, raw.dilationWFactor)
+    return DepthwiseConv2DOptions(
+        pads=windows.read_pads(raw, image, (weights.shape[1], weights.shape[2]), dilation),
+        stride_h=raw.strideH,
+        stride_w=raw.strideW,
+        dilation_h=dilation[0],
+        dilation_w=dilation[1],
+        depth_multiplier=raw.depthMultiplier,
+        activation=fused_activation_name(raw.fusedActivationFunction),
+    )
+
+
+def filter_scales(graph: Graph, op: Op) -> str | None:
+    """The filter is quantized per tensor or per output channel, with zero point 0."""
+    return weighted.channel_scales_problem(graph.tensor(op.inputs[1]), axis=3)
+
+
+def shapes_fit(graph: Graph, op: Op) -> str | None:
+    """Input and output are NHWC, the filter 1HWC; output channels = input channels × depth multiplier."""
+    image, weights = graph.tensor(op.inputs[0]), graph.tensor(op.inputs[1])
+    options: DepthwiseConv2DOptions = op.options
+    if len(image.shape) != 4 or len(weights.shape) != 4 or min(weights.shape) < 1 or weights.shape[0] != 1:
+        return f"the input is {describe(image)}, the filter {describe(weights)}"
+    channels = weights.shape[3]
+    if image.shape[3] * options.depth_multiplier != channels:
+        return (
+            f"filter {describe(weights)} does not have the input's {image.shape[3]} channels "
+            f"times the depth multiplier {options.depth_multiplier}"
+        )
+    extent = (
+        (weights.shape[1] - 1) * options.dilation_h + 1,
+        (weights.shape[2] - 1) * options.dilation_w + 1,
+    )
+    return windows.output_shape_problem(graph, op, options, extent, channels) or weighted.bias_size_problem(
+        graph, op, channels
+    )
+
+
+def accumulator_fits(graph: Graph, op: Op) -> str | None:
+    """No sum of products and bias can exceed 32 bits."""
+    return weighted.overflow_problem(graph, op, _rows(weighted.weights_of(graph, op)))
+
+
+def lower(graph: Graph, op: Op, target: Target) -> Lowering:
+    options: DepthwiseConv2DOptions = op.options
+    weights = weighted.weights_of(graph, op)
+    if options.depth_multiplier > 1:
+        return _lower_grouped(graph, op, target, weights, options)
+    batches, height, width, channels = graph.tensor(op.inputs[0]).shape
+    _, rows, columns, _ = graph.output_of(op).shape
+    stage = weighted.output_stage(graph, op, _rows(weights), weighted.effective_scales(graph, op), options.activation)
+    params = (
+        ("batches", batches),
+        ("input_height", height),
+        ("input_width", width),
+        ("channels", channels),
+        ("filter_height", weights.shape[1]),
+        ("filter_width", weights.shape[2]),
+        ("output_height", rows),
+        ("output_width", columns),
+        ("stride_h", options.stride_h),
+        ("stride_w", options.stride_w),
+        ("dilation_h", options.dilation_h),
+        ("dilation_w", options.dilation_w),
+        ("pad_top", options.pads.top),
+        ("pad_left", options.pads.left),
+        ("input_zero_point", graph.tensor(op.inputs[0]).zero_point),
+        *stage.params,
+    )
+    shape = ",".join(str(d) for d in weights.shape)
+    call = KernelCall(
+        kernel="mcg_depthwise_conv_2d_s8",
+        params=params,
+        inputs=(op.inputs[0],),
+        outputs=op.outputs,
+        constants=(Constant("weights", weights, f"[{shape}], 1HWC"), *stage.constants),
+        why_not_faster=weighted.why_portable(target),
+    )
+    return Lowering((call,))
+
+
+def _lower_grouped(
+    graph: Graph, op: Op, target: Target, weights: NDArray[np.int8], options: DepthwiseConv2DOptions
+) -> Lowering:
+    """Several filters per input channel: the same as a convolution with one group per input channel."""
+    as_conv = conv_2d.Conv2DOptions(
+        options.pads,
+        options.stride_h,
+        options.stride_w,
+        options.dilation_h,
+        options.dilation_w,
+        options.activation,
+    )
+    ohwi = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))
+    return conv_2d.lower_filter(graph, op, target, ohwi, as_conv)
+
+
+def macs(graph: Graph, op: Op) -> int:
+    _, height, width, _ = graph.tensor(op.inputs[1]).shape
+    return windows.macs_per_window(graph, op, height * width)
+
+
+def _rows(weights: NDArray[np.int8]) -> NDArray[np.int8]:
+    """1HWC weights as [channels, depth]."""
+    rows: NDArray[np.int8] = weights.reshape(-1, weights.shape[3]).T
+    return rows
+
+
+SPEC = OpSpec(
+    kind="DEPTHWISE_CONV_2D",
+    lower=lower,
+    constraints=(
+        weighted.int8_with_int32_bias,
+        weighted.constant_weights,
+        shapes_fit,
+        filter_scales,
+        weighted.known_activation,
+        accumulator_fits,
+    ),
+    parse=parse,
+    macs=macs,
+)
