@@ -46,8 +46,10 @@ def string(text: str) -> str:
 
 def float_literal(value: float) -> str:
     """The shortest decimal that reads back as the same float32, with the `f` suffix."""
-    text = np.format_float_scientific(np.float32(value), unique=True, trim="0")
-    return f"{text}f"
+    number = np.float32(value)
+    plain = number == 0 or 1e-4 <= abs(number) < 1e7
+    written = np.format_float_positional if plain else np.format_float_scientific
+    return f"{written(number, unique=True, trim='0')}f"
 
 
 def int_literal(value: int) -> str:
