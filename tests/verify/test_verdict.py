@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class HostDevice:
 def chain() -> Iterator[tuple[Plan, HostModel, Oracle]]:
     """Three ADDs in a row."""
     tensors = [TensorSpec((1, 6), scale=0.1 * (n + 1), zero_point=n, name=f"t{n}") for n in range(4)]
-    nodes = [Node("ADD", options("AddOptions"), [a, tensors[0]], [b]) for a, b in zip(tensors, tensors[1:])]
+    nodes = [Node("ADD", options("AddOptions"), [a, tensors[0]], [b]) for a, b in pairwise(tensors)]
     model = build_graph(nodes, [tensors[3]])
     plan = make_plan(optimize(read_graph(model)))
     with HostModel(plan) as host, Oracle(model) as oracle:
@@ -161,7 +162,7 @@ def test_a_model_that_tflm_refuses_is_an_error_with_its_words(chain: tuple[Plan,
 
 
 def test_an_oracle_survives_a_bad_request_and_ends(chain: tuple[Plan, HostModel, Oracle]) -> None:
-    plan, _, oracle = chain
+    _, _, oracle = chain
     with pytest.raises(ModelError):
         oracle.run([np.zeros((1, 99), np.int8)])
     assert len(oracle.run([np.zeros((1, 6), np.int8)])) == 1
