@@ -1,0 +1,1 @@
+"""Fixed-point arithmetic equal to the reference kernels', computed at generation time. See docs/NUMERICS.md."""

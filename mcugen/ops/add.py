@@ -1,0 +1,83 @@
+"""ADD, and what it shares with SUB: both scale their operands to a common scale first."""
+
+from __future__ import annotations
+
+from mcugen.graph.types import Graph, Op
+from mcugen.ops import elementwise
+from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.checks import not_empty, two_inputs
+from mcugen.ops.common import activation_range, quantize_multiplier
+
+LEFT_SHIFT = 20
+"""Operands gain this many fractional bits before they are scaled; an int8 difference times 2^20 fits 32 bits."""
+
+
+def add_scales(graph: Graph, op: Op) -> tuple[float, float, float]:
+    """Factors of the two operands and of their sum, in double (TFLM `CalculateOpDataAdd`)."""
+    scale1, scale2 = (graph.tensor(i).scale for i in op.inputs)
+    twice_largest = 2.0 * max(scale1, scale2)
+    output = twice_largest / ((1 << LEFT_SHIFT) * graph.output_of(op).scale)
+    return scale1 / twice_largest, scale2 / twice_largest, output
+
+
+def output_factor_problem(factor: float) -> str | None:
+    """The reference stops where the factor of the sum is not in (0, 1), before or after its rounding to Q31."""
+    if not 0.0 < factor < 1.0 or quantize_multiplier(factor)[1] > 0:
+        return "the output's scale is more than 2^19 times smaller than an input's"
+    return None
+
+
+def output_scale_in_range(graph: Graph, op: Op) -> str | None:
+    """The output's scale is larger than the larger input scale divided by 2^19."""
+    return output_factor_problem(add_scales(graph, op)[2])
+
+
+def lower_sum(graph: Graph, op: Op, factors: tuple[float, float, float], subtract: bool) -> Lowering:
+    """The call of mcg_add_s8 for ADD or SUB."""
+    first, second = (graph.tensor(i) for i in op.inputs)
+    output = graph.output_of(op)
+    assert output.quant is not None
+    low, high = activation_range(op.options.activation, output.quant)
+    (multiplier1, shift1), (multiplier2, shift2), (multiplier, shift) = map(quantize_multiplier, factors)
+    params: tuple[tuple[str, ParamValue], ...] = (
+        *elementwise.loop_params(graph, op),
+        ("subtract", int(subtract)),
+        ("zero_point1", first.zero_point),
+        ("multiplier1", multiplier1),
+        ("shift1", shift1),
+        ("zero_point2", second.zero_point),
+        ("multiplier2", multiplier2),
+        ("shift2", shift2),
+        ("multiplier", multiplier),
+        ("shift", shift),
+        ("zero_point", output.zero_point),
+        ("min", low),
+        ("max", high),
+    )
+    call = KernelCall(
+        kernel="mcg_add_s8",
+        params=params,
+        inputs=op.inputs,
+        outputs=op.outputs,
+        inplace=elementwise.inplace_operands(graph, op),
+    )
+    return Lowering(calls=(call,))
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+    return lower_sum(graph, op, add_scales(graph, op), subtract=False)
+
+
+SPEC = OpSpec(
+    kind="ADD",
+    lower=_lower,
+    constraints=(
+        two_inputs,
+        not_empty,
+        elementwise.int8_operands,
+        elementwise.known_activation,
+        elementwise.broadcastable,
+        output_scale_in_range,
+    ),
+    parse=elementwise.parse_arithmetic,
+)

@@ -1,0 +1,70 @@
+"""MUL: the product of the offset operands, requantized once."""
+
+from __future__ import annotations
+
+from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.ops import elementwise
+from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.checks import not_empty, two_inputs
+from mcugen.ops.common import INT8_MAX, INT8_MIN, activation_range, quantize_multiplier
+
+
+def _factor(graph: Graph, op: Op) -> float:
+    """Scale of the product in output steps, in double (TFLM `CalculateOpDataMul`)."""
+    scale1, scale2 = (graph.tensor(i).scale for i in op.inputs)
+    return scale1 * scale2 / graph.output_of(op).scale
+
+
+def _magnitude(tensor: Tensor) -> int:
+    """Largest |q − zero point| of an int8 tensor."""
+    return max(tensor.zero_point - INT8_MIN, INT8_MAX - tensor.zero_point)
+
+
+def _product_fits(graph: Graph, op: Op) -> str | None:
+    """The scaled product of any two operands fits 32 bits."""
+    _multiplier, shift = quantize_multiplier(_factor(graph, op))
+    first, second = (graph.tensor(i) for i in op.inputs)
+    if (_magnitude(first) * _magnitude(second) << max(shift, 0)) + 256 >= 1 << 31:
+        return "the output's scale is so small that the reference's 32-bit arithmetic overflows"
+    return None
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+    first, second = (graph.tensor(i) for i in op.inputs)
+    output = graph.output_of(op)
+    assert output.quant is not None
+    low, high = activation_range(op.options.activation, output.quant)
+    multiplier, shift = quantize_multiplier(_factor(graph, op))
+    params: tuple[tuple[str, ParamValue], ...] = (
+        *elementwise.loop_params(graph, op),
+        ("zero_point1", first.zero_point),
+        ("zero_point2", second.zero_point),
+        ("multiplier", multiplier),
+        ("shift", shift),
+        ("zero_point", output.zero_point),
+        ("min", low),
+        ("max", high),
+    )
+    call = KernelCall(
+        kernel="mcg_mul_s8",
+        params=params,
+        inputs=op.inputs,
+        outputs=op.outputs,
+        inplace=elementwise.inplace_operands(graph, op),
+    )
+    return Lowering(calls=(call,))
+
+
+SPEC = OpSpec(
+    kind="MUL",
+    lower=_lower,
+    constraints=(
+        two_inputs,
+        not_empty,
+        elementwise.int8_operands,
+        elementwise.known_activation,
+        elementwise.broadcastable,
+        _product_fits,
+    ),
+    parse=elementwise.parse_arithmetic,
+)

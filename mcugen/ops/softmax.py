@@ -1,0 +1,73 @@
+"""SOFTMAX over the last dimension: a table of exponentials, and the reference's reciprocal on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.numerics.tables import softmax_exp_table
+from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
+from mcugen.ops.checks import int8_in_and_out, not_empty, one_input, same_shape
+
+_MAX_DEPTH = 4095
+
+
+@dataclass(frozen=True)
+class SoftmaxOptions:
+    """`beta` multiplies the logits; a float32."""
+
+    beta: float
+
+
+def _parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> SoftmaxOptions:
+    return SoftmaxOptions(0.0 if raw is None else float(raw.beta))
+
+
+def _fixed_output(graph: Graph, op: Op) -> str | None:
+    """The output's scale is 1/256 and its zero point −128, the only ones that the reference computes for."""
+    output = graph.output_of(op)
+    if (output.scale, output.zero_point) != (1.0 / 256.0, -128):
+        return f"the output's scale is {output.scale:g} and its zero point {output.zero_point}"
+    return None
+
+
+def _row_length(graph: Graph, op: Op) -> str | None:
+    """The last dimension is at most 4095, so that the reference's 32-bit sum cannot overflow."""
+    shape = graph.tensor(op.inputs[0]).shape
+    if not shape:
+        return "the input is a scalar"
+    return None if shape[-1] <= _MAX_DEPTH else f"the last dimension is {shape[-1]}"
+
+
+def _slope(graph: Graph, op: Op) -> str | None:
+    """beta times the input scale is above 2^-26."""
+    try:
+        softmax_exp_table(op.options.beta, graph.tensor(op.inputs[0]).scale)
+    except OverflowError as error:
+        return str(error)
+    return None
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+    source = graph.tensor(op.inputs[0])
+    table = softmax_exp_table(op.options.beta, source.scale)
+    depth = source.shape[-1]
+    call = KernelCall(
+        kernel="mcg_softmax_s8",
+        params=(("rows", source.elements // depth), ("depth", depth), ("entries", len(table))),
+        inputs=op.inputs,
+        constants=(Constant("exp", table, "exp(-beta * scale * distance to the maximum) in Q0.31"),),
+        outputs=op.outputs,
+        inplace=(0,),
+    )
+    return Lowering(calls=(call,))
+
+
+SPEC = OpSpec(
+    kind="SOFTMAX",
+    lower=_lower,
+    constraints=(one_input, not_empty, int8_in_and_out, same_shape, _fixed_output, _row_length, _slope),
+    parse=_parse,
+)
