@@ -1,0 +1,2 @@
+/* Stellaris LM3S6965. */
+#define MCG_FAMILY_TIMER 0

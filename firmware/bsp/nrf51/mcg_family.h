@@ -1,0 +1,2 @@
+/* Nordic nRF51. */
+#define MCG_FAMILY_TIMER 1

@@ -1,0 +1,2 @@
+/* ST STM32F405, F407. */
+#define MCG_FAMILY_TIMER 0

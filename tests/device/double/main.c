@@ -1,0 +1,3 @@
+#include "mcg_harness.h"
+
+int main(void) { return mcg_harness_main(); }
