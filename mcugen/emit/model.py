@@ -197,16 +197,16 @@ def _call_view(
             arguments.append(f"{name} + {offset // tensor.dtype.itemsize}" if offset else name)
         else:
             arguments.append(
-                f"(const {_CTYPES[tensor.dtype.numpy]} *)&mcg_arena[{plan.addresses[i] + offset}]"
+                f"(const {_CTYPES[tensor.dtype.numpy]} *)mcg_at({plan.addresses[i] + offset}u)"
             )
     for constant in call.constants:
         arguments.append(add_constant(constant.role, constant.values, constant.note))
     for position, i in enumerate(call.outputs):
         tensor = plan.graph.tensor(i)
         offset = call.output_offset if position == 0 else 0
-        arguments.append(f"({_CTYPES[tensor.dtype.numpy]} *)&mcg_arena[{plan.addresses[i] + offset}]")
+        arguments.append(f"({_CTYPES[tensor.dtype.numpy]} *)mcg_at({plan.addresses[i] + offset}u)")
     if call.scratch_bytes:
-        arguments.append(f"&mcg_arena[{plan.scratch[number]}]")
+        arguments.append(f"mcg_at({plan.scratch[number]}u)")
     return {
         "kernel": call.kernel,
         "params": [(name, _param(value)) for name, value in call.params],
