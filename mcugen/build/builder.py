@@ -1,0 +1,63 @@
+"""Builds an emitted project."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from mcugen.build.locks import file_lock
+from mcugen.build.platformio import missing_compiler, run_pio
+from mcugen.build.sizes import measure
+from mcugen.build.types import Firmware
+from mcugen.emit.project import load_project
+from mcugen.errors import ToolError
+
+Progress = Callable[[str], None]
+
+
+def build_project(
+    folder: Path, *, progress: Progress | None = None, timeout: float = 900.0, clean: bool = False
+) -> Firmware:
+    """Build a project with PlatformIO and measure it. What has not changed is not compiled again.
+
+    Args:
+        folder: a project emitted by mcugen.
+        progress: called with a short text when a step starts.
+        timeout: seconds that PlatformIO may take.
+        clean: delete the build folder first.
+
+    Raises:
+        ProjectError: not a project of mcugen's, or one of another version.
+        DoesNotFitError: the linker found a memory region too small; the message has the numbers.
+        ToolError: compiler or PlatformIO are missing, failed, or took too long.
+    """
+    project = load_project(folder)
+    if shutil.which("arm-none-eabi-gcc") is None:
+        raise missing_compiler()
+    if progress:
+        progress(f"Building for {project.board.name}")
+    workspace = project.folder / ".pio"
+    output = workspace / "build" / project.board.name
+    with file_lock(workspace / "mcugen.lock", timeout=timeout, busy="another build of this project is running"):
+        if clean:
+            shutil.rmtree(workspace / "build", ignore_errors=True)
+        text = run_pio(["run", "-e", project.board.name], project.folder, timeout=timeout)
+        elf, map_file = output / "firmware.elf", output / "firmware.map"
+        if not elf.is_file():
+            raise ToolError(
+                f"PlatformIO made no firmware:\n  {text[-500:]}",
+                where=str(project.folder),
+                hint="The project's platformio.ini or platform/ was changed: generate the project again",
+            )
+        sizes = measure(elf, map_file)
+    return Firmware(
+        project=project.folder,
+        board=project.board.name,
+        elf=elf,
+        map=map_file,
+        flash=sizes.flash,
+        ram=sizes.ram,
+        symbols=sizes.symbols,
+        toolchain=sizes.toolchain,
+    )

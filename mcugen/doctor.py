@@ -1,0 +1,202 @@
+"""What this computer has of the tools that mcugen uses, and how to get what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mcugen.boards import Board, load_boards
+from mcugen.errors import McugenError
+
+_SECONDS = 20.0  # for one call of a tool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One tool.
+
+    Attributes:
+        found: it is there and good for what it is needed for.
+        required: the main job (build, emulate, verify) does not work without it.
+        version, path: of what was found; "" where nothing was, or where it has none.
+        needed_for: what uses it.
+        problem: why a tool that is there is not good; "" otherwise.
+        install: what to type, or to read, to get it.
+    """
+
+    name: str
+    found: bool
+    required: bool
+    version: str
+    path: str
+    needed_for: str
+    problem: str
+    install: str
+
+
+@dataclass(frozen=True)
+class _Tool:
+    name: str
+    needed_for: str
+    required: bool
+    apt: str = ""
+    brew: str = ""
+    pip: str = ""
+    note: str = ""
+
+    def finding(self, *, version: str = "", path: str = "", problem: str = "") -> Finding:
+        found = bool(path or version) and not problem
+        return Finding(
+            self.name, found, self.required, version, path, self.needed_for, problem, install_line(self)
+        )
+
+
+def install_line(tool: _Tool) -> str:
+    """How to install a tool on this system."""
+    if tool.pip:
+        return f"{sys.executable} -m pip install '{tool.pip}'"
+    if platform.system() == "Darwin" and tool.brew:
+        return f"brew install {tool.brew}"
+    if tool.apt and shutil.which("apt-get"):
+        return f"sudo apt-get install {tool.apt}"
+    if tool.apt:
+        return f"with this system's package manager (on Debian the packages are {tool.apt})"
+    return tool.note
+
+
+def doctor() -> list[Finding]:
+    """Look for every tool. Never raises: what goes wrong with a tool is its finding's `problem`."""
+    return [_guarded(tool, check) for tool, check in _CHECKS]
+
+
+Check = Callable[[_Tool], Finding]
+
+
+def _guarded(tool: _Tool, check: Check) -> Finding:
+    try:
+        return check(tool)
+    except McugenError as error:
+        return tool.finding(problem=str(error))
+    except Exception as error:  # a broken tool or environment must not hide the state of the others
+        return tool.finding(problem=f"looking at it failed: {type(error).__name__}: {error}")
+
+
+def _run(command: Sequence[str], text: str = "") -> str:
+    """What a tool prints, stdout and stderr together."""
+    result = subprocess.run(
+        command, input=text, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False
+    )
+    return result.stdout + result.stderr
+
+
+def _version_in(text: str) -> str:
+    """The first thing that looks like a version, in the first lines; brackets hold the packager's own."""
+    first = re.sub(r"\([^)]*\)", "", "\n".join(text.splitlines()[:3]))
+    found = re.search(r"\d+\.\d+(?:[.\w+-]*\w)?", first)
+    return found.group() if found else ""
+
+
+def _program(tool: _Tool) -> Finding:
+    path = shutil.which(tool.name)
+    if path is None:
+        return tool.finding()
+    return tool.finding(version=_version_in(_run([path, "--version"])), path=path)
+
+
+def _cross_compiler(tool: _Tool) -> Finding:
+    path = shutil.which(tool.name)
+    if path is None:
+        return tool.finding()
+    version = _version_in(_run([path, "--version"]))
+    if "error" in _run([path, "-E", "-o", "/dev/null", "-x", "c", "-"], "#include <stdint.h>\n#include <string.h>\n"):
+        return tool.finding(version=version, path=path, problem="the C library's headers (newlib) are missing")
+    lacking = [board.name for board in load_boards().values() if not _has_library(path, board)]
+    problem = f"it has no C library for the cores of {', '.join(lacking)}" if lacking else ""
+    return tool.finding(version=version, path=path, problem=problem)
+
+
+def _has_library(compiler: str, board: Board) -> bool:
+    # The name comes back alone where no such file exists for these flags.
+    found = _run([compiler, *board.cpu_flags(), "-print-file-name=libc_nano.a"]).strip()
+    return "/" in found
+
+
+def _emulator(tool: _Tool) -> Finding:
+    path = shutil.which(tool.name)
+    if path is None:
+        return tool.finding()
+    machines = {line.split(" ")[0] for line in _run([path, "-machine", "help"]).splitlines()}
+    wanted = {board.name: board.emulator.machine for board in load_boards().values() if board.emulator}
+    lacking = [f"{machine} (board {name})" for name, machine in wanted.items() if machine not in machines]
+    problem = f"it does not know the machines {', '.join(lacking)}" if lacking else ""
+    return tool.finding(version=_version_in(_run([path, "--version"])), path=path, problem=problem)
+
+
+def _host_compiler(tool: _Tool) -> Finding:
+    from mcugen.emit.host import host_compiler
+
+    try:
+        path = host_compiler()
+    except McugenError:
+        return tool.finding()
+    return tool.finding(version=_version_in(_run([path, "--version"])), path=path)
+
+
+def _platformio(tool: _Tool) -> Finding:
+    from mcugen.build.platformio import check_pin, installed_versions
+
+    if not _python_version("platformio"):
+        return tool.finding()
+    versions = installed_versions()
+    shown = f"{versions.platformio} with SCons {versions.scons}"
+    try:
+        check_pin(versions)
+    except McugenError as error:
+        return tool.finding(version=shown, problem=str(error))
+    return tool.finding(version=shown)
+
+
+def _python_version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _python_package(tool: _Tool) -> Finding:
+    return tool.finding(version=_python_version(tool.name))
+
+
+def _serial_ports(tool: _Tool) -> Finding:
+    from serial.tools.list_ports import comports
+
+    ports = sorted(f"{port.device} ({port.description})" for port in comports())
+    return tool.finding(path=", ".join(ports))
+
+
+_CHECKS: tuple[tuple[_Tool, Check], ...] = (
+    (
+        _Tool(
+            "arm-none-eabi-gcc", "building firmware", True,
+            apt="gcc-arm-none-eabi libnewlib-arm-none-eabi", brew="--cask gcc-arm-embedded",
+        ),
+        _cross_compiler,
+    ),
+    (_Tool("qemu-system-arm", "running emulated boards", True, apt="qemu-system-arm", brew="qemu"), _emulator),
+    (_Tool("C compiler for this computer", "running emitted models on the host", False, apt="gcc", brew="gcc"), _host_compiler),
+    (_Tool("platformio", "building firmware", True, pip="platformio>=6.1,<7"), _platformio),
+    (_Tool("tflite-micro", "the reference that results are compared with", True, pip="tflite-micro"), _python_package),
+    (_Tool("tensorflow", "converting Keras models and SavedModels", False, pip="mcugen[tf]"), _python_package),
+    (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),
+    (_Tool("arm-none-eabi-addr2line", "naming the line of a fault", False, apt="binutils-arm-none-eabi", brew="--cask gcc-arm-embedded"), _program),
+    (_Tool("openocd", "flashing boards with ST-Link or CMSIS-DAP", False, apt="openocd", brew="openocd"), _program),
+    (_Tool("pyocd", "flashing boards with CMSIS-DAP, ST-Link or J-Link", False, pip="pyocd"), _program),
+    (_Tool("esptool", "flashing ESP chips", False, pip="esptool"), _program),
+    (_Tool("serial ports", "talking to real boards", False, note="plug a board in; on Linux join the group dialout"), _serial_ports),
+)  # fmt: skip

@@ -1,0 +1,310 @@
+"""Emits a whole PlatformIO project, and reads one back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcugen import __version__
+from mcugen.boards import Board, read_board
+from mcugen.emit import c_text
+from mcugen.emit.bsp import (
+    bsp_files,
+    compile_flags,
+    default_max_payload,
+    harness_files,
+    link_flags,
+    linker_script,
+)
+from mcugen.emit.folder import OWN_BY_USER, differences, digest, replace_folder
+from mcugen.emit.manifest import (
+    MANIFEST_NAME,
+    MAX_MANIFEST_BYTES,
+    Manifest,
+    is_inside,
+    manifest_text,
+    parse_manifest,
+    plan_facts,
+)
+from mcugen.emit.model import banner
+from mcugen.emit.templates import render
+from mcugen.errors import BoardError, ProjectError
+from mcugen.graph.types import DType, Tensor
+from mcugen.ops.common import describe
+from mcugen.plan.types import Plan
+from mcugen.resources import resource_dir
+
+_LEAST_PAYLOAD = 256
+_MODEL_FLAGS = ["-O2"]  # the rest is built with -Os
+
+
+@dataclass(frozen=True)
+class Project:
+    """An emitted project on disk."""
+
+    folder: Path
+    manifest: Manifest
+    board: Board
+
+
+def emit_project(
+    plan: Plan,
+    board: Board,
+    out_dir: Path,
+    *,
+    model_files: Mapping[str, str | bytes],
+    command: str = "",
+    labels: Sequence[str] = (),
+    runtime: str = "aot",
+    force: bool = False,
+) -> Project:
+    """Write the project's folder. The same arguments give the same bytes, wherever and whenever.
+
+    Args:
+        plan: a verified plan for the board's core.
+        out_dir: absent, empty, or a project of mcugen's, which is replaced. What tools put there (`.git`, `.pio`,
+            …) stays.
+        model_files: the model library, by path relative to `lib/mcg_model/` (see `mcugen.emit.model.emit_model`).
+        command: shown in the files' banners; without paths of this computer, or the bytes depend on them.
+        labels: class names, for the manifest and the README.
+        runtime: "aot" or "tflm".
+        force: replace files that the user changed. Files that the user added are kept in any case.
+
+    Raises:
+        ProjectError: `out_dir` is not mcugen's, holds changed or added files, or cannot be written.
+    """
+    folder = out_dir.expanduser().resolve()
+    keep = _check_replaceable(folder, force)
+    files = _project_files(plan, board, model_files, command, len(labels))
+    manifest = Manifest(
+        mcugen=__version__,
+        board=board.name,
+        runtime=runtime,
+        command=command,
+        labels=tuple(labels),
+        files={path: digest(content) for path, content in files.items()},
+        **plan_facts(plan),
+    )
+    files[MANIFEST_NAME] = manifest_text(manifest).encode()
+    replace_folder(folder, files, [path for path in keep if path not in files])
+    return Project(folder, manifest, board)
+
+
+def load_project(folder: Path) -> Project:
+    """Read an emitted project back. Nothing in it is trusted.
+
+    Raises:
+        ProjectError: not a project of mcugen's, a damaged manifest, or one made by another version.
+        BoardError: the project's board file is missing or breaks the format.
+    """
+    folder = folder.expanduser().resolve()
+    manifest = _read_manifest(folder)
+    if manifest.mcugen != __version__:
+        made_by = manifest.mcugen if re.fullmatch(r"[0-9A-Za-z.+-]{1,40}", manifest.mcugen) else "another version"
+        raise ProjectError(
+            f"was made by mcugen {made_by}, this is mcugen {__version__}",
+            where=str(folder),
+            hint=f"Generate it again with this version, or use that one: pip install mcugen=={made_by}",
+        )
+    path = _board_path(manifest.board)
+    if path not in manifest.files:
+        raise BoardError("the project has no board file", where=str(folder / path))
+    return Project(folder, manifest, read_board(folder / path))
+
+
+def changed_files(project: Project) -> list[str]:
+    """Emitted files that are no longer as mcugen wrote them (changed or deleted), sorted."""
+    changed, _added = differences(project.folder, project.manifest.files)
+    missing = [path for path in project.manifest.files if not (project.folder / path).exists()]
+    return sorted({*changed, *missing})
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST_NAME
+    hint = "Make one with mcugen generate MODEL --board BOARD -o DIR"
+    if not folder.is_dir():
+        raise ProjectError("there is no such folder", where=str(folder), hint=hint)
+    if not path.is_file():
+        raise ProjectError(f"is not a project of mcugen's: it has no {MANIFEST_NAME}", where=str(folder), hint=hint)
+    try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise ProjectError(f"is larger than {MAX_MANIFEST_BYTES} bytes", where=str(path), hint=hint)
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"cannot be read: {error}", where=str(path), hint=hint) from error
+    return parse_manifest(text, str(path))
+
+
+def _check_replaceable(folder: Path, force: bool) -> list[str]:
+    """Refuse to replace what is not mcugen's. Gives the paths in the folder that have to be kept."""
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        raise ProjectError("is a file, not a folder", where=str(folder), hint="Choose another output folder")
+    if not any(folder.iterdir()):
+        return []
+    if not (folder / MANIFEST_NAME).is_file():
+        raise ProjectError(
+            f"is not empty and not mcugen's (it has no {MANIFEST_NAME}), so nothing was written",
+            where=str(folder),
+            hint="Choose another output folder, or empty this one yourself",
+        )
+    old = _read_manifest(folder)
+    changed, added = differences(folder, {**old.files, MANIFEST_NAME: digest((folder / MANIFEST_NAME).read_bytes())})
+    if (changed or added) and not force:
+        names = [f"{path} (changed)" for path in changed] + [f"{path} (added)" for path in added]
+        more = f", and {len(names) - 10} more" if len(names) > 10 else ""
+        raise ProjectError(
+            f"holds files that are not as mcugen wrote them: {', '.join(names[:10])}{more}",
+            where=str(folder),
+            hint="Choose another output folder, or give --force: changed files are then replaced, added ones kept",
+        )
+    return [*added, *(name for name in sorted(OWN_BY_USER) if (folder / name).exists())]
+
+
+def _project_files(
+    plan: Plan, board: Board, model_files: Mapping[str, str | bytes], command: str, labels: int
+) -> dict[str, bytes]:
+    """All files but the manifest, by path in the project."""
+    first_line = banner(plan.graph.sha256, command)
+    files: dict[str, str | bytes] = {
+        "platformio.ini": render("project/platformio.ini.j2", banner=first_line, board=board),
+        "src/main.c": render("project/main.c.j2", banner=first_line),
+        "README.md": _readme(plan, board, first_line, labels),
+    }
+    files["lib/mcg_model/library.json"] = render(
+        "project/model_library.json.j2", version=__version__, flags=_MODEL_FLAGS
+    )
+    files |= {f"lib/mcg_model/{path}": content for path, content in model_files.items()}
+    files |= bsp_files(board)
+    files |= harness_files(board, max_payload(plan, board))
+    files |= _platform_files(board)
+    for path in files:
+        if not is_inside(path):
+            raise AssertionError(f"emitted path {path!r} leaves the project")
+    return {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
+
+
+def max_payload(plan: Plan, board: Board) -> int:
+    """Bytes of payload per frame of the link: what suits the board, or less where the model leaves little RAM."""
+    payload = default_max_payload(board)
+    spare = board.ram.size - board.stack_bytes - plan.arena_bytes
+    while payload > _LEAST_PAYLOAD and spare < 4 * payload:  # two frames are buffered
+        payload //= 2
+    return max(payload, _LEAST_PAYLOAD)
+
+
+def _platform_files(board: Board) -> dict[str, str]:
+    source = resource_dir("firmware") / "platform"
+    names = ("platform.json", "platform.py", "builder/main.py")
+    files = {f"platform/{name}": (source / name).read_text(encoding="utf-8") for name in names}
+    files[f"platform/boards/{board.name}.json"] = json.dumps(_board_manifest(board), indent=2) + "\n"
+    files[_board_path(board.name)] = board_toml(board)
+    return files
+
+
+def _board_manifest(board: Board) -> dict[str, Any]:
+    """The board as PlatformIO reads it."""
+    return {
+        "name": board.title,
+        "vendor": board.mcu,
+        "url": "",
+        "build": {
+            "mcu": board.mcu,
+            "cpu": board.cpu,
+            "f_cpu": f"{board.clock_hz}L",
+            "compile_flags": compile_flags(board),
+            "link_flags": link_flags(board),
+            "linker_script": linker_script(board),
+        },
+        "upload": {"maximum_size": board.flash.size, "maximum_ram_size": board.ram.size},
+    }
+
+
+def _board_path(name: str) -> str:
+    return f"platform/boards/{name}.toml"
+
+
+def board_toml(board: Board) -> str:
+    """A board as the text of a board file, which `read_board` reads back as an equal board."""
+    features = [name for name in ("dsp", "mve") if getattr(board, name)]
+    top = ("title", "family", "mcu", "clock_hz", "stack_bytes", "real_hardware", "notes")
+    tables: dict[str, dict[str, Any]] = {
+        "": {key: getattr(board, key) for key in top},
+        "cpu": {"core": board.cpu, "fpu": board.fpu, "features": features},
+    }
+    for region in (board.flash, board.ram, *board.regions):
+        tables[f"memory.{region.name}"] = {"origin": region.origin, "size": region.size}
+    uart = board.uart
+    tables["uart"] = {"driver": uart.driver, "base": uart.base, "baud": uart.baud, "clock_hz": uart.clock_hz}
+    if board.emulator:
+        emulator = board.emulator
+        tables["emulator"] = {
+            "machine": emulator.machine,
+            "args": list(emulator.args),
+            "icount_shift": emulator.icount_shift,
+            "counter_hz": emulator.counter_hz,
+        }
+    # The values are integers, booleans, ASCII strings and lists of them: JSON and TOML write them alike.
+    return "\n".join(
+        (f"[{name}]\n" if name else "") + "".join(f"{key} = {json.dumps(v)}\n" for key, v in fields.items())
+        for name, fields in tables.items()
+    )
+
+
+def _readme(plan: Plan, board: Board, first_line: str, labels: int) -> str:
+    return render(
+        "project/README.md.j2",
+        banner=markdown(first_line),
+        board=board,
+        emulate=_emulate_command(board),
+        flags=" ".join(board.cpu_flags()),
+        labels=labels,
+        model={
+            "name": markdown(plan.graph.name),
+            "arena_bytes": plan.arena_bytes,
+            "macs": plan.macs,
+            "op_count": len(plan.steps),
+            "weight_bytes": plan_facts(plan)["weight_bytes"],
+        },
+        inputs=[_tensor_view(tensor) for tensor in plan.input_tensors()],
+        outputs=[_tensor_view(tensor) for tensor in plan.output_tensors()],
+    )
+
+
+def _emulate_command(board: Board) -> str:
+    if board.emulator is None:
+        return ""
+    emulator = board.emulator
+    arguments = " ".join(("-M", emulator.machine, *emulator.args))
+    return (
+        f"qemu-system-arm {arguments} -icount shift={emulator.icount_shift} -display none \\\n"
+        f"  -serial tcp:127.0.0.1:4321,server=on,wait=on,nodelay=on -kernel .pio/build/{board.name}/firmware.elf"
+    )
+
+
+_CTYPES = {
+    DType.FLOAT32: "float", DType.INT8: "int8_t", DType.UINT8: "uint8_t",
+    DType.INT16: "int16_t", DType.INT32: "int32_t", DType.BOOL: "uint8_t",
+}  # fmt: skip
+
+
+def _tensor_view(tensor: Tensor) -> dict[str, Any]:
+    quantized = tensor.quant is not None and tensor.dtype in (DType.INT8, DType.UINT8) and tensor.scale > 0
+    return {
+        "name": markdown(tensor.name),
+        "shown": describe(tensor),
+        "ctype": _CTYPES[tensor.dtype],
+        "elements": tensor.elements,
+        "quantized": quantized,
+        "quantization": f", scale {tensor.scale:.8g}, zero point {tensor.zero_point}" if quantized else "",
+    }
+
+
+def markdown(text: str) -> str:
+    """Text from outside, harmless in Markdown: one line of ASCII without markup."""
+    return re.sub(r"[`|<>\[\]#*~&!]", "?", c_text.comment(text))
