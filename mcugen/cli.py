@@ -1,7 +1,7 @@
 """The command line. This is the one place that prints errors and chooses exit codes.
 
-Exit codes: 0 done; 1 a negative verdict; 2 an error that the user can do something about; 70 a bug in mcugen; 130
-stopped with Ctrl-C; 143 ended by SIGTERM.
+Exit codes: 0 done; 1 a negative verdict; 2 an error that the user can do something about; 70 a bug in mcugen;
+130 stopped with Ctrl-C; 143 ended by SIGTERM.
 """
 
 from __future__ import annotations

@@ -1,0 +1,73 @@
+"""How `inspect` shows a model."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from mcugen.emit.manifest import weight_bytes
+from mcugen.graph import Graph, Tensor
+from mcugen.ops.common import describe
+from mcugen.plan import Step
+from mcugen.ui.terminal import columns, grid, note_line
+from mcugen.ui.text import memory, number, share, size
+from mcugen.verbs.inspect import Inspection
+
+
+def show_inspection(console: Console, found: Inspection) -> None:
+    plan, graph = found.plan, found.plan.graph
+    rows = [("model", f"{graph.name}, {size(len(found.model.data))} as int8 .tflite")]
+    rows += [("input", _described(tensor)) for tensor in plan.input_tensors()]
+    rows += [("output", _described(tensor)) for tensor in plan.output_tensors()]
+    rows += [
+        ("work", f"{number(plan.macs)} MACs in {len(plan.steps)} ops"),
+        ("weights", size(weight_bytes(plan))),
+        ("arena", f"{size(plan.arena_bytes)}, inputs and outputs included"),
+    ]
+    rows += [("note", note) for note in graph.notes]
+    console.print(grid(rows))
+    console.print()
+    wide = console.width >= 100
+    cells = [_op_row(graph, step, wide) for step in plan.steps]
+    headings = ("", "op", "layer", "output", "weights", "MACs") if wide else ("", "op", "output", "MACs")
+    console.print(columns(headings, cells, right=(0, len(headings) - 1)))
+    console.print()
+    boards = [
+        (
+            "fits" if fit.fits else "–",
+            fit.board,
+            f"{number(fit.flash_needed)} B, {share(fit.flash_needed, fit.flash_available)} of "
+            f"{memory(fit.flash_available)}",
+            f"{number(fit.ram_needed)} B, {share(fit.ram_needed, fit.ram_available)} of {memory(fit.ram_available)}",
+        )
+        for fit in found.fits
+    ]
+    console.print(columns(("", "board", "flash, about", "RAM, about"), boards))
+    if found.quantized_here and not found.model.trusted:
+        console.print(
+            note_line("a float model: shown is its int8 form, quantized with random data to learn its sizes")
+        )
+
+
+def _described(tensor: Tensor) -> str:
+    quant = tensor.quant
+    if quant is None:
+        quantization = ""
+    elif quant.per_channel:
+        quantization = f", {len(quant.scale)} scales"
+    else:
+        quantization = f", scale {quant.scale[0]:.6g}, zero point {quant.zero_point[0]}"
+    return f"{tensor.name} {describe(tensor)}{quantization}"
+
+
+def _op_row(graph: Graph, step: Step, wide: bool) -> tuple[str, ...]:
+    op = step.op
+    output = describe(graph.output_of(op))
+    if not wide:
+        return str(op.index), op.kind, output, number(step.macs)
+    constants = [tensor for tensor in (graph.tensor(i) for i in op.inputs if i >= 0) if tensor.is_const]
+    weights = ""
+    if constants:
+        scales = len(constants[0].quant.scale) if constants[0].quant else 0
+        kind = "" if not scales else " per channel" if scales > 1 else " per tensor"
+        weights = describe(constants[0]) + kind
+    return str(op.index), op.kind, op.name, output, weights, number(step.macs)

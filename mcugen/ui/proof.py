@@ -1,0 +1,82 @@
+"""How `verify` and `deploy` show their result: key facts, cost per layer, and the verdict last."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from mcugen.ui.quantization import agreement_text
+from mcugen.ui.terminal import columns, grid, note_line, verdict_line
+from mcugen.ui.text import bar, memory, number, share, size
+from mcugen.verbs._proof import Proof
+
+
+def show_proof(console: Console, proof: Proof) -> None:
+    flash, ram, board, plan = proof.firmware.flash, proof.firmware.ram, proof.board, proof.plan
+    rows = [
+        ("model", f"{plan.graph.name} · {len(plan.steps)} ops · {number(plan.macs)} MACs"),
+        ("board", f"{board.name} · {board.title}"),
+        ("flash", f"{size(flash.total)}, {share(flash.total, board.flash.size)} of {memory(board.flash.size)}"),
+        ("", f"code {number(flash.code)} · weights {number(flash.weights)} · harness {number(flash.harness)}"),
+        ("RAM", f"{size(proof.ram_total)}, {share(proof.ram_total, board.ram.size)} of {memory(board.ram.size)}"),
+        ("", f"arena {number(ram.arena)} · static {number(ram.static)} · stack {number(proof.cost.stack)} used"),
+        ("cost", f"{number(proof.cost.invoke)} {proof.cost.unit} per inference{_per_mac(proof)}"),
+    ]
+    if proof.project is not None:
+        rows.append(("project", proof.project))
+    rows.extend(("note", note) for note in proof.notes)
+    if proof.ready.model.report is not None:
+        rows.extend(("float and int8", agreement_text(a)) for a in proof.ready.model.report.agreement)
+    console.print(grid(rows))
+    console.print()
+    show_ops(console, proof)
+    console.print()
+    for warning in proof.warnings:
+        console.print(note_line(warning))
+    console.print(verdict_line(proof.verdict.bit_exact, verdict_text(proof)))
+
+
+def _per_mac(proof: Proof) -> str:
+    return f" ({proof.cost.invoke / proof.plan.macs:.2f} per MAC)" if proof.plan.macs else ""
+
+
+def show_ops(console: Console, proof: Proof) -> None:
+    """A line per op: where the cost goes."""
+    most = max(proof.cost.per_op, default=0)
+    total = sum(proof.cost.per_op)
+    wide = console.width >= 100
+    rows = []
+    for step, cost in zip(proof.plan.steps, proof.cost.per_op, strict=True):
+        facts = (step.variant, number(step.macs), number(cost), share(cost, total))
+        if wide:
+            rows.append([step.op.kind, _short(step.op.name), *facts, bar(cost / most if most else 0, 16)])
+        else:
+            rows.append([step.op.kind, *facts])
+    unit = proof.cost.unit
+    if wide:
+        headings, right = ("op", "layer", "kernel", "MACs", unit, "", ""), (3, 4, 5)
+    else:
+        headings, right = ("op", "kernel", "MACs", unit, ""), (2, 3, 4)
+    console.print(columns(headings, rows, right=right))
+
+
+def _short(name: str, most: int = 32) -> str:
+    """The end of a layer's name, which is the part that tells it from others."""
+    return name if len(name) <= most else "…" + name[-(most - 1) :]
+
+
+def verdict_text(proof: Proof) -> str:
+    """The verdict in one line."""
+    verdict = proof.verdict
+    place = f"on {proof.board.name}" + (" (emulated)" if proof.emulated else "")
+    equal = verdict.samples - len(verdict.mismatched)
+    if verdict.bit_exact:
+        layers = f", {number(verdict.layers_checked)} layer results too" if verdict.layers_checked else ""
+        return f"bit-exact: {equal}/{verdict.samples} samples equal {verdict.oracle} {place}{layers}"
+    text = f"not bit-exact: {equal}/{verdict.samples} samples equal {verdict.oracle} {place}"
+    text += f", largest difference {verdict.max_abs_diff:g}"
+    if found := verdict.first_divergent_op:
+        text += (
+            f'; the first op that differs is {found.index} {found.kind} "{found.name}" (sample {found.sample}, '
+            f"{found.differing} of {found.elements} elements, by up to {found.max_abs_diff:g})"
+        )
+    return text

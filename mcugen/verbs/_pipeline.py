@@ -1,0 +1,241 @@
+"""What verbs share: a model or a project folder, taken as far through the stages as a verb needs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcugen.boards import Board, load_board
+from mcugen.build import Firmware, build_project, check_fit
+from mcugen.convert import QuantizationReport, convert
+from mcugen.emit.manifest import MANIFEST_NAME
+from mcugen.emit.model import emit_model
+from mcugen.emit.project import Project, emit_project, load_project
+from mcugen.errors import ProjectError
+from mcugen.graph import Graph, optimize, read_graph
+from mcugen.plan import Plan, make_plan
+from mcugen.ui.terminal import Progress
+from mcugen.ui.text import plain
+
+RUNTIME = "aot"
+MODEL_FILE = "model/model.tflite"
+QUANTIZATION_FILE = "model/quantization.json"
+
+
+def no_progress(_step: str, _done: float) -> None:
+    """For callers that do not want to hear about progress."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A full int8 model, ready to plan.
+
+    Attributes:
+        data: the `.tflite`.
+        graph: the model after all passes.
+        source: what the user gave, for reports.
+        trusted: False if it was quantized with random data.
+        report: how it was quantized; None if it came out of a project.
+    """
+
+    data: bytes
+    graph: Graph
+    source: str
+    trusted: bool
+    report: QuantizationReport | None
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A model that is built for a board."""
+
+    model: Model
+    board: Board
+    plan: Plan
+    project: Project
+    firmware: Firmware
+    runtime: str = RUNTIME
+
+
+def source_name(source: object) -> str:
+    """How reports name what the user gave: no folders, so that outputs are the same on every machine."""
+    return plain(Path(source).name) if isinstance(source, str | Path) else type(source).__name__
+
+
+def load_model(source: object, data: Any = None, progress: Progress | None = None) -> Model:
+    """Convert whatever the user gave to full int8, read it, and run all passes.
+
+    Raises:
+        ModelError, DataError, ConversionError: see the convert and graph stages.
+    """
+    converted = convert(source, data, progress=progress)
+    graph = optimize(read_graph(converted.tflite, converted.name))
+    return Model(converted.tflite, graph, source_name(source), converted.report.trusted, converted.report)
+
+
+def plan_model(model: Model, board: Board) -> Plan:
+    """The model's plan for a board's core."""
+    return make_plan(model.graph, board.target())
+
+
+def write_project(
+    model: Model,
+    plan: Plan,
+    board: Board,
+    folder: Path,
+    *,
+    command: str,
+    labels: Sequence[str] = (),
+    force: bool = False,
+) -> Project:
+    """Emit the project, if the model fits the board.
+
+    Raises:
+        DoesNotFitError: with the numbers.
+        ProjectError: the folder is not mcugen's, or was changed by hand.
+    """
+    check_fit(plan, board)
+    return emit_project(
+        plan,
+        board,
+        folder,
+        model_files=emit_model(plan, labels=labels, command=command),
+        extra_files=_model_files(model),
+        command=command,
+        labels=labels,
+        force=force,
+    )
+
+
+def _model_files(model: Model) -> dict[str, str | bytes]:
+    """What a project keeps of its model, so that it can be verified again: the model, and how it was made."""
+    files: dict[str, str | bytes] = {MODEL_FILE: model.data}
+    if model.report is not None:
+        facts = {"schema": "mcugen.quantization/1", **model.report.to_dict()}
+        files[QUANTIZATION_FILE] = json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    return files
+
+
+def command_line(verb: str, model: Model, board: Board) -> str:
+    """The command for the banners of generated files, without this computer's folders."""
+    random = " --data random" if not model.trusted else ""
+    return f"mcugen {verb} {model.source} --board {board.name}{random}"
+
+
+def default_folder(model: Model, board: Board) -> Path:
+    """Where a project goes if the user does not say: "kws-mps2-an386" in the current folder."""
+    return Path(f"{re.sub(r'[^A-Za-z0-9_-]+', '_', model.graph.name)[:60] or 'model'}-{board.name}")
+
+
+def is_project(target: object) -> bool:
+    """Whether a verb's DIR|MODEL argument is a project folder."""
+    return isinstance(target, str | Path) and (Path(target) / MANIFEST_NAME).is_file()
+
+
+def open_project(folder: Path, board_name: str | None = None) -> tuple[Project, Model, Board, Plan]:
+    """A project's model, board and plan, checked against its manifest.
+
+    Args:
+        board_name: the board that the user named, which must be the project's own.
+
+    Raises:
+        ProjectError: not a project, made by another version, for another board, or its model is not the one in
+            its manifest.
+    """
+    project = load_project(folder)
+    manifest = project.manifest
+    if board_name is not None and board_name != manifest.board:
+        raise ProjectError(
+            f"was generated for {manifest.board}, not for {plain(board_name)}",
+            where=str(folder),
+            hint=f"Leave --board away, or generate a project for {plain(board_name)}",
+        )
+    board = project.board
+    model = _project_model(folder, manifest.model_name, manifest.model_sha256)
+    plan = plan_model(model, board)
+    if plan.arena_bytes != manifest.arena_bytes or len(plan.steps) != len(manifest.ops):
+        raise ProjectError(
+            "the project's code does not belong to its model file",
+            where=str(folder),
+            hint="Generate the project again with mcugen generate",
+        )
+    return project, model, board, plan
+
+
+def _project_model(folder: Path, name: str, sha256: str) -> Model:
+    path = folder / MODEL_FILE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ProjectError(
+            f"the model cannot be read: {error.strerror}",
+            where=str(path),
+            hint="It is needed to compare the device with; generate the project again",
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ProjectError("is not the model that this project was made from", where=str(path))
+    return Model(data, optimize(read_graph(data, name)), plain(folder.name), _trusted(folder), None)
+
+
+def _trusted(folder: Path) -> bool:
+    """Whether a project's model was quantized with real data, or needed no quantization."""
+    path = folder / QUANTIZATION_FILE
+    if not path.exists():
+        return True
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ProjectError("cannot be read", where=str(path), hint="Generate the project again") from error
+    trusted = facts.get("trusted") if isinstance(facts, dict) else None
+    if not isinstance(trusted, bool):
+        raise ProjectError("does not say whether the model is trusted", where=str(path))
+    return trusted
+
+
+@contextlib.contextmanager
+def built(
+    target: object, board_name: str | None, *, data: Any = None, progress: Progress | None = None
+) -> Iterator[Ready]:
+    """A project folder or a model, built; a model's project is temporary and gone afterwards.
+
+    Raises:
+        ProjectError: a model without a board, or see `open_project`.
+        McugenError: whatever the stages refuse.
+    """
+    progress = progress or no_progress
+    if is_project(target):
+        folder = Path(str(target))
+        if data is not None:
+            raise ProjectError("a generated project takes no calibration data", hint="Leave --data away")
+        project, model, board, plan = open_project(folder, board_name)
+        progress("building", -1.0)
+        yield Ready(model, board, plan, project, build_project(folder))
+        return
+    board = require_board(board_name)
+    model = load_model(target, data, progress)
+    plan = plan_model(model, board)
+    with tempfile.TemporaryDirectory(prefix="mcugen-") as temporary:
+        folder = Path(temporary) / "project"
+        project = write_project(model, plan, board, folder, command=command_line("generate", model, board))
+        progress("building", -1.0)
+        yield Ready(model, board, plan, project, build_project(folder))
+
+
+def require_board(name: str | None) -> Board:
+    """The board, which a model needs and a project knows.
+
+    Raises:
+        ProjectError: no name; BoardError: an unknown one.
+    """
+    if name is None:
+        raise ProjectError(
+            "no board was given", hint="Add --board BOARD; mcugen boards lists them. Or give a generated project"
+        )
+    return load_board(name)

@@ -1,0 +1,170 @@
+"""What `verify` and `deploy` find out: sizes, cost and verdict of one firmware on one device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from mcugen import __version__
+from mcugen.boards import Board
+from mcugen.build import Firmware
+from mcugen.device import Device
+from mcugen.plan import Plan, Step
+from mcugen.verbs._pipeline import Ready
+from mcugen.verify import Verdict
+
+UNTRUSTED = "quantized with random data: sizes, cost and bit-exactness hold, accuracy means nothing"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an inference costs on the device.
+
+    Attributes:
+        unit: "instructions" on an emulator, "cycles" on hardware.
+        init: cost of `mcg_model_init()`.
+        invoke: cost of `mcg_model_invoke()` with the first input, after a warm call.
+        per_op: cost of every op of the plan, measured between the hooks of a separate run.
+        stack: bytes of stack used, measured by painting.
+    """
+
+    unit: str
+    init: int
+    invoke: int
+    per_op: tuple[int, ...]
+    stack: int
+
+
+def measure(device: Device, sample: Sequence[NDArray[Any]]) -> Cost:
+    """Run one input on the device and read its counters.
+
+    Raises:
+        DeviceError: the device failed.
+    """
+    device.run(sample)
+    _, invoke = device.run(sample)
+    per_op = tuple(device.profile(sample))
+    return Cost(device.cost_unit, device.init_cost, invoke, per_op, device.stack_used)
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """The result of `verify` and `deploy`.
+
+    Attributes:
+        inputs: where the verified inputs came from.
+        notes: what was done to them.
+        project: folder of the emitted project; None if it was temporary.
+        emulated: the device was an emulator.
+    """
+
+    verb: Literal["verify", "deploy"]
+    ready: Ready
+    cost: Cost
+    verdict: Verdict
+    inputs: str
+    notes: tuple[str, ...] = ()
+    project: str | None = None
+    emulated: bool = True
+
+    @property
+    def exit_code(self) -> int:
+        """1 if the device differs from the oracle."""
+        return 0 if self.verdict.bit_exact else 1
+
+    @property
+    def board(self) -> Board:
+        return self.ready.board
+
+    @property
+    def plan(self) -> Plan:
+        return self.ready.plan
+
+    @property
+    def firmware(self) -> Firmware:
+        return self.ready.firmware
+
+    @property
+    def trusted(self) -> bool:
+        """False if the model was quantized with random data."""
+        return self.ready.model.trusted
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person must know besides the verdict."""
+        found = [] if self.trusted else [UNTRUSTED]
+        if not self.verdict.output_moves:
+            found.append("the output never changed, whatever the input: the model may be broken")
+        report = self.ready.model.report
+        return (*found, *(report.warnings if report else ()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of docs/JSON.md."""
+        model, flash, ram = self.ready.model, self.firmware.flash, self.firmware.ram
+        return {
+            "schema": f"mcugen.{self.verb}/1",
+            "mcugen": __version__,
+            "model": {
+                "name": model.graph.name,
+                "sha256": model.graph.sha256,
+                "source": model.source,
+                "bytes": len(model.data),
+                "ops": len(self.plan.steps),
+                "macs": self.plan.macs,
+            },
+            "board": self.board.name,
+            "emulated": self.emulated,
+            "runtime": self.ready.runtime,
+            "toolchain": self.firmware.toolchain,
+            "trusted": self.trusted,
+            "flash": {
+                "code": flash.code,
+                "weights": flash.weights,
+                "harness": flash.harness,
+                "total": flash.total,
+                "available": self.board.flash.size,
+            },
+            "ram": {
+                "arena": ram.arena,
+                "static": ram.static,
+                "stack": self.cost.stack,
+                "total": self.ram_total,
+                "stack_reserved": ram.stack,
+                "available": self.board.ram.size,
+            },
+            "cost": {
+                "unit": self.cost.unit,
+                "init": self.cost.init,
+                "invoke": self.cost.invoke,
+                "per_op": [
+                    _op_facts(number, step, cost)
+                    for number, (step, cost) in enumerate(zip(self.plan.steps, self.cost.per_op, strict=True))
+                ],
+            },
+            "verify": {**self.verdict.to_dict(), "inputs": self.inputs, "notes": list(self.notes)},
+            "quantization": model.report.to_dict() if model.report else None,
+            "project": self.project,
+            "warnings": list(self.warnings),
+        }
+
+    @property
+    def ram_total(self) -> int:
+        """Arena, other variables, and the stack that was really used."""
+        return self.firmware.ram.arena + self.firmware.ram.static + self.cost.stack
+
+
+def _op_facts(number: int, step: Step, cost: int) -> dict[str, Any]:
+    return {
+        "op": number,
+        "index": step.op.index,
+        "kind": step.op.kind,
+        "name": step.op.name,
+        "kernels": step.kernels,
+        "variant": step.variant,
+        "why_not_faster": step.why_not_faster,
+        "macs": step.macs,
+        "cost": cost,
+    }

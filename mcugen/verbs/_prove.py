@@ -1,0 +1,62 @@
+"""Runs a firmware on its device, and compares it with the oracle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from mcugen.device import open_device
+from mcugen.verbs._inputs import Inputs, InputSource, read_inputs
+from mcugen.verbs._pipeline import Ready, no_progress
+from mcugen.verbs._proof import Proof, measure
+from mcugen.verify import Oracle, make_inputs, verify_device
+
+if TYPE_CHECKING:
+    from mcugen.ui.terminal import Progress
+
+
+def prove(
+    ready: Ready,
+    verb: Literal["verify", "deploy"],
+    *,
+    inputs: InputSource | None,
+    samples: int,
+    seed: int,
+    layers: bool,
+    port: str | None,
+    progress: Progress | None,
+    project: str | None = None,
+) -> Proof:
+    """Measure sizes and cost on the device, and judge its results.
+
+    Raises:
+        McugenError: whatever stops it before there is a verdict.
+    """
+    report = progress or no_progress
+    given = choose_inputs(ready, inputs, samples, seed)
+    # The oracle first: a model that it refuses needs no device.
+    with Oracle(ready.model.data) as oracle:
+        report("starting the device", -1.0)
+        with open_device(ready.firmware.elf, ready.board, **device_options(ready, port)) as device:
+            report("measuring", -1.0)
+            cost = measure(device, given.samples[0])
+            verdict = verify_device(
+                device,
+                ready.plan,
+                oracle,
+                given.samples,
+                layers=layers,
+                progress=lambda done, total: report("verifying", done / total),
+            )
+    return Proof(verb, ready, cost, verdict, given.origin, given.notes, project, emulated=port is None)
+
+
+def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: int) -> Inputs:
+    """The user's inputs, or seeded random ones."""
+    if inputs is not None:
+        return read_inputs(inputs, ready.plan.graph)
+    return Inputs(make_inputs(ready.plan.graph, samples, seed), f"random, seed {seed}")
+
+
+def device_options(ready: Ready, port: str | None) -> dict[str, Any]:
+    """How to open the device, and what it must answer to be the right one."""
+    return {"port": port, "model_sha256": ready.plan.graph.sha256}

@@ -1,0 +1,109 @@
+"""`mcugen build`: compile a generated project and say where its bytes went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mcugen import __version__
+from mcugen.verbs import _options as options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mcugen.boards import Board
+    from mcugen.build import Firmware
+    from mcugen.ui.terminal import Progress
+
+SYMBOLS_SHOWN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A built firmware."""
+
+    firmware: Firmware
+    board: Board
+    exit_code: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        flash, ram = self.firmware.flash, self.firmware.ram
+        return {
+            "schema": "mcugen.build/1",
+            "mcugen": __version__,
+            "board": self.board.name,
+            "toolchain": self.firmware.toolchain,
+            "elf": str(self.firmware.elf),
+            "map": str(self.firmware.map),
+            "flash": {
+                "code": flash.code,
+                "weights": flash.weights,
+                "harness": flash.harness,
+                "total": flash.total,
+                "available": self.board.flash.size,
+            },
+            "ram": {
+                "arena": ram.arena,
+                "static": ram.static,
+                "stack_reserved": ram.stack,
+                "total": ram.total,
+                "available": self.board.ram.size,
+            },
+            "symbols": [
+                {"name": symbol.name, "part": symbol.part, "section": symbol.section, "size": symbol.size}
+                for symbol in self.firmware.symbols
+            ],
+        }
+
+
+def build(folder: str | Path, *, progress: Progress | None = None) -> Built:
+    """Build a generated project with PlatformIO and measure it.
+
+    Raises:
+        McugenError: not a project of mcugen's, a tool is missing, or the firmware does not fit.
+    """
+    from mcugen.build import build_project
+    from mcugen.emit.project import load_project
+
+    if progress is not None:
+        progress("building", -1.0)
+    project = load_project(Path(folder))
+    return Built(build_project(Path(folder)), project.board)
+
+
+def command(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A project that mcugen generated.", show_default=False)
+    ],
+    json: options.Json = False,
+) -> int:
+    """Build a generated project; says where its bytes went."""
+    from mcugen.ui.terminal import Terminal
+
+    terminal = Terminal(json)
+    with terminal.progress() as progress:
+        result = build(folder, progress=progress)
+    return terminal.show(result, lambda console: _render(console, result))
+
+
+def _render(console: Console, result: Built) -> None:
+    from mcugen.ui.terminal import columns, grid, verdict_line
+    from mcugen.ui.text import memory, number, share, size
+
+    firmware, board = result.firmware, result.board
+    flash, ram = firmware.flash, firmware.ram
+    rows = [(s.name, s.part, number(s.size)) for s in firmware.symbols[:SYMBOLS_SHOWN]]
+    console.print(columns(("largest symbols", "part of", "bytes"), rows, right=(2,)))
+    console.print()
+    facts = [
+        ("flash", f"{size(flash.total)}, {share(flash.total, board.flash.size)} of {memory(board.flash.size)}"),
+        ("", f"code {number(flash.code)} · weights {number(flash.weights)} · harness {number(flash.harness)}"),
+        ("RAM", f"{size(ram.total)}, {share(ram.total, board.ram.size)} of {memory(board.ram.size)}"),
+        ("", f"arena {number(ram.arena)} · static {number(ram.static)} · stack {number(ram.stack)} reserved"),
+        ("compiler", firmware.toolchain),
+    ]
+    console.print(grid(facts))
+    console.print(verdict_line(True, f"built {firmware.elf}"))

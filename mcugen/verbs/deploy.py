@@ -1,0 +1,95 @@
+"""`mcugen deploy`: from a model to a verdict, in one command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcugen.verbs import _options as options
+
+if TYPE_CHECKING:
+    from mcugen.ui.terminal import Progress
+    from mcugen.verbs._inputs import InputSource
+    from mcugen.verbs._proof import Proof
+
+
+def deploy(
+    model: object,
+    *,
+    board: str,
+    data: Any = None,
+    out: str | Path | None = None,
+    labels: str | Sequence[str] | None = None,
+    inputs: InputSource | None = None,
+    samples: int = 16,
+    seed: int = 0,
+    layers: bool = False,
+    force: bool = False,
+    port: str | None = None,
+    progress: Progress | None = None,
+) -> Proof:
+    """Quantize a model, generate its project, build it, start it on the board, and verify it bit for bit.
+
+    Args:
+        model: a model file, a SavedModel folder, or a Keras object.
+        board: board name, or path of a board's .toml file.
+        data: calibration data for a float model, see :func:`mcugen.convert.convert`.
+        out: folder of the project; without it, the model's name and the board's in the current folder.
+        labels: class names for the firmware.
+        inputs, samples, seed, layers, port: see :func:`mcugen.verbs.verify.verify`.
+        force: replace a generated project that was changed by hand.
+
+    Raises:
+        McugenError: whatever stops it; a difference is no error but a negative verdict.
+    """
+    from mcugen.boards import load_board
+    from mcugen.build import build_project
+    from mcugen.verbs import _pipeline as pipeline
+    from mcugen.verbs._files import read_labels
+    from mcugen.verbs._inputs import read_inputs
+    from mcugen.verbs._prove import prove
+
+    report = progress or pipeline.no_progress
+    chosen, names = load_board(board), read_labels(labels)
+    loaded = pipeline.load_model(model, data, report)
+    plan = pipeline.plan_model(loaded, chosen)
+    if inputs is not None:
+        read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
+    folder = Path(out) if out is not None else pipeline.default_folder(loaded, chosen)
+    report("generating", -1.0)
+    command = pipeline.command_line("deploy", loaded, chosen)
+    project = pipeline.write_project(loaded, plan, chosen, folder, command=command, labels=names, force=force)
+    report("building", -1.0)
+    ready = pipeline.Ready(loaded, chosen, plan, project, build_project(folder))
+    return prove(
+        ready, "deploy", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=report,
+        project=str(folder),
+    )  # fmt: skip
+
+
+def command(
+    model: options.Model,
+    board: options.Board,
+    data: options.Data = None,
+    out: options.OutDir = None,
+    labels: options.Labels = None,
+    inputs: options.Inputs = None,
+    samples: options.Samples = 16,
+    seed: options.Seed = 0,
+    layers: options.Layers = False,
+    force: options.Force = False,
+    port: options.Port = None,
+    json: options.Json = False,
+) -> int:
+    """From a model to a verdict: quantize, generate, build, run on the board, verify."""
+    from mcugen.ui.proof import show_proof
+    from mcugen.ui.terminal import Terminal
+
+    terminal = Terminal(json)
+    with terminal.progress() as progress:
+        proof = deploy(
+            model, board=board, data=data, out=out, labels=labels, inputs=inputs, samples=samples, seed=seed,
+            layers=layers, force=force, port=port, progress=progress,
+        )  # fmt: skip
+    return terminal.show(proof, lambda console: show_proof(console, proof))

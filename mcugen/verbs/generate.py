@@ -1,0 +1,132 @@
+"""`mcugen generate`: the PlatformIO project of a model, not yet built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mcugen import __version__
+from mcugen.verbs import _options as options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mcugen.emit.project import Project
+    from mcugen.plan import Plan
+    from mcugen.ui.terminal import Progress
+    from mcugen.verbs._pipeline import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """An emitted project and what it was made from."""
+
+    project: Project
+    model: Model
+    plan: Plan
+    folder: Path
+    exit_code: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        manifest = self.project.manifest
+        return {
+            "schema": "mcugen.generate/1",
+            "mcugen": __version__,
+            "model": {
+                "name": manifest.model_name,
+                "sha256": manifest.model_sha256,
+                "source": self.model.source,
+                "bytes": len(self.model.data),
+                "ops": len(manifest.ops),
+                "macs": manifest.macs,
+            },
+            "board": manifest.board,
+            "runtime": manifest.runtime,
+            "trusted": self.model.trusted,
+            "arena": manifest.arena_bytes,
+            "arena_live_bound": manifest.live_bound,
+            "weights": manifest.weight_bytes,
+            "project": str(self.folder),
+            "files": sorted(manifest.files),
+            "quantization": self.model.report.to_dict() if self.model.report else None,
+        }
+
+
+def generate(
+    model: object,
+    *,
+    board: str,
+    out: str | Path,
+    data: Any = None,
+    labels: str | Sequence[str] | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Generated:
+    """Write the project of a model for a board.
+
+    Args:
+        model: a model file, a SavedModel folder, or a Keras object.
+        board: board name, or path of a board's .toml file.
+        out: folder of the project; absent, empty, or an older project of mcugen's.
+        data: calibration data for a float model, see :func:`mcugen.convert.convert`.
+        labels: class names: a text file, "a,b,c", or a sequence.
+        force: replace files that were changed by hand.
+
+    Raises:
+        McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.
+    """
+    from mcugen.boards import load_board
+    from mcugen.verbs._files import read_labels
+    from mcugen.verbs._pipeline import command_line, load_model, plan_model, write_project
+
+    chosen, names = load_board(board), read_labels(labels)
+    loaded = load_model(model, data, progress)
+    plan = plan_model(loaded, chosen)
+    command = command_line("generate", loaded, chosen)
+    project = write_project(loaded, plan, chosen, Path(out), command=command, labels=names, force=force)
+    return Generated(project, loaded, plan, Path(out))
+
+
+def command(
+    model: options.Model,
+    board: options.Board,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.", show_default=False)
+    ],
+    data: options.Data = None,
+    labels: options.Labels = None,
+    force: options.Force = False,
+    json: options.Json = False,
+) -> int:
+    """Write the PlatformIO project of a model."""
+    from mcugen.ui.terminal import Terminal
+
+    terminal = Terminal(json)
+    with terminal.progress() as progress:
+        result = generate(
+            model, board=board, out=out, data=data, labels=labels, force=force, progress=progress
+        )
+    return terminal.show(result, lambda console: _render(console, result))
+
+
+def _render(console: Console, result: Generated) -> None:
+    from mcugen.ui.quantization import show_report
+    from mcugen.ui.terminal import grid, verdict_line
+    from mcugen.ui.text import number, size
+
+    manifest, report = result.project.manifest, result.model.report
+    if report is not None and report.calibration.kind != "none":
+        show_report(console, report)
+        console.print()
+    rows = [
+        ("model", f"{manifest.model_name} · {len(manifest.ops)} ops · {number(manifest.macs)} MACs"),
+        ("arena", f"{size(manifest.arena_bytes)}, inputs and outputs included"),
+        ("weights", size(manifest.weight_bytes)),
+        ("next", f"mcugen build {result.folder}, mcugen verify {result.folder}; or pio run in the folder"),
+    ]
+    console.print(grid(rows))
+    console.print(verdict_line(True, f"wrote {result.folder} for {manifest.board}, {len(manifest.files)} files"))

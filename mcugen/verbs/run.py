@@ -1,0 +1,216 @@
+"""`mcugen run`: inputs through a model on a device, outputs to a file."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mcugen import __version__
+from mcugen.verbs import _options as options
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import Console
+
+    from mcugen.ui.terminal import Progress
+    from mcugen.verbs._inputs import InputSource
+    from mcugen.verbs._pipeline import Ready
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a device computed.
+
+    Attributes:
+        outputs: one array per model output, one sample per row, in the output's own dtype.
+        costs: cost of every inference, in `unit` ("instructions" or "cycles").
+        origin, notes: where the inputs came from, and what was done to them.
+        out: the file that holds the outputs, or None.
+    """
+
+    ready: Ready
+    outputs: tuple[NDArray[Any], ...]
+    costs: tuple[int, ...]
+    unit: str
+    origin: str
+    notes: tuple[str, ...]
+    out: Path | None
+    exit_code: int = 0
+
+    @property
+    def trusted(self) -> bool:
+        """False if the model was quantized with random data."""
+        return self.ready.model.trusted
+
+    def dequantized(self) -> tuple[NDArray[np.float32], ...]:
+        """The outputs as real values; outputs that are not quantized as they are."""
+        from mcugen.numerics.affine import dequantize
+
+        tensors = self.ready.plan.output_tensors()
+        return tuple(
+            dequantize(values, tensor) if tensor.quant is not None else values
+            for values, tensor in zip(self.outputs, tensors, strict=True)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        graph = self.ready.plan.graph
+        return {
+            "schema": "mcugen.run/1",
+            "mcugen": __version__,
+            "model": {"name": graph.name, "sha256": graph.sha256, "source": self.ready.model.source},
+            "board": self.ready.board.name,
+            "runtime": self.ready.runtime,
+            "trusted": self.trusted,
+            "inputs": self.origin,
+            "notes": list(self.notes),
+            "samples": len(self.costs),
+            "outputs": [
+                {
+                    "name": tensor.name,
+                    "shape": list(values.shape),
+                    "dtype": str(values.dtype),
+                    "scale": tensor.scale if tensor.quant else 0.0,
+                    "zero_point": tensor.zero_point if tensor.quant else 0,
+                }
+                for tensor, values in zip(self.ready.plan.output_tensors(), self.outputs, strict=True)
+            ],
+            "out": str(self.out) if self.out else None,
+            "cost": {"unit": self.unit, "invoke": list(self.costs)},
+        }
+
+
+def run(
+    target: object,
+    *,
+    inputs: InputSource,
+    board: str | None = None,
+    out: str | Path | None = None,
+    dequantize: bool = False,
+    data: Any = None,
+    port: str | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run inputs through a model on a device.
+
+    Args:
+        target: a project folder, or a model (then a temporary project is built).
+        inputs: see :func:`mcugen.verbs._inputs.read_inputs`.
+        board: board name; a project knows its own.
+        out: `.npy` file for the outputs, one sample per row; `.npz` for several outputs (arr_0, arr_1, …).
+        dequantize: write real values (float32) instead of the output's own.
+        data: calibration data, if `target` is a float model.
+        port: URL of a running device; without it the board's emulator is started.
+
+    Raises:
+        McugenError: whatever stops it.
+    """
+    import numpy as np
+
+    from mcugen.device import open_device
+    from mcugen.errors import DataError
+    from mcugen.verbs._files import check_output
+    from mcugen.verbs._inputs import read_inputs
+    from mcugen.verbs._pipeline import built, no_progress
+    from mcugen.verbs._prove import device_options
+
+    report = progress or no_progress
+    path = Path(out) if out is not None else None
+    if path is not None:
+        check_output(path, inputs=[item for item in (target, inputs, data) if isinstance(item, str | Path)])
+        if path.suffix not in (".npy", ".npz"):
+            raise DataError("outputs are written as .npy or .npz", where=str(path), hint="Name it so")
+    with built(target, board, data=data, progress=report) as ready:
+        given = read_inputs(inputs, ready.plan.graph)
+        tensors = ready.plan.output_tensors()
+        if path is not None and path.suffix == ".npy" and len(tensors) > 1:
+            raise DataError(
+                f"the model has {len(tensors)} outputs, a .npy file holds one", where=str(path), hint="Name it .npz"
+            )
+        report("starting the device", -1.0)
+        samples, costs = [], []
+        with open_device(ready.firmware.elf, ready.board, **device_options(ready, port)) as device:
+            for number, sample in enumerate(given.samples, 1):
+                results, cost = device.run(sample)
+                samples.append(results)
+                costs.append(cost)
+                report("running", number / len(given.samples))
+            unit = device.cost_unit
+        outputs = tuple(
+            np.stack([_row(results[n]) for results in samples]) for n in range(len(tensors))
+        )
+        result = RunResult(ready, outputs, tuple(costs), unit, given.origin, given.notes, path)
+    if path is not None:
+        _write(path, result, dequantize)
+    return result
+
+
+def _row(values: NDArray[Any]) -> NDArray[Any]:
+    """One sample of a batch-1 output without its batch."""
+    return values[0] if values.ndim > 1 and values.shape[0] == 1 else values
+
+
+def _write(path: Path, result: RunResult, dequantize: bool) -> None:
+    import numpy as np
+
+    from mcugen.verbs._files import write_atomic
+
+    arrays = result.dequantized() if dequantize else result.outputs
+    buffer = io.BytesIO()
+    if path.suffix == ".npy":
+        np.save(buffer, arrays[0])
+    else:
+        np.savez(buffer, *arrays)
+    write_atomic(path, buffer.getvalue())
+
+
+def command(
+    target: options.Target,
+    inputs: Annotated[
+        str,
+        typer.Option("--inputs", "-i", metavar="X.npy", show_default=False,
+                     help="Inputs, one sample per row: int8 as they are, floats are quantized."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="Y.npy", help="Where the outputs go.", show_default=False)
+    ],
+    board: options.OptionalBoard = None,
+    dequantize: Annotated[bool, typer.Option("--dequantize", help="Write real values (float32).")] = False,
+    data: options.Data = None,
+    port: options.Port = None,
+    json: options.Json = False,
+) -> int:  # fmt: skip
+    """Run inputs through a model on a device; outputs go to a file."""
+    from mcugen.ui.terminal import Terminal
+
+    terminal = Terminal(json)
+    with terminal.progress() as progress:
+        result = run(
+            target, inputs=inputs, board=board, out=out, dequantize=dequantize, data=data, port=port,
+            progress=progress,
+        )  # fmt: skip
+    return terminal.show(result, lambda console: _render(console, result))
+
+
+def _render(console: Console, result: RunResult) -> None:
+    from mcugen.ui.terminal import grid, note_line, verdict_line
+    from mcugen.ui.text import number
+    from mcugen.verbs._proof import UNTRUSTED
+
+    costs = result.costs
+    spread = number(costs[0]) if min(costs) == max(costs) else f"{number(min(costs))} to {number(max(costs))}"
+    rows = [
+        ("model", f"{result.ready.plan.graph.name} on {result.ready.board.name}"),
+        ("inputs", f"{number(len(costs))} samples from {result.origin}"),
+        *(("note", note) for note in result.notes),
+        ("cost", f"{spread} {result.unit} per inference"),
+    ]
+    console.print(grid(rows))
+    if not result.trusted:
+        console.print(note_line(UNTRUSTED))
+    shapes = ", ".join(f"{values.dtype}{list(values.shape)}" for values in result.outputs)
+    console.print(verdict_line(True, f"wrote {result.out}: {shapes}"))

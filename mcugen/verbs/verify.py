@@ -1,0 +1,71 @@
+"""`mcugen verify`: a device's results against the oracle, bit for bit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mcugen.verbs import _options as options
+
+if TYPE_CHECKING:
+    from mcugen.ui.terminal import Progress
+    from mcugen.verbs._inputs import InputSource
+    from mcugen.verbs._proof import Proof
+
+
+def verify(
+    target: object,
+    *,
+    board: str | None = None,
+    inputs: InputSource | None = None,
+    samples: int = 16,
+    seed: int = 0,
+    layers: bool = False,
+    data: Any = None,
+    port: str | None = None,
+    progress: Progress | None = None,
+) -> Proof:
+    """Run a model on a device and compare every output byte with the oracle's.
+
+    Args:
+        target: a project folder, or a model (then a temporary project is built).
+        board: board name; a project knows its own.
+        inputs: what to run, see :func:`mcugen.verbs._inputs.read_inputs`; without it `samples` seeded random inputs
+            over the whole range of the input type, the extremes among them.
+        layers: compare the result of every op as well.
+        data: calibration data, if `target` is a float model.
+        port: URL of a running device; without it the board's emulator is started.
+
+    Raises:
+        McugenError: whatever stops it; a difference is no error but a negative verdict.
+    """
+    from mcugen.verbs._pipeline import built
+    from mcugen.verbs._prove import prove
+
+    with built(target, board, data=data, progress=progress) as ready:
+        return prove(
+            ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=progress
+        )
+
+
+def command(
+    target: options.Target,
+    board: options.OptionalBoard = None,
+    inputs: options.Inputs = None,
+    samples: options.Samples = 16,
+    seed: options.Seed = 0,
+    layers: options.Layers = False,
+    data: options.Data = None,
+    port: options.Port = None,
+    json: options.Json = False,
+) -> int:
+    """Run a model on a device and compare it with the oracle, bit for bit."""
+    from mcugen.ui.proof import show_proof
+    from mcugen.ui.terminal import Terminal
+
+    terminal = Terminal(json)
+    with terminal.progress() as progress:
+        proof = verify(
+            target, board=board, inputs=inputs, samples=samples, seed=seed, layers=layers, data=data, port=port,
+            progress=progress,
+        )  # fmt: skip
+    return terminal.show(proof, lambda console: show_proof(console, proof))
