@@ -57,6 +57,7 @@ def emit_project(
     out_dir: Path,
     *,
     model_files: Mapping[str, str | bytes],
+    extra_files: Mapping[str, str | bytes] | None = None,
     command: str = "",
     labels: Sequence[str] = (),
     runtime: str = "aot",
@@ -69,6 +70,7 @@ def emit_project(
         out_dir: absent, empty, or a project of mcugen's, which is replaced. What tools put there (`.git`, `.pio`,
             …) stays.
         model_files: the model library, by path relative to `lib/mcg_model/` (see `mcugen.emit.model.emit_model`).
+        extra_files: further files, by path relative to the project.
         command: shown in the files' banners; without paths of this computer, or the bytes depend on them.
         labels: class names, for the manifest and the README.
         runtime: "aot" or "tflm".
@@ -79,7 +81,8 @@ def emit_project(
     """
     folder = out_dir.expanduser().resolve()
     keep = _check_replaceable(folder, force)
-    files = _project_files(plan, board, model_files, command, len(labels))
+    in_library = {f"lib/mcg_model/{path}": content for path, content in model_files.items()}
+    files = _project_files(plan, board, {**in_library, **(extra_files or {})}, command, len(labels))
     manifest = Manifest(
         mcugen=__version__,
         board=board.name,
@@ -167,7 +170,7 @@ def _check_replaceable(folder: Path, force: bool) -> list[str]:
 
 
 def _project_files(
-    plan: Plan, board: Board, model_files: Mapping[str, str | bytes], command: str, labels: int
+    plan: Plan, board: Board, given: Mapping[str, str | bytes], command: str, labels: int
 ) -> dict[str, bytes]:
     """All files but the manifest, by path in the project."""
     first_line = banner(plan.graph.sha256, command)
@@ -179,7 +182,7 @@ def _project_files(
     files["lib/mcg_model/library.json"] = render(
         "project/model_library.json.j2", version=__version__, flags=_MODEL_FLAGS
     )
-    files |= {f"lib/mcg_model/{path}": content for path, content in model_files.items()}
+    files |= given
     files |= bsp_files(board)
     files |= harness_files(board, max_payload(plan, board))
     files |= _platform_files(board)
