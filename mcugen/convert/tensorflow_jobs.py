@@ -121,10 +121,13 @@ def _first_that_works(ways: list[Callable[[], bytes]]) -> bytes:
     raise errors[0]
 
 
-def observe(folder: Path, tensors: list[int], progress: Callable[[float], None]) -> dict[str, Any]:
+def observe(
+    folder: Path, tensors: list[int], keep: list[int], progress: Callable[[float], None]
+) -> dict[str, Any]:
     """Run `model.tflite` on `samples.npz` (input_0 …, with batch) with LiteRT's reference kernels.
 
-    Writes `observed.npz`: `low` and `high` (one per tensor of `tensors`), `output_0` ….
+    Writes `observed.npz`: `low` and `high` (one per tensor of `tensors`), `output_0` …, and `keep_<id>`, the
+    values on the last sample.
     """
     interpreter = _interpreter((folder / "model.tflite").read_bytes())
     interpreter.allocate_tensors()
@@ -144,8 +147,9 @@ def observe(folder: Path, tensors: list[int], progress: Callable[[float], None])
         for result, details in zip(results, outputs, strict=True):
             result.append(interpreter.get_tensor(details["index"]))
         progress((i + 1) / count)
-    stacked = {f"output_{n}": np.stack(r) for n, r in enumerate(results)}
-    np.savez(folder / "observed.npz", low=low, high=high, **stacked)
+    arrays = {f"output_{n}": np.stack(r) for n, r in enumerate(results)}
+    arrays.update((f"keep_{i}", interpreter.get_tensor(i)) for i in keep)
+    np.savez(folder / "observed.npz", low=low, high=high, **arrays)
     return {}
 
 

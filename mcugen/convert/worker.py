@@ -26,7 +26,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Callable[[float], None]
         (folder / "float.tflite").write_bytes(tflite)
         return {}
     if request["job"] == "observe":
-        return jobs.observe(folder, request["tensors"], progress)
+        return jobs.observe(folder, request["tensors"], request["keep"], progress)
     raise ValueError(request["job"])
 
 

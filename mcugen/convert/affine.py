@@ -1,0 +1,118 @@
+"""The arithmetic of int8 quantization: ranges to scales and zero points, reals to integers.
+
+Follows the TFLite int8 quantization specification: activations asymmetric in [-128, 127], weights symmetric
+in [-127, 127], biases int32 with zero point 0 and the product of input and weight scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+QMIN, QMAX = -128, 127
+WEIGHT_MAX = 127
+
+# Narrower ranges count as zero: their scales would leave the range of the fixed-point multipliers.
+_TINY_RANGE = 1e-9
+# The TF converter's floor for a channel's weight range, ±5e-7: smaller weights become zero.
+_TINY_WEIGHT = 5e-7
+# Floor on one accumulator step, in output steps. The multiplier (accumulator step / output step) must stay
+# far above 2^-32, where the reference rounds it to 0 and would lose the bias as well.
+_SMALLEST_MULTIPLIER = 2.0**-20
+# Biases keep a factor of two below the int32 range, so that the accumulator cannot overflow right away.
+_BIAS_LIMIT = 2.0**30
+
+
+@dataclass(frozen=True)
+class Affine:
+    """real = scale · (q − zero_point). `scale` is exactly representable in float32."""
+
+    scale: float
+    zero_point: int
+
+    @property
+    def low(self) -> float:
+        """Smallest real value of int8 with these parameters."""
+        return self.scale * (QMIN - self.zero_point)
+
+    @property
+    def high(self) -> float:
+        return self.scale * (QMAX - self.zero_point)
+
+
+def affine_params(low: float, high: float) -> Affine:
+    """Parameters for the real range [low, high], widened to hold 0.
+
+    The zero point is computed from the end of the range that gives the smaller rounding error, then rounded
+    ("nudged"), so that the real 0 is exact: padding and ReLU depend on it.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    if high - low < _TINY_RANGE:
+        return Affine(1.0, 0)
+    scale = (high - low) / (QMAX - QMIN)
+    from_low, from_high = QMIN - low / scale, QMAX - high / scale
+    low_error, high_error = abs(QMIN) + abs(low / scale), abs(QMAX) + abs(high / scale)
+    zero = from_low if low_error < high_error else from_high
+    return Affine(float(np.float32(scale)), int(np.clip(np.floor(zero + 0.5), QMIN, QMAX)))
+
+
+def quantize_array(values: NDArray[Any], params: Affine) -> NDArray[np.int8]:
+    """Reals as int8, rounded half away from zero and saturated."""
+    scaled = _round(np.asarray(values, np.float32) / np.float32(params.scale)) + params.zero_point
+    return np.clip(scaled, QMIN, QMAX).astype(np.int8)
+
+
+def dequantize_array(values: NDArray[Any], params: Affine) -> NDArray[np.float32]:
+    real = (values.astype(np.int32) - params.zero_point).astype(np.float32) * np.float32(params.scale)
+    return np.asarray(real, np.float32)
+
+
+def weight_scales(
+    weights: NDArray[Any], axis: int | None, bias: NDArray[Any] | None, input_scale: float, output_scale: float
+) -> NDArray[np.float32]:
+    """Symmetric scales, one per channel along `axis`, or a single one if `axis` is None.
+
+    A channel of (nearly) zero weights gets a scale that still leaves its bias representable in int32 and
+    its multiplier in the fixed-point range.
+
+    Args:
+        bias: float32, one per channel, or None.
+    """
+    if axis is None:
+        largest = np.array([np.max(np.abs(weights), initial=0.0)], np.float64)
+        bias_size = np.array([np.max(np.abs(bias), initial=0.0) if bias is not None else 0.0], np.float64)
+    else:
+        others = tuple(i for i in range(weights.ndim) if i != axis)
+        largest = np.max(np.abs(weights), axis=others, initial=0.0).astype(np.float64)
+        bias_size = np.abs(bias).astype(np.float64) if bias is not None else np.zeros_like(largest)
+    floor = np.maximum(bias_size / (input_scale * _BIAS_LIMIT), _SMALLEST_MULTIPLIER * output_scale / input_scale)
+    return np.maximum(np.maximum(largest, _TINY_WEIGHT) / WEIGHT_MAX, floor).astype(np.float32)
+
+
+def quantize_weights(weights: NDArray[Any], scales: NDArray[np.float32], axis: int | None) -> NDArray[np.int8]:
+    """Weights as symmetric int8."""
+    shape = [1] * weights.ndim
+    if axis is not None:
+        shape[axis] = -1
+    scaled = _round(weights.astype(np.float64) / scales.astype(np.float64).reshape(shape))
+    return np.clip(scaled, -WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
+
+
+def bias_scales(scales: NDArray[np.float32], input_scale: float) -> NDArray[np.float32]:
+    """Input scale times weight scales, in float32 as the runtimes multiply them."""
+    return np.float32(input_scale) * scales
+
+
+def quantize_bias(bias: NDArray[Any], scales: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Biases as int32 with zero point 0."""
+    limit = 2.0**31 - 1
+    scaled = _round(bias.astype(np.float64) / scales.astype(np.float64))
+    return np.clip(scaled, -limit, limit).astype(np.int32)
+
+
+def _round(values: NDArray[Any]) -> NDArray[Any]:
+    """Half away from zero, as C's round()."""
+    return np.trunc(values + np.copysign(0.5, values))

@@ -1,0 +1,171 @@
+"""Runs float models over samples and watches the ranges of their tensors.
+
+The first choice is TensorFlow Lite Micro's interpreter, which needs no TensorFlow; LiteRT's reference kernels
+step in where it lacks an op.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.convert import flat
+from mcugen.convert.types import Attempt, Samples, TensorSpec
+from mcugen.convert.worker_client import run_worker
+from mcugen.errors import ConversionError, ModelError, ToolError
+from mcugen.graph.schema import type_name, unpack_model
+from mcugen.verify.oracle import Oracle
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What a float model did on the samples.
+
+    Attributes:
+        ranges: real (minimum, maximum) per observed tensor.
+        outputs: one array per model output, (N, *output shape).
+        values: the kept tensors' values on the last sample.
+    """
+
+    ranges: dict[int, tuple[float, float]]
+    outputs: tuple[NDArray[Any], ...]
+    values: dict[int, NDArray[Any]]
+    attempts: tuple[Attempt, ...]
+
+
+def float_activations(model: Any) -> list[int]:
+    """The float tensors of a model that are computed (or given), not constant."""
+    main = model.subgraphs[0]
+    used = set(flat.ints(main.inputs)) | set(flat.ints(main.outputs))
+    for op in main.operators:
+        used.update(i for i in (*flat.ints(op.inputs), *flat.ints(op.outputs)) if i >= 0)
+    return [
+        i for i in sorted(used)
+        if type_name(main.tensors[i].type) == "float32" and not flat.is_constant(model, main.tensors[i])
+    ]  # fmt: skip
+
+
+def feeds(samples: Samples, specs: Sequence[TensorSpec]) -> list[NDArray[Any]]:
+    """The samples with every sample in its input's full shape: one (N, *shape) array per input."""
+    return [a.reshape((len(a), *spec.shape)) for a, spec in zip(samples.inputs, specs, strict=True)]
+
+
+def observe(
+    tflite: bytes,
+    inputs: Sequence[NDArray[Any]],
+    tensors: Sequence[int],
+    outputs: Sequence[int],
+    *,
+    keep: Sequence[int] = (),
+    progress: Callable[[float], None] | None = None,
+) -> Observation:
+    """Run a float model on every sample.
+
+    Args:
+        tflite: the model.
+        inputs: one (N, *shape) array per model input.
+        tensors: ids of the tensors whose ranges are wanted.
+        outputs: ids of the model's outputs.
+        keep: ids of the tensors whose values are wanted.
+
+    Raises:
+        ConversionError: no interpreter runs the model, or it computes non-finite numbers.
+    """
+    attempts: list[Attempt] = []
+    try:
+        observation = _observe_tflm(tflite, inputs, tensors, outputs, keep, progress)
+        return _checked(observation, tflite)
+    except (ModelError, ToolError) as error:
+        attempts.append(Attempt("run the float model in TensorFlow Lite Micro", error.what))
+    try:
+        observation = _observe_litert(tflite, inputs, tensors, keep, progress)
+    except ToolError as error:
+        attempts.append(Attempt("run the float model in LiteRT", error.what))
+    else:
+        if isinstance(observation, Observation):
+            done = (*attempts, Attempt("run the float model in LiteRT", "ok"))
+            return _checked(Observation(observation.ranges, observation.outputs, observation.values, done), tflite)
+        attempts.append(Attempt("run the float model in LiteRT", observation))
+    raise ConversionError(
+        "no interpreter runs the float model: " + "; ".join(f"{a.step}: {a.outcome}" for a in attempts),
+        hint="Check the model in Python first",
+    )
+
+
+def _observe_tflm(
+    tflite: bytes,
+    inputs: Sequence[NDArray[Any]],
+    tensors: Sequence[int],
+    outputs: Sequence[int],
+    keep: Sequence[int],
+    progress: Callable[[float], None] | None,
+) -> Observation:
+    low, high = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
+    results: list[list[NDArray[Any]]] = [[] for _ in outputs]
+    values: list[NDArray[Any]] = []
+    ids = [*tensors, *outputs, *keep]
+    count = len(inputs[0])
+    with Oracle(tflite) as oracle:
+        for n in range(count):
+            values = oracle.tensors([a[n] for a in inputs], ids)
+            for k in range(len(tensors)):
+                # NaN in a tensor makes the range NaN, which _checked refuses.
+                low[k] = np.minimum(low[k], values[k].min())
+                high[k] = np.maximum(high[k], values[k].max())
+            for k, result in enumerate(results):
+                result.append(values[len(tensors) + k])
+            if progress is not None:
+                progress((n + 1) / count)
+    ranges = {i: (float(low[k]), float(high[k])) for k, i in enumerate(tensors)}
+    kept = dict(zip(keep, values[len(tensors) + len(outputs) :], strict=True))
+    return Observation(
+        ranges,
+        tuple(np.stack(r) for r in results),
+        kept,
+        (Attempt("run the float model in TensorFlow Lite Micro", "ok"),),
+    )
+
+
+def _observe_litert(
+    tflite: bytes,
+    inputs: Sequence[NDArray[Any]],
+    tensors: Sequence[int],
+    keep: Sequence[int],
+    progress: Callable[[float], None] | None,
+) -> Observation | str:
+    """The observation, or why there is none."""
+    with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
+        folder = Path(name)
+        (folder / "model.tflite").write_bytes(tflite)
+        np.savez(folder / "samples.npz", **{f"input_{n}": a for n, a in enumerate(inputs)})
+        request = {"job": "observe", "tensors": list(tensors), "keep": list(keep)}
+        answer = run_worker(folder, request, progress=progress)
+        if answer.error:
+            return answer.error
+        with np.load(folder / "observed.npz", allow_pickle=False) as stored:
+            outputs = tuple(stored[f"output_{n}"] for n in range(len([f for f in stored.files if "output" in f])))
+            low, high = stored["low"], stored["high"]
+            values = {i: stored[f"keep_{i}"] for i in keep}
+    ranges = {i: (float(low[k]), float(high[k])) for k, i in enumerate(tensors)}
+    return Observation(ranges, outputs, values, ())
+
+
+def _checked(observation: Observation, tflite: bytes) -> Observation:
+    bad = [i for i, (low, high) in observation.ranges.items() if not (np.isfinite(low) and np.isfinite(high))]
+    if bad:
+        main = unpack_model(tflite).subgraphs[0]
+        # Tensor ids are no execution order: name the first op that writes a bad tensor.
+        writers = [i for op in main.operators for i in flat.ints(op.outputs) if i in bad]
+        first = writers[0] if writers else bad[0]
+        raise ConversionError(
+            "the float model computes NaN or infinity on the calibration data",
+            where=f'layer "{flat.layer_of(flat.name_of(main.tensors[first], first))}"',
+            hint="Check the model's weights and the range of the data",
+        )
+    return observation

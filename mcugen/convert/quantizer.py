@@ -1,0 +1,176 @@
+"""Chooses the quantization of every tensor of a float model, by the rules of :mod:`mcugen.convert.rules`.
+
+Gives decisions only; :mod:`mcugen.convert.rewrite` carries them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mcugen.convert import flat
+from mcugen.convert.affine import Affine, affine_params
+from mcugen.convert.rules import HINTS, RULES, Rule
+from mcugen.errors import ConversionError
+from mcugen.graph.schema import type_name
+
+# Rounding slack when a range is compared with a fixed one: half a step of 1/256.
+_SLACK = 0.5 / 256
+
+
+@dataclass(frozen=True, eq=False)
+class Scheme:
+    """The quantization of a model.
+
+    Attributes:
+        activations: parameters of every float tensor that is not weights or bias, constants among them.
+        requantized: tensors whose producer demands other parameters than their readers share: the producer
+            writes with these, and a QUANTIZE op follows.
+        ranges: real ranges behind `activations`.
+    """
+
+    activations: Mapping[int, Affine]
+    requantized: Mapping[int, Affine]
+    ranges: Mapping[int, tuple[float, float]]
+
+
+def choose_scheme(model: Any, observed: Mapping[int, tuple[float, float]]) -> Scheme:
+    """Decide on scales and zero points of all activations.
+
+    Args:
+        model: a float model (`ModelT`) with one subgraph.
+        observed: real (minimum, maximum) of every float activation by tensor id.
+
+    Raises:
+        ConversionError: an op without a rule, or used in a way that int8 kernels do not run.
+    """
+    main = model.subgraphs[0]
+    check_rules(model)
+    ranges = {i: (float(low), float(high)) for i, (low, high) in observed.items()}
+    groups = _Groups()
+    fixed: dict[int, Affine] = {}
+    for op in main.operators:
+        rule = RULES[flat.kind_of(model, op)]
+        members = activation_inputs(model, op) + float_outputs(model, op)
+        for i in members:
+            value = flat.constant(model, main.tensors[i])
+            if value is not None and value.size:
+                ranges[i] = (float(value.min()), float(value.max()))
+            groups.add(i)
+        if rule.same_scale:
+            groups.join(members)
+        if rule.output is not None:
+            fixed.update((i, Affine(*rule.output)) for i in float_outputs(model, op))
+    for i in (*flat.ints(main.inputs), *flat.ints(main.outputs)):
+        if type_name(main.tensors[i].type) == "float32":
+            groups.add(i)
+    activations: dict[int, Affine] = {}
+    requantized: dict[int, Affine] = {}
+    for group in groups.all():
+        params, moved = _group_params(group, ranges, fixed)
+        activations.update((i, params) for i in group)
+        requantized.update(moved)
+    return Scheme(activations, requantized, ranges)
+
+
+def check_rules(model: Any) -> None:
+    """Refuse what cannot be quantized.
+
+    Raises:
+        ConversionError: names the op, its layer, and what to try.
+    """
+    main = model.subgraphs[0]
+    for index, op in enumerate(main.operators):
+        kind = flat.kind_of(model, op)
+        rule = RULES.get(kind)
+        where = flat.where(model, main, index)
+        if rule is None:
+            raise ConversionError(
+                f"{kind} has no int8 form that can be made here",
+                where=where,
+                hint=HINTS.get(kind, f"Rewrite the layer with these ops: {', '.join(sorted(RULES))}"),
+            )
+        weights = weights_of(model, op, rule)
+        if rule.axis is not None and weights is None:
+            raise ConversionError("its weights are computed, not constant", where=where, hint="Use fixed weights")
+        if weights is None or rule.bias is None:
+            continue
+        bias = _input(op, rule.bias)
+        if bias >= 0 and not flat.is_constant(model, main.tensors[bias]):
+            raise ConversionError("its bias is computed, not constant", where=where, hint="Use a fixed bias")
+
+
+def weights_of(model: Any, op: Any, rule: Rule) -> int | None:
+    """Tensor id of the op's constant weights; None if it has none (or they are an activation)."""
+    if rule.weights is None:
+        return None
+    i = _input(op, rule.weights)
+    return i if i >= 0 and flat.is_constant(model, model.subgraphs[0].tensors[i]) else None
+
+
+def bias_of(op: Any, rule: Rule) -> int | None:
+    """Tensor id of the op's bias, or None."""
+    i = _input(op, rule.bias) if rule.bias is not None else -1
+    return i if i >= 0 else None
+
+
+def activation_inputs(model: Any, op: Any) -> list[int]:
+    """Float inputs that are quantized as activations: all but weights and bias."""
+    rule = RULES[flat.kind_of(model, op)]
+    apart = {weights_of(model, op, rule), bias_of(op, rule)}
+    tensors = model.subgraphs[0].tensors
+    return [
+        i for i in flat.ints(op.inputs) if i >= 0 and i not in apart and type_name(tensors[i].type) == "float32"
+    ]
+
+
+def float_outputs(model: Any, op: Any) -> list[int]:
+    tensors = model.subgraphs[0].tensors
+    return [i for i in flat.ints(op.outputs) if type_name(tensors[i].type) == "float32"]
+
+
+def _input(op: Any, position: int) -> int:
+    inputs = flat.ints(op.inputs)
+    return inputs[position] if position < len(inputs) else -1
+
+
+def _group_params(
+    group: list[int], ranges: Mapping[int, tuple[float, float]], fixed: Mapping[int, Affine]
+) -> tuple[Affine, dict[int, Affine]]:
+    """Parameters that a group shares, and the members whose producers need their own."""
+    low = min(ranges[i][0] for i in group)
+    high = max(ranges[i][1] for i in group)
+    demanded = {i: fixed[i] for i in group if i in fixed}
+    if demanded:
+        params = next(iter(demanded.values()))
+        fits = params.low - _SLACK <= low and high <= params.high + params.scale + _SLACK
+        if fits and all(p == params for p in demanded.values()):
+            return params, {}
+    return affine_params(low, high), demanded
+
+
+class _Groups:
+    """Disjoint sets of tensors that share parameters (union-find)."""
+
+    def __init__(self) -> None:
+        self._parent: dict[int, int] = {}
+
+    def add(self, i: int) -> None:
+        self._parent.setdefault(i, i)
+
+    def join(self, members: list[int]) -> None:
+        for i in members[1:]:
+            self._parent[self._root(i)] = self._root(members[0])
+
+    def all(self) -> list[list[int]]:
+        found: dict[int, list[int]] = {}
+        for i in sorted(self._parent):
+            found.setdefault(self._root(i), []).append(i)
+        return list(found.values())
+
+    def _root(self, i: int) -> int:
+        while self._parent[i] != i:
+            self._parent[i] = self._parent[self._parent[i]]
+            i = self._parent[i]
+        return i

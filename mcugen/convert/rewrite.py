@@ -1,0 +1,199 @@
+"""Carries a quantization scheme out: the float flatbuffer becomes a full int8 one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.convert import affine, flat
+from mcugen.convert.affine import Affine
+from mcugen.convert.quantizer import Scheme, activation_inputs, bias_of, weights_of
+from mcugen.convert.rules import RULES, Rule
+from mcugen.graph.schema import load_schema, op_kind, printable
+
+# Facts about the float model that are untrue of the int8 one.
+_STALE_METADATA = ("min_runtime_version", "CONVERSION_METADATA")
+
+
+def rewrite(model: Any, scheme: Scheme) -> None:
+    """Quantize a float model (`ModelT`) in place."""
+    _Rewriter(model, scheme).run()
+    _drop_unused(model)
+
+
+class _Rewriter:
+    """Holds the constants made so far, since layers may share them."""
+
+    def __init__(self, model: Any, scheme: Scheme) -> None:
+        self.schema = load_schema()
+        self.model = model
+        self.main = model.subgraphs[0]
+        self.scheme = scheme
+        self.made: dict[tuple[Any, ...], int] = {}
+
+    def run(self) -> None:
+        # Constants first: they are read as floats, and the scheme's own entries still name them.
+        for op in self.main.operators:
+            self._quantize_constants(op)
+        for i, params in self.scheme.activations.items():
+            self._quantize_activation(self.main.tensors[i], params)
+        self._insert_requantize()
+        for code in self.model.operatorCodes:
+            rule = RULES.get(op_kind(code))
+            if rule is not None:
+                code.version = max(code.version, rule.version)
+        for tensor in self.main.tensors:
+            tensor.shapeSignature = None  # the batch is frozen
+
+    def _quantize_constants(self, op: Any) -> None:
+        rule = RULES[flat.kind_of(self.model, op)]
+        given = flat.ints(op.inputs)
+        inputs = list(given)
+        weights, bias = weights_of(self.model, op, rule), bias_of(op, rule)
+        activations = set(activation_inputs(self.model, op))
+        for position, i in enumerate(given):
+            if i in activations and flat.is_constant(self.model, self.main.tensors[i]):
+                inputs[position] = self._constant_activation(i)
+        if rule.weights is not None and weights is not None:
+            inputs[rule.weights], new_bias = self._weights_and_bias(op, rule, weights, bias)
+            if new_bias is not None and rule.bias is not None:
+                inputs[rule.bias] = new_bias
+        elif rule.bias is not None and bias is not None:
+            # Weights that are an activation: their own scale takes the place of the weight scale.
+            assert rule.weights is not None
+            scales = np.array([self.scheme.activations[given[rule.weights]].scale], np.float32)
+            inputs[rule.bias] = self._bias(bias, scales, self.scheme.activations[given[rule.data]].scale)
+        op.inputs = np.array(inputs, np.int32)
+
+    def _constant_activation(self, i: int) -> int:
+        params = self.scheme.activations[i]
+        values = self._floats(i)
+        return self._make(
+            i, (params,), "INT8", affine.quantize_array(values, params), [params.scale], [params.zero_point]
+        )
+
+    def _weights_and_bias(self, op: Any, rule: Rule, weights: int, bias: int | None) -> tuple[int, int | None]:
+        input_scale = self.scheme.activations[flat.ints(op.inputs)[rule.data]].scale
+        output_scale = self._written(flat.ints(op.outputs)[0]).scale
+        values = self._floats(weights)
+        bias_values = self._floats(bias).reshape(-1) if bias is not None else None
+        scales = affine.weight_scales(values, rule.axis, bias_values, input_scale, output_scale)
+        quantized = affine.quantize_weights(values, scales, rule.axis)
+        zeros = [0] * len(scales)
+        new = self._make(weights, ("weights", scales.tobytes()), "INT8", quantized, scales, zeros, rule.axis or 0)
+        return new, self._bias(bias, scales, input_scale) if bias is not None else None
+
+    def _bias(self, i: int, weight_scales: NDArray[np.float32], input_scale: float) -> int:
+        scales = affine.bias_scales(weight_scales, input_scale)
+        quantized = affine.quantize_bias(self._floats(i), scales)
+        return self._make(i, ("bias", scales.tobytes()), "INT32", quantized, scales, [0] * len(scales))
+
+    def _make(
+        self, i: int, use: tuple[Any, ...], dtype: str, values: NDArray[Any], scales: Any, zeros: Any, axis: int = 0
+    ) -> int:
+        """A quantized twin of constant `i`; the same one for the same use."""
+        key = (i, *use)
+        if key not in self.made:
+            old = self.main.tensors[i]
+            content = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+            self.model.buffers.append(self.schema.BufferT(data=content))
+            twin = self.schema.TensorT(
+                shape=old.shape,
+                type=getattr(self.schema.TensorType, dtype),
+                buffer=len(self.model.buffers) - 1,
+                name=old.name,
+                quantization=self._quantization(scales, zeros, axis),
+                hasRank=old.hasRank,
+            )
+            self.main.tensors.append(twin)
+            self.made[key] = len(self.main.tensors) - 1
+        return self.made[key]
+
+    def _insert_requantize(self) -> None:
+        if not self.scheme.requantized:
+            return
+        self.model.operatorCodes.append(_code(self.schema, "QUANTIZE", 2))
+        opcode = len(self.model.operatorCodes) - 1
+        result = []
+        for op in self.main.operators:
+            result.append(op)
+            outputs = list(flat.ints(op.outputs))
+            for position, i in enumerate(outputs):
+                params = self.scheme.requantized.get(i)
+                if params is None:
+                    continue
+                target = self.main.tensors[i]
+                name = (printable(target.name) or f"tensor_{i}") + "/before_requantize"
+                raw = self.schema.TensorT(shape=target.shape, type=target.type, name=name, hasRank=target.hasRank)
+                self.model.buffers.append(self.schema.BufferT())
+                raw.buffer = len(self.model.buffers) - 1
+                raw.quantization = self._quantization([params.scale], [params.zero_point])
+                self.main.tensors.append(raw)
+                outputs[position] = len(self.main.tensors) - 1
+                requantize = self.schema.OperatorT(opcodeIndex=opcode)
+                requantize.inputs = np.array([outputs[position]], np.int32)
+                requantize.outputs = np.array([i], np.int32)
+                result.append(requantize)
+            op.outputs = np.array(outputs, np.int32)
+        self.main.operators = result
+
+    def _written(self, i: int) -> Affine:
+        """Parameters with which the producer of tensor `i` writes."""
+        return self.scheme.requantized.get(i, self.scheme.activations[i])
+
+    def _quantize_activation(self, tensor: Any, params: Affine) -> None:
+        if flat.is_constant(self.model, tensor):
+            return  # its readers got quantized twins
+        tensor.type = self.schema.TensorType.INT8
+        tensor.quantization = self._quantization([params.scale], [params.zero_point])
+
+    def _quantization(self, scales: Any, zeros: Any, axis: int = 0) -> Any:
+        return self.schema.QuantizationParametersT(
+            scale=np.asarray(scales, np.float32), zeroPoint=np.asarray(zeros, np.int64), quantizedDimension=axis
+        )
+
+    def _floats(self, i: int) -> NDArray[Any]:
+        values = flat.constant(self.model, self.main.tensors[i])
+        assert values is not None, i
+        return values
+
+
+def _code(schema: Any, kind: str, version: int) -> Any:
+    number = getattr(schema.BuiltinOperator, kind)
+    # 127 in the old field tells old readers to look at the new one.
+    return schema.OperatorCodeT(builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=version)
+
+
+def _drop_unused(model: Any) -> None:
+    """Remove tensors, buffers, operator codes and metadata that nothing refers to any more."""
+    schema = load_schema()
+    main = model.subgraphs[0]
+    used = set(flat.ints(main.inputs)) | set(flat.ints(main.outputs))
+    for op in main.operators:
+        used.update(i for i in (*flat.ints(op.inputs), *flat.ints(op.outputs)) if i >= 0)
+    order = {old: new for new, old in enumerate(sorted(used))}
+    main.tensors = [main.tensors[i] for i in sorted(used)]
+    for holder in (main, *main.operators):
+        for field in ("inputs", "outputs"):
+            setattr(holder, field, np.array([order.get(i, -1) for i in flat.ints(getattr(holder, field))], np.int32))
+    for signature in model.signatureDefs or []:
+        for entry in (*(signature.inputs or []), *(signature.outputs or [])):
+            entry.tensorIndex = order.get(entry.tensorIndex, 0)
+    codes = sorted({op.opcodeIndex for op in main.operators})
+    model.operatorCodes = [model.operatorCodes[i] for i in codes]
+    for op in main.operators:
+        op.opcodeIndex = codes.index(op.opcodeIndex)
+    model.metadata = [m for m in model.metadata or [] if printable(m.name) not in _STALE_METADATA]
+    model.metadataBuffer = None
+    buffers = [schema.BufferT()]  # buffer 0 is empty by convention
+    for holder in (*main.tensors, *model.metadata):
+        content = model.buffers[holder.buffer]
+        holder.buffer = 0
+        if content.data is not None and len(content.data) > 0:
+            holder.buffer = len(buffers)
+            buffers.append(content)
+    model.buffers = buffers
+
+
