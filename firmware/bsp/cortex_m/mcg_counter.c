@@ -27,6 +27,7 @@ void mcg_systick(void);
 /* Written out, so that its length is known: 5 instructions per overflow. */
 __attribute__((naked)) void mcg_systick(void) {
   __asm__ volatile(
+      ".syntax unified\n\t"
       "ldr r0, =mcg_systick_overflows\n\t"
       "ldr r1, [r0]\n\t"
       "adds r1, #1\n\t"
@@ -111,8 +112,8 @@ void mcg_port_now(mcg_moment *moment) {
 __attribute__((noinline)) void mcg_port_run_instructions(uint32_t count) {
   uint32_t rounds = count / 2;
   __asm__ volatile(
+      ".syntax unified\n"
       "1:\n\t"
-      ".syntax unified\n\t"
       "subs %0, %0, #1\n\t"
       "bne 1b"
       : "+l"(rounds)

@@ -82,6 +82,7 @@ __attribute__((noinline)) void mcg_start(void) {
  * the reason for the fault. */
 __attribute__((naked)) void mcg_fault_entry(void) {
   __asm__ volatile(
+      ".syntax unified\n\t"
       "mov r1, lr\n\t"
       "mrs r0, msp\n\t"
       "movs r2, #4\n\t"
