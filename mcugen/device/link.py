@@ -1,0 +1,261 @@
+"""The link: requests and responses over a byte stream that may drop, repeat, reorder or corrupt what it carries.
+
+One request is under way at a time. A request that is not answered in time is sent again under the same sequence
+number until the deadline; the device runs it once and repeats its answer.
+"""
+
+from __future__ import annotations
+
+import secrets
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mcugen.device.protocol import (
+    FAULT,
+    RESPONSE,
+    VERSION,
+    Command,
+    Fault,
+    Frame,
+    ProtocolError,
+    Status,
+    decode_frame,
+    encode_frame,
+    parse_fault,
+)
+from mcugen.errors import DeviceError
+
+MAX_FRAME_BYTES = 80_000
+"""More bytes than this without a delimiter are no frame (the largest payload is 65,535)."""
+
+FIRST_RETRY_S = 0.4
+LAST_RETRY_S = 3.0
+
+
+class Transport(Protocol):
+    """A byte stream to a device."""
+
+    def read(self, timeout: float) -> bytes:
+        """What has arrived, waiting up to `timeout` seconds for the first byte. Raises OSError when closed."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class SocketTransport:
+    """A connected stream socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._sock.setblocking(False)
+
+    def read(self, timeout: float) -> bytes:
+        if not select.select([self._sock], [], [], timeout)[0]:
+            return b""
+        data = self._sock.recv(65_536)
+        if not data:
+            raise ConnectionResetError("the other end closed the link")
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._sock.settimeout(10)
+        try:
+            self._sock.sendall(data)
+        finally:
+            self._sock.setblocking(False)
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class SerialTransport:
+    """Any URL that pyserial opens: /dev/ttyACM0, socket://host:port, rfc2217://host:port."""
+
+    def __init__(self, url: str, baud: int) -> None:
+        import serial
+
+        self._errors: type[Exception] = serial.SerialException
+        try:
+            self._port: Any = serial.serial_for_url(url, baudrate=baud, timeout=0, write_timeout=10)
+        except (OSError, ValueError) as error:  # SerialException is an OSError
+            raise DeviceError(
+                f"the port cannot be opened: {error}",
+                where=url,
+                hint="Check that it exists, that you may use it, and that no other program holds it",
+            ) from error
+
+    def read(self, timeout: float) -> bytes:
+        self._port.timeout = timeout
+        first: bytes = self._port.read(1)
+        if not first:
+            return b""
+        self._port.timeout = 0
+        return first + bytes(self._port.read(65_536))
+
+    def write(self, data: bytes) -> None:
+        self._port.write(data)
+
+    def close(self) -> None:
+        self._port.close()
+
+
+class DeviceFault(DeviceError):
+    """The device's program has stopped; `fault` says where."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(f"the device's program stopped with exception {fault.exception} at {fault.pc:#010x}")
+
+
+class Refusal(Exception):
+    """The device answered a request with an error status."""
+
+    def __init__(self, command: Command, status: int, detail: bytes) -> None:
+        self.command, self.status, self.detail = command, status, detail
+        super().__init__(f"{command.name} refused: {status_name(status)}")
+
+
+def status_name(status: int) -> str:
+    return Status(status).name if status in Status.__members__.values() else f"status {status}"
+
+
+class Link:
+    """A session with a device.
+
+    Args:
+        name: the link in messages.
+        byte_seconds: time one byte takes on the wire, which waiting allows for.
+        check: called while waiting; raises when the other end is known to be gone.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        name: str,
+        *,
+        byte_seconds: float = 0.0,
+        check: Callable[[], None] | None = None,
+        first_retry: float = FIRST_RETRY_S,
+    ) -> None:
+        self._transport, self._name, self._byte_seconds = transport, name, byte_seconds
+        self._check = check or (lambda: None)
+        self._first_retry = first_retry
+        self._session = 0
+        self._sequence = 0
+        self._received = bytearray()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def start_session(self) -> None:
+        """The next request must be HELLO. Session 0 is never used: a device that was just reset has it."""
+        self._session = secrets.randbelow(0xFFFF) + 1
+        self._sequence = 0
+
+    def request(self, command: Command, payload: bytes = b"", *, timeout: float, reply_bytes: int = 64) -> bytes:
+        """Send a request and return the payload of its response, without the status.
+
+        Args:
+            timeout: seconds until the request is given up.
+            reply_bytes: about how long the response is.
+
+        Raises:
+            Refusal: the device answered with an error.
+            DeviceFault: the device's program has stopped.
+            DeviceError: no answer, another protocol version, or a broken connection.
+        """
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        data = encode_frame(Frame(VERSION, command, self._session, self._sequence, payload))
+        wire_seconds = (len(data) + reply_bytes) * 1.05 * self._byte_seconds
+        deadline = time.monotonic() + timeout + wire_seconds
+        patience = self._first_retry
+        while (now := time.monotonic()) < deadline:
+            self._write(data)
+            frame = self._await_response(min(deadline, now + patience + wire_seconds))
+            if frame is not None:
+                return _answer(command, frame)
+            patience = min(2 * patience, LAST_RETRY_S)
+        raise DeviceError(
+            f"no answer to {command.name} within {timeout:g} s",
+            where=self._name,
+            hint="Check that this firmware runs on the device and that the port and its speed are right; "
+            "a longer inference needs a longer timeout",
+        )
+
+    def _await_response(self, until: float) -> Frame | None:
+        """The response to the request under way, or None when `until` has passed."""
+        while True:
+            frame = self._next_frame(until)
+            if frame is None:
+                return None
+            if frame.session != self._session or frame.sequence != self._sequence:
+                continue  # late or repeated
+            if frame.version != VERSION:
+                raise self._wrong_version(frame.version)
+            if frame.type == FAULT:
+                try:
+                    raise DeviceFault(parse_fault(frame.payload))
+                except ProtocolError:
+                    continue
+            if frame.type & RESPONSE and frame.payload:
+                return frame
+
+    def _wrong_version(self, version: int) -> DeviceError:
+        return DeviceError(
+            f"the device speaks protocol version {version}, this mcugen speaks {VERSION}",
+            where=self._name,
+            hint="Generate, build and flash the firmware again with this version of mcugen",
+        )
+
+    def _next_frame(self, until: float) -> Frame | None:
+        """The next frame that arrives whole; boot messages and broken frames are skipped."""
+        while True:
+            end = self._received.find(0)
+            if end >= 0:
+                encoded = bytes(self._received[:end])
+                del self._received[: end + 1]
+                try:
+                    return decode_frame(encoded)
+                except ProtocolError:
+                    continue
+            if len(self._received) > MAX_FRAME_BYTES:
+                self._received.clear()
+            wait = until - time.monotonic()
+            if wait <= 0:
+                return None
+            self._received += self._read(min(wait, 0.25))
+
+    def _read(self, timeout: float) -> bytes:
+        try:
+            data = self._transport.read(timeout)
+        except OSError as error:
+            raise self._lost(error) from error
+        if not data:
+            self._check()
+        return data
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._transport.write(data)
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def _lost(self, error: OSError) -> DeviceError:
+        self._check()  # knows better why
+        return DeviceError(f"the connection was lost: {error}", where=self._name)
+
+
+def _answer(command: Command, frame: Frame) -> bytes:
+    status = frame.payload[0]
+    if status == Status.BAD_VERSION:
+        raise DeviceError(
+            f"the device does not understand protocol version {VERSION}",
+            hint="Generate, build and flash the firmware again with this version of mcugen",
+        )
+    if frame.type != RESPONSE | command or status != Status.OK:
+        raise Refusal(command, status, frame.payload[1:])
+    return frame.payload[1:]

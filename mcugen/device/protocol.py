@@ -1,0 +1,339 @@
+"""The messages between host and device, as typed values: docs/PROTOCOL.md describes their bytes.
+
+Everything here is pure: bytes in, dataclasses out. Anything that does not fit raises `ProtocolError`.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+
+from cobs import cobs
+
+from mcugen.graph.types import DType
+
+VERSION = 1
+HEADER = struct.Struct("<BBHH")
+CRC_BYTES = 4
+MIN_PAYLOAD, MAX_PAYLOAD = 256, 65_535
+RESPONSE = 0x80
+FAULT = 0xFF
+
+
+class ProtocolError(Exception):
+    """Bytes that are not what the protocol says. Not a user's error: the link turns it into one."""
+
+
+class Command(enum.IntEnum):
+    HELLO = 0x01
+    TENSOR_INFO = 0x02
+    WRITE_INPUT = 0x03
+    INVOKE = 0x04
+    CONTINUE = 0x05
+    READ_OP_OUTPUT = 0x06
+    READ_OUTPUT = 0x07
+    RESET = 0x08
+
+
+class Status(enum.IntEnum):
+    OK = 0
+    BAD_VERSION = 1
+    BAD_COMMAND = 2
+    BAD_LENGTH = 3
+    BAD_INDEX = 4
+    BAD_RANGE = 5
+    BAD_INPUT = 6
+    BAD_STATE = 7
+    MODEL_FAILED = 8
+    NO_SESSION = 9
+
+
+class Counter(enum.IntEnum):
+    NONE = 0
+    DWT = 1
+    SYSTICK = 2
+    TIMER = 3
+
+
+PAUSE, MEASURE_STACK = 1, 2
+"""Flags of INVOKE."""
+
+_DTYPES = {
+    1: DType.FLOAT32, 2: DType.INT8, 3: DType.UINT8, 4: DType.INT16, 5: DType.INT32, 6: DType.BOOL,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Frame:
+    version: int
+    type: int
+    session: int
+    sequence: int
+    payload: bytes
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """The bytes on the wire, delimiters included."""
+    raw = HEADER.pack(frame.version, frame.type, frame.session, frame.sequence) + frame.payload
+    return b"\0" + cobs.encode(raw + struct.pack("<I", zlib.crc32(raw))) + b"\0"
+
+
+def decode_frame(encoded: bytes) -> Frame:
+    """The frame in the bytes between two delimiters."""
+    try:
+        raw = cobs.decode(encoded)
+    except cobs.DecodeError as error:
+        raise ProtocolError("not a COBS block") from error
+    if len(raw) < HEADER.size + CRC_BYTES:
+        raise ProtocolError("too short")
+    body, crc = raw[:-CRC_BYTES], raw[-CRC_BYTES:]
+    if struct.pack("<I", zlib.crc32(body)) != crc:
+        raise ProtocolError("wrong checksum")
+    return Frame(*HEADER.unpack_from(body), body[HEADER.size :])
+
+
+class _Reader:
+    """Takes fields off the front of a payload."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._rest = payload
+
+    def take(self, count: int) -> bytes:
+        if count > len(self._rest):
+            raise ProtocolError("a message that is too short")
+        taken, self._rest = self._rest[:count], self._rest[count:]
+        return taken
+
+    def integer(self, size: int, signed: bool = False) -> int:
+        return int.from_bytes(self.take(size), "little", signed=signed)
+
+    def float32(self) -> float:
+        (value,) = struct.unpack("<f", self.take(4))
+        return float(value)
+
+    def text(self) -> str:
+        return self.take(self.integer(1)).decode("utf-8", "replace")
+
+    def cost(self) -> Cost:
+        return Cost(self.integer(8), self.integer(4))
+
+    def finish(self) -> None:
+        if self._rest:
+            raise ProtocolError("a message that is too long")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """`ticks` of the device's counter, in which its overflow interrupt ran `interrupts` times."""
+
+    ticks: int
+    interrupts: int
+
+
+@dataclass(frozen=True)
+class Hello:
+    """What a device says of itself.
+
+    Attributes:
+        max_payload: bytes a frame's payload can have.
+        model_sha256: of the model file that the firmware was made from, in hex.
+        counter_bits: width of the counter; costs are modulo 2**counter_bits ticks.
+        counter_hz: rate of the counter on real hardware.
+        calibration_ticks: ticks that 65,536 instructions of a known loop took.
+        init_result: 0, or the model's negative error.
+        init_stack, stack_bytes: stack that init used, and that is reserved.
+        build_id: of the running firmware, in hex.
+    """
+
+    max_payload: int
+    model_sha256: str
+    arena_bytes: int
+    inputs: int
+    outputs: int
+    ops: int
+    stack_bytes: int
+    counter: Counter
+    counter_bits: int
+    instructions_per_interrupt: int
+    counter_hz: int
+    calibration_ticks: int
+    init_result: int
+    init_cost: Cost
+    init_stack: int
+    build_id: str
+    board: str
+    runtime: str
+    generator: str
+    model: str
+
+
+CALIBRATION_INSTRUCTIONS = 65_536
+
+
+def parse_hello(payload: bytes) -> Hello:
+    r = _Reader(payload)
+    max_payload = r.integer(2)
+    if not MIN_PAYLOAD <= max_payload <= MAX_PAYLOAD:
+        raise ProtocolError(f"a payload size of {max_payload}")
+    sha256, arena = r.take(32).hex(), r.integer(4)
+    inputs, outputs, ops, stack_bytes = r.integer(2), r.integer(2), r.integer(2), r.integer(4)
+    kind, bits, per_interrupt, hz = r.integer(1), r.integer(1), r.integer(1), r.integer(4)
+    if kind not in Counter.__members__.values() or bits > 64:
+        raise ProtocolError(f"counter kind {kind} of {bits} bits")
+    hello = Hello(
+        max_payload=max_payload,
+        model_sha256=sha256,
+        arena_bytes=arena,
+        inputs=inputs,
+        outputs=outputs,
+        ops=ops,
+        stack_bytes=stack_bytes,
+        counter=Counter(kind),
+        counter_bits=bits,
+        instructions_per_interrupt=per_interrupt,
+        counter_hz=hz,
+        calibration_ticks=r.integer(4),
+        init_result=r.integer(4, signed=True),
+        init_cost=r.cost(),
+        init_stack=r.integer(4),
+        build_id=r.take(r.integer(1)).hex(),
+        board=r.text(),
+        runtime=r.text(),
+        generator=r.text(),
+        model=r.text(),
+    )
+    r.finish()
+    return hello
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output of the device's model; `scale` is 0 where it is not quantized.
+
+    Names are cut at 31 bytes.
+    """
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    nbytes: int
+    scale: float
+    zero_point: int
+
+
+def tensor_info_request(is_output: bool, index: int) -> bytes:
+    return struct.pack("<BH", is_output, index)
+
+
+def parse_tensor_info(payload: bytes) -> TensorInfo:
+    r = _Reader(payload)
+    code, rank, nbytes = r.integer(1), r.integer(1), r.integer(4)
+    scale, zero_point = r.float32(), r.integer(4, signed=True)
+    shape = tuple(r.integer(4, signed=True) for _ in range(rank))
+    name = r.text()
+    r.finish()
+    if code not in _DTYPES:
+        raise ProtocolError(f"element type {code}")
+    dtype = _DTYPES[code]
+    if any(size < 1 for size in shape) or math.prod(shape) * dtype.itemsize != nbytes:
+        raise ProtocolError(f"{nbytes} bytes for a {dtype.value} tensor of shape {shape}")
+    return TensorInfo(name, dtype, shape, nbytes, scale, zero_point)
+
+
+WRITE_OVERHEAD = 6
+
+
+def write_input_request(index: int, offset: int, data: bytes) -> bytes:
+    return struct.pack("<HI", index, offset) + data
+
+
+def invoke_request(flags: int, inputs_crc: int) -> bytes:
+    return struct.pack("<BI", flags, inputs_crc)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished inference. `stack` is 0 unless it was asked for; `outputs_crc` is over all outputs in order."""
+
+    cost: Cost
+    stack: int
+    outputs_crc: int
+
+
+@dataclass(frozen=True)
+class Paused:
+    """An inference that waits after op `op`, whose first output has `nbytes` bytes and checksum `crc`."""
+
+    op: int
+    nbytes: int
+    crc: int
+    cost: Cost
+
+
+def parse_invoke(payload: bytes) -> Done | Paused:
+    r = _Reader(payload)
+    state = r.integer(1)
+    result: Done | Paused
+    if state == 0:
+        result = Done(r.cost(), r.integer(4), r.integer(4))
+    elif state == 1:
+        op, nbytes, crc = r.integer(2), r.integer(4), r.integer(4)
+        result = Paused(op, nbytes, crc, r.cost())
+    else:
+        raise ProtocolError(f"inference state {state}")
+    r.finish()
+    return result
+
+
+READ_OVERHEAD = 1
+
+
+def read_op_output_request(offset: int, count: int) -> bytes:
+    return struct.pack("<IH", offset, count)
+
+
+def read_output_request(index: int, offset: int, count: int) -> bytes:
+    return struct.pack("<HIH", index, offset, count)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a device's program stopped. Status registers are 0 on cores that have none (Cortex-M0)."""
+
+    exception: int
+    pc: int
+    lr: int
+    sp: int
+    xpsr: int
+    cfsr: int
+    hfsr: int
+    mmfar: int
+    bfar: int
+
+
+def parse_fault(payload: bytes) -> Fault:
+    r = _Reader(payload)
+    fault = Fault(*(r.integer(4) for _ in range(9)))
+    r.finish()
+    return fault
+
+
+_CFSR_BITS = {
+    0: "instruction fetch refused", 1: "data access refused", 3: "memory fault while returning",
+    4: "memory fault while stacking", 5: "memory fault saving FPU state", 8: "bus error on instruction fetch",
+    9: "bus error on data access", 10: "bus error, address not exact", 11: "bus error while returning",
+    12: "bus error while stacking", 13: "bus error saving FPU state", 16: "undefined instruction",
+    17: "invalid state (no Thumb bit)", 18: "invalid exception return", 19: "coprocessor or FPU is off",
+    20: "stack overflow", 24: "unaligned access", 25: "division by zero",
+}  # fmt: skip
+
+
+def fault_causes(fault: Fault) -> list[str]:
+    """The bits of CFSR (and HFSR) in words; Armv7-M Architecture Reference Manual, B3.2.15."""
+    causes = [text for bit, text in _CFSR_BITS.items() if fault.cfsr >> bit & 1]
+    if fault.hfsr >> 1 & 1:
+        causes.append("vector table could not be read")
+    return causes
