@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops import weighted
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
@@ -62,7 +60,9 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     weights = weighted.weights_of(graph, op)
     weights_zero = graph.tensor(op.inputs[1]).zero_point
     channels, depth = weights.shape
-    stage = weighted.output_stage(graph, op, weights, _scales(graph, op), op.options.activation, weights_zero)
+    stage = weighted.output_stage(
+        graph, op, weights, weighted.effective_scales(graph, op), op.options.activation, weights_zero
+    )
     params = (
         ("rows", source.elements // depth),
         ("depth", depth),
@@ -79,16 +79,6 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
         why_not_faster=weighted.why_portable(target),
     )
     return Lowering((call,))
-
-
-def _scales(graph: Graph, op: Op) -> list[float]:
-    """Effective scales. Per tensor, TFLM multiplies the two scales in float32
-    (`GetQuantizedConvolutionMultipler`), per channel in double."""
-    source, weights, output = graph.tensor(op.inputs[0]), graph.tensor(op.inputs[1]), graph.output_of(op)
-    assert weights.quant is not None, op.where
-    if weights.quant.per_channel:
-        return weighted.effective_scales(graph, op)
-    return [float(np.float32(source.scale) * np.float32(weights.scale)) / output.scale]
 
 
 def macs(graph: Graph, op: Op) -> int:

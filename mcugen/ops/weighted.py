@@ -55,8 +55,12 @@ def bias_of(graph: Graph, op: Op, channels: int) -> NDArray[np.int64]:
 
 
 def effective_scales(graph: Graph, op: Op) -> list[float]:
-    """input scale · filter scale / output scale, per channel or once, in doubles as in
-    `PopulateConvolutionQuantizationParams`."""
+    """input scale · filter scale / output scale, per channel or once, in doubles.
+
+    That is `PopulateConvolutionQuantizationParams` for convolutions and for fully connected layers with weights
+    per channel. Per tensor, older TFLM sources round the product of the two scales of a fully connected layer to
+    float32 first (`GetQuantizedConvolutionMultipler`); the oracle does not, as its outputs at ties show.
+    """
     image, weights, output = graph.tensor(op.inputs[0]), graph.tensor(op.inputs[1]), graph.output_of(op)
     assert weights.quant is not None, op.where
     return [image.scale * scale / output.scale for scale in weights.quant.scale]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.kernels.single_op import assert_bit_exact
-from tests.kernels.weighted_models import ACTIVATIONS, Quantized, conv_model, distinct
 
-from mcugen.errors import ModelError, UnsupportedOpError
+from mcugen.errors import UnsupportedOpError
 from mcugen.graph import read_graph
 from mcugen.plan import make_plan
+from tests.kernels.single_op import assert_bit_exact
+from tests.kernels.weighted_models import ACTIVATIONS, Quantized, conv_model, distinct, tie_model
 
 SHAPES = {
     "3x3 same": ((1, 6, 7, 4), (8, 3, 3), {}),
@@ -125,6 +125,12 @@ def test_no_undefined_behaviour(name: str, capfd: pytest.CaptureFixture[str]) ->
         model = conv_model(image, filters, quant=quant, **settings)
         assert_bit_exact(model, flags=("-O1", "-fsanitize=undefined"))
     assert "runtime error" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("per_channel", [False, True], ids=["per tensor", "per channel"])
+@pytest.mark.parametrize("input_scale", [0.05, 0.0123, 0.7001])
+def test_last_bit_of_the_multiplier(input_scale: float, per_channel: bool) -> None:
+    assert_bit_exact(tie_model("CONV_2D", input_scale, 0.0101, per_channel=per_channel), 0)
 
 
 def test_constant_params_choose_the_kernel() -> None:

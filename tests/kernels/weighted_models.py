@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.kernels.single_op import TensorSpec, build_model, constant, options
 
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
@@ -73,7 +74,7 @@ def random_weights(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.int8]:
     return weights
 
 
-def _size(in_size: int, filter_size: int, stride: int, dilation: int, same: bool) -> int:
+def output_size(in_size: int, filter_size: int, stride: int, dilation: int, same: bool) -> int:
     if same:
         return -(-in_size // stride)
     return (in_size - ((filter_size - 1) * dilation + 1)) // stride + 1
@@ -92,8 +93,8 @@ def conv_model(
     """CONV_2D. `filters` is (output channels, height, width)."""
     quant = quant or Quantized()
     channels, height, width = filters
-    rows = _size(image[1], height, stride[0], dilation[0], same)
-    columns = _size(image[2], width, stride[1], dilation[1], same)
+    rows = output_size(image[1], height, stride[0], dilation[0], same)
+    columns = output_size(image[2], width, stride[1], dilation[1], same)
     op_options = options(
         "Conv2DOptions",
         padding=0 if same else 1,
@@ -121,8 +122,8 @@ def depthwise_model(
     """DEPTHWISE_CONV_2D. `filters` is (height, width)."""
     quant = quant or Quantized()
     height, width = filters
-    rows = _size(image[1], height, stride[0], dilation[0], same)
-    columns = _size(image[2], width, stride[1], dilation[1], same)
+    rows = output_size(image[1], height, stride[0], dilation[0], same)
+    columns = output_size(image[2], width, stride[1], dilation[1], same)
     op_options = options(
         "DepthwiseConv2DOptions",
         padding=0 if same else 1,
@@ -158,6 +159,30 @@ def dense_model(
     weights = random_weights((channels, depth), quant.seed)
     output = output or (int(np.prod(source)) // depth, channels)
     return _layer("FULLY_CONNECTED", op_options, source, weights, output, quant, axis=0)
+
+
+def tie_model(kind: str, input_scale: float, weights_scale: float, *, per_channel: bool) -> bytes:
+    """A layer whose weights are 0, so that its accumulators are its biases: those around every tie of the output.
+
+    The multiplier is about 2^-23, so that a difference in its last bits moves some of them across the tie.
+    """
+    real = np.float32(input_scale) * np.float32(weights_scale)
+    output_scale = float(real) * 2.0**23
+    ties = (np.arange(-60, 60) + 0.5) * 2.0**23
+    bias = (ties[:, None] + np.arange(-4, 5) * 0.75).round().astype(np.int32).reshape(-1)
+    channels = len(bias)
+    scales = [weights_scale] * channels if per_channel else weights_scale
+    conv = kind == "CONV_2D"
+    table = options("Conv2DOptions", strideH=1, strideW=1) if conv else options("FullyConnectedOptions")
+    image, shape, output = (
+        ((1, 1, 1, 1), (channels, 1, 1, 1), (1, 1, 1, channels)) if conv else ((1, 1), (channels, 1), (1, channels))
+    )
+    inputs = [
+        TensorSpec(image, scale=input_scale),
+        constant(np.zeros(shape, np.int8), scales),
+        constant(bias, float(real)),
+    ]
+    return build_model(kind, table, inputs, [TensorSpec(output, scale=output_scale)])
 
 
 def distinct(results: list[list[NDArray[np.int8]]]) -> int:
