@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mcugen.boards import Board, load_boards
 from mcugen.errors import McugenError
@@ -52,9 +53,7 @@ class _Tool:
 
     def finding(self, *, version: str = "", path: str = "", problem: str = "") -> Finding:
         found = bool(path or version) and not problem
-        return Finding(
-            self.name, found, self.required, version, path, self.needed_for, problem, install_line(self)
-        )
+        return Finding(self.name, found, self.required, version, path, self.needed_for, problem, install_line(self))
 
 
 def install_line(tool: _Tool) -> str:
@@ -103,7 +102,8 @@ def _version_in(text: str) -> str:
 
 
 def _program(tool: _Tool) -> Finding:
-    path = shutil.which(tool.name)
+    # A tool installed with pip beside mcugen need not be in PATH.
+    path = shutil.which(tool.name) or shutil.which(tool.name, path=str(Path(sys.executable).parent))
     if path is None:
         return tool.finding()
     return tool.finding(version=_version_in(_run([path, "--version"])), path=path)
@@ -180,23 +180,23 @@ def _serial_ports(tool: _Tool) -> Finding:
     return tool.finding(path=", ".join(ports))
 
 
+_NEWLIB = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
+_ARM_CASK = "--cask gcc-arm-embedded"
+
 _CHECKS: tuple[tuple[_Tool, Check], ...] = (
-    (
-        _Tool(
-            "arm-none-eabi-gcc", "building firmware", True,
-            apt="gcc-arm-none-eabi libnewlib-arm-none-eabi", brew="--cask gcc-arm-embedded",
-        ),
-        _cross_compiler,
-    ),
+    (_Tool("arm-none-eabi-gcc", "building firmware", True, apt=_NEWLIB, brew=_ARM_CASK), _cross_compiler),
     (_Tool("qemu-system-arm", "running emulated boards", True, apt="qemu-system-arm", brew="qemu"), _emulator),
-    (_Tool("C compiler for this computer", "running emitted models on the host", False, apt="gcc", brew="gcc"), _host_compiler),
     (_Tool("platformio", "building firmware", True, pip="platformio>=6.1,<7"), _platformio),
-    (_Tool("tflite-micro", "the reference that results are compared with", True, pip="tflite-micro"), _python_package),
+    (_Tool("tflite-micro", "the reference for results", True, pip="tflite-micro"), _python_package),
+    (_Tool("host C compiler", "running emitted models on the host", False, apt="gcc", brew="gcc"), _host_compiler),
+    (_Tool("arm-none-eabi-addr2line", "naming the line of a fault", False, apt=_NEWLIB, brew=_ARM_CASK), _program),
     (_Tool("tensorflow", "converting Keras models and SavedModels", False, pip="mcugen[tf]"), _python_package),
     (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),
-    (_Tool("arm-none-eabi-addr2line", "naming the line of a fault", False, apt="binutils-arm-none-eabi", brew="--cask gcc-arm-embedded"), _program),
-    (_Tool("openocd", "flashing boards with ST-Link or CMSIS-DAP", False, apt="openocd", brew="openocd"), _program),
-    (_Tool("pyocd", "flashing boards with CMSIS-DAP, ST-Link or J-Link", False, pip="pyocd"), _program),
+    (_Tool("openocd", "flashing with ST-Link or CMSIS-DAP", False, apt="openocd", brew="openocd"), _program),
+    (_Tool("pyocd", "flashing with CMSIS-DAP, ST-Link or J-Link", False, pip="pyocd"), _program),
     (_Tool("esptool", "flashing ESP chips", False, pip="esptool"), _program),
-    (_Tool("serial ports", "talking to real boards", False, note="plug a board in; on Linux join the group dialout"), _serial_ports),
-)  # fmt: skip
+    (
+        _Tool("serial ports", "talking to boards", False, note="plug a board in; on Linux, join the group dialout"),
+        _serial_ports,
+    ),
+)

@@ -11,7 +11,7 @@ from mcugen.build.platformio import missing_compiler, run_pio
 from mcugen.build.sizes import measure
 from mcugen.build.types import Firmware
 from mcugen.emit.project import load_project
-from mcugen.errors import ToolError
+from mcugen.errors import ProjectError, ToolError
 
 Progress = Callable[[str], None]
 
@@ -28,11 +28,17 @@ def build_project(
         clean: delete the build folder first.
 
     Raises:
-        ProjectError: not a project of mcugen's, or one of another version.
+        ProjectError: not a project of mcugen's, one of another version, or in a folder with an impossible name.
         DoesNotFitError: the linker found a memory region too small; the message has the numbers.
         ToolError: compiler or PlatformIO are missing, failed, or took too long.
     """
     project = load_project(folder)
+    if "$" in str(project.folder) or not str(project.folder).isprintable():
+        raise ProjectError(
+            "PlatformIO cannot build in a folder whose path holds a $ or control characters",
+            where=str(project.folder),
+            hint="Move or rename the folder",
+        )
     if shutil.which("arm-none-eabi-gcc") is None:
         raise missing_compiler()
     if progress:

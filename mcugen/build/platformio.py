@@ -7,6 +7,7 @@ in the user's own `~/.platformio` is read or written.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -63,7 +64,7 @@ class Versions:
     @property
     def scons_package(self) -> str:
         """SCons 4.11.1 as PlatformIO numbers its package: 4.41101.0."""
-        parts = (self.scons.split(".") + ["0", "0"])[:3]
+        parts = [*self.scons.split("."), "0", "0"][:3]
         major, minor, patch = (int(re.sub(r"\D.*", "", part) or 0) for part in parts)
         return f"4.{major}{minor:02}{patch:02}.0"
 
@@ -95,7 +96,7 @@ def check_pin(versions: Versions) -> None:
     Raises:
         ToolError: the two do not go together.
     """
-    import semantic_version
+    import semantic_version  # type: ignore[import-untyped]
 
     pin = versions.scons_pin
     if pin is None:
@@ -230,14 +231,17 @@ def run_pio(arguments: Sequence[str], project: Path, *, timeout: float = 900.0) 
             raise ToolError(
                 f"PlatformIO did not finish in {timeout:.0f} s",
                 where=str(project),
-                hint=f"Run it by hand to see where it stays: cd {project} && pio run -v",
+                hint="Is the machine very busy, or does something in the project wait for input?",
             ) from None
         finally:
             _end_group(process)
         log.seek(0)
         output = log.read().decode("utf-8", errors="replace")
     if code != 0:
-        raise build_error(output, project)
+        log_path = project / ".pio" / "build.log"
+        with contextlib.suppress(OSError):  # the error is worth more than its log
+            log_path.write_text(output)
+        raise build_error(output, project, log_path)
     return output
 
 
@@ -248,8 +252,8 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def build_error(output: str, project: Path) -> McugenError:
-    """The error that a failed build's output tells of."""
+def build_error(output: str, project: Path, log_path: Path) -> McugenError:
+    """The error that a failed build's output tells of. `log_path` is where the whole output can be read."""
     overflows = dict(_OVERFLOW.findall(output))
     if overflows:
         numbers = ", ".join(f"region {name} overflowed by {count} bytes" for name, count in overflows.items())
@@ -268,7 +272,7 @@ def build_error(output: str, project: Path) -> McugenError:
     return ToolError(
         f"the build failed:\n  {shown}{more}\n",
         where=str(project),
-        hint=f"For the whole output: cd {project} && pio run -v",
+        hint=f"The whole output is in {log_path}",
     )
 
 

@@ -151,8 +151,7 @@ def _sections(file: Any) -> list[_Section]:
             continue
         in_flash = section["sh_type"] != "SHT_NOBITS"
         loaded_elsewhere = in_flash and any(
-            segment.section_in_segment(section) and segment["p_paddr"] != segment["p_vaddr"]
-            for segment in segments
+            segment.section_in_segment(section) and segment["p_paddr"] != segment["p_vaddr"] for segment in segments
         )
         in_ram = not in_flash or loaded_elsewhere
         found.append(_Section(index, section.name, section["sh_size"], in_flash, in_ram))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -77,7 +76,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "model_sha256": plan.graph.sha256,
         "arena_bytes": plan.arena_bytes,
         "live_bound": plan.live_bound,
-        "weight_bytes": weight_bytes(plan),
+        "weight_bytes": sum(constant_sizes(plan)),
         "macs": plan.macs,
         "inputs": tuple(_tensor_facts(t) for t in plan.input_tensors()),
         "outputs": tuple(_tensor_facts(t) for t in plan.output_tensors()),
@@ -85,14 +84,14 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
     }
 
 
-def weight_bytes(plan: Plan) -> int:
-    """Bytes of all constant arrays that the plan's C holds: weights, biases, multipliers, tables."""
-    total = 0
+def constant_sizes(plan: Plan) -> list[int]:
+    """Bytes of every constant array that the plan's C holds: weights, biases, multipliers, tables."""
+    sizes: list[int] = []
     for step in plan.steps:
         for call in step.calls:
-            total += sum(constant.values.nbytes for constant in call.constants)
-            total += sum(plan.graph.tensor(i).nbytes for i in call.inputs if plan.graph.tensor(i).is_const)
-    return total
+            sizes += [constant.values.nbytes for constant in call.constants]
+            sizes += [plan.graph.tensor(i).nbytes for i in call.inputs if plan.graph.tensor(i).is_const]
+    return sizes
 
 
 def _tensor_facts(tensor: Tensor) -> TensorFacts:
@@ -203,7 +202,7 @@ def _read_files(top: _Fields) -> dict[str, str]:
 def is_inside(path: str) -> bool:
     """Whether a relative path with forward slashes stays inside its folder and is written plainly."""
     pure = PurePosixPath(path)
-    plain = str(pure) == path and "\\" not in path and all(" " <= char for char in path)
+    plain = str(pure) == path and "\\" not in path and all(char >= " " for char in path)
     return plain and not pure.is_absolute() and ".." not in pure.parts and path not in ("", ".")
 
 
@@ -245,7 +244,8 @@ class _Fields:
 
     def number(self, key: str) -> float:
         value = self._data.get(key)
-        if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
+        # Integers of any length are legal in JSON; a float of theirs may not exist.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e38:
             raise self.error(key, f"is {_short(value)}, not a number from 0 up")
         return float(value)
 
@@ -263,9 +263,7 @@ class _Fields:
 
     def items(self, key: str, read: Callable[[_Fields], T]) -> tuple[T, ...]:
         values: Sequence[Any] = self.take(key, list, "a list")
-        return tuple(
-            read(_Fields(value, self._where, f"{self._path}{key}[{n}].")) for n, value in enumerate(values)
-        )
+        return tuple(read(_Fields(value, self._where, f"{self._path}{key}[{n}].")) for n, value in enumerate(values))
 
 
 def _short(value: object) -> str:

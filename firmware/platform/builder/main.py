@@ -46,11 +46,11 @@ env.Append(
         "-g",
         "-Wall",
         "-Wextra",
-        "-ffile-prefix-map=$PROJECT_DIR=.",
+        '-ffile-prefix-map="$$PWD"=.',  # the shell puts the project's folder in, whatever its name is
     ],
     CFLAGS=["-std=c99"],
     CXXFLAGS=["-std=c++11", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"],
-    LINKFLAGS=[*build["link_flags"], "-Wl,--cref", "-Wl,-Map=$BUILD_DIR/${PROGNAME}.map"],
+    LINKFLAGS=[*build["link_flags"], "-Wl,--cref", "-Wl,-Map=${TARGET.base}.map"],
     BUILDERS={
         "ElfToBin": Builder(
             action=env.VerboseAction("$OBJCOPY -O binary $SOURCES $TARGET", "Building $TARGET"),
