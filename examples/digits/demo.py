@@ -65,10 +65,10 @@ def main() -> int:
         Text(f"{name} {100 * float(np.mean(answers.argmax(axis=1) == truth)):.2f} %")
         for name, answers in (("float32", floats), ("int8 on the host", on_host), ("int8 on the device", device))
     )
-    ram = firmware.ram
+    ram, model_flash = firmware.ram, firmware.flash.code + firmware.flash.weights
     rows = [
         ("accuracy", accuracies),
-        ("flash", f"{size(firmware.flash.total)}, of which the model {number(firmware.flash.code + firmware.flash.weights)} B"),
+        ("flash", f"{size(firmware.flash.total)}, of which the model {number(model_flash)} B"),
         ("RAM", f"{size(ram.total)}, of which the model's arena {number(ram.arena)} B"),
         ("cost", f"{number(int(np.median(on_device.costs)))} {on_device.unit} per inference (median)"),
     ]

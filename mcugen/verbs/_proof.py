@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mcugen import __version__
 from mcugen.boards import Board
 from mcugen.build import Firmware
-from mcugen.device import Device
+from mcugen.device.device import Device
 from mcugen.plan import Plan, Step
 from mcugen.verbs._pipeline import Ready
 from mcugen.verify import Verdict
@@ -47,7 +47,8 @@ def measure(device: Device, sample: Sequence[NDArray[Any]]) -> Cost:
     device.run(sample)
     _, invoke = device.run(sample)
     per_op = tuple(device.profile(sample))
-    return Cost(device.cost_unit, device.init_cost, invoke, per_op, device.stack_used)
+    stack = max(device.init_stack, device.stack_used(sample))
+    return Cost(device.cost_unit, device.init_cost, invoke, per_op, stack)
 
 
 @dataclass(frozen=True, eq=False)

@@ -111,7 +111,7 @@ def run(
     """
     import numpy as np
 
-    from mcugen.device import open_device
+    from mcugen.device.device import open_device
     from mcugen.errors import DataError
     from mcugen.verbs._files import check_output
     from mcugen.verbs._inputs import read_inputs
