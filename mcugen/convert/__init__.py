@@ -1,0 +1,21 @@
+"""The convert stage: a trained model and calibration data → a full int8 `.tflite` and a report."""
+
+from __future__ import annotations
+
+from mcugen.convert.data import DataSource, load_samples
+from mcugen.convert.pipeline import FloatRunner, convert, float_runner
+from mcugen.convert.types import (
+    Agreement,
+    Attempt,
+    Calibration,
+    Converted,
+    QuantizationReport,
+    Samples,
+    TensorRange,
+    TensorSpec,
+)  # fmt: skip
+
+__all__ = [
+    "Agreement", "Attempt", "Calibration", "Converted", "DataSource", "FloatRunner", "QuantizationReport",
+    "Samples", "TensorRange", "TensorSpec", "convert", "float_runner", "load_samples",
+]  # fmt: skip

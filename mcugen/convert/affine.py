@@ -62,7 +62,7 @@ def affine_params(low: float, high: float) -> Affine:
 def quantize_array(values: NDArray[Any], params: Affine) -> NDArray[np.int8]:
     """Reals as int8, rounded half away from zero and saturated."""
     scaled = _round(np.asarray(values, np.float32) / np.float32(params.scale)) + params.zero_point
-    return np.clip(scaled, QMIN, QMAX).astype(np.int8)
+    return np.asarray(np.clip(scaled, QMIN, QMAX), np.int8)
 
 
 def dequantize_array(values: NDArray[Any], params: Affine) -> NDArray[np.float32]:
@@ -89,7 +89,7 @@ def weight_scales(
         largest = np.max(np.abs(weights), axis=others, initial=0.0).astype(np.float64)
         bias_size = np.abs(bias).astype(np.float64) if bias is not None else np.zeros_like(largest)
     floor = np.maximum(bias_size / (input_scale * _BIAS_LIMIT), _SMALLEST_MULTIPLIER * output_scale / input_scale)
-    return np.maximum(np.maximum(largest, _TINY_WEIGHT) / WEIGHT_MAX, floor).astype(np.float32)
+    return np.asarray(np.maximum(np.maximum(largest, _TINY_WEIGHT) / WEIGHT_MAX, floor), np.float32)
 
 
 def quantize_weights(weights: NDArray[Any], scales: NDArray[np.float32], axis: int | None) -> NDArray[np.int8]:
@@ -98,21 +98,21 @@ def quantize_weights(weights: NDArray[Any], scales: NDArray[np.float32], axis: i
     if axis is not None:
         shape[axis] = -1
     scaled = _round(weights.astype(np.float64) / scales.astype(np.float64).reshape(shape))
-    return np.clip(scaled, -WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
+    return np.asarray(np.clip(scaled, -WEIGHT_MAX, WEIGHT_MAX), np.int8)
 
 
 def bias_scales(scales: NDArray[np.float32], input_scale: float) -> NDArray[np.float32]:
     """Input scale times weight scales, in float32 as the runtimes multiply them."""
-    return np.float32(input_scale) * scales
+    return np.asarray(np.float32(input_scale) * scales, np.float32)
 
 
 def quantize_bias(bias: NDArray[Any], scales: NDArray[np.float32]) -> NDArray[np.int32]:
     """Biases as int32 with zero point 0."""
     limit = 2.0**31 - 1
     scaled = _round(bias.astype(np.float64) / scales.astype(np.float64))
-    return np.clip(scaled, -limit, limit).astype(np.int32)
+    return np.asarray(np.clip(scaled, -limit, limit), np.int32)
 
 
 def _round(values: NDArray[Any]) -> NDArray[Any]:
     """Half away from zero, as C's round()."""
-    return np.trunc(values + np.copysign(0.5, values))
+    return np.asarray(np.trunc(values + np.copysign(0.5, values)))

@@ -22,6 +22,9 @@ from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.graph.schema import type_name, unpack_model
 from mcugen.verify.oracle import Oracle
 
+_TFLM = "run the float model in TensorFlow Lite Micro"
+_LITERT = "run the float model in LiteRT"
+
 
 @dataclass(frozen=True, eq=False)
 class Observation:
@@ -77,25 +80,19 @@ def observe(
     Raises:
         ConversionError: no interpreter runs the model, or it computes non-finite numbers.
     """
-    attempts: list[Attempt] = []
     try:
         observation = _observe_tflm(tflite, inputs, tensors, outputs, keep, progress)
-        return _checked(observation, tflite)
     except (ModelError, ToolError) as error:
-        attempts.append(Attempt("run the float model in TensorFlow Lite Micro", error.what))
-    try:
-        observation = _observe_litert(tflite, inputs, tensors, keep, progress)
-    except ToolError as error:
-        attempts.append(Attempt("run the float model in LiteRT", error.what))
-    else:
-        if isinstance(observation, Observation):
-            done = (*attempts, Attempt("run the float model in LiteRT", "ok"))
-            return _checked(Observation(observation.ranges, observation.outputs, observation.values, done), tflite)
-        attempts.append(Attempt("run the float model in LiteRT", observation))
-    raise ConversionError(
-        "no interpreter runs the float model: " + "; ".join(f"{a.step}: {a.outcome}" for a in attempts),
-        hint="Check the model in Python first",
-    )
+        first = Attempt(_TFLM, error.what)
+        try:
+            observation = _observe_litert(tflite, inputs, tensors, keep, progress, first)
+        except ToolError as second:
+            raise ConversionError(
+                f"no interpreter runs the float model: {_TFLM}: {first.outcome}; {_LITERT}: {second.what}",
+                hint="Check the model in Python first",
+            ) from None
+    _check_finite(observation, tflite)
+    return observation
 
 
 def _observe_tflm(
@@ -128,7 +125,7 @@ def _observe_tflm(
         ranges,
         tuple(np.stack(r) for r in results),
         kept,
-        (Attempt("run the float model in TensorFlow Lite Micro", "ok"),),
+        (Attempt(_TFLM, "ok"),),
     )
 
 
@@ -138,25 +135,25 @@ def _observe_litert(
     tensors: Sequence[int],
     keep: Sequence[int],
     progress: Callable[[float], None] | None,
-) -> Observation | str:
-    """The observation, or why there is none."""
+    first: Attempt,
+) -> Observation:
     with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(tflite)
-        np.savez(folder / "samples.npz", **{f"input_{n}": a for n, a in enumerate(inputs)})
+        np.savez(str(folder / "samples.npz"), allow_pickle=False, **{f"input_{n}": a for n, a in enumerate(inputs)})
         request = {"job": "observe", "tensors": list(tensors), "keep": list(keep)}
         answer = run_worker(folder, request, progress=progress)
         if answer.error:
-            return answer.error
+            raise ToolError(answer.error)
         with np.load(folder / "observed.npz", allow_pickle=False) as stored:
             outputs = tuple(stored[f"output_{n}"] for n in range(len([f for f in stored.files if "output" in f])))
             low, high = stored["low"], stored["high"]
             values = {i: stored[f"keep_{i}"] for i in keep}
     ranges = {i: (float(low[k]), float(high[k])) for k, i in enumerate(tensors)}
-    return Observation(ranges, outputs, values, ())
+    return Observation(ranges, outputs, values, (first, Attempt(_LITERT, "ok")))
 
 
-def _checked(observation: Observation, tflite: bytes) -> Observation:
+def _check_finite(observation: Observation, tflite: bytes) -> None:
     bad = [i for i, (low, high) in observation.ranges.items() if not (np.isfinite(low) and np.isfinite(high))]
     if bad:
         main = unpack_model(tflite).subgraphs[0]
@@ -168,4 +165,3 @@ def _checked(observation: Observation, tflite: bytes) -> Observation:
             where=f'layer "{flat.layer_of(flat.name_of(main.tensors[first], first))}"',
             hint="Check the model's weights and the range of the data",
         )
-    return observation

@@ -55,7 +55,7 @@ def constant_outputs(model: Any) -> list[int]:
     """Tensors that ops compute from constants and static shapes alone, so that they can be folded."""
     main = model.subgraphs[0]
     known: set[int] = set()
-    found = []
+    found: list[int] = []
     for op in main.operators:
         kind = flat.kind_of(model, op)
         inputs = [i for i in flat.ints(op.inputs) if i >= 0]

@@ -120,9 +120,7 @@ def activation_inputs(model: Any, op: Any) -> list[int]:
     rule = RULES[flat.kind_of(model, op)]
     apart = {weights_of(model, op, rule), bias_of(op, rule)}
     tensors = model.subgraphs[0].tensors
-    return [
-        i for i in flat.ints(op.inputs) if i >= 0 and i not in apart and type_name(tensors[i].type) == "float32"
-    ]
+    return [i for i in flat.ints(op.inputs) if i >= 0 and i not in apart and type_name(tensors[i].type) == "float32"]
 
 
 def float_outputs(model: Any, op: Any) -> list[int]:

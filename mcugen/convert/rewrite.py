@@ -195,5 +195,3 @@ def _drop_unused(model: Any) -> None:
             holder.buffer = len(buffers)
             buffers.append(content)
     model.buffers = buffers
-
-

@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from mcugen.errors import ConversionError
+from mcugen.errors import ConversionError, McugenError
 
 
 def load_and_convert(kind: str, path: str, *, legacy: bool) -> bytes:
     """A Keras file or SavedModel folder as float32 `.tflite`, batch fixed to 1.
 
     Raises:
-        ConversionError: the model would run foreign code, or needs a shape that is not fixed.
-        Exception: whatever TensorFlow raises.
+        ConversionError: the model would run foreign code, needs a shape that is not fixed, or loads but does
+            not convert: another way of loading will not help.
+        Exception: whatever TensorFlow raises when it cannot load the model.
     """
     if kind == "saved_model":
         return _convert_saved_model(path)
@@ -30,10 +31,20 @@ def load_and_convert(kind: str, path: str, *, legacy: bool) -> bytes:
     if legacy:
         import tf_keras
 
-        return convert_keras(tf_keras.models.load_model(path, compile=False))
-    import keras
+        model = tf_keras.models.load_model(path, compile=False)
+    else:
+        import keras
 
-    return convert_keras(keras.saving.load_model(path, compile=False))
+        model = keras.saving.load_model(path, compile=False)
+    try:
+        return convert_keras(model)
+    except McugenError:
+        raise
+    except Exception as error:  # whatever the converter raises
+        raise ConversionError(
+            f"TensorFlow loads the model but cannot convert it: {explain(error)}",
+            hint="Rewrite the layer with TensorFlow Lite built-in ops",
+        ) from error
 
 
 def convert_keras(model: Any) -> bytes:
@@ -71,7 +82,7 @@ def _convert_concrete(model: Any, inputs: list[Any]) -> bytes:
         return model(values[0] if len(values) == 1 else list(values), training=False)
 
     concrete = tf.function(call).get_concrete_function(*specs)
-    return bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], model).convert())
+    return bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
 
 
 def _export_and_convert(model: Any) -> bytes:
@@ -102,7 +113,7 @@ def _convert_saved_model(path: str) -> bytes:
         wanted = signature.structured_input_signature[1]
         specs = {key: tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name=key) for key, spec in wanted.items()}
         concrete = tf.function(lambda **values: signature(**values)).get_concrete_function(**specs)
-        return bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], loaded).convert())
+        return bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
 
     def as_saved() -> bytes:
         return bytes(tf.lite.TFLiteConverter.from_saved_model(path, signature_keys=[name]).convert())
@@ -121,9 +132,7 @@ def _first_that_works(ways: list[Callable[[], bytes]]) -> bytes:
     raise errors[0]
 
 
-def observe(
-    folder: Path, tensors: list[int], keep: list[int], progress: Callable[[float], None]
-) -> dict[str, Any]:
+def observe(folder: Path, tensors: list[int], keep: list[int], progress: Callable[[float], None]) -> dict[str, Any]:
     """Run `model.tflite` on `samples.npz` (input_0 …, with batch) with LiteRT's reference kernels.
 
     Writes `observed.npz`: `low` and `high` (one per tensor of `tensors`), `output_0` …, and `keep_<id>`, the
@@ -149,22 +158,17 @@ def observe(
         progress((i + 1) / count)
     arrays = {f"output_{n}": np.stack(r) for n, r in enumerate(results)}
     arrays.update((f"keep_{i}", interpreter.get_tensor(i)) for i in keep)
-    np.savez(folder / "observed.npz", low=low, high=high, **arrays)
+    np.savez(str(folder / "observed.npz"), allow_pickle=False, low=low, high=high, **arrays)
     return {}
 
 
 def _interpreter(model: bytes) -> Any:
-    try:
-        from ai_edge_litert import interpreter as litert
-    except ModuleNotFoundError:
-        import tensorflow as tf
+    import tensorflow as tf
 
-        litert = tf.lite
-    resolver = litert.experimental.OpResolverType.BUILTIN_REF if hasattr(litert, "experimental") else None
-    if resolver is None:
-        resolver = litert.OpResolverType.BUILTIN_REF
-    return litert.Interpreter(
-        model_content=model, experimental_op_resolver_type=resolver, experimental_preserve_all_tensors=True
+    return tf.lite.Interpreter(
+        model_content=model,
+        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_REF,
+        experimental_preserve_all_tensors=True,
     )
 
 
@@ -175,19 +179,19 @@ def explain(error: BaseException) -> str:
     if missing:
         layers = sorted(set(re.findall(r'loc\((?:fused\[)?"([^"]+)"', text)))
         place = f' (layer "{layers[0].split("@")[0].rstrip(":")}")' if layers else ""
-        return (
-            f"TensorFlow Lite has no built-in op for {', '.join(missing)}{place}: rewrite that layer with other ops"
-        )
+        return f"TensorFlow Lite has no built-in op for {', '.join(missing)}{place}: rewrite that layer with other ops"
     custom = re.search(r"(?:Unknown layer|Could not locate class|Unknown object)[^'\"]*['\"]?([\w>.]+)", text)
     if custom:
         return (
             f"the model uses the class {custom.group(1)!r}, which this Keras does not know: "
-            "load the model in Python and pass the object to mcugen.convert"
+            "load the model in Python and pass the object to mcugen.quantize"
         )
     if "No model config found" in text or "No model found in config" in text:
         return "the file holds weights only, no model: save the whole model with model.save('model.keras')"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300] if lines else 'no message'}"
+    # Keras adds the layer's whole configuration.
+    first = lines[0].split(" using config=")[0][:300] if lines else "no message"
+    return f"{type(error).__name__}: {first}"
 
 
 def _plain(name: str) -> str:
@@ -203,7 +207,7 @@ def _refuse_code(path: str) -> None:
             raise ConversionError(
                 "is a Lambda layer: its Python code is stored in the file and is not run from there",
                 where=f'layer "{name}"',
-                hint="Replace it by a layer class, or load the model yourself and pass the object to mcugen.convert",
+                hint="Replace it by a layer class, or load the model yourself and pass the object to mcugen.quantize",
             )
 
 

@@ -9,9 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-SourceKind = Literal[
-    "keras", "keras h5", "keras object", "saved_model", "float tflite", "int8 tflite"
-]
+SourceKind = Literal["keras", "keras h5", "keras object", "saved_model", "float tflite", "hybrid tflite", "int8 tflite"]
 
 
 @dataclass(frozen=True)

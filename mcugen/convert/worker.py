@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
     try:
         answer = {"result": _do(folder, request, progress)}
     except McugenError as error:
-        answer = {"error": str(error)}
+        answer = {"refused": {"what": error.what, "where": error.where, "hint": error.hint}}
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         missing = package in _TENSORFLOW_PACKAGES

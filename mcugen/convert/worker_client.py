@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcugen.errors import ToolError
+from mcugen.errors import ConversionError, ToolError
 
 Progress = Callable[[str, float], None]
 
@@ -39,12 +39,17 @@ class WorkerAnswer:
 
 
 def run_worker(
-    folder: Path, request: dict[str, Any], *, legacy_keras: bool = False, progress: Callable[[float], None] | None = None
+    folder: Path,
+    request: dict[str, Any],
+    *,
+    legacy_keras: bool = False,
+    progress: Callable[[float], None] | None = None,
 ) -> WorkerAnswer:
     """Run one job in a fresh process, in `folder`.
 
     Raises:
         ToolError: a package that the job needs is not installed.
+        ConversionError: the job refused the model for a reason that no other attempt would change.
     """
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     answer_file = folder / "answer.json"
@@ -82,6 +87,9 @@ def run_worker(
             f"the Python package {answer['missing']} is needed for this model and is not installed",
             hint="Install it: pip install 'mcugen[tf]'",
         )
+    if "refused" in answer:
+        refused = answer["refused"]
+        raise ConversionError(refused["what"], where=refused["where"], hint=refused["hint"])
     return WorkerAnswer(answer.get("result", {}), answer.get("error", ""))
 
 

@@ -1,0 +1,75 @@
+"""Runs int8 models on the host, and compares them with their float originals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.convert.affine import Affine, dequantize_array, quantize_array
+from mcugen.convert.data import short_name
+from mcugen.convert.types import Agreement, TensorSpec
+from mcugen.verify.oracle import Oracle
+
+
+def run_int8(
+    tflite: bytes,
+    inputs: Sequence[NDArray[Any]],
+    input_specs: Sequence[TensorSpec],
+    output_specs: Sequence[TensorSpec],
+    progress: Callable[[float], None] | None = None,
+) -> tuple[NDArray[Any], ...]:
+    """Real-valued outputs, one (N, *shape) array each, of an int8 model on real-valued inputs (N, *shape).
+
+    Raises:
+        ModelError: TensorFlow Lite Micro refuses the model.
+        ToolError: the `tflite-micro` package is not installed.
+    """
+    results: list[list[NDArray[Any]]] = [[] for _ in output_specs]
+    count = len(inputs[0])
+    with Oracle(tflite) as oracle:
+        for n in range(count):
+            outputs = oracle.run([_encode(a[n], spec) for a, spec in zip(inputs, input_specs, strict=True)])
+            for result, output, spec in zip(results, outputs, output_specs, strict=True):
+                result.append(_decode(output, spec))
+            if progress is not None:
+                progress((n + 1) / count)
+    return tuple(np.stack(r) for r in results)
+
+
+def agreement(
+    floats: Sequence[NDArray[Any]], ints: Sequence[NDArray[Any]], specs: Sequence[TensorSpec]
+) -> tuple[Agreement, ...]:
+    """How close the int8 model's outputs are to the float model's."""
+    return tuple(
+        _agreement(a.reshape(len(a), -1).astype(np.float64), b.reshape(len(b), -1).astype(np.float64), spec)
+        for a, b, spec in zip(floats, ints, specs, strict=True)
+    )
+
+
+def _agreement(real: NDArray[Any], quantized: NDArray[Any], spec: TensorSpec) -> Agreement:
+    error = real - quantized
+    signal, noise = float(np.sum(real**2)), float(np.sum(error**2))
+    norms = float(np.linalg.norm(real) * np.linalg.norm(quantized))
+    cosine = float(np.sum(real * quantized)) / norms if norms > 0 else (1.0 if noise == 0 else 0.0)
+    sqnr = None
+    if noise > 0:
+        # A float output that is all zero has no signal to compare with.
+        sqnr = 10 * float(np.log10(signal / noise)) if signal > 0 else 0.0
+    same = None
+    if real.shape[1] > 1:
+        same = float(np.mean(real.argmax(axis=1) == quantized.argmax(axis=1)))
+    biggest = float(np.max(np.abs(error), initial=0.0))
+    return Agreement(short_name(spec.name), len(real), cosine, sqnr, biggest, same)
+
+
+def _encode(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+    if spec.dtype == "int8" and spec.scale > 0 and values.dtype == np.float32:
+        return quantize_array(values, Affine(spec.scale, spec.zero_point))
+    return values
+
+
+def _decode(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+    return dequantize_array(values, Affine(spec.scale, spec.zero_point)) if spec.scale > 0 else values

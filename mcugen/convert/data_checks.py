@@ -1,0 +1,69 @@
+"""Warnings about calibration data that loads but is probably not what the model was trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.convert.data import short_name
+from mcugen.convert.types import Samples, TensorSpec
+
+_FEW = 20
+_SATURATED = 0.2
+_FAR_OUT = 1000.0
+
+
+def check_samples(samples: Samples, inputs: tuple[TensorSpec, ...], *, expects_pixels: bool = False) -> list[str]:
+    """What looks wrong, as sentences; empty if nothing does.
+
+    Args:
+        samples: all samples, not only those used for calibration.
+        expects_pixels: the model itself divides by about 255.
+    """
+    found = []
+    if samples.trusted and samples.count < _FEW:
+        found.append(f"only {samples.count} calibration samples: ranges may be too narrow; give 100 or more")
+    if samples.labels is not None and _sorted(samples.labels):
+        found.append("the samples are sorted by label: shuffle them before you split or shorten the set")
+    for values, spec in zip(samples.inputs, inputs, strict=True):
+        if spec.dtype != "float32":
+            continue
+        name = f'input "{short_name(spec.name)}"'
+        found.extend(f"{name}: {text}" for text in _check_values(values, expects_pixels))
+    return found
+
+
+def _sorted(labels: NDArray[np.int64]) -> bool:
+    return len(labels) >= _FEW and len(np.unique(labels)) > 1 and bool(np.all(np.diff(labels) >= 0))
+
+
+def _check_values(values: NDArray[Any], expects_pixels: bool) -> list[str]:
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return [f"constant: every value is {low:g}"]
+    found = []
+    if len(values) > 1 and bool(np.all(values == values[0])):
+        found.append("all samples are the same")
+    elif len(values) > 1:
+        flat = values.reshape(len(values), -1)
+        repeated = len(flat) - len({row.tobytes() for row in flat})
+        if repeated > len(flat) // 2:
+            found.append(f"{repeated} of {len(flat)} samples repeat another one")
+    biggest = max(abs(low), abs(high))
+    if biggest <= 1.1 / 255:
+        found.append(f"values lie in [{low:.3g}, {high:.3g}]: they look divided by 255 twice")
+    elif expects_pixels and biggest <= 1.1:
+        found.append(f"values lie in [{low:.3g}, {high:.3g}], but the model itself divides by 255: give 0…255")
+    elif biggest > _FAR_OUT:
+        found.append(f"values lie in [{low:.3g}, {high:.3g}]: far from the usual [0, 1], [-1, 1] or [0, 255]")
+    # Black-and-white data has two values and no saturation.
+    interior = (values > low) & (values < high)
+    if interior.any():
+        at_high = float(np.mean(values == high))
+        at_low = float(np.mean(values == low)) if low != 0 else 0.0
+        for share, end, value in ((at_high, "largest", high), (at_low, "smallest", low)):
+            if share > _SATURATED:
+                found.append(f"saturated: {share:.0%} of the values equal the {end} one ({value:g})")
+    return found

@@ -1,0 +1,92 @@
+"""From any source to `.tflite` bytes: as they are, or float32 made by TensorFlow in the worker."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mcugen.convert.sources import Source
+from mcugen.convert.types import Attempt
+from mcugen.convert.worker_client import run_worker
+from mcugen.errors import ConversionError, McugenError, ToolError
+
+
+def load_tflite(source: Source, progress: Callable[[float], None] | None = None) -> tuple[bytes, tuple[Attempt, ...]]:
+    """The source as `.tflite` bytes, and what was tried on the way.
+
+    Raises:
+        ConversionError: no way worked; every attempt is in the message.
+        ToolError: TensorFlow is needed and not installed.
+    """
+    if source.kind == "tflite":
+        return source.data, ()
+    with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
+        folder = Path(name)
+        if source.kind == "keras object":
+            return _from_object(source.model, folder, progress)
+        assert source.path is not None
+        return _from_file(source.kind, source.path, folder, progress)
+
+
+def _from_file(
+    kind: str, path: Path, folder: Path, progress: Callable[[float], None] | None
+) -> tuple[bytes, tuple[Attempt, ...]]:
+    ways = [("load as SavedModel", False)] if kind == "saved_model" else [
+        ("load with Keras 3", False),
+        ("load with Keras 2 (tf_keras)", True),
+    ]  # fmt: skip
+    attempts: list[Attempt] = []
+    for step, legacy in ways:
+        request = {"job": "convert", "kind": kind, "path": str(path.resolve()), "legacy": legacy}
+        try:
+            answer = run_worker(folder, request, legacy_keras=legacy, progress=progress)
+        except ToolError as error:
+            if not attempts:
+                raise
+            attempts.append(Attempt(step, error.what))
+            continue
+        if not answer.error:
+            attempts.append(Attempt(step, "ok"))
+            return (folder / "float.tflite").read_bytes(), tuple(attempts)
+        attempts.append(Attempt(step, answer.error))
+    raise ConversionError(
+        "the model could not be loaded: " + "; ".join(f"{a.step}: {a.outcome}" for a in attempts),
+        where=str(path),
+        hint="Save it again with Keras 3 (model.save('model.keras')) or as a SavedModel (model.export(folder))",
+    )
+
+
+def _from_object(
+    model: Any, folder: Path, progress: Callable[[float], None] | None
+) -> tuple[bytes, tuple[Attempt, ...]]:
+    """A Keras object goes through a file into the worker; if it cannot (own classes), TensorFlow runs here."""
+    attempts: list[Attempt] = []
+    legacy = any(c.__module__.split(".")[0] == "tf_keras" for c in type(model).__mro__)
+    path = folder / "model.keras"
+    step = "save the model object and load it again"
+    try:
+        model.save(path)
+    except Exception as error:  # Keras raises whatever the user's layers raise
+        attempts.append(Attempt(step, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"))
+    else:
+        request = {"job": "convert", "kind": "keras", "path": str(path), "legacy": legacy}
+        answer = run_worker(folder, request, legacy_keras=legacy, progress=progress)
+        attempts.append(Attempt(step, answer.error or "ok"))
+        if not answer.error:
+            return (folder / "float.tflite").read_bytes(), tuple(attempts)
+    from mcugen.convert.tensorflow_jobs import convert_keras, explain
+
+    step = "convert the model object in this process"
+    try:
+        tflite = convert_keras(model)
+    except McugenError:
+        raise
+    except Exception as error:  # whatever the converter raises
+        attempts.append(Attempt(step, explain(error)))
+        raise ConversionError(
+            "the model object could not be converted: " + "; ".join(f"{a.step}: {a.outcome}" for a in attempts),
+            hint="Build it from Keras layers with a fixed input shape",
+        ) from error
+    return tflite, (*attempts, Attempt(step, "ok"))
