@@ -18,7 +18,11 @@ import flatbuffers
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.emit.host import HostModel
+from mcugen.graph import read_graph
+from mcugen.graph.passes import optimize
 from mcugen.graph.schema import load_schema
+from mcugen.plan import make_plan
 
 schema = load_schema()
 
@@ -203,22 +207,18 @@ def assert_bit_exact(
     samples: int | Sequence[Sequence[NDArray[Any]]] = 4,
     *,
     seed: int = 0,
-    dsp: bool = False,
+    optimized: bool = False,
     flags: Sequence[str] = ("-O1",),
 ) -> list[list[NDArray[Any]]]:
     """Reads, plans, emits and compiles `model` for the host, and compares every output with the oracle.
 
-    `samples` is the number of random samples beside three extreme ones, or the samples themselves. Returns the
-    outputs, so that a test can check that they say something.
+    `samples` is the number of random samples beside three extreme ones, or the samples themselves. `optimized`
+    runs the passes first. Returns the outputs, so that a test can check that they say something.
     """
-    from mcugen.emit.host import HostModel
-    from mcugen.graph import read_graph
-    from mcugen.ops.base import Target
-    from mcugen.plan import make_plan
-
     given = make_samples(model, samples, seed) if isinstance(samples, int) else samples
     expected = oracle(model, given)
-    with HostModel(make_plan(read_graph(model), Target(dsp=dsp)), flags=flags) as host:
+    graph = optimize(read_graph(model)) if optimized else read_graph(model)
+    with HostModel(make_plan(graph), flags=flags) as host:
         for number, (sample, wanted) in enumerate(zip(given, expected, strict=True)):
             for index, (got, want) in enumerate(zip(host.run(list(sample)), wanted, strict=True)):
                 assert got.dtype == want.dtype
