@@ -27,6 +27,7 @@ OUT = Path("demo-out")
 PROJECT = OUT / "firmware"
 BOARD = "mps2-an386"
 LABELS = ",".join(str(digit) for digit in range(10))
+SHOWN = 6
 SHADES = " ░▒▓█"
 
 
@@ -41,10 +42,10 @@ def main() -> int:
         train()
     test = np.load(OUT / "test.npz")
     images, truth = test["x"], test["y"]
-    console.print(f"{OUT}/model.keras, tested on {len(truth)} images that it has not seen\n")
+    console.print(f"{OUT}/digits.keras, tested on {len(truth)} images that it has not seen\n")
 
     console.rule("2. Deploy it", align="left")
-    command = ["deploy", f"{OUT}/model.keras", "--data", f"{OUT}/samples.npz", "--board", BOARD]
+    command = ["deploy", f"{OUT}/digits.keras", "--data", f"{OUT}/samples.npz", "--board", BOARD]
     command += ["--labels", LABELS, "--out", str(PROJECT)]
     console.print(f"$ mcugen {' '.join(command)}\n", style="bold")
     deployed = subprocess.run([sys.executable, "-m", "mcugen", *command], check=False)
@@ -69,7 +70,7 @@ def main() -> int:
     rows = [
         ("accuracy", accuracies),
         ("flash", f"{size(firmware.flash.total)}, of which the model {number(model_flash)} B"),
-        ("RAM", f"{size(ram.total)}, of which the model's arena {number(ram.arena)} B"),
+        ("RAM", f"{size(ram.total)} with the whole stack, of which the model's arena {number(ram.arena)} B"),
         ("cost", f"{number(int(np.median(on_device.costs)))} {on_device.unit} per inference (median)"),
     ]
     console.print(grid(rows))
@@ -101,8 +102,11 @@ def run_on_host(on_device: RunResult, images: NDArray[np.float32]) -> NDArray[np
 def show_digits(terminal: Terminal, result: RunResult, images: NDArray[np.float32], truth: NDArray[np.int64]) -> None:
     """A few digits as the device saw them, with its three best guesses; wrong ones first."""
     scores = result.dequantized()[0]
-    wrong = np.flatnonzero(scores.argmax(axis=1) != truth)
-    chosen = [*wrong[:1], *[i for i in range(len(truth)) if i not in wrong]][:4]
+    right = scores.argmax(axis=1) == truth
+    chosen = [*np.flatnonzero(~right)[:1]]
+    for digit in range(10):
+        chosen += [*np.flatnonzero(right & (truth == digit))[:1]]
+    chosen = chosen[:SHOWN]
     per_row = 2 if terminal.out.width >= 80 else 1
     table = Table.grid(padding=(1, 4))
     cells = [digit_cell(images[i, :, :, 0], scores[i], int(truth[i])) for i in chosen]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from mcugen.emit.manifest import weight_bytes
 from mcugen.graph import Graph, Tensor
 from mcugen.ops.common import describe
 from mcugen.plan import Step
@@ -20,7 +19,7 @@ def show_inspection(console: Console, found: Inspection) -> None:
     rows += [("output", _described(tensor)) for tensor in plan.output_tensors()]
     rows += [
         ("work", f"{number(plan.macs)} MACs in {len(plan.steps)} ops"),
-        ("weights", size(weight_bytes(plan))),
+        ("weights", size(found.weights)),
         ("arena", f"{size(plan.arena_bytes)}, inputs and outputs included"),
     ]
     rows += [("note", note) for note in graph.notes]
@@ -41,7 +40,7 @@ def show_inspection(console: Console, found: Inspection) -> None:
         )
         for fit in found.fits
     ]
-    console.print(columns(("", "board", "flash, about", "RAM, about"), boards))
+    console.print(columns(("", "board", "flash, about", "RAM, about"), boards, whole=(0, 1)))
     if found.quantized_here and not found.model.trusted:
         console.print(
             note_line("a float model: shown is its int8 form, quantized with random data to learn its sizes")

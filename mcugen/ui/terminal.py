@@ -121,14 +121,20 @@ def grid(rows: Sequence[tuple[str, str | Text]]) -> Table:
     return table
 
 
-def columns(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> Table:
-    """A calm table: headings, a rule under them, no other lines. `right` names right-aligned columns."""
+def columns(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), whole: Sequence[int] = ()
+) -> Table:
+    """A calm table: headings, a rule under them, no other lines.
+
+    Columns in `right` are aligned to the right; they and those in `whole` are never broken over lines.
+    """
     from rich import box
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
     for position, heading in enumerate(headings):
         numeric = position in right
-        table.add_column(heading, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+        unbroken = numeric or position in whole
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=unbroken, overflow="fold")
     for row in rows:
         table.add_row(*(plain(cell) for cell in row))
     return table

@@ -63,17 +63,16 @@ def _render(console: Console, result: BoardList) -> None:
     from mcugen.ui.terminal import columns
     from mcugen.ui.text import memory
 
+    wide = console.width >= 100
     rows = []
     for board in result.boards:
         extras = [name for name, has in (("FPU", bool(board.fpu)), ("DSP", board.dsp), ("MVE", board.mve)) if has]
-        rows.append(
-            (
-                board.name,
-                board.title,
-                board.cpu.replace("cortex-m", "M") + (f" {'+'.join(extras)}" if extras else ""),
-                memory(board.flash.size),
-                memory(board.ram.size),
-                "QEMU" if board.emulator else "",
-            )
-        )
-    console.print(columns(("board", "", "core", "flash", "RAM", "emulator"), rows, right=(3, 4)))
+        core = board.cpu.replace("cortex-m", "M") + (f" {'+'.join(extras)}" if extras else "")
+        facts = (core, memory(board.flash.size), memory(board.ram.size), "QEMU" if board.emulator else "")
+        # The title's brackets repeat the core; without them it fits.
+        rows.append((board.name, board.title.split(" (")[0], *facts) if wide else (board.name, *facts))
+    headings = ("board", "what it is", "core", "flash", "RAM", "emulator")
+    if wide:
+        console.print(columns(headings, rows, right=(3, 4), whole=(0,)))
+    else:
+        console.print(columns((headings[0], *headings[2:]), rows, right=(2, 3), whole=(0,)))

@@ -32,9 +32,14 @@ class Inspection:
     quantized_here: bool
     exit_code: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
-        from mcugen.emit.manifest import weight_bytes
+    @property
+    def weights(self) -> int:
+        """Bytes of all constants."""
+        from mcugen.emit.manifest import constant_sizes
 
+        return sum(constant_sizes(self.plan))
+
+    def to_dict(self) -> dict[str, Any]:
         model, plan = self.model, self.plan
         return {
             "schema": "mcugen.inspect/1",
@@ -53,7 +58,7 @@ class Inspection:
             "outputs": [_tensor_facts(tensor) for tensor in plan.output_tensors()],
             "arena": plan.arena_bytes,
             "arena_live_bound": plan.live_bound,
-            "weights": weight_bytes(plan),
+            "weights": self.weights,
             "ops": [_op_facts(plan, number, step) for number, step in enumerate(plan.steps)],
             "boards": [{**asdict(fit), "flash_needed": fit.flash_needed, "ram_needed": fit.ram_needed,
                         "fits": fit.fits} for fit in self.fits],
@@ -79,7 +84,9 @@ def inspect(model: object, *, data: Any = None, progress: Progress | None = None
     from mcugen.plan import make_plan
     from mcugen.verbs._pipeline import load_model
 
-    loaded = load_model(model, "random" if data is None else data, progress)
+    if data is None and _is_float(model):
+        data = "random"
+    loaded = load_model(model, data, progress)
     plans: dict[Target, Plan] = {}
     fits = []
     for board in load_boards().values():
@@ -90,6 +97,16 @@ def inspect(model: object, *, data: Any = None, progress: Progress | None = None
     plan = make_plan(loaded.graph, Target())
     quantized_here = loaded.report is not None and loaded.report.calibration.kind != "none"
     return Inspection(loaded, plan, tuple(fits), quantized_here)
+
+
+def _is_float(model: object) -> bool:
+    """Whether a model has to be quantized before its sizes are known."""
+    from mcugen.convert.inspect_source import inspect_model
+    from mcugen.convert.sources import identify
+    from mcugen.graph.schema import unpack_model
+
+    found = identify(model)
+    return found.kind != "tflite" or inspect_model(unpack_model(found.data)).form != "quantized"
 
 
 def _tensor_facts(tensor: Tensor) -> dict[str, Any]:
