@@ -52,22 +52,17 @@ def requantize_table(
 
 
 def relu_table(scales: tuple[float, float], zero_points: tuple[int, int]) -> NDArray[np.uint8]:
-    """RELU, int8 to int8. The multiplier is the quotient of the scales in *float32* (TFLM `CalculateReluOpData`).
+    """RELU, int8 to int8: QUANTIZE with a clamp at zero. `scales` and `zero_points` are (input's, output's).
+
+    The multiplier is the quotient of the scales in double: older TFLM sources divide in float32 first
+    (`CalculateReluOpData`), the oracle does not, as its outputs at ties show.
 
     Raises:
         OverflowError: the quotient is so large that the reference overflows.
     """
-    with np.errstate(over="ignore"):
-        quotient = float(np.float32(scales[0]) / np.float32(scales[1]))
-    if not math.isfinite(quotient):
-        raise OverflowError("the quotient of the scales does not fit a float32")
-    multiplier, shift = quantize_multiplier(quotient)
-
-    def relu(value: int) -> int:
-        scaled = fx.requantize(value - zero_points[0], multiplier, shift)
-        return _clamp(fx.int32(scaled + zero_points[1]), zero_points[1], 127)
-
-    return _byte_table(relu)
+    table = requantize_table(DType.INT8, DType.INT8, scales, zero_points).view(np.int8)
+    clamped: NDArray[np.int8] = np.maximum(table, np.int8(zero_points[1]))
+    return clamped.view(np.uint8)
 
 
 def relu6_table(scale: float, zero_point: int) -> NDArray[np.uint8]:
@@ -104,7 +99,7 @@ def logistic_table(scale: float, zero_point: int) -> NDArray[np.uint8]:
     """LOGISTIC, int8 to int8 of scale 1/256, zero point −128, from the input's scale and zero point.
 
     Raises:
-        OverflowError: the input scale is below 2^-28 or above 2^35.
+        OverflowError: the input scale is below 2^-28, or 2^35 or more.
     """
     return _sigmoid_table(scale, zero_point, lambda a: fx.rounding_shift_right(fx.logistic(a, 4), 23) - 128)
 
@@ -113,7 +108,7 @@ def tanh_table(scale: float, zero_point: int) -> NDArray[np.uint8]:
     """TANH, int8 to int8 of scale 1/128, zero point 0, from the input's scale and zero point.
 
     Raises:
-        OverflowError: the input scale is below 2^-28 or above 2^35.
+        OverflowError: the input scale is below 2^-28, or 2^35 or more.
     """
     return _sigmoid_table(scale, zero_point, lambda a: fx.rounding_shift_right(fx.tanh(a, 4), 24))
 

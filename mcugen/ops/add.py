@@ -8,37 +8,35 @@ from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.common import activation_range, quantize_multiplier
 
-LEFT_SHIFT = 20
+_LEFT_SHIFT = 20
 """Operands gain this many fractional bits before they are scaled; an int8 difference times 2^20 fits 32 bits."""
 
 
-def add_scales(graph: Graph, op: Op) -> tuple[float, float, float]:
+def _factors(graph: Graph, op: Op) -> tuple[float, float, float]:
     """Factors of the two operands and of their sum, in double (TFLM `CalculateOpDataAdd`)."""
     scale1, scale2 = (graph.tensor(i).scale for i in op.inputs)
     twice_largest = 2.0 * max(scale1, scale2)
-    output = twice_largest / ((1 << LEFT_SHIFT) * graph.output_of(op).scale)
+    output = twice_largest / ((1 << _LEFT_SHIFT) * graph.output_of(op).scale)
     return scale1 / twice_largest, scale2 / twice_largest, output
-
-
-def output_factor_problem(factor: float) -> str | None:
-    """The reference stops where the factor of the sum is not in (0, 1), before or after its rounding to Q31."""
-    if not 0.0 < factor < 1.0 or quantize_multiplier(factor)[1] > 0:
-        return "the output's scale is more than 2^19 times smaller than an input's"
-    return None
 
 
 def output_scale_in_range(graph: Graph, op: Op) -> str | None:
     """The output's scale is larger than the larger input scale divided by 2^19."""
-    return output_factor_problem(add_scales(graph, op)[2])
+    factor = _factors(graph, op)[2]
+    # The reference stops where the factor of the sum is 1 or more, before or after its rounding to Q31.
+    if factor >= 1.0 or quantize_multiplier(factor)[1] > 0:
+        return "the output's scale is more than 2^19 times smaller than an input's"
+    return None
 
 
-def lower_sum(graph: Graph, op: Op, factors: tuple[float, float, float], subtract: bool) -> Lowering:
+def lower_sum(graph: Graph, op: Op, subtract: bool) -> Lowering:
     """The call of mcg_add_s8 for ADD or SUB."""
     first, second = (graph.tensor(i) for i in op.inputs)
     output = graph.output_of(op)
     assert output.quant is not None
     low, high = activation_range(op.options.activation, output.quant)
-    (multiplier1, shift1), (multiplier2, shift2), (multiplier, shift) = map(quantize_multiplier, factors)
+    factors = map(quantize_multiplier, _factors(graph, op))
+    (multiplier1, shift1), (multiplier2, shift2), (multiplier, shift) = factors
     params: tuple[tuple[str, ParamValue], ...] = (
         *elementwise.loop_params(graph, op),
         ("subtract", int(subtract)),
@@ -65,7 +63,7 @@ def lower_sum(graph: Graph, op: Op, factors: tuple[float, float, float], subtrac
 
 
 def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
-    return lower_sum(graph, op, add_scales(graph, op), subtract=False)
+    return lower_sum(graph, op, subtract=False)
 
 
 SPEC = OpSpec(
