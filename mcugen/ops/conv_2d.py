@@ -58,9 +58,10 @@ def shapes_fit(graph: Graph, op: Op) -> str | None:
     if image.shape[3] % filter_channels or channels % (image.shape[3] // filter_channels or 1):
         return f"filter {describe(weights)} does not divide the channels of {describe(image)} into groups"
     options: Conv2DOptions = op.options
-    return windows.output_shape_problem(
-        graph, op, options, _extent(options, weights), channels
-    ) or weighted.bias_size_problem(graph, op, channels)
+    extent = windows.extent(weights.shape[1:3], (options.dilation_h, options.dilation_w))
+    return windows.output_shape_problem(graph, op, options, extent, channels) or weighted.bias_size_problem(
+        graph, op, channels
+    )
 
 
 def accumulator_fits(graph: Graph, op: Op) -> str | None:
@@ -103,14 +104,8 @@ def _direct_params(
     batches, height, width, channels = graph.tensor(op.inputs[0]).shape
     _, rows, columns, _ = graph.output_of(op).shape
     filters, filter_h, filter_w, filter_channels = weights.shape
-    extent_h = (filter_h - 1) * options.dilation_h + 1
-    extent_w = (filter_w - 1) * options.dilation_w + 1
-    padded = (
-        options.pads.top > 0
-        or options.pads.left > 0
-        or (rows - 1) * options.stride_h + extent_h > height
-        or (columns - 1) * options.stride_w + extent_w > width
-    )
+    extent_h, extent_w = windows.extent((filter_h, filter_w), (options.dilation_h, options.dilation_w))
+    padded = windows.reaches_outside(graph, op, options, (extent_h, extent_w))
     one_row = filter_h == 1 and extent_w == filter_w
     whole_rows = filter_w == width and extent_w == filter_w and extent_h == filter_h
     if padded or filter_channels != channels or not (one_row or whole_rows):
@@ -157,13 +152,6 @@ def _general_params(
 
 def macs(graph: Graph, op: Op) -> int:
     return windows.macs_per_window(graph, op, int(weighted.weights_of(graph, op)[0].size))
-
-
-def _extent(options: Conv2DOptions, weights: Tensor) -> tuple[int, int]:
-    return (
-        (weights.shape[1] - 1) * options.dilation_h + 1,
-        (weights.shape[2] - 1) * options.dilation_w + 1,
-    )
 
 
 def _rows(weights: NDArray[np.int8]) -> NDArray[np.int8]:

@@ -63,10 +63,7 @@ def shapes_fit(graph: Graph, op: Op) -> str | None:
             f"filter {describe(weights)} does not have the input's {image.shape[3]} channels "
             f"times the depth multiplier {options.depth_multiplier}"
         )
-    extent = (
-        (weights.shape[1] - 1) * options.dilation_h + 1,
-        (weights.shape[2] - 1) * options.dilation_w + 1,
-    )
+    extent = windows.extent(weights.shape[1:3], (options.dilation_h, options.dilation_w))
     return windows.output_shape_problem(graph, op, options, extent, channels) or weighted.bias_size_problem(
         graph, op, channels
     )

@@ -75,12 +75,7 @@ def lower_pool(graph: Graph, op: Op, target: Target, kernel: str, *, counts: boo
     batches, height, width, channels = graph.tensor(op.inputs[0]).shape
     _, rows, columns, _ = output.shape
     low, high = activation_range(options.activation, output.quant)
-    padded = (
-        options.pads.top > 0
-        or options.pads.left > 0
-        or (rows - 1) * options.stride_h + options.filter_h > height
-        or (columns - 1) * options.stride_w + options.filter_w > width
-    )
+    padded = windows.reaches_outside(graph, op, options, (options.filter_h, options.filter_w))
     cut: tuple[tuple[str, ParamValue], ...] = (("padded", int(padded)),) if counts else ()
     params = (
         ("batches", batches),

@@ -40,12 +40,17 @@ def read_pads(raw: Any, image: Tensor, filter_size: tuple[int, int], dilation: t
     return Pads(top, bottom, left, right)
 
 
-def output_size(in_size: int, before: int, after: int, extent: int, stride: int) -> int:
-    """Number of windows along one axis; `extent` is what a window spans, dilation included."""
-    return (in_size + before + after - extent) // stride + 1
+def extent(filter_size: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns that a dilated filter spans."""
+    return (filter_size[0] - 1) * dilation[0] + 1, (filter_size[1] - 1) * dilation[1] + 1
 
 
-def output_shape_problem(graph: Graph, op: Op, options: Windowed, extent: tuple[int, int], channels: int) -> str | None:
+def output_size(in_size: int, before: int, after: int, span: int, stride: int) -> int:
+    """Number of windows along one axis; `span` is what a window spans, dilation included."""
+    return (in_size + before + after - span) // stride + 1
+
+
+def output_shape_problem(graph: Graph, op: Op, options: Windowed, span: tuple[int, int], channels: int) -> str | None:
     """What is wrong with the output's shape, given what each window spans, or None.
 
     Pads computed from SAME give the same sizes here as TFLite's own formula, because they are 0 exactly where
@@ -55,14 +60,26 @@ def output_shape_problem(graph: Graph, op: Op, options: Windowed, extent: tuple[
     if min(image.shape) < 1:
         return f"the input {describe(image)} is empty"
     pads = options.pads
-    height = output_size(image.shape[1], pads.top, pads.bottom, extent[0], options.stride_h)
-    width = output_size(image.shape[2], pads.left, pads.right, extent[1], options.stride_w)
+    height = output_size(image.shape[1], pads.top, pads.bottom, span[0], options.stride_h)
+    width = output_size(image.shape[2], pads.left, pads.right, span[1], options.stride_w)
     expected = (image.shape[0], height, width, channels)
     if min(height, width) < 1:
         return f"the filter is larger than the input {describe(image)}, so that there is no output"
     if output.shape != expected:
         return f"the output has shape {list(output.shape)} where the op gives {list(expected)}"
     return None
+
+
+def reaches_outside(graph: Graph, op: Op, options: Windowed, span: tuple[int, int]) -> bool:
+    """Whether any window takes in padding."""
+    _, height, width, _ = graph.tensor(op.inputs[0]).shape
+    _, rows, columns, _ = graph.output_of(op).shape
+    return (
+        options.pads.top > 0
+        or options.pads.left > 0
+        or (rows - 1) * options.stride_h + span[0] > height
+        or (columns - 1) * options.stride_w + span[1] > width
+    )
 
 
 def macs_per_window(graph: Graph, op: Op, macs: int) -> int:

@@ -9,7 +9,7 @@ from mcugen.errors import UnsupportedOpError
 from mcugen.graph import read_graph
 from mcugen.ops.base import Target
 from mcugen.plan import make_plan
-from tests.kernels.single_op import assert_bit_exact
+from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, constant, options
 from tests.kernels.weighted_models import ACTIVATIONS, Quantized, conv_model, distinct, tie_model
 
 SHAPES = {
@@ -132,6 +132,39 @@ def test_no_undefined_behaviour(name: str, capfd: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize("input_scale", [0.05, 0.0123, 0.7001])
 def test_last_bit_of_the_multiplier(input_scale: float, per_channel: bool) -> None:
     assert_bit_exact(tie_model("CONV_2D", input_scale, 0.0101, per_channel=per_channel), 0)
+
+
+def layer_of_biases(biases: list[int], scales: list[float]) -> bytes:
+    """Outputs are the requantized biases: the weights are 0, input and output have scale 1."""
+    channels = len(biases)
+    inputs = [
+        TensorSpec((1, 1, 1, 1), scale=1.0),
+        constant(np.zeros((channels, 1, 1, 1), np.int8), scales),
+        constant(np.array(biases, np.int32), 1.0),
+    ]
+    table = options("Conv2DOptions", strideH=1, strideW=1)
+    return build_model("CONV_2D", table, inputs, [TensorSpec((1, 1, 1, channels), scale=1.0)])
+
+
+def scale_down(model: bytes) -> int:
+    return int(dict(make_plan(read_graph(model)).steps[0].calls[0].params)["scale_down"])  # type: ignore[arg-type]
+
+
+def test_ties_beside_left_shifts() -> None:
+    """One channel that shifts to the left takes the short requantization from all of them."""
+    biases = [*range(-40, 40), 3]
+    model = layer_of_biases(biases, [0.25, 0.125, 0.375, 0.5] * 20 + [3.0])
+    assert scale_down(model) == 0
+    assert_bit_exact(model, 0)
+
+
+def test_accumulators_near_the_limit() -> None:
+    """The short requantization would overflow here, and turn 127 into -128."""
+    model = layer_of_biases([(1 << 31) - 1, -(1 << 31) + 1], [float(np.nextafter(np.float32(0.5), np.float32(0)))] * 2)
+    assert scale_down(model) == 0
+    assert scale_down(layer_of_biases([1 << 30], [0.3])) == 1
+    (outputs,) = assert_bit_exact(model, 0)[0]
+    assert outputs.reshape(-1).tolist() == [127, -128]
 
 
 def test_constant_params_choose_the_kernel() -> None:
