@@ -8,6 +8,7 @@ So every field is checked by type, range and alphabet, and anything unknown is r
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import sys
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from mcugen.resources import resource_dir
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
 
 if TYPE_CHECKING:
     from mcugen.ops.base import Target
@@ -170,9 +171,7 @@ def load_board(name: str) -> Board:
 
     close = difflib.get_close_matches(name, board_names(), n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(close)}?" if close else f"Boards: {', '.join(board_names())}."
-    raise BoardError(
-        f"unknown board {_short(name)}", hint=f"{hint} A path to a board's own .toml file works as well"
-    )
+    raise BoardError(f"unknown board {_short(name)}", hint=f"{hint} A path to a board's own .toml file works as well")
 
 
 def read_board(path: Path) -> Board:
@@ -269,11 +268,9 @@ def _region(table: _Table, name: str) -> Region:
 
 def _check_overlap(memory: _Table, regions: list[Region]) -> None:
     ordered = sorted(regions, key=lambda region: region.origin)
-    for low, high in zip(ordered, ordered[1:], strict=False):
+    for low, high in itertools.pairwise(ordered):
         if low.end > high.origin:
-            raise memory.error(
-                high.name, f"overlaps {low.name} ({low.origin:#x}-{low.end:#x} and {high.origin:#x}-…)"
-            )
+            raise memory.error(high.name, f"overlaps {low.name} ({low.origin:#x}-{low.end:#x} and {high.origin:#x}-…)")
 
 
 def _driver(table: _Table, key: str, kind: str) -> str:
@@ -296,7 +293,8 @@ def _emulator(table: _Table, clock_hz: int) -> Emulator:
     for position, arg in enumerate(args):
         pattern = r"[A-Za-z0-9][A-Za-z0-9_.,=+-]*" if position % 2 else "|".join(_QEMU_OPTIONS)
         if not re.fullmatch(pattern, arg) or len(args) % 2:
-            raise table.error("args", f"holds {_short(arg)}; allowed are pairs of {', '.join(_QEMU_OPTIONS)} and a value")
+            allowed = f"pairs of {', '.join(_QEMU_OPTIONS)} and a value"
+            raise table.error("args", f"holds {_short(arg)}; allowed are {allowed}")
     machine = table.text("machine")
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", machine):
         raise table.error("machine", f"is {_short(machine)}, not a machine name of a-z, 0-9 and -")

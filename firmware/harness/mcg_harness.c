@@ -42,7 +42,8 @@ enum {
   BAD_INPUT = 6,
   BAD_STATE = 7,
   MODEL_FAILED = 8,
-  NO_SESSION = 9
+  NO_SESSION = 9,
+  STACK_OVERFLOW = 10
 };
 
 enum { INVOKE_PAUSE = 1, INVOKE_STACK = 2 };
@@ -278,6 +279,13 @@ static __attribute__((noinline)) void run_measured(int (*function)(void), int pa
   mcg_port_interrupts(1);
 }
 
+/* Whether the lowest words of the stack, painted before init, were written to. Where the addresses below the RAM do
+ * not fault, this is what shows an overflow. */
+static int stack_overflowed(void) {
+  volatile uint32_t *const bottom = mcg_port_stack_bottom();
+  return bottom != NULL && (bottom[0] != STACK_PAINT || bottom[1] != STACK_PAINT);
+}
+
 /* ---- requests */
 
 static const uint8_t *payload(void) { return &request[HEADER_BYTES]; }
@@ -452,8 +460,6 @@ static void pause_after_op(void *context, uint32_t op) {
   mcg_port_now(&self.resumed);
 }
 
-static int invoke_paused(void) { return mcg_model_invoke_hooked(pause_after_op, NULL); }
-
 static void invoke(void) {
   if (self.request_bytes != 5) {
     respond(BAD_LENGTH);
@@ -470,17 +476,25 @@ static void invoke(void) {
     respond(BAD_INPUT);
     return;
   }
+  if (stack_overflowed()) { /* during init */
+    respond(STACK_OVERFLOW);
+    return;
+  }
   run_record record;
   if (flags & INVOKE_PAUSE) {
     memset(&self.op_costs, 0, sizeof self.op_costs);
     memset(&record, 0, sizeof record);
     self.abandoned = 0;
     mcg_port_now(&self.resumed);
-    record.result = invoke_paused();
+    record.result = mcg_model_invoke_hooked(pause_after_op, NULL);
     record.cost = self.op_costs;
     if (self.abandoned) return;
   } else {
     run_measured(mcg_model_invoke, (flags & INVOKE_STACK) != 0, &record);
+  }
+  if (stack_overflowed()) {
+    respond(STACK_OVERFLOW);
+    return;
   }
   if (record.result != 0) {
     respond(MODEL_FAILED);

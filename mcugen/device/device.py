@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,7 +33,10 @@ class Device:
     where the counter's meaning is not known.
 
     Args:
-        emulator: the board's emulator when its counts are to be believed, else None.
+        name: the device in messages.
+        board: tells how the emulator's counter runs; without it costs are raw ticks.
+        emulated: the emulator was started by us, so its counter must run as the board says.
+        elf: the firmware, to find the function and line of a fault.
         timeout: seconds an inference may take.
         on_close: called after the link is closed.
     """
@@ -49,6 +53,7 @@ class Device:
         on_close: Callable[[], None] | None = None,
     ) -> None:
         self._link, self._name, self._elf, self._timeout = link, name, elf, timeout
+        self._board, self._closed = board, False
         self._on_close = on_close
         link.start_session()
         self.hello: Hello = self._ask(Command.HELLO, protocol.parse_hello, timeout=max(REQUEST_TIMEOUT_S, timeout))
@@ -67,7 +72,10 @@ class Device:
     def cost_unit(self) -> str:
         if self._emulator is not None:
             return "instructions"
-        return "cycles" if self.hello.counter in (Counter.DWT, Counter.TIMER) else "ticks"
+        # A core with DWT that counts by SysTick is an emulator of unknown speed.
+        has_dwt = self._board is None or not self._board.cpu.startswith("cortex-m0")
+        unknown = self.hello.counter == Counter.NONE or (self.hello.counter == Counter.SYSTICK and has_dwt)
+        return "ticks" if unknown else "cycles"
 
     @property
     def init_cost(self) -> int:
@@ -109,12 +117,13 @@ class Device:
 
         The iterator must be used up, or closed, before the next request.
         """
-        for paused in self._steps(inputs):
-            read = _reader(paused)
-            data = self._read_blocks(Command.READ_OP_OUTPUT, read, paused.nbytes)
-            if zlib.crc32(data) != paused.crc:
-                raise self._error(f"the output of op {paused.op} changed while it was read")
-            yield paused.op, data
+        with contextlib.closing(self._steps(inputs)) as steps:
+            for paused in steps:
+                request = protocol.read_op_output_request
+                data = self._read_blocks(Command.READ_OP_OUTPUT, request, paused.nbytes)
+                if zlib.crc32(data) != paused.crc:
+                    raise self._error(f"the output of op {paused.op} changed while it was read")
+                yield paused.op, data
 
     def stack_used(self, inputs: Sequence[NDArray[Any]]) -> int:
         """Bytes of stack that an inference uses, found by painting the stack before it."""
@@ -124,12 +133,18 @@ class Device:
         return done.stack
 
     def reset(self) -> None:
-        """Reset the device and say hello again."""
-        self._request(Command.RESET)
+        """Reset the device and say hello again. Works after a fault as well."""
+        try:
+            self._request(Command.RESET)
+        except Refusal as refusal:
+            if refusal.status != Status.NO_SESSION:  # it was reset, and only its answer got lost
+                raise self._refused(refusal) from refusal
         self._link.start_session()
         self.hello = self._ask(Command.HELLO, protocol.parse_hello)
 
     def close(self) -> None:
+        """Close the link, and end the emulator if it was started for this device."""
+        self._closed = True
         self._link.close()
         if self._on_close is not None:
             self._on_close()
@@ -153,7 +168,7 @@ class Device:
         try:
             return self._link.request(command, payload, timeout=timeout, reply_bytes=reply_bytes)
         except DeviceFault as error:
-            raise explain_fault(error.fault, self._elf, self._name) from error
+            raise explain_fault(error.fault, self._name, elf=self._elf, board=self._board) from error
 
     def _ask(
         self, command: Command, parse: Callable[[bytes], Any], payload: bytes = b"", timeout: float = REQUEST_TIMEOUT_S
@@ -169,6 +184,10 @@ class Device:
         if refusal.status == Status.MODEL_FAILED and len(refusal.detail) == 4:
             code = int.from_bytes(refusal.detail, "little", signed=True)
             return self._error(f"the model's inference failed with {code}")
+        if refusal.status == Status.STACK_OVERFLOW:
+            return self._error(
+                f"the stack of {self.hello.stack_bytes} bytes overflowed", hint="Raise stack_bytes in the board's file"
+            )
         if refusal.status == Status.NO_SESSION:
             return self._error(
                 "it was restarted, or another program talks to it",
@@ -197,7 +216,7 @@ class Device:
         )
         return answer
 
-    def _steps(self, inputs: Sequence[NDArray[Any]]) -> Iterator[Paused]:
+    def _steps(self, inputs: Sequence[NDArray[Any]]) -> Generator[Paused, None, None]:
         state = self._invoke(inputs, protocol.PAUSE)
         expected = 0
         try:
@@ -208,7 +227,7 @@ class Device:
                 yield state
                 state = self._continue()
         except GeneratorExit:
-            while isinstance(state, Paused):
+            while isinstance(state, Paused) and not self._closed:
                 state = self._continue()
             raise
         if expected != self.hello.ops:
@@ -260,10 +279,6 @@ class Device:
             )
 
 
-def _reader(paused: Paused) -> Callable[[int, int], bytes]:
-    return protocol.read_op_output_request
-
-
 def _input_bytes(arrays: Sequence[NDArray[Any]], infos: Sequence[TensorInfo]) -> list[bytes]:
     if len(arrays) != len(infos):
         raise DataError(f"{len(arrays)} inputs given, the model has {len(infos)}")
@@ -271,7 +286,8 @@ def _input_bytes(arrays: Sequence[NDArray[Any]], infos: Sequence[TensorInfo]) ->
     for number, (array, info) in enumerate(zip(arrays, infos, strict=True)):
         if array.dtype != info.dtype.numpy or array.size * array.itemsize != info.nbytes:
             raise DataError(
-                f"is {array.dtype} of shape {tuple(array.shape)}, the model takes {info.dtype.value} of shape {info.shape}",
+                f"is {array.dtype} of shape {tuple(array.shape)}, "
+                f"the model takes {info.dtype.value} of shape {info.shape}",
                 where=f'input {number} "{info.name}"',
             )
         blocks.append(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
@@ -321,9 +337,7 @@ def open_device(
         link = Link(SerialTransport(port, board.uart.baud), name, byte_seconds=_byte_seconds(port, board))
         close = None
     try:
-        device = Device(
-            link, name=name, board=board, emulated=port is None, elf=elf, timeout=timeout, on_close=close
-        )
+        device = Device(link, name=name, board=board, emulated=port is None, elf=elf, timeout=timeout, on_close=close)
         _check_identity(device, elf, board, model_sha256)
     except BaseException:
         link.close()

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from mcugen.boards import Board
 from mcugen.device.protocol import Fault, fault_causes
 from mcugen.errors import DeviceError
 
@@ -13,10 +14,12 @@ ADDR2LINE = "arm-none-eabi-addr2line"
 _EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
 
 
-def explain_fault(fault: Fault, elf: Path | None, where: str) -> DeviceError:
+def explain_fault(fault: Fault, where: str, *, elf: Path | None = None, board: Board | None = None) -> DeviceError:
     """The error for a fault, with function and line where the firmware's ELF file tells them."""
     name = _EXCEPTIONS.get(fault.exception, f"exception {fault.exception}")
     causes = fault_causes(fault)
+    if board is not None and not board.ram.origin <= fault.sp <= board.ram.end and "stack overflow" not in causes:
+        causes = ["stack overflow", *causes]
     reason = f" ({', '.join(causes)})" if causes else ""
     registers = f"PC {_place(fault.pc, elf)}, LR {_place(fault.lr, elf)}, SP {fault.sp:#010x}"
     status = f", CFSR {fault.cfsr:#010x}, HFSR {fault.hfsr:#010x}"

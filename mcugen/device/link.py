@@ -78,9 +78,9 @@ class SerialTransport:
     def __init__(self, url: str, baud: int) -> None:
         import serial
 
-        self._errors: type[Exception] = serial.SerialException
         try:
-            self._port: Any = serial.serial_for_url(url, baudrate=baud, timeout=0, write_timeout=10)
+            # A short fixed timeout: changing it configures the port anew, which is slow over a network.
+            self._port: Any = serial.serial_for_url(url, baudrate=baud, timeout=0.02, write_timeout=10)
         except (OSError, ValueError) as error:  # SerialException is an OSError
             raise DeviceError(
                 f"the port cannot be opened: {error}",
@@ -89,12 +89,11 @@ class SerialTransport:
             ) from error
 
     def read(self, timeout: float) -> bytes:
-        self._port.timeout = timeout
-        first: bytes = self._port.read(1)
-        if not first:
-            return b""
-        self._port.timeout = 0
-        return first + bytes(self._port.read(65_536))
+        until = time.monotonic() + timeout
+        while True:
+            data: bytes = self._port.read(max(1, self._port.in_waiting))
+            if data or time.monotonic() >= until:
+                return data
 
     def write(self, data: bytes) -> None:
         self._port.write(data)
@@ -129,7 +128,7 @@ class Link:
     Args:
         name: the link in messages.
         byte_seconds: time one byte takes on the wire, which waiting allows for.
-        check: called while waiting; raises when the other end is known to be gone.
+        check: called with seconds that it may wait; raises when the other end has ended.
     """
 
     def __init__(
@@ -138,11 +137,11 @@ class Link:
         name: str,
         *,
         byte_seconds: float = 0.0,
-        check: Callable[[], None] | None = None,
+        check: Callable[[float], None] | None = None,
         first_retry: float = FIRST_RETRY_S,
     ) -> None:
         self._transport, self._name, self._byte_seconds = transport, name, byte_seconds
-        self._check = check or (lambda: None)
+        self._check = check or (lambda _seconds: None)
         self._first_retry = first_retry
         self._session = 0
         self._sequence = 0
@@ -235,7 +234,7 @@ class Link:
         except OSError as error:
             raise self._lost(error) from error
         if not data:
-            self._check()
+            self._check(0)
         return data
 
     def _write(self, data: bytes) -> None:
@@ -245,7 +244,7 @@ class Link:
             raise self._lost(error) from error
 
     def _lost(self, error: OSError) -> DeviceError:
-        self._check()  # knows better why
+        self._check(1)  # knows better why
         return DeviceError(f"the connection was lost: {error}", where=self._name)
 
 

@@ -49,6 +49,7 @@ class Status(enum.IntEnum):
     BAD_STATE = 7
     MODEL_FAILED = 8
     NO_SESSION = 9
+    STACK_OVERFLOW = 10
 
 
 class Counter(enum.IntEnum):
@@ -78,7 +79,7 @@ class Frame:
 def encode_frame(frame: Frame) -> bytes:
     """The bytes on the wire, delimiters included."""
     raw = HEADER.pack(frame.version, frame.type, frame.session, frame.sequence) + frame.payload
-    return b"\0" + cobs.encode(raw + struct.pack("<I", zlib.crc32(raw))) + b"\0"
+    return b"\0" + bytes(cobs.encode(raw + struct.pack("<I", zlib.crc32(raw)))) + b"\0"
 
 
 def decode_frame(encoded: bytes) -> Frame:
@@ -92,7 +93,8 @@ def decode_frame(encoded: bytes) -> Frame:
     body, crc = raw[:-CRC_BYTES], raw[-CRC_BYTES:]
     if struct.pack("<I", zlib.crc32(body)) != crc:
         raise ProtocolError("wrong checksum")
-    return Frame(*HEADER.unpack_from(body), body[HEADER.size :])
+    version, kind, session, sequence = HEADER.unpack_from(body)
+    return Frame(version, kind, session, sequence, body[HEADER.size :])
 
 
 class _Reader:

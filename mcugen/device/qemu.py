@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -64,8 +64,6 @@ class QemuEmulator:
             "-kernel", str(elf.resolve()),
         ]  # fmt: skip
         if sys.platform == "linux":
-            import os
-
             command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
         try:
             # A session of its own: Ctrl-C reaches us, and we end QEMU.
@@ -90,12 +88,14 @@ class QemuEmulator:
     def pid(self) -> int:
         return self._process.pid
 
-    def check(self) -> None:
-        """Raises DeviceError when QEMU has ended."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(0.1)
-            reason = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-            raise DeviceError(f"the emulator ended {reason}{self._said()}", where=QEMU)
+    def check(self, seconds: float) -> None:
+        """Raises DeviceError when QEMU has ended, or ends within `seconds`."""
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return
+        reason = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        raise DeviceError(f"the emulator ended {reason}{self._said()}", where=QEMU)
 
     def _said(self) -> str:
         if self._stderr.closed:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
-from mcugen.boards import Board
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.boards import Board, load_board
 from mcugen.emit.bsp import bsp_files, compile_flags, harness_files, link_flags
 
 DOUBLE = Path(__file__).parent / "double"
@@ -29,3 +33,28 @@ def build_double(board: Board, folder: Path, *, size: int = 64, inputs: int = 1,
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return folder / "firmware.elf"
+
+
+def build_host_double(folder: Path, *, size: int = 64, inputs: int = 1, max_payload: int = 256) -> Path:
+    """The same harness and test double as a program of the host that talks over its standard streams."""
+    board = load_board("microbit")
+    files = harness_files(board, max_payload)
+    for name, text in files.items():
+        (folder / Path(name).name).write_text(text, encoding="utf-8")
+    sources = [Path(name).name for name in sorted(files) if name.endswith(".c")]
+    command = [
+        "gcc", *WARNINGS, "-fsanitize=undefined", "-fno-sanitize-recover=all", "-I", ".", "-I", str(DOUBLE),
+        f"-DMODEL_BYTES={size}", f"-DMODEL_INPUTS={inputs}",
+        *sources, str(DOUBLE / "mcg_model.c"), str(DOUBLE / "host_port.c"), "-o", "server",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return folder / "server"
+
+
+def double_answer(first: NDArray[Any], second: NDArray[Any] | None = None) -> NDArray[Any]:
+    """What the test double gives for int8 inputs."""
+    total = first.view(np.uint8) + np.uint8(1)
+    if second is not None:
+        total = total + second.view(np.uint8)
+    return (total * np.uint8(2)).view(np.int8)

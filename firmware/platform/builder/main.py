@@ -12,9 +12,7 @@ env = DefaultEnvironment()
 build = env.BoardConfig().get("build")
 
 if shutil.which("arm-none-eabi-gcc", path=env["ENV"].get("PATH")) is None:
-    sys.stderr.write(
-        "Error: arm-none-eabi-gcc: not found. Install gcc-arm-none-eabi and libnewlib-arm-none-eabi\n"
-    )
+    sys.stderr.write("Error: arm-none-eabi-gcc: not found. Install gcc-arm-none-eabi and libnewlib-arm-none-eabi\n")
     env.Exit(1)
 
 env.Replace(
@@ -46,6 +44,7 @@ env.Append(
         "-g",
         "-Wall",
         "-Wextra",
+        "-Werror=implicit-function-declaration",
         '-ffile-prefix-map="$$PWD"=.',  # the shell puts the project's folder in, whatever its name is
     ],
     CFLAGS=["-std=c99"],
@@ -63,8 +62,6 @@ binary = env.ElfToBin("$BUILD_DIR/${PROGNAME}", firmware)
 env.SideEffect("$BUILD_DIR/${PROGNAME}.map", firmware)
 env.Depends(firmware, env.File("$PROJECT_DIR/" + build["linker_script"]))
 
-env.AddPlatformTarget(
-    "size", firmware, env.VerboseAction("$SIZEPRINTCMD", "Sizes of $SOURCE"), "Program Size"
-)
+env.AddPlatformTarget("size", firmware, env.VerboseAction("$SIZEPRINTCMD", "Sizes of $SOURCE"), "Program Size")
 AlwaysBuild(env.Alias("buildprog", [firmware, binary]))
 Default([firmware, binary])

@@ -1,0 +1,248 @@
+"""The harness and board support in QEMU, on every board."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcugen.boards import Board, board_names, load_board
+from mcugen.device import device as device_module
+from mcugen.device import open_device, qemu
+from mcugen.device.device import build_id
+from mcugen.device.qemu import QemuEmulator
+from mcugen.errors import BoardError, DeviceError, ToolError
+from tests.device.build import build_double, double_answer
+
+pytestmark = pytest.mark.emulator
+
+UNDEFINED, OVERFLOW, FAIL, LOOP, USE_STACK = 100, 101, 103, 104, 105
+"""First input bytes with which the test double misbehaves."""
+
+Build = Callable[[str], tuple[Path, Board]]
+
+
+@pytest.fixture(scope="session")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    built: dict[str, tuple[Path, Board]] = {}
+
+    def build(name: str) -> tuple[Path, Board]:
+        if name not in built:
+            board = load_board(name)
+            built[name] = (build_double(board, tmp_path_factory.mktemp(name)), board)
+        return built[name]
+
+    return build
+
+
+def sample(first: int = 0, argument: int = 0) -> np.ndarray:
+    array = np.arange(64, dtype=np.int8).reshape(1, 64)
+    array[0, 0] = first
+    array[0, 1:5] = np.frombuffer(np.uint32(argument).tobytes(), np.int8)
+    return array
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_a_board_runs_and_measures(firmware: Build, name: str) -> None:
+    elf, board = firmware(name)
+    with open_device(elf, board, timeout=120) as device:
+        assert device.hello.board == name
+        assert device.hello.stack_bytes == board.stack_bytes
+        assert device.cost_unit == "instructions"
+        assert device.hello.build_id == build_id(elf)
+        assert len(device.hello.build_id) == 40
+        x = sample()
+        (answer,), cost = device.run([x])
+        np.testing.assert_array_equal(answer, double_answer(x))
+        assert 20 < cost < 3000
+        assert [device.run([x])[1] for _ in range(3)] == [cost] * 3
+        per_op = device.profile([x])
+        assert len(per_op) == 2
+        assert abs(sum(per_op) - cost) < 60
+        assert device.profile([x]) == per_op
+        assert 0 <= device.init_cost < 20
+
+        # The loop's length is known: an independent count. At 20 M instructions SysTick has overflowed several times,
+        # and lengths around one overflow hit its edge.
+        empty = device.run([sample(LOOP, 1)])[1] - 2
+        assert board.emulator is not None
+        overflow = board.emulator.instructions(1 << 24)
+        for length in (1000, 100_000, *(overflow + 10 * i for i in range(-3, 4)), 10_000_000, 20_000_000):
+            assert device.run([sample(LOOP, length // 2)])[1] - empty == length // 2 * 2
+
+        stack = device.stack_used([sample()])
+        deep = device.stack_used([sample(USE_STACK, 100)])
+        assert 0 < stack < 300
+        assert stack + 250 < deep < stack + 600
+
+        with pytest.raises(DeviceError, match="inference failed with -5"):
+            device.run([sample(FAIL)])
+        with pytest.raises(DeviceError, match=r"HardFault.*in run_trouble \(mcg_model\.c:\d+\)"):
+            device.run([sample(UNDEFINED)])
+        with pytest.raises(DeviceError, match="HardFault"):  # it stays so until it is reset
+            device.run([x])
+        device.reset()
+        np.testing.assert_array_equal(device.run([x])[0][0], double_answer(x))
+        with pytest.raises(DeviceError, match="stack overflow"):
+            device.run([sample(OVERFLOW)])
+
+
+def test_large_tensors(tmp_path: Path) -> None:
+    board = load_board("mps2-an386")
+    elf = build_double(board, tmp_path, size=10_000, inputs=2)
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-128, 128, (1, 10_000), dtype=np.int8) for _ in range(2))
+    a[0, 0] = 0
+    with open_device(elf, board) as device:
+        (answer,), _ = device.run([a, b])
+        np.testing.assert_array_equal(answer, double_answer(a, b))
+        layers = list(device.layers([a, b]))
+        assert layers == [(0, (a + b + np.int8(1)).tobytes()), (1, answer.tobytes())]
+
+
+def test_an_overflow_that_does_not_fault_is_noticed(firmware: Build) -> None:
+    """The double uses the whole stack to its last words, but not more."""
+    elf, board = firmware("mps2-an385")
+    with open_device(elf, board) as device:
+        free = board.stack_bytes - device.stack_used([sample()])
+        assert device.stack_used([sample(USE_STACK, free // 4 - 60)]) < board.stack_bytes
+        words = free // 4 - 59
+        while True:
+            try:
+                device.run([sample(USE_STACK, words)])
+            except DeviceError as error:
+                assert "overflowed" in str(error) or "stack overflow" in str(error)
+                break
+            words += 1
+            assert words < free // 4 + 60
+
+
+def test_parallel_runs_do_not_collide(firmware: Build) -> None:
+    elf, board = firmware("mps2-an386")
+    devices = [open_device(elf, board) for _ in range(3)]
+    try:
+        for shift, device in enumerate(devices):
+            x = np.roll(sample(), shift)
+            np.testing.assert_array_equal(device.run([x])[0][0], double_answer(x))
+    finally:
+        for device in devices:
+            device.close()
+
+
+def test_over_a_tcp_port(firmware: Build) -> None:
+    """The same device reached by a pyserial URL, as a user would who starts QEMU by hand."""
+    import socket
+
+    elf, board = firmware("mps2-an386")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    command = [
+        qemu.find_qemu(), "-M", "mps2-an386", "-nodefaults", "-display", "none", "-icount", "shift=7,sleep=off",
+        "-serial", f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on", "-kernel", str(elf),
+    ]  # fmt: skip
+    process = subprocess.Popen(command)
+    try:
+        for _ in range(100):
+            try:
+                device = open_device(elf, board, port=f"socket://127.0.0.1:{port}")
+                break
+            except DeviceError:
+                time.sleep(0.05)
+        with device:
+            assert device.cost_unit == "instructions"  # its counter runs exactly as the board file says
+            np.testing.assert_array_equal(device.run([sample()])[0][0], double_answer(sample()))
+    finally:
+        process.kill()
+        process.wait()
+    with pytest.raises(DeviceError, match="port cannot be opened"):
+        open_device(elf, board, port=f"socket://127.0.0.1:{port}")
+
+
+def test_a_killed_emulator_is_a_clear_error(firmware: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    elf, board = firmware("mps2-an386")
+    started: list[QemuEmulator] = []
+
+    class Recorded(QemuEmulator):
+        def __init__(self, elf: Path, board: Board) -> None:
+            super().__init__(elf, board)
+            started.append(self)
+
+    monkeypatch.setattr(device_module, "QemuEmulator", Recorded)
+    with open_device(elf, board) as device:
+        os.kill(started[0].pid, signal.SIGKILL)
+        with pytest.raises(DeviceError, match="the emulator ended by signal SIGKILL"):
+            device.run([sample()])
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0].pid, 0)  # no zombie either
+
+
+def test_the_emulator_ends_when_its_starter_is_killed(firmware: Build, tmp_path: Path) -> None:
+    elf, _ = firmware("mps2-an386")
+    script = tmp_path / "starter.py"
+    script.write_text(
+        "import sys, time\nfrom pathlib import Path\nfrom mcugen.boards import load_board\n"
+        "from mcugen.device.qemu import QemuEmulator\n"
+        f"emulator = QemuEmulator(Path({str(elf)!r}), load_board('mps2-an386'))\n"
+        "print(emulator.pid, flush=True)\ntime.sleep(60)\n"
+    )
+    starter = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    with starter:
+        pid = int(starter.stdout.readline())
+        os.kill(pid, 0)
+        time.sleep(0.5)  # let the child become QEMU
+        starter.kill()
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]:
+            return
+        time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    raise AssertionError("the emulator outlived its starter")
+
+
+def test_what_the_emulator_says_is_in_the_error(firmware: Build) -> None:
+    elf, board = firmware("mps2-an386")
+    assert board.emulator is not None
+    wrong = replace(board, emulator=replace(board.emulator, machine="no-such-machine"))
+    with pytest.raises(DeviceError, match="emulator ended with exit code 1: .*no-such-machine"):
+        open_device(elf, wrong)
+
+
+def test_a_counter_that_runs_otherwise_is_noticed(firmware: Build) -> None:
+    elf, board = firmware("mps2-an386")
+    assert board.emulator is not None
+    wrong = replace(board, emulator=replace(board.emulator, counter_hz=20_000_000))
+    with pytest.raises(DeviceError, match="counter is off"):
+        open_device(elf, wrong)
+
+
+def test_another_firmware_board_or_model_is_refused(firmware: Build) -> None:
+    elf, board = firmware("mps2-an386")
+    with pytest.raises(DeviceError, match="runs another model"):
+        open_device(elf, board, model_sha256="ff" * 32)
+    with pytest.raises(DeviceError, match="the device is a mps2-an386"):
+        open_device(elf, replace(board, name="other"))
+
+
+def test_missing_tools_and_files(firmware: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elf, board = firmware("mps2-an386")
+    with pytest.raises(DeviceError, match="firmware does not exist"):
+        open_device(tmp_path / "none.elf", board)
+    with pytest.raises(BoardError, match="has no emulator"):
+        open_device(elf, replace(board, emulator=None))
+    with pytest.raises(DeviceError, match="port cannot be opened"):
+        open_device(elf, board, port="/dev/does-not-exist")
+    with pytest.raises(DeviceError, match="port cannot be opened"):
+        open_device(elf, board, port="nonsense://")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match="apt install qemu-system-arm"):
+        open_device(elf, board)
