@@ -32,7 +32,7 @@ class Fit:
     """What a model needs on a board, and what the board has. All in bytes.
 
     Attributes:
-        weights: all constants, each with its alignment.
+        weights: all constants with their alignment; at most 16 bytes per constant more than needed.
         arena, stack: exact.
         code, harness: estimated, rather too high than too low.
         static: the harness's two frame buffers, exact, and an estimate of its few other variables.
@@ -75,7 +75,7 @@ def fit_report(plan: Plan, board: Board) -> Fit:
     calls = sum(len(step.calls) for step in plan.steps)
     return Fit(
         board=board.name,
-        weights=sum(-(-size // ALIGNMENT) * ALIGNMENT for size in constant_sizes(plan)),
+        weights=sum(-(-size // ALIGNMENT) * ALIGNMENT for size in constant_sizes(plan)) + ALIGNMENT,
         code=MODEL_CODE + CALL_CODE * calls,
         harness=HARNESS_CODE,
         flash_available=board.flash.size,

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mcugen.boards import Board, load_board, load_boards
+from mcugen.build import build_project, check_fit, fit_report
+from mcugen.build.fit import LEAST_CODE, LEAST_STATIC
+from mcugen.emit.manifest import constant_sizes
+from mcugen.errors import DoesNotFitError
+from mcugen.graph import read_graph
+from mcugen.plan import make_plan
+from mcugen.plan.types import Plan
+from tests.build.tiny import emit, needs_arm_gcc, tiny_plan
+from tests.conftest import find_model
+
+
+def with_memory(board: Board, *, flash: int | None = None, ram: int | None = None) -> Board:
+    return replace(
+        board,
+        flash=replace(board.flash, size=flash or board.flash.size),
+        ram=replace(board.ram, size=ram or board.ram.size),
+    )
+
+
+def test_what_is_known_is_exact(plan: Plan, board: Board) -> None:
+    fit = fit_report(plan, board)
+    assert fit.arena == plan.arena_bytes
+    assert fit.stack == board.stack_bytes
+    assert 0 <= fit.weights - sum(constant_sizes(plan)) <= 16 * (len(constant_sizes(plan)) + 1)
+    assert fit.fits
+    assert not fit.impossible
+    assert check_fit(plan, board) == fit
+
+
+def test_too_little_ram_is_refused_with_the_numbers(board: Board) -> None:
+    plan = tiny_plan(inputs=8000)
+    with pytest.raises(DoesNotFitError) as caught:
+        check_fit(plan, load_board("stm32vldiscovery"))
+    text = str(caught.value)
+    assert "board stm32vldiscovery" in text
+    assert f"{plan.arena_bytes:,} arena, 1,536 stack" in text
+    assert "has 8,192" in text
+    assert "flash" not in text
+
+
+def test_too_little_flash_is_refused_with_the_numbers(board: Board) -> None:
+    plan = tiny_plan(inputs=4000, units=32)
+    with pytest.raises(
+        DoesNotFitError, match=r"flash: needs about .* bytes \(128,\d\d\d weights.*has 100,000"
+    ) as caught:
+        check_fit(plan, with_memory(board, flash=100_000))
+    assert "RAM" not in str(caught.value)
+
+
+def test_between_sure_and_impossible_the_linker_decides(plan: Plan, board: Board) -> None:
+    fit = fit_report(plan, board)
+    tight = with_memory(board, flash=fit.weights + LEAST_CODE + 16)
+    assert not fit_report(plan, tight).fits
+    check_fit(plan, tight)
+    with pytest.raises(DoesNotFitError):
+        check_fit(plan, with_memory(board, flash=fit.weights + LEAST_CODE - 16))
+
+
+def test_limits_are_those_of_the_numbers(plan: Plan, board: Board) -> None:
+    fit = fit_report(plan, board)
+    assert replace(fit, flash_available=fit.flash_needed, ram_available=fit.ram_needed).fits
+    assert not replace(fit, flash_available=fit.flash_needed - 1).fits
+    assert not replace(fit, ram_available=fit.ram_needed - 1).fits
+    assert fit.static > LEAST_STATIC
+
+
+@needs_arm_gcc
+@pytest.mark.parametrize("model", ["kws_ref_model.tflite", "micro_speech_quantized.tflite", "hello_world_int8.tflite"])
+@pytest.mark.parametrize("name", ["microbit", "lm3s6965evb", "mps3-an547", "stm32vldiscovery"])
+def test_real_builds_stay_within_the_estimate(model: str, name: str, out: Path) -> None:
+    board = load_boards()[name]
+    plan = make_plan(read_graph(find_model(model).read_bytes()), board.target())
+    fit = fit_report(plan, board)
+    if fit.impossible:
+        with pytest.raises(DoesNotFitError):
+            check_fit(plan, board)
+        return
+    emit(plan, board, out)
+    firmware = build_project(out)
+    assert firmware.flash.weights <= fit.weights
+    assert firmware.flash.code + firmware.flash.harness >= LEAST_CODE
+    assert firmware.flash.code <= fit.code
+    assert firmware.flash.harness <= fit.harness
+    assert firmware.ram.static <= fit.static
+    assert firmware.ram.total <= fit.ram_needed
+    assert firmware.ram.total >= fit.ram_needed - 128
