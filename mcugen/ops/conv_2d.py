@@ -115,8 +115,8 @@ def _direct_params(
         ("rows", rows),
         ("columns", columns),
         ("batch_step", height * width * channels),
-        ("row_step", options.stride_h * width * channels),
-        ("column_step", options.stride_w * channels),
+        ("row_step", options.stride_h * width * channels if rows > 1 else 0),
+        ("column_step", options.stride_w * channels if columns > 1 else 0),
         ("depth", filter_h * filter_w * channels),
         ("channels", filters),
     )

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops.common import Pads, describe, same_or_valid_padding
 
+_MAX_PADDED_ELEMENTS = 1 << 30
+"""Kernels compute positions of taps, also outside the image, in int32_t."""
+
 
 class Windowed(Protocol):
     """The options that place windows on an image."""
@@ -60,6 +63,9 @@ def output_shape_problem(graph: Graph, op: Op, options: Windowed, span: tuple[in
     if min(image.shape) < 1:
         return f"the input {describe(image)} is empty"
     pads = options.pads
+    padded = (image.shape[1] + pads.top + pads.bottom) * (image.shape[2] + pads.left + pads.right)
+    if padded * image.shape[3] > _MAX_PADDED_ELEMENTS:
+        return f"the input {describe(image)} with its padding has {padded} pixels, more than kernels can count"
     height = output_size(image.shape[1], pads.top, pads.bottom, span[0], options.stride_h)
     width = output_size(image.shape[2], pads.left, pads.right, span[1], options.stride_w)
     expected = (image.shape[0], height, width, channels)

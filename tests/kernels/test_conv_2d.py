@@ -31,6 +31,7 @@ SHAPES = {
     "1x1 filter": ((1, 4, 5, 13), (7, 1, 1), {}),
     "1x1 filter, one channel in": ((1, 4, 5, 1), (3, 1, 1), {}),
     "1x1 filter, strides": ((1, 7, 6, 6), (5, 1, 1), {"stride": (2, 3)}),
+    "1x1 filter, one window": ((1, 4, 3, 6), (5, 1, 1), {"stride": (1 << 30, 1 << 30), "same": False}),
     "1x1 filter, batch 2, stride": ((2, 5, 5, 6), (4, 1, 1), {"stride": (2, 2)}),
     "1x1 filter and input": ((1, 1, 1, 17), (9, 1, 1), {}),
     "1x3 filter, valid": ((1, 4, 8, 3), (5, 1, 3), {"same": False, "stride": (1, 2)}),

@@ -79,6 +79,8 @@ def test_shapes() -> None:
     assert "into groups" in refusal([replace(IMAGE, shape=(1, 5, 5, 3)), WEIGHTS, BIAS])
     small = refusal([replace(IMAGE, shape=(1, 2, 5, 2)), WEIGHTS], replace(OUTPUT, shape=(1, 1, 3, 4)), padding=1)
     assert "larger than the input" in small
+    far = refusal([IMAGE, WEIGHTS, BIAS], padding=0, dilationHFactor=1 << 30, dilationWFactor=1 << 30)
+    assert "more than kernels can count" in far
     assert "below 1" in refusal([IMAGE, WEIGHTS, BIAS], strideH=0)
     assert "depth multiplier 3" in refusal(
         [IMAGE, DEPTHWISE_WEIGHTS, BIAS], kind="DEPTHWISE_CONV_2D", depthMultiplier=3
