@@ -28,10 +28,10 @@ MCG_INLINE void mcg_add_s8(const mcg_add_s8_params *p, const int8_t *input1, con
   MCG_FOR_BROADCAST(p, i1, i2, {
     const int32_t value1 = (input1[i1] - p->zero_point1) * (INT32_C(1) << 20);
     const int32_t value2 = (input2[i2] - p->zero_point2) * (INT32_C(1) << 20);
-    const int32_t scaled1 = mcg_requantize(value1, p->multiplier1, p->shift1);
-    const int32_t scaled2 = mcg_requantize(value2, p->multiplier2, p->shift2);
+    const int32_t scaled1 = mcg_rescale(value1, p->multiplier1, p->shift1);
+    const int32_t scaled2 = mcg_rescale(value2, p->multiplier2, p->shift2);
     const int32_t sum = p->subtract ? scaled1 - scaled2 : scaled1 + scaled2;
-    const int32_t scaled = mcg_requantize(sum, p->multiplier, p->shift) + p->zero_point;
+    const int32_t scaled = mcg_rescale(sum, p->multiplier, p->shift) + p->zero_point;
     *output++ = (int8_t)mcg_clamp(scaled, p->min, p->max);
   })
 }

@@ -1,4 +1,4 @@
-/* The loops that element-wise kernels of two operands share. */
+/* What element-wise kernels of two operands share. */
 #ifndef MCG_BROADCAST_H
 #define MCG_BROADCAST_H
 
@@ -25,5 +25,11 @@
       }                                                                                        \
     }                                                                                          \
   }
+
+/* mcg_requantize() for |value| <= 2^30, in the shorter form where the shift allows it. */
+MCG_INLINE int32_t mcg_rescale(int32_t value, int32_t multiplier, int32_t shift) {
+  return shift < 0 ? mcg_requantize_down(value, multiplier, shift)
+                   : mcg_requantize(value, multiplier, shift);
+}
 
 #endif /* MCG_BROADCAST_H */

@@ -22,7 +22,7 @@ MCG_INLINE void mcg_mul_s8(const mcg_mul_s8_params *p, const int8_t *input1, con
                            int8_t *output) {
   MCG_FOR_BROADCAST(p, i1, i2, {
     const int32_t product = (input1[i1] - p->zero_point1) * (input2[i2] - p->zero_point2);
-    const int32_t scaled = mcg_requantize(product, p->multiplier, p->shift) + p->zero_point;
+    const int32_t scaled = mcg_rescale(product, p->multiplier, p->shift) + p->zero_point;
     *output++ = (int8_t)mcg_clamp(scaled, p->min, p->max);
   })
 }
