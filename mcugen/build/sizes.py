@@ -60,7 +60,8 @@ def measure(elf: Path, map_file: Path) -> Sizes:
             symbols = _raw_symbols(file)
             toolchain = _toolchain(file)
     except OSError as error:
-        raise ToolError(f"cannot be read: {error.strerror}", where=str(error.filename)) from error
+        hint = "Delete the build folder (.pio) and build again"
+        raise ToolError(f"cannot be read: {error.strerror}", where=str(error.filename), hint=hint) from error
     except ELFError as error:
         raise ToolError(f"is not a sound ELF file: {error}", where=str(elf)) from error
     owners = _Owners(link)

@@ -157,7 +157,11 @@ def _check_replaceable(folder: Path, force: bool) -> list[str]:
             where=str(folder),
             hint="Choose another output folder, or empty this one yourself",
         )
-    old = _read_manifest(folder)
+    try:
+        old = _read_manifest(folder)
+    except ProjectError as error:
+        hint = "What is in the folder cannot be told apart from your own work: choose another, or empty it yourself"
+        raise ProjectError(error.what, where=error.where, hint=hint) from error
     changed, added = differences(folder, {**old.files, MANIFEST_NAME: digest((folder / MANIFEST_NAME).read_bytes())})
     if (changed or added) and not force:
         names = [f"{path} (changed)" for path in changed] + [f"{path} (added)" for path in added]

@@ -140,7 +140,7 @@ def test_no_network_is_asked_for(plan: Plan, board: Board, out: Path, monkeypatc
     monkeypatch.setenv("MCUGEN_CACHE_DIR", str(trap / "cache"))
     emit(plan, board, out)
     build_project(out)
-    assert (trap / "loaded").exists()
+    assert len((trap / "loaded").read_text()) >= 2, "PlatformIO and SCons"
     assert not (trap / "asked").exists(), (trap / "asked").read_text()
 
 

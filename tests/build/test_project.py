@@ -111,7 +111,7 @@ def test_a_file_is_refused(plan: Plan, board: Board, out: Path) -> None:
 def test_a_foreign_manifest_is_refused(plan: Plan, board: Board, out: Path) -> None:
     out.mkdir()
     (out / "mcugen.json").write_text('{"schema": 1, "files": {"../../victim": ""}}')
-    with pytest.raises(ProjectError):
+    with pytest.raises(ProjectError, match="empty it yourself"):
         emit(plan, board, out, force=True)
     assert list(content(out)) == ["mcugen.json"]
 
