@@ -50,7 +50,7 @@ def read_graph(data: bytes, name: str = "model") -> Graph:
     raw_tensors = list(subgraph.tensors or [])
     if len(raw_tensors) > _MAX_TENSORS:
         raise ModelError(f"the model claims {len(raw_tensors)} tensors; the file is corrupted")
-    tensors = {i: _read_tensor(i, raw, model.buffers or []) for i, raw in enumerate(raw_tensors)}
+    tensors = {i: read_tensor(i, raw, model.buffers or []) for i, raw in enumerate(raw_tensors)}
     inputs = _indices(subgraph.inputs, len(tensors), "the model's inputs")
     outputs = _indices(subgraph.outputs, len(tensors), "the model's outputs")
     graph_ops = tuple(_read_op(i, raw, model, tensors) for i, raw in enumerate(subgraph.operators or []))
@@ -91,7 +91,15 @@ def _indices(raw: Any, limit: int, what: str) -> tuple[int, ...]:
     return indices
 
 
-def _read_tensor(index: int, raw: Any, buffers: list[Any]) -> Tensor:
+def read_tensor(index: int, raw: Any, buffers: list[Any], *, variables: bool = False) -> Tensor:
+    """One tensor of the schema's, checked.
+
+    Args:
+        variables: take variable tensors, which keep their value between calls.
+
+    Raises:
+        ModelError: sizes, indices or numbers that cannot be.
+    """
     name = printable(raw.name) or f"tensor_{index}"
     where = f'tensor {index} "{name}"'
     dtype = _DTYPES.get(type_name(raw.type), DType.OTHER)
@@ -107,7 +115,7 @@ def _read_tensor(index: int, raw: Any, buffers: list[Any]) -> Tensor:
     if not 0 <= raw.buffer < max(len(buffers), 1):
         raise ModelError(f"names buffer {raw.buffer}, which does not exist", where=where)
     data = _read_buffer(buffers[raw.buffer], dtype, shape, where) if buffers else None
-    if raw.isVariable and data is None:
+    if raw.isVariable and data is None and not variables:
         raise ModelError(
             "variable tensors (state between calls) are not supported by the ahead-of-time runtime",
             where=where,
