@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mcugen import api
-from mcugen.ui.terminal import Terminal, grid, verdict_line
+from mcugen.ui.terminal import Terminal, grid, say_verdict
 from mcugen.ui.text import bar, number, size
 from mcugen.verbs.run import RunResult
 from mcugen.verify import Oracle
@@ -76,7 +76,7 @@ def main() -> int:
     console.print(grid(rows))
     equal = int(np.sum(np.all(device == on_host, axis=1)))
     good = equal == len(truth)
-    console.print(verdict_line(good, f"the device equals the host, bit for bit, on {equal} of {len(truth)} digits"))
+    say_verdict(console, good, f"the device equals the host, bit for bit, on {equal} of {len(truth)} digits")
     return 0 if good else 1
 
 

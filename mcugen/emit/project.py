@@ -182,7 +182,7 @@ def _project_files(
     files: dict[str, str | bytes] = {
         "platformio.ini": render("project/platformio.ini.j2", banner=first_line, board=board),
         "src/main.c": render("project/main.c.j2", banner=first_line),
-        "README.md": _readme(plan, board, first_line, labels),
+        "README.md": _readme(plan, board, banner(plan.graph.sha256, markdown(command)), labels),
     }
     files["lib/mcg_model/library.json"] = render(
         "project/model_library.json.j2", version=__version__, flags=_MODEL_FLAGS
@@ -267,7 +267,7 @@ def board_toml(board: Board) -> str:
 def _readme(plan: Plan, board: Board, first_line: str, labels: int) -> str:
     return render(
         "project/README.md.j2",
-        banner=markdown(first_line),
+        banner=first_line,
         board=board,
         emulate=_emulate_command(board),
         flags=" ".join(board.cpu_flags()),

@@ -7,7 +7,7 @@ from rich.console import Console
 from mcugen.graph import Graph, Tensor
 from mcugen.ops.common import describe
 from mcugen.plan import Step
-from mcugen.ui.terminal import columns, grid, note_line
+from mcugen.ui.terminal import columns, grid, say_note
 from mcugen.ui.text import memory, number, share, size
 from mcugen.verbs.inspect import Inspection
 
@@ -42,9 +42,7 @@ def show_inspection(console: Console, found: Inspection) -> None:
     ]
     console.print(columns(("", "board", "flash, about", "RAM, about"), boards, whole=(0, 1)))
     if found.quantized_here and not found.model.trusted:
-        console.print(
-            note_line("a float model: shown is its int8 form, quantized with random data to learn its sizes")
-        )
+        say_note(console, "a float model: shown is its int8 form, quantized with random data to learn its sizes")
 
 
 def _described(tensor: Tensor) -> str:

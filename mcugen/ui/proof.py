@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from mcugen.ui.quantization import agreement_text
-from mcugen.ui.terminal import columns, grid, note_line, verdict_line
+from mcugen.ui.terminal import columns, grid, say_note, say_verdict
 from mcugen.ui.text import bar, memory, number, share, size
 from mcugen.verbs._proof import Proof
 
@@ -31,8 +31,8 @@ def show_proof(console: Console, proof: Proof) -> None:
     show_ops(console, proof)
     console.print()
     for warning in proof.warnings:
-        console.print(note_line(warning))
-    console.print(verdict_line(proof.verdict.bit_exact, verdict_text(proof)))
+        say_note(console, warning)
+    say_verdict(console, proof.verdict.bit_exact, verdict_text(proof))
 
 
 def _per_mac(proof: Proof) -> str:
@@ -53,10 +53,9 @@ def show_ops(console: Console, proof: Proof) -> None:
             rows.append([step.op.kind, *facts])
     unit = proof.cost.unit
     if wide:
-        headings, right = ("op", "layer", "kernel", "MACs", unit, "", ""), (3, 4, 5)
+        console.print(columns(("op", "layer", "kernel", "MACs", unit, "", ""), rows, right=(3, 4, 5)))
     else:
-        headings, right = ("op", "kernel", "MACs", unit, ""), (2, 3, 4)
-    console.print(columns(headings, rows, right=right))
+        console.print(columns(("op", "kernel", "MACs", unit, ""), rows, right=(2, 3, 4)))
 
 
 def _short(name: str, most: int = 32) -> str:

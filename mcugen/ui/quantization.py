@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from mcugen.convert.types import Agreement, QuantizationReport
-from mcugen.ui.terminal import grid, note_line
+from mcugen.ui.terminal import grid, say_note
 from mcugen.ui.text import number, size
 
 
@@ -30,10 +30,8 @@ def show_report(console: Console, report: QuantizationReport) -> None:
     failed = [attempt for attempt in report.attempts if not attempt.ok]
     rows.extend(("tried", f"{attempt.step}: {attempt.outcome}") for attempt in failed)
     console.print(grid(rows))
-    if not report.trusted:
-        console.print(note_line("quantized with random data: untrusted, accuracy means nothing"))
     for warning in report.warnings:
-        console.print(note_line(warning))
+        say_note(console, warning)
 
 
 def agreement_text(agreement: Agreement) -> str:

@@ -140,12 +140,13 @@ def columns(
     return table
 
 
-def verdict_line(good: bool, text: str) -> Text:
-    """The last line of a command that judges."""
+def say_verdict(console: Console, good: bool, text: str) -> None:
+    """The last line of a command: done, or judged. Never broken where a program may read it."""
     mark, style = ("✔ ", "bold green") if good else ("✖ ", "bold red")
-    return Text(mark, style=style).append(plain(text), style=style)
+    console.print(Text(mark + plain(text), style=style), soft_wrap=not console.is_terminal)
 
 
-def note_line(text: str) -> Text:
+def say_note(console: Console, text: str) -> None:
     """A line that a person should not overlook."""
-    return Text("! ", style="bold yellow").append(plain(text), style="yellow")
+    line = Text("! ", style="bold yellow").append(plain(text), style="not bold yellow")
+    console.print(line, soft_wrap=not console.is_terminal)

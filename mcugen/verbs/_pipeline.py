@@ -17,7 +17,7 @@ from mcugen.build import Firmware, build_project, check_fit
 from mcugen.convert import QuantizationReport, convert
 from mcugen.emit.manifest import MANIFEST_NAME
 from mcugen.emit.model import emit_model
-from mcugen.emit.project import Project, emit_project, load_project
+from mcugen.emit.project import Project, changed_files, emit_project, load_project
 from mcugen.errors import ProjectError
 from mcugen.graph import Graph, optimize, read_graph
 from mcugen.plan import Plan, make_plan
@@ -54,13 +54,14 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """A model that is built for a board."""
+    """A model that is built for a board. `changed` names emitted files that somebody changed since."""
 
     model: Model
     board: Board
     plan: Plan
     project: Project
     firmware: Firmware
+    changed: tuple[str, ...] = ()
     runtime: str = RUNTIME
 
 
@@ -216,7 +217,7 @@ def built(
             raise ProjectError("a generated project takes no calibration data", hint="Leave --data away")
         project, model, board, plan = open_project(folder, board_name)
         progress("building", -1.0)
-        yield Ready(model, board, plan, project, build_project(folder))
+        yield Ready(model, board, plan, project, build_project(folder), tuple(changed_files(project)))
         return
     board = require_board(board_name)
     model = load_model(target, data, progress)

@@ -96,11 +96,15 @@ class Proof:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person must know besides the verdict."""
-        found = [] if self.trusted else [UNTRUSTED]
+        report = self.ready.model.report
+        found = list(report.warnings) if report else []
+        if not self.trusted and not found:
+            found.append(UNTRUSTED)  # a project's model, whose report is not read back
+        if self.ready.changed:
+            found.append(f"the project was changed since it was generated: {', '.join(self.ready.changed)}")
         if not self.verdict.output_moves:
             found.append("the output never changed, whatever the input: the model may be broken")
-        report = self.ready.model.report
-        return (*found, *(report.warnings if report else ()))
+        return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of docs/JSON.md."""

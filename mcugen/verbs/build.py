@@ -90,7 +90,7 @@ def command(
 
 
 def _render(console: Console, result: Built) -> None:
-    from mcugen.ui.terminal import columns, grid, verdict_line
+    from mcugen.ui.terminal import columns, grid, say_verdict
     from mcugen.ui.text import memory, number, share, size
 
     firmware, board = result.firmware, result.board
@@ -106,4 +106,4 @@ def _render(console: Console, result: Built) -> None:
         ("compiler", firmware.toolchain),
     ]
     console.print(grid(facts))
-    console.print(verdict_line(True, f"built {firmware.elf}"))
+    say_verdict(console, True, f"built {firmware.elf}")

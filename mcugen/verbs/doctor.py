@@ -60,7 +60,7 @@ def _render(console: Console, result: Diagnosis) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mcugen.ui.terminal import verdict_line
+    from mcugen.ui.terminal import say_verdict
     from mcugen.ui.text import plain
 
     table = Table.grid(padding=(0, 2))
@@ -81,4 +81,4 @@ def _render(console: Console, result: Diagnosis) -> None:
     console.print()
     missing = [finding.name for finding in result.findings if finding.required and not finding.found]
     text = f"missing: {', '.join(missing)}" if missing else "everything that the main job needs is here"
-    console.print(verdict_line(result.healthy, text))
+    say_verdict(console, result.healthy, text)

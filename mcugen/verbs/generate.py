@@ -115,7 +115,7 @@ def command(
 
 def _render(console: Console, result: Generated) -> None:
     from mcugen.ui.quantization import show_report
-    from mcugen.ui.terminal import grid, verdict_line
+    from mcugen.ui.terminal import grid, say_verdict
     from mcugen.ui.text import number, size
 
     manifest, report = result.project.manifest, result.model.report
@@ -129,4 +129,4 @@ def _render(console: Console, result: Generated) -> None:
         ("next", f"mcugen build {result.folder}, mcugen verify {result.folder}; or pio run in the folder"),
     ]
     console.print(grid(rows))
-    console.print(verdict_line(True, f"wrote {result.folder} for {manifest.board}, {len(manifest.files)} files"))
+    say_verdict(console, True, f"wrote {result.folder} for {manifest.board}, {len(manifest.files)} files")

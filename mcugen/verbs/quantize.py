@@ -91,10 +91,10 @@ def command(
 
 def _render(console: Console, result: Quantized) -> None:
     from mcugen.ui.quantization import show_report
-    from mcugen.ui.terminal import verdict_line
+    from mcugen.ui.terminal import say_verdict
     from mcugen.ui.text import size
 
     report = result.model.report
     if report is not None:
         show_report(console, report)
-    console.print(verdict_line(True, f"wrote {result.out}: full int8, {size(len(result.tflite))}"))
+    say_verdict(console, True, f"wrote {result.out}: full int8, {size(len(result.tflite))}")

@@ -197,7 +197,7 @@ def command(
 
 
 def _render(console: Console, result: RunResult) -> None:
-    from mcugen.ui.terminal import grid, note_line, verdict_line
+    from mcugen.ui.terminal import grid, say_note, say_verdict
     from mcugen.ui.text import number
     from mcugen.verbs._proof import UNTRUSTED
 
@@ -211,6 +211,6 @@ def _render(console: Console, result: RunResult) -> None:
     ]
     console.print(grid(rows))
     if not result.trusted:
-        console.print(note_line(UNTRUSTED))
+        say_note(console, UNTRUSTED)
     shapes = ", ".join(f"{values.dtype}{list(values.shape)}" for values in result.outputs)
-    console.print(verdict_line(True, f"wrote {result.out}: {shapes}"))
+    say_verdict(console, True, f"wrote {result.out}: {shapes}")

@@ -58,16 +58,16 @@ def cli() -> Cli:
 
 
 def int8_model(input_name: str = "image", hidden_name: str = "hidden") -> bytes:
-    """A fully connected layer and a RELU: int8[1,6] in, int8[1,4] out. Different inputs, different outputs."""
+    """A fully connected layer and a LOGISTIC: int8[1,6] in, int8[1,4] out. Different inputs, different outputs."""
     rng = np.random.default_rng(5)
     image = TensorSpec((1, 6), scale=0.02, zero_point=3, name=input_name)
     hidden = TensorSpec((1, 4), scale=0.05, zero_point=-4, name=hidden_name)
-    result = TensorSpec((1, 4), scale=0.05, zero_point=-4, name="scores")
+    result = TensorSpec((1, 4), scale=1 / 256, zero_point=-128, name="scores")
     weights = constant(rng.integers(-127, 127, (4, 6), dtype=np.int64, endpoint=True).astype(np.int8), 0.01)
     bias = constant(rng.integers(-500, 500, 4).astype(np.int32), 0.0002)
     layers = [
         Node("FULLY_CONNECTED", options("FullyConnectedOptions"), [image, weights, bias], [hidden]),
-        Node("RELU", None, [hidden], [result]),
+        Node("LOGISTIC", None, [hidden], [result]),
     ]
     return build_graph(layers, [result])
 
@@ -83,10 +83,11 @@ def float_model() -> bytes:
 
 
 def unsupported_model() -> bytes:
-    """A model whose only op no runtime here has."""
+    """A valid model whose only op the ahead-of-time runtime does not have."""
     x = TensorSpec((1, 6), scale=0.02, zero_point=3, name="image")
-    y = TensorSpec((1, 6), scale=0.02, zero_point=3, name="rounded")
-    return build_model("FLOOR", None, [x], [y])
+    y = TensorSpec((1, 6), scale=0.02, zero_point=3, name="flipped")
+    axis = constant(np.array([1], np.int32))
+    return build_model("REVERSE_V2", None, [x, axis], [y])
 
 
 @pytest.fixture

@@ -1,0 +1,118 @@
+"""Inputs that users give: every accepted form gives the same samples, everything else is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcugen.errors import DataError, ProjectError
+from mcugen.graph import Graph, read_graph
+from mcugen.numerics.affine import dequantize, quantize
+from mcugen.verbs._files import check_output, read_labels, write_atomic
+from mcugen.verbs._inputs import read_inputs
+from tests.cli.conftest import int8_model
+from tests.kernels.single_op import TensorSpec, build_model
+
+VALUES = np.array([[-128, -5, 0, 3, 64, 127], [1, 2, 3, 4, 5, 6]], np.int8)
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return read_graph(int8_model())
+
+
+def two_inputs() -> Graph:
+    a = TensorSpec((1, 3), scale=0.1, zero_point=0, name="a")
+    b = TensorSpec((1, 3), scale=0.1, zero_point=0, name="b")
+    return read_graph(build_model("ADD", None, [a, b], [TensorSpec((1, 3), scale=0.2, zero_point=0, name="sum")]))
+
+
+@pytest.mark.parametrize("array", [VALUES, VALUES[:, np.newaxis]], ids=["rows", "rows with batch"])
+def test_forms_of_many_samples(graph: Graph, array: np.ndarray) -> None:
+    given = read_inputs(array, graph)
+    assert [sample[0].tolist() for sample in given.samples] == [[row.tolist()] for row in VALUES]
+    assert given.notes == ()
+
+
+@pytest.mark.parametrize("array", [VALUES[0], VALUES[:1]], ids=["bare", "with batch"])
+def test_forms_of_one_sample(graph: Graph, array: np.ndarray) -> None:
+    (sample,) = read_inputs(array, graph).samples
+    assert sample[0].tolist() == VALUES[:1].tolist()
+
+
+def test_floats_are_quantized_and_it_is_said(graph: Graph) -> None:
+    tensor = graph.tensor(graph.inputs[0])
+    given = read_inputs(dequantize(VALUES, tensor), graph)
+    assert [sample[0][0].tolist() for sample in given.samples] == VALUES.tolist()
+    assert "scale 0.02" in given.notes[0]
+
+
+def test_files(graph: Graph, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", VALUES)
+    np.savez(tmp_path / "named.npz", image=VALUES, other=np.zeros(3))
+    np.savez(tmp_path / "single.npz", whatever=VALUES)
+    np.savez(tmp_path / "x.npz", x=VALUES, y=np.zeros(2))
+    for name in ("x.npy", "named.npz", "single.npz", "x.npz"):
+        assert len(read_inputs(str(tmp_path / name), graph).samples) == 2, name
+
+
+def test_several_inputs_by_name(tmp_path: Path) -> None:
+    a, b = np.zeros((2, 3), np.int8), np.ones((2, 3), np.int8)
+    np.savez(tmp_path / "ab.npz", b=b, a=a)
+    given = read_inputs(tmp_path / "ab.npz", two_inputs())
+    assert [[array.tolist() for array in sample] for sample in given.samples] == [[[[0] * 3], [[1] * 3]]] * 2
+    assert len(read_inputs([a, b], two_inputs()).samples) == 2
+
+
+def test_refusals(graph: Graph, tmp_path: Path) -> None:
+    np.savez(tmp_path / "two.npz", p=VALUES, q=VALUES)
+    with pytest.raises(DataError, match="none is named after"):
+        read_inputs(tmp_path / "two.npz", graph)
+    with pytest.raises(DataError, match="1 array for 2 model inputs"):
+        read_inputs(VALUES, two_inputs())
+    with pytest.raises(DataError, match="different numbers of samples"):
+        read_inputs([np.zeros((2, 3), np.int8), np.zeros((4, 3), np.int8)], two_inputs())
+    with pytest.raises(DataError, match="uint8"):
+        read_inputs(VALUES.astype(np.uint8), graph)
+
+
+def test_quantize_rounds_halves_away_from_zero_and_saturates(graph: Graph) -> None:
+    tensor = graph.tensor(graph.inputs[0])  # scale 0.02, zero point 3
+    real = np.array([0.0, 0.01, -0.01, 0.03, -0.03, 1e30, -1e30], np.float32)
+    assert quantize(real, tensor).tolist() == [3, 4, 2, 5, 1, 127, -128]
+
+
+def test_labels(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("cat\n\n dog \n")
+    assert read_labels(str(tmp_path / "labels.txt")) == ("cat", "dog")
+    assert read_labels("cat,dog") == read_labels(["cat", "dog"]) == ("cat", "dog")
+    assert read_labels(None) == ()
+    for wrong in (str(tmp_path / "absent.txt"), ",", "x" * 101 + ",y"):
+        with pytest.raises(DataError):
+            read_labels(wrong)
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out.bin"
+    write_atomic(target, b"old")
+
+    def fail(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fdopen", fail)
+    with pytest.raises(ProjectError, match="No space left"):
+        write_atomic(target, b"new")
+    monkeypatch.undo()
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_inputs_are_recognised_through_links(tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes(b"x")
+    (tmp_path / "link.tflite").symlink_to(model)
+    with pytest.raises(ProjectError, match="overwrite"):
+        check_output(tmp_path / "link.tflite", inputs=[model])
+    check_output(tmp_path / "new.tflite", inputs=[model])
