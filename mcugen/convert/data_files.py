@@ -52,7 +52,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    if "pickle" in str(error).lower():
+    if any(word in str(error).lower() for word in ("pickle", "python objects")):
         return DataError(
             "holds Python objects, which are not loaded (they could run code)",
             where=str(path),
@@ -132,9 +132,8 @@ def read_images(folder: Path, spec: TensorSpec, scale: bool, notes: list[str]) -
     from PIL import Image
 
     where = str(folder)
-    shape = spec.shape[1:] if len(spec.shape) in (3, 4) and spec.shape[0] == 1 else spec.shape
-    shape = (*shape, 1) if len(shape) == 2 else shape
-    if len(shape) != 3 or shape[2] not in (1, 3, 4):
+    shape = (*spec.shape[1:], 1) if len(spec.shape) == 3 else spec.shape[1:]
+    if len(shape) != 3 or spec.shape[0] != 1 or shape[2] not in (1, 3, 4):
         raise DataError(
             f"is a folder of images, but the model's input {list(spec.shape)} is no image",
             where=where,

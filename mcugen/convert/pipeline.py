@@ -147,7 +147,8 @@ def _no_data(inspection: Inspection) -> DataError:
     return DataError(
         what,
         hint="Give --data with a .npz, .npy or .csv file or a folder of images that holds "
-        f"{describe_inputs(inspection.inputs)}; 100 to 200 samples do. --data random works for a first try, but its accuracy means nothing",
+        f"{describe_inputs(inspection.inputs)}; 100 to 200 samples do. --data random works for a first try, "
+        "but its accuracy means nothing",
     )
 
 

@@ -54,7 +54,8 @@ RULES: dict[str, Rule] = {
     "MEAN": _FREE,
     "SUM": _FREE,
     "RELU": _FREE,
-    "RELU6": _FREE,
+    # The int8 kernel clamps and does not rescale.
+    "RELU6": _SAME,
     "LEAKY_RELU": _FREE,
     "PRELU": _FREE_V1,
     "ELU": _FREE_V1,

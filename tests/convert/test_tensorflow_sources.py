@@ -1,0 +1,201 @@
+"""Keras and SavedModel sources, and our quantizer against TensorFlow's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcugen.convert import Converted, convert, float_runner
+from mcugen.convert.compare import agreement, run_int8
+from mcugen.convert.flat import input_specs, output_specs, quantization_of
+from mcugen.convert.inspect_source import inspect_model
+from mcugen.errors import ConversionError, ToolError
+from mcugen.graph.schema import unpack_model
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.xdist_group("tensorflow")]
+
+
+@pytest.fixture(scope="module")
+def keras() -> Any:
+    return pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Any, Any]:
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    return (data.images[..., None] / 16).astype(np.float32), data.target
+
+
+@pytest.fixture(scope="module")
+def cnn(keras: Any, digits: tuple[Any, Any]) -> Any:
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1), name="image"),
+            layers.Conv2D(8, 3, padding="same"),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.DepthwiseConv2D(3, padding="same", activation="relu6"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="digits",
+    )
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
+    model.fit(digits[0][:1200], digits[1][:1200], epochs=4, batch_size=64, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def files(cnn: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    cnn.save(folder / "digits.keras")
+    cnn.save(folder / "digits.h5")
+    cnn.save_weights(folder / "only.weights.h5")
+    cnn.export(folder / "saved", verbose=False)
+    return folder
+
+
+def accuracy(scores: Any, labels: Any) -> float:
+    return float(np.mean(scores.reshape(len(scores), -1).argmax(axis=1) == labels))
+
+
+def int8_scores(converted: Converted, x: Any) -> Any:
+    specs = converted.report.inputs
+    return run_int8(converted.tflite, [x[:, None]], specs, converted.report.outputs)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("digits.keras", "keras"), ("digits.h5", "keras h5"), ("saved", "saved_model")]
+)
+def test_digits_keep_their_accuracy(files: Path, cnn: Any, digits: tuple[Any, Any], name: str, kind: str) -> None:
+    x, y = digits
+    converted = convert(files / name, {"x": x[:1200], "y": y[:1200]})
+    assert converted.report.source_kind == kind
+    assert converted.report.inputs[0].shape == (1, 8, 8, 1)
+    test = x[1200:1400]
+    expected = cnn.predict(test, verbose=0)
+    runner = float_runner(converted)
+    assert np.abs(runner(test) - expected).max() < 1e-4
+    float_accuracy = accuracy(expected, y[1200:1400])
+    assert float_accuracy > 0.85
+    assert accuracy(int8_scores(converted, test), y[1200:1400]) > float_accuracy - 0.02
+    # No batch is left open, and no shape arithmetic.
+    assert not inspect_model(unpack_model(converted.tflite)).notes
+
+
+def test_keras_object(cnn: Any, digits: tuple[Any, Any]) -> None:
+    converted = convert(cnn, digits[0][:100])
+    assert (converted.name, converted.report.source_kind) == ("digits", "keras object")
+    assert converted.report.agreement[0].cosine_similarity > 0.99
+
+
+def test_object_with_an_own_class_is_converted_in_this_process(keras: Any) -> None:
+    class Twice(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x * 2.0
+
+    model = keras.Sequential([keras.Input((4,)), Twice(), keras.layers.Dense(3)])
+    converted = convert(model, np.random.default_rng(0).normal(size=(50, 4)))
+    first, second = converted.report.attempts[:2]
+    assert not first.ok
+    assert "Twice" in first.outcome
+    assert (second.step, second.ok) == ("convert the model object in this process", True)
+
+
+def test_two_inputs(keras: Any, tmp_path: Path) -> None:
+    a, b = keras.Input((4,), name="left"), keras.Input((2,), name="right")
+    joined = keras.layers.Concatenate()([keras.layers.Dense(4, activation="relu")(a), b])
+    keras.Model([a, b], keras.layers.Dense(2)(joined)).save(tmp_path / "two.keras")
+    rng = np.random.default_rng(0)
+    converted = convert(tmp_path / "two.keras", {"left": rng.normal(size=(50, 4)), "right": rng.normal(size=(50, 2))})
+    assert [s.name for s in converted.report.inputs] == ["left", "right"]
+    assert converted.report.agreement[0].cosine_similarity > 0.99
+
+
+def test_refusals(keras: Any, files: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match="holds weights only"):
+        convert(files / "only.weights.h5", "random")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x, name="sneaky")])
+    model.save(tmp_path / "code.h5")
+    with pytest.raises(ConversionError, match='layer "sneaky": is a Lambda layer'):
+        convert(tmp_path / "code.h5", "random")
+    keras.Sequential([keras.Input((None, 4)), keras.layers.Conv1D(2, 3)]).save(tmp_path / "open.keras")
+    with pytest.raises(ConversionError, match="only the batch may be left open"):
+        convert(tmp_path / "open.keras", "random")
+
+
+def test_missing_tensorflow_is_said(files: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # A package of that name that cannot be imported stands for one that is not there.
+    (tmp_path / "h5py.py").write_text("raise ModuleNotFoundError('No module named h5py', name='h5py')\n")
+    (tmp_path / "keras.py").write_text("raise ModuleNotFoundError('No module named keras', name='keras')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ToolError, match=r"package keras is needed .*pip install 'mcugen\[tf\]'"):
+        convert(files / "digits.keras", "random")
+
+
+CONVERTER = """
+import sys
+import numpy as np
+import tensorflow as tf
+source, samples, result, load = sys.argv[1:]
+if load == "2":
+    import tf_keras as keras
+else:
+    import keras
+model = keras.models.load_model(source, compile=False)
+x = np.load(samples)
+converter = tf.lite.TFLiteConverter.from_keras_model(model)
+converter.optimizations = [tf.lite.Optimize.DEFAULT]
+converter.representative_dataset = lambda: ([v[None]] for v in x)
+converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+converter.inference_input_type = converter.inference_output_type = tf.int8
+# Dense weights with one scale, as ours.
+converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+open(result, "wb").write(converter.convert())
+"""
+
+
+@pytest.mark.parametrize(("name", "keras_version"), [("vww_96", "2"), ("pretrainedResnet", "3"), ("ad01", "3")])
+def test_as_good_as_tensorflows_own_quantizer(models_dir: Path, tmp_path: Path, name: str, keras_version: str) -> None:
+    shape = {"vww_96": (96, 96, 3), "pretrainedResnet": (32, 32, 3), "ad01": (640,)}[name]
+    x = np.random.default_rng(0).random((20, *shape), dtype=np.float32)
+    converted = convert(models_dir / f"{name}.h5", x)
+    if keras_version == "2":
+        assert [a.ok for a in converted.report.attempts[:2]] == [False, True]
+        assert "DepthwiseConv2D" in converted.report.attempts[0].outcome
+    np.save(tmp_path / "x.npy", x)
+    result = tmp_path / "theirs.tflite"
+    command = [sys.executable, "-c", CONVERTER, str(models_dir / f"{name}.h5"), str(tmp_path / "x.npy"), str(result)]
+    subprocess.run(
+        [*command, keras_version],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1" if keras_version == "2" else "0"},
+    )
+    theirs = result.read_bytes()
+    graph = unpack_model(theirs).subgraphs[0]
+    feeds = [x[:, None]]
+    outputs = run_int8(theirs, feeds, input_specs(graph), output_specs(graph))
+    floats = float_runner(converted).run(x)
+    (reference,) = agreement(floats, outputs, output_specs(graph))
+    (ours,) = converted.report.agreement
+    assert ours.sqnr_db is not None
+    assert reference.sqnr_db is not None
+    assert ours.sqnr_db > reference.sqnr_db - 0.5
+    assert ours.same_argmax is not None
+    assert len(converted.tflite) < 1.05 * len(theirs)
+    # The same activations get the same parameters, up to the float kernels' rounding.
+    reference_scales = [quantization_of(t)[0] for t in graph.tensors if not t.name.endswith(b"MatMul")]
+    for r in converted.report.ranges:
+        assert min(abs(r.scale - s) for s in reference_scales) < 1e-3 * r.scale, r.name
