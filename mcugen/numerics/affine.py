@@ -25,10 +25,11 @@ def quantize(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
     rest = scaled - rounded
     rounded = rounded + (rest >= 0.5) - (rest <= -0.5)
     low, high = info.min - tensor.zero_point, info.max - tensor.zero_point
-    return (np.clip(rounded, low, high) + tensor.zero_point).astype(tensor.dtype.numpy)
+    quantized: NDArray[Any] = (np.clip(rounded, low, high) + tensor.zero_point).astype(tensor.dtype.numpy)
+    return quantized
 
 
 def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
     """The reals that quantized `values` stand for, float32."""
-    shifted = (values.astype(np.int32) - tensor.zero_point).astype(np.float32)
-    return np.float32(tensor.scale) * shifted
+    reals: NDArray[np.float32] = (values.astype(np.int32) - tensor.zero_point).astype(np.float32)
+    return reals * np.float32(tensor.scale)
