@@ -7,6 +7,7 @@ from mcugen.ops import elementwise
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.common import activation_range, quantize_multiplier
+from mcugen.ops.weighted import known_activation, why_portable
 
 _LEFT_SHIFT = 20
 """Operands gain this many fractional bits before they are scaled; an int8 difference times 2^20 fits 32 bits."""
@@ -29,7 +30,7 @@ def output_scale_in_range(graph: Graph, op: Op) -> str | None:
     return None
 
 
-def lower_sum(graph: Graph, op: Op, subtract: bool) -> Lowering:
+def lower_sum(graph: Graph, op: Op, target: Target, subtract: bool) -> Lowering:
     """The call of mcg_add_s8 for ADD or SUB."""
     first, second = (graph.tensor(i) for i in op.inputs)
     output = graph.output_of(op)
@@ -58,12 +59,13 @@ def lower_sum(graph: Graph, op: Op, subtract: bool) -> Lowering:
         inputs=op.inputs,
         outputs=op.outputs,
         inplace=elementwise.inplace_operands(graph, op),
+        why_not_faster=why_portable(target),
     )
     return Lowering(calls=(call,))
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
-    return lower_sum(graph, op, subtract=False)
+def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
+    return lower_sum(graph, op, target, subtract=False)
 
 
 SPEC = OpSpec(
@@ -73,7 +75,7 @@ SPEC = OpSpec(
         two_inputs,
         not_empty,
         elementwise.int8_operands,
-        elementwise.known_activation,
+        known_activation,
         elementwise.broadcastable,
         output_scale_in_range,
     ),

@@ -17,8 +17,6 @@ from mcugen.ops.common import fused_activation_name
 LOOPS = 4
 """Loops of the broadcasting kernels, as in firmware/kernels/mcg_broadcast.h."""
 
-_FUSED = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
-
 
 @dataclass(frozen=True)
 class ArithmeticOptions:
@@ -35,16 +33,6 @@ def int8_operands(graph: Graph, op: Op) -> str | None:
     """Both inputs and the output are int8, with one scale above zero and one zero point each."""
     problems = (quantization_problem(graph.tensor(i)) for i in (*op.inputs, *op.outputs))
     return next((p for p in problems if p), None)
-
-
-def known_activation(graph: Graph, op: Op) -> str | None:
-    """The fused activation is none, RELU, RELU6 or RELU_N1_TO_1 (the reference ignores others) and fits 32 bits."""
-    activation: str = op.options.activation
-    if activation not in _FUSED:
-        return f"the fused activation is {activation}"
-    if activation != "NONE" and 6.0 / graph.output_of(op).scale >= 1 << 30:
-        return "the output's scale is so small that the limits of its activation do not fit 32 bits"
-    return None
 
 
 def broadcastable(graph: Graph, op: Op) -> str | None:

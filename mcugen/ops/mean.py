@@ -8,6 +8,7 @@ from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import constant_int32, int8_in_and_out, not_empty, two_inputs
 from mcugen.ops.common import quantize_multiplier
+from mcugen.ops.weighted import why_portable
 
 _LOOPS = 3  # loops of mcg_mean_s8 over what is kept, and over what is reduced
 
@@ -97,7 +98,7 @@ def _loops(graph: Graph, op: Op) -> tuple[list[tuple[int, int]], list[tuple[int,
     return loops[False], loops[True]
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
     kept, reduced = ([(1, 0)] * (_LOOPS - len(loops)) + loops for loops in _loops(graph, op))
     multiplier, shift = _multiplier_and_shift(graph, op)
@@ -115,6 +116,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
         ),
         inputs=(source.id,),
         outputs=(output.id,),
+        why_not_faster=why_portable(target),
     )
     return Lowering(calls=(call,))
 

@@ -7,6 +7,7 @@ from mcugen.ops import elementwise
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.common import INT8_MAX, INT8_MIN, activation_range, quantize_multiplier
+from mcugen.ops.weighted import known_activation, why_portable
 
 
 def _factor(graph: Graph, op: Op) -> float:
@@ -29,7 +30,7 @@ def _product_fits(graph: Graph, op: Op) -> str | None:
     return None
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     first, second = (graph.tensor(i) for i in op.inputs)
     output = graph.output_of(op)
     assert output.quant is not None
@@ -51,6 +52,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
         inputs=op.inputs,
         outputs=op.outputs,
         inplace=elementwise.inplace_operands(graph, op),
+        why_not_faster=why_portable(target),
     )
     return Lowering(calls=(call,))
 
@@ -62,7 +64,7 @@ SPEC = OpSpec(
         two_inputs,
         not_empty,
         elementwise.int8_operands,
-        elementwise.known_activation,
+        known_activation,
         elementwise.broadcastable,
         _product_fits,
     ),

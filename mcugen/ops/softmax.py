@@ -10,6 +10,7 @@ from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.numerics.tables import softmax_exp_table
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import int8_in_and_out, not_empty, one_input, same_shape
+from mcugen.ops.weighted import why_portable
 
 _MAX_DEPTH = 4095
 
@@ -50,7 +51,7 @@ def _slope(graph: Graph, op: Op) -> str | None:
     return None
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     source = graph.tensor(op.inputs[0])
     table = softmax_exp_table(op.options.beta, source.scale)
     depth = source.shape[-1]
@@ -61,6 +62,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
         constants=(Constant("exp", table, "exp(-beta * scale * distance to the maximum) in Q0.31"),),
         outputs=op.outputs,
         inplace=(0,),
+        why_not_faster=why_portable(target),
     )
     return Lowering(calls=(call,))
 

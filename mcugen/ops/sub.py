@@ -11,10 +11,11 @@ from mcugen.ops import elementwise
 from mcugen.ops.add import lower_sum, output_scale_in_range
 from mcugen.ops.base import Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, two_inputs
+from mcugen.ops.weighted import known_activation
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
-    return lower_sum(graph, op, subtract=True)
+def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
+    return lower_sum(graph, op, target, subtract=True)
 
 
 SPEC = OpSpec(
@@ -24,7 +25,7 @@ SPEC = OpSpec(
         two_inputs,
         not_empty,
         elementwise.int8_operands,
-        elementwise.known_activation,
+        known_activation,
         elementwise.broadcastable,
         output_scale_in_range,
     ),
