@@ -10,17 +10,16 @@ from types import MappingProxyType
 
 from mcugen.ops.base import OpSpec
 
-_HELPERS = {"base", "checks", "common", "elementwise", "pools", "weighted", "windows"}
-
 
 @functools.cache
 def registry() -> Mapping[str, OpSpec]:
-    """All operators by their TFLite name, in alphabetical order."""
+    """All operators by their TFLite name, in alphabetical order.
+
+    Modules without a `SPEC` (one op) or `SPECS` (several) hold what ops share.
+    """
     specs: dict[str, OpSpec] = {}
     for module in pkgutil.iter_modules(__path__):
-        if module.name in _HELPERS:
-            continue
         loaded = importlib.import_module(f"{__name__}.{module.name}")
-        for spec in getattr(loaded, "SPECS", None) or (loaded.SPEC,):
+        for spec in getattr(loaded, "SPECS", None) or filter(None, [getattr(loaded, "SPEC", None)]):
             specs[spec.kind] = spec
     return MappingProxyType(dict(sorted(specs.items())))
