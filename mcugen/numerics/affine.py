@@ -31,5 +31,6 @@ def quantize(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
 
 def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
     """The reals that quantized `values` stand for, float32."""
-    reals: NDArray[np.float32] = (values.astype(np.int32) - tensor.zero_point).astype(np.float32)
-    return reals * np.float32(tensor.scale)
+    shifted = (values.astype(np.int32) - tensor.zero_point).astype(np.float32)
+    reals: NDArray[np.float32] = shifted * np.float32(tensor.scale)
+    return reals
