@@ -13,7 +13,8 @@ from mcugen.convert.types import TensorSpec
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.graph.schema import printable, type_name
 
-_MAX_ELEMENTS = 1 << 31
+# More than any board can hold; a hostile shape must not make the host allocate it.
+_MAX_ELEMENTS = 1 << 27
 QUANTIZED_TYPES = ("int8", "uint8", "int16", "int4")
 _EDGE_OPS = ("QUANTIZE", "DEQUANTIZE")
 # Types that a microcontroller runtime can hold. resource: the state of streaming models.
