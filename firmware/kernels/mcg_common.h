@@ -60,7 +60,7 @@ MCG_INLINE int32_t mcg_requantize(int32_t value, int32_t multiplier, int32_t shi
                                   left - shift);
 }
 
-/* mcg_requantize() in fewer instructions, for shift <= -1 and |value| <= 2^30. */
+/* mcg_requantize() in fewer instructions, for shift <= -1 and |value| < 2^30. */
 MCG_INLINE int32_t mcg_requantize_down(int32_t value, int32_t multiplier, int32_t shift) {
   const int32_t product = mcg_mul_high(value, multiplier);
   /* One less for negatives turns ties upwards into ties away from zero. */

@@ -7,7 +7,8 @@ from mcugen.ops import elementwise
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.common import activation_range, quantize_multiplier
-from mcugen.ops.weighted import known_activation, why_portable
+from mcugen.ops.variants import choose
+from mcugen.ops.weighted import known_activation
 
 _LEFT_SHIFT = 20
 """Operands gain this many fractional bits before they are scaled; an int8 difference times 2^20 fits 32 bits."""
@@ -59,9 +60,8 @@ def lower_sum(graph: Graph, op: Op, target: Target, subtract: bool) -> Lowering:
         inputs=op.inputs,
         outputs=op.outputs,
         inplace=elementwise.inplace_operands(graph, op),
-        why_not_faster=why_portable(target),
     )
-    return Lowering(calls=(call,))
+    return Lowering(calls=(choose(target, call),))
 
 
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:

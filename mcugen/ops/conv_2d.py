@@ -13,6 +13,7 @@ from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops import weighted, windows
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
+from mcugen.ops.variants import choose
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,8 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{shape}], OHWI"), *stage.constants),
         scratch_bytes=0 if direct else int(weights[0].size),
-        why_not_faster=weighted.why_portable(target),
     )
-    return Lowering((call,))
+    return Lowering((choose(target, call),))
 
 
 def _direct_params(

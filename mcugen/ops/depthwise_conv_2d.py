@@ -13,6 +13,7 @@ from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops import conv_2d, weighted, windows
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
+from mcugen.ops.variants import choose
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,8 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
         inputs=(op.inputs[0],),
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{shape}], 1HWC"), *stage.constants),
-        why_not_faster=weighted.why_portable(target),
     )
-    return Lowering((call,))
+    return Lowering((choose(target, call),))
 
 
 def _lower_grouped(

@@ -10,6 +10,7 @@ from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops import weighted
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import describe, fused_activation_name
+from mcugen.ops.variants import choose
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,8 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
         inputs=(op.inputs[0],),
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{channels},{depth}]"), *stage.constants),
-        why_not_faster=weighted.why_portable(target),
     )
-    return Lowering((call,))
+    return Lowering((choose(target, call),))
 
 
 def macs(graph: Graph, op: Op) -> int:

@@ -8,7 +8,7 @@ from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import constant_int32, int8_in_and_out, not_empty, two_inputs
 from mcugen.ops.common import quantize_multiplier
-from mcugen.ops.weighted import why_portable
+from mcugen.ops.variants import choose
 
 _LOOPS = 3  # loops of mcg_mean_s8 over what is kept, and over what is reduced
 
@@ -116,9 +116,8 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         ),
         inputs=(source.id,),
         outputs=(output.id,),
-        why_not_faster=why_portable(target),
     )
-    return Lowering(calls=(call,))
+    return Lowering(calls=(choose(target, call),))
 
 
 SPEC = OpSpec(

@@ -7,7 +7,8 @@ from mcugen.ops import elementwise
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.common import INT8_MAX, INT8_MIN, activation_range, quantize_multiplier
-from mcugen.ops.weighted import known_activation, why_portable
+from mcugen.ops.variants import choose
+from mcugen.ops.weighted import known_activation
 
 
 def _factor(graph: Graph, op: Op) -> float:
@@ -52,9 +53,8 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         inputs=op.inputs,
         outputs=op.outputs,
         inplace=elementwise.inplace_operands(graph, op),
-        why_not_faster=why_portable(target),
     )
-    return Lowering(calls=(call,))
+    return Lowering(calls=(choose(target, call),))
 
 
 SPEC = OpSpec(

@@ -12,7 +12,8 @@ from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops import checks, windows
 from mcugen.ops.base import Constraint, KernelCall, Lowering, ParamValue, Target
 from mcugen.ops.common import Pads, activation_range, fused_activation_name
-from mcugen.ops.weighted import known_activation, why_portable
+from mcugen.ops.variants import choose
+from mcugen.ops.weighted import known_activation
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,5 @@ def lower_pool(graph: Graph, op: Op, target: Target, kernel: str, *, counts: boo
         params=params,
         inputs=(op.inputs[0],),
         outputs=op.outputs,
-        why_not_faster=why_portable(target),
     )
-    return Lowering((call,))
+    return Lowering((choose(target, call),))

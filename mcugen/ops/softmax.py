@@ -10,7 +10,7 @@ from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.numerics.tables import softmax_exp_table
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import int8_in_and_out, not_empty, one_input, same_shape
-from mcugen.ops.weighted import why_portable
+from mcugen.ops.variants import choose
 
 _MAX_DEPTH = 4095
 
@@ -62,9 +62,8 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         constants=(Constant("exp", table, "exp(-beta * scale * distance to the maximum) in Q0.31"),),
         outputs=op.outputs,
         inplace=(0,),
-        why_not_faster=why_portable(target),
     )
-    return Lowering(calls=(call,))
+    return Lowering(calls=(choose(target, call),))
 
 
 SPEC = OpSpec(

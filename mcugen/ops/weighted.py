@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.ops import checks
-from mcugen.ops.base import Constant, ParamValue, Target
+from mcugen.ops.base import Constant, ParamValue
 from mcugen.ops.common import activation_range, describe, quantize_multiplier
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 _INT32_MAX = (1 << 31) - 1
-_SCALE_DOWN_LIMIT = 1 << 30
+_SCALE_DOWN_LIMIT = (1 << 30) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,15 +118,6 @@ def _multipliers(scales: Sequence[float]) -> tuple[list[int], list[int]]:
     pairs = [quantize_multiplier(scale) for scale in scales]
     # A multiplier of 0 gives 0 with any shift; to the right keeps the short requantization possible.
     return [m for m, _ in pairs], [shift if m else -1 for m, shift in pairs]
-
-
-def why_portable(target: Target) -> str:
-    """Why a portable kernel runs on this target; empty where nothing faster could."""
-    if target.mve:
-        return "portable kernel: no MVE variant"
-    if target.dsp:
-        return "portable kernel: no DSP variant"
-    return ""
 
 
 def int8_with_int32_bias(graph: Graph, op: Op) -> str | None:

@@ -1,0 +1,33 @@
+"""Chooses the fastest variant of a kernel that a core can run.
+
+A variant is made from the portable call, which has the op's geometry in its parameters: another kernel, and where
+that needs it other constants and scratch. `mcugen.ops.dsp` and `mcugen.ops.mve` hold the variants of all ops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mcugen.ops.base import KernelCall, Target
+
+Variant = Callable[[KernelCall], KernelCall | str]
+"""The portable call → the same work by another kernel, or why that cannot be, in one clause."""
+
+
+def choose(
+    target: Target, portable: KernelCall, *, dsp: Variant | None = None, mve: Variant | None = None
+) -> KernelCall:
+    """The first of the MVE, DSP and portable variants that exists and that the core runs.
+
+    `why_not_faster` of the result says why each faster one could not be.
+    """
+    reasons: list[str] = []
+    for name, runs, variant in (("MVE", target.mve, mve), ("DSP", target.dsp, dsp)):
+        if not runs:
+            continue
+        made = variant(portable) if variant else ""
+        if isinstance(made, KernelCall):
+            return replace(made, why_not_faster="; ".join(reasons))
+        reasons.append(f"no {name} variant: {made}" if made else f"no {name} variant")
+    return replace(portable, why_not_faster="; ".join(reasons))
