@@ -1,5 +1,6 @@
-/* ADD and SUB, int8, with broadcasting: both operands are brought to twice the larger of their scales
- * with 20 more bits, added or subtracted, and requantized. The output may be one of the operands. */
+/* ADD and SUB, int8, with broadcasting: both operands are brought to twice the larger of their
+ * scales with 20 more bits, added or subtracted, and requantized. The output may be one of the
+ * operands. */
 #ifndef MCG_ADD_S8_H
 #define MCG_ADD_S8_H
 

@@ -10,8 +10,8 @@ typedef struct {
   float scale;
 } mcg_dequantize_s8_f32_params;
 
-MCG_INLINE void mcg_dequantize_s8_f32(const mcg_dequantize_s8_f32_params *p,
-                                      const int8_t *input, float *output) {
+MCG_INLINE void mcg_dequantize_s8_f32(const mcg_dequantize_s8_f32_params *p, const int8_t *input,
+                                      float *output) {
   for (int32_t i = 0; i < p->count; ++i) {
     output[i] = p->scale * (float)(input[i] - p->zero_point);
   }

@@ -1,5 +1,5 @@
-/* MUL, int8, with broadcasting: the product of the operands less their zero points, requantized. The
- * output may be one of the operands. */
+/* MUL, int8, with broadcasting: the product of the operands less their zero points, requantized.
+ * The output may be one of the operands. */
 #ifndef MCG_MUL_S8_H
 #define MCG_MUL_S8_H
 
