@@ -61,7 +61,11 @@ class Quantization:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A tensor of the graph. `data` is set for constants, read-only, in `shape`."""
+    """A tensor of the graph. `data` is set for constants, read-only, in `shape`.
+
+    `kept` lists the channels (indices along the last axis in the model file) that are left of a tensor of which a
+    pass dropped some; None where it is whole.
+    """
 
     id: int
     name: str
@@ -69,6 +73,7 @@ class Tensor:
     dtype: DType
     quant: Quantization | None = None
     data: NDArray[Any] | None = None
+    kept: tuple[int, ...] | None = None
 
     @property
     def elements(self) -> int:

@@ -30,11 +30,11 @@ def test_the_arena_reaches_the_live_tensor_bound(models_dir: Path, name: str) ->
     assert plan.live_bound <= plan.arena_bytes
 
 
-def test_macs_are_those_of_the_published_models(models_dir: Path) -> None:
+def test_macs_are_those_of_the_published_models_without_dead_channels(models_dir: Path) -> None:
     counts = {name: plan_of(models_dir, name).macs for name in ARENA_LIMITS}
     assert counts == {
         "kws_ref_model": 2_656_768,
-        "vww_96_int8": 7_489_664,
+        "vww_96_int8": 3_727_313,  # of 7,489,664: channels that never change are dropped
         "pretrainedResnet_quant": 12_501_632,
         "ad01_int8": 264_192,
     }

@@ -1,13 +1,15 @@
 """Passes over the graph, one file each, `Graph → Graph`. Every pass keeps the result bit for bit."""
 
 from mcugen.graph.passes.dead_code import remove_dead_code
+from mcugen.graph.passes.drop_channels import drop_channels
 from mcugen.graph.passes.fold_constants import fold_constants
 from mcugen.graph.passes.fuse_activation import fuse_activations
 from mcugen.graph.passes.fuse_pad import fuse_pads
 from mcugen.graph.types import Graph
 
-PASSES = (fold_constants, fuse_pads, fuse_activations, remove_dead_code)
-"""In the order they run: what folds feeds what fuses, and the dead are buried last."""
+PASSES = (fold_constants, fuse_pads, fuse_activations, remove_dead_code, drop_channels, remove_dead_code)
+"""In the order they run: what folds feeds what fuses; channels are dropped from what is alive, and the weights that
+they leave behind are buried last."""
 
 
 def optimize(graph: Graph) -> Graph:
@@ -17,4 +19,12 @@ def optimize(graph: Graph) -> Graph:
     return graph
 
 
-__all__ = ["PASSES", "fold_constants", "fuse_activations", "fuse_pads", "optimize", "remove_dead_code"]
+__all__ = [
+    "PASSES",
+    "drop_channels",
+    "fold_constants",
+    "fuse_activations",
+    "fuse_pads",
+    "optimize",
+    "remove_dead_code",
+]
