@@ -1,0 +1,61 @@
+"""What TensorFlow Lite Micro needs for the same models: TFLM of August 2026 with CMSIS-NN, GCC 12.2.
+
+Only the model's ops registered. Instructions are counted exactly on QEMU 7.2, for one inference after a warm one, with
+the input of `pattern`. Code is everything in flash without the model, with `Register_*_INT8()`; arena is the smallest
+that works; stack is measured by painting. M0 runs TFLM's reference kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SOURCE = "TFLM with CMSIS-NN, GCC 12.2"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """TFLM's figures for one model. `instructions` by core; sizes in bytes, on Cortex-M4F."""
+
+    file: str
+    output_hash: str
+    instructions: dict[str, int] = field(default_factory=dict)
+    code: int = 0
+    model: int = 0
+    arena: int = 0
+    stack: int = 0
+
+
+MODELS = {
+    "kws": Baseline(
+        "kws_ref_model.tflite", "4e535c25",
+        {"cortex-m4": 7_697_902, "cortex-m7": 7_643_679, "cortex-m55": 1_813_690, "cortex-m3": 10_532_661,
+         "cortex-m0": 72_035_159},
+        code=52_940, model=53_936, arena=22_832, stack=1_180,
+    ),
+    "vww": Baseline(
+        "vww_96_int8.tflite", "ab66ecb1",
+        {"cortex-m4": 24_101_962, "cortex-m7": 24_025_588, "cortex-m55": 6_558_338, "cortex-m3": 31_959_377,
+         "cortex-m0": 164_433_648},
+        code=52_940, model=333_288, arena=100_720, stack=1_180,
+    ),
+    "resnet": Baseline(
+        "pretrainedResnet_quant.tflite", "c33c05f7",
+        {"cortex-m4": 29_861_680, "cortex-m7": 30_023_397, "cortex-m55": 4_910_121, "cortex-m3": 41_846_040,
+         "cortex-m0": 169_496_935},
+        code=50_744, model=98_496, arena=55_008, stack=1_180,
+    ),
+    "ad": Baseline(
+        "ad01_int8.tflite", "26124dd8",
+        {"cortex-m4": 582_964, "cortex-m7": 583_256, "cortex-m55": 149_997, "cortex-m3": 955_982,
+         "cortex-m0": 3_409_501},
+        code=27_604, model=276_976, arena=3_024, stack=684,
+    ),
+    "micro_speech": Baseline(
+        "micro_speech_quantized.tflite", "e4a1bbfd", {"cortex-m4": 1_495_336},
+        code=43_744, model=18_800, arena=6_848, stack=1_172,
+    ),
+    "hello_world": Baseline(
+        "hello_world_int8.tflite", "6d0b6dd7", {"cortex-m4": 3_525},
+        code=27_604, model=2_704, arena=1_168, stack=684,
+    ),
+}  # fmt: skip
