@@ -92,10 +92,6 @@ class Emulator:
         per_instruction = self.counter_hz << self.icount_shift
         return (ticks * 10**9 * 2 + per_instruction) // (2 * per_instruction)
 
-    def ticks(self, instructions: int) -> int:
-        """Ticks that `instructions` take, rounded down."""
-        return (instructions * self.counter_hz << self.icount_shift) // 10**9
-
 
 @dataclass(frozen=True)
 class Board:

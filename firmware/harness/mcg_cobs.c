@@ -20,8 +20,8 @@ uint32_t mcg_cobs_feed(mcg_cobs_decoder *decoder, uint8_t byte) {
     append(decoder, byte);
     return 0;
   }
-  /* A block that is not the first stands for its own bytes and a zero before them, unless the block before it was
-   * full. */
+  /* A block that is not the first stands for its own bytes and a zero before them, unless the block
+   * before it was full. */
   if (decoder->code != 0 && decoder->code != 0xFF) append(decoder, 0);
   decoder->code = byte;
   decoder->left = (uint8_t)(byte - 1);

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* Decodes a stream of bytes into `buffer`, one frame at a time. Set `buffer` and `size`, zero the rest. */
+/* Decodes a stream of bytes into `buffer`, one frame at a time. Set `buffer` and `size`, zero the
+ * rest. */
 typedef struct {
   uint8_t *buffer;
   uint32_t size;

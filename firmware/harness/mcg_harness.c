@@ -48,6 +48,7 @@ enum {
 
 enum { INVOKE_PAUSE = 1, INVOKE_STACK = 2 };
 enum { DONE = 0, PAUSED = 1 };
+enum { MEASURE_COST = 1, MEASURE_STACK = 2 };
 
 typedef struct {
   mcg_moment cost;      /* difference of two moments */
@@ -60,18 +61,18 @@ static struct {
   const mcg_fault_info *fault; /* set once the program has faulted */
   mcg_cobs_decoder decoder;
   uint32_t request_bytes;  /* length of the request's payload */
-  uint32_t response_bytes; /* header and payload of the last response, kept so that it can be sent again */
+  uint32_t response_bytes; /* header and payload of the last response, kept so that it can be sent
+                              again */
   uint16_t session, last_sequence;
   uint8_t has_session;
-  uint8_t has_output;  /* outputs of a finished inference can be read */
+  uint8_t has_output; /* outputs of a finished inference can be read */
   uint8_t is_paused;
-  uint8_t abandoned;   /* a new session began during a paused inference */
-  uint8_t is_pending;  /* a request was received that is still to be served */
+  uint8_t abandoned;  /* a new session began during a paused inference */
+  uint8_t is_pending; /* a request was received that is still to be served */
   uint32_t paused_op;
-  mcg_moment overhead; /* of an empty measurement */
   mcg_moment resumed;
-  mcg_moment op_costs; /* sum over the ops of a paused inference */
   run_record init;
+  uint32_t overhead_ticks; /* of an empty measurement */
   uint32_t calibration_ticks;
 } self;
 
@@ -231,47 +232,45 @@ static uint64_t counter_mask(void) {
   return bits >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << bits) - 1;
 }
 
-/* from → to, less the cost of measuring. */
+/* from → to, measuring included: the host takes that off, after it has made exact instructions of
+ * ticks. */
 static mcg_moment elapsed(const mcg_moment *from, const mcg_moment *to) {
   mcg_moment cost;
   cost.ticks = (to->ticks - from->ticks) & counter_mask();
-  cost.ticks = cost.ticks > self.overhead.ticks ? cost.ticks - self.overhead.ticks : 0;
   cost.interrupts = to->interrupts - from->interrupts;
   return cost;
 }
 
 static void calibrate(void) {
-  mcg_moment a, b;
+  mcg_moment a, b, c;
   mcg_port_now(&a);
   mcg_port_now(&b);
-  self.overhead.ticks = (b.ticks - a.ticks) & counter_mask();
-  mcg_port_now(&a);
   mcg_port_run_instructions(CALIBRATION_INSTRUCTIONS);
-  mcg_port_now(&b);
-  self.calibration_ticks = (uint32_t)elapsed(&a, &b).ticks;
+  mcg_port_now(&c);
+  self.overhead_ticks = (uint32_t)elapsed(&a, &b).ticks;
+  self.calibration_ticks = (uint32_t)elapsed(&b, &c).ticks;
 }
 
-/* Calls `function` and notes its cost and, with `paint`, how deep its stack goes. The stack below this function's
- * own frame is free while no interrupt runs, so it is painted right up to it. */
-static __attribute__((noinline)) void run_measured(int (*function)(void), int paint,
+/* Calls `function` and notes what `what` asks for. The stack below this function's own frame is
+ * free while no interrupt runs, so it is painted right up to it. Reading the counter uses a few
+ * words of stack itself. */
+static __attribute__((noinline)) void run_measured(int (*function)(void), uint32_t what,
                                                    run_record *record) {
-  mcg_moment before, after;
+  mcg_moment before = {0, 0}, after = {0, 0};
   volatile uint32_t *const bottom = mcg_port_stack_bottom();
   volatile uint32_t *top = bottom;
 #ifdef __arm__
-  if (paint && bottom != NULL) {
+  if ((what & MEASURE_STACK) && bottom != NULL) {
     uint32_t sp;
     __asm__ volatile("mov %0, sp" : "=r"(sp));
     top = (volatile uint32_t *)sp;
     mcg_port_interrupts(0);
     for (volatile uint32_t *p = bottom; p < top; p++) *p = STACK_PAINT;
   }
-#else
-  (void)paint;
 #endif
-  mcg_port_now(&before);
+  if (what & MEASURE_COST) mcg_port_now(&before);
   record->result = function();
-  mcg_port_now(&after);
+  if (what & MEASURE_COST) mcg_port_now(&after);
   record->cost = elapsed(&before, &after);
   volatile uint32_t *lowest = bottom;
   while (lowest < top && *lowest == STACK_PAINT) lowest++;
@@ -279,8 +278,8 @@ static __attribute__((noinline)) void run_measured(int (*function)(void), int pa
   mcg_port_interrupts(1);
 }
 
-/* Whether the lowest words of the stack, painted before init, were written to. Where the addresses below the RAM do
- * not fault, this is what shows an overflow. */
+/* Whether the lowest words of the stack, painted before init, were written to. Where the addresses
+ * below the RAM do not fault, this is what shows an overflow. */
 static int stack_overflowed(void) {
   volatile uint32_t *const bottom = mcg_port_stack_bottom();
   return bottom != NULL && (bottom[0] != STACK_PAINT || bottom[1] != STACK_PAINT);
@@ -307,6 +306,7 @@ static void hello(void) {
   put8(counter->bits);
   put8(counter->instructions_per_interrupt);
   put32(counter->hz);
+  put32(self.overhead_ticks);
   put32(self.calibration_ticks);
   put32((uint32_t)self.init.result);
   put_moment(&self.init.cost);
@@ -428,8 +428,6 @@ static void pause_after_op(void *context, uint32_t op) {
   mcg_port_now(&now);
   if (self.abandoned) return;
   const mcg_moment cost = elapsed(&self.resumed, &now);
-  self.op_costs.ticks += cost.ticks;
-  self.op_costs.interrupts += cost.interrupts;
   self.is_paused = 1;
   self.paused_op = op;
   uint32_t bytes;
@@ -482,15 +480,13 @@ static void invoke(void) {
   }
   run_record record;
   if (flags & INVOKE_PAUSE) {
-    memset(&self.op_costs, 0, sizeof self.op_costs);
     memset(&record, 0, sizeof record);
     self.abandoned = 0;
     mcg_port_now(&self.resumed);
     record.result = mcg_model_invoke_hooked(pause_after_op, NULL);
-    record.cost = self.op_costs;
     if (self.abandoned) return;
   } else {
-    run_measured(mcg_model_invoke, (flags & INVOKE_STACK) != 0, &record);
+    run_measured(mcg_model_invoke, (flags & INVOKE_STACK) ? MEASURE_STACK : MEASURE_COST, &record);
   }
   if (stack_overflowed()) {
     respond(STACK_OVERFLOW);
@@ -545,7 +541,7 @@ int mcg_harness_main(void) {
   self.decoder.size = sizeof request;
   self.model = mcg_model_get_info();
   calibrate();
-  run_measured(mcg_model_init, 1, &self.init);
+  run_measured(mcg_model_init, MEASURE_COST | MEASURE_STACK, &self.init);
   for (;;) {
     if (!self.is_pending) receive_request();
     self.is_pending = 0;

@@ -1,4 +1,5 @@
-/* The protocol server: lets a host run the model over a byte stream. docs/PROTOCOL.md of mcugen describes the bytes. */
+/* The protocol server: lets a host run the model over a byte stream. docs/PROTOCOL.md of mcugen
+ * describes the bytes. */
 #ifndef MCG_HARNESS_H
 #define MCG_HARNESS_H
 
@@ -7,7 +8,8 @@
 /* Serves requests for ever. */
 int mcg_harness_main(void);
 
-/* Called by the fault handler: reports the fault to the host, then answers every request with it. */
+/* Called by the fault handler: reports the fault to the host, then answers every request with it.
+ */
 void mcg_harness_fault(const mcg_fault_info *fault);
 
 #endif

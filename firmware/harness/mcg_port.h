@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* A moment of the cost counter. `ticks` counts modulo the counter's width; `interrupts` counts how often the
- * counter's own overflow interrupt has run, whose instructions are not the model's. */
+/* A moment of the cost counter. `ticks` counts modulo the counter's width; `interrupts` counts how
+ * often the counter's own overflow interrupt has run, whose instructions are not the model's. */
 typedef struct {
   uint64_t ticks;
   uint32_t interrupts;
@@ -36,11 +36,13 @@ void mcg_port_flush(void); /* returns when the last byte has left */
 
 const mcg_counter_info *mcg_port_counter(void);
 void mcg_port_now(mcg_moment *moment);
-void mcg_port_run_instructions(uint32_t count); /* exactly `count` (even) instructions, to calibrate the counter */
+void mcg_port_run_instructions(
+    uint32_t count); /* exactly `count` (even) instructions, to calibrate the counter */
 
 void mcg_port_interrupts(int on);
-uint32_t *mcg_port_stack_bottom(void); /* lowest word of the stack; NULL where it cannot be measured */
-uint32_t mcg_port_stack_bytes(void);   /* size of the reserved stack */
+uint32_t *mcg_port_stack_bottom(
+    void); /* lowest word of the stack; NULL where it cannot be measured */
+uint32_t mcg_port_stack_bytes(void); /* size of the reserved stack */
 
 const uint8_t *mcg_port_build_id(uint32_t *bytes);
 void mcg_port_reset(void);

@@ -24,6 +24,8 @@ from mcugen.errors import DataError, DeviceError
 DEFAULT_TIMEOUT_S = 60.0
 REQUEST_TIMEOUT_S = 10.0
 """Everything but inference answers at once; this leaves room for a busy host."""
+CALIBRATION_SLACK = 10
+"""Instructions around the calibration loop: its call and set-up."""
 
 
 class Device:
@@ -265,10 +267,15 @@ class Device:
     # ---- costs
 
     def _cost(self, cost: Cost) -> int:
+        """The cost of what was measured, without measuring it, in `cost_unit`.
+
+        Instructions are rounded before they are subtracted: each count is exact, and so is their difference.
+        """
+        overhead = self.hello.overhead_ticks
         if self._emulator is None:
-            return cost.ticks
-        own = cost.interrupts * self.hello.instructions_per_interrupt
-        return self._emulator.instructions(cost.ticks) - own
+            return max(0, cost.ticks - overhead)
+        interrupts = cost.interrupts * self.hello.instructions_per_interrupt
+        return self._emulator.instructions(cost.ticks) - self._emulator.instructions(overhead) - interrupts
 
     def _check_counter_range(self, seconds: float) -> None:
         """A hardware counter may have gone round during a very long inference; then its figure is wrong."""
@@ -298,12 +305,8 @@ def _counting_emulator(hello: Hello, board: Board | None) -> Emulator | None:
     """The board's emulator, if the device's counter runs exactly as that emulator makes it run."""
     if board is None or board.emulator is None or hello.counter != Counter.SYSTICK:
         return None
-    expected = board.emulator.ticks(protocol.CALIBRATION_INSTRUCTIONS)
-    return board.emulator if abs(hello.calibration_ticks - expected) <= CALIBRATION_SLACK_TICKS else None
-
-
-CALIBRATION_SLACK_TICKS = 24
-"""A few instructions around the calibration loop."""
+    counted = board.emulator.instructions(hello.calibration_ticks) - board.emulator.instructions(hello.overhead_ticks)
+    return board.emulator if abs(counted - protocol.CALIBRATION_INSTRUCTIONS) <= CALIBRATION_SLACK else None
 
 
 def open_device(

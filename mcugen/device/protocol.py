@@ -144,6 +144,7 @@ class Hello:
         model_sha256: of the model file that the firmware was made from, in hex.
         counter_bits: width of the counter; costs are modulo 2**counter_bits ticks.
         counter_hz: rate of the counter on real hardware.
+        overhead_ticks: ticks of an empty measurement, contained in every cost.
         calibration_ticks: ticks that 65,536 instructions of a known loop took.
         init_result: 0, or the model's negative error.
         init_stack, stack_bytes: stack that init used, and that is reserved.
@@ -161,6 +162,7 @@ class Hello:
     counter_bits: int
     instructions_per_interrupt: int
     counter_hz: int
+    overhead_ticks: int
     calibration_ticks: int
     init_result: int
     init_cost: Cost
@@ -197,6 +199,7 @@ def parse_hello(payload: bytes) -> Hello:
         counter_bits=bits,
         instructions_per_interrupt=per_interrupt,
         counter_hz=hz,
+        overhead_ticks=r.integer(4),
         calibration_ticks=r.integer(4),
         init_result=r.integer(4, signed=True),
         init_cost=r.cost(),

@@ -64,7 +64,8 @@ def test_everything_over_a_good_link(server: Path) -> None:
         assert d.hello.model_sha256.startswith("01020304000000")
         assert d.hello.build_id == "abcd0001"
         assert d.hello.max_payload == 256
-        assert d.hello.calibration_ticks == protocol.CALIBRATION_INSTRUCTIONS
+        assert d.hello.overhead_ticks == 7
+        assert d.hello.calibration_ticks == protocol.CALIBRATION_INSTRUCTIONS + 7
         (first, second), (output,) = d.tensors()
         assert (first.name, first.shape, first.scale, first.zero_point) == ("first input", (1, SIZE), 0.5, -3)
         assert second.name == "second input"

@@ -17,12 +17,13 @@ void mcg_uart_flush(void);
 
 void mcg_counter_init(void);
 
-/* A free-running 32-bit timer at the CPU's clock, for parts that have neither DWT nor SysTick. Families without
- * one define MCG_FAMILY_TIMER as 0. */
+/* A free-running 32-bit timer at the CPU's clock, for parts that have neither DWT nor SysTick.
+ * Families without one define MCG_FAMILY_TIMER as 0. */
 void mcg_family_timer_start(void);
 uint32_t mcg_family_timer_read(void);
 
-/* Waits until `mask` is set at `address`, but not for ever: emulators leave out what they do not need. */
+/* Waits until `mask` is set at `address`, but not for ever: emulators leave out what they do not
+ * need. */
 static inline void mcg_wait_bits(uint32_t address, uint32_t mask) {
   for (uint32_t i = 0; i < 100000u && (MCG_REG32(address) & mask) == 0; i++) {
   }

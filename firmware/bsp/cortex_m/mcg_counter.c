@@ -1,6 +1,7 @@
 /* The cost counter: the best that the core has, found out at run time.
  *
- * 1. DWT counts CPU cycles, in 32 bits, on hardware from Cortex-M3 on. QEMU does not model it: it reads as 0.
+ * 1. DWT counts CPU cycles, in 32 bits, on hardware from Cortex-M3 on. QEMU does not model it: it
+ * reads as 0.
  * 2. SysTick counts the CPU's clock in 24 bits; an interrupt counts its overflows.
  * 3. Parts without either (nRF51) have a timer of the family.
  */
@@ -44,7 +45,7 @@ static int counts(uint32_t address) {
 
 static int start_dwt(void) {
 #if __ARM_ARCH >= 7
-  MCG_REG32(DEMCR) |= 1u << 24; /* TRCENA */
+  MCG_REG32(DEMCR) |= 1u << 24;     /* TRCENA */
   MCG_REG32(DWT_LAR) = 0xC5ACCE55u; /* Cortex-M7 locks its DWT */
   MCG_REG32(DWT_CTRL) |= 1u;
   return counts(DWT_CYCCNT);
@@ -81,7 +82,8 @@ void mcg_counter_init(void) {
 const mcg_counter_info *mcg_port_counter(void) { return &info; }
 
 static void read_systick(mcg_moment *moment) {
-  mcg_port_interrupts(0);
+  uint32_t masked;
+  __asm__ volatile("mrs %0, primask\n\tcpsid i" : "=r"(masked)::"memory");
   uint32_t overflows = mcg_systick_overflows;
   moment->interrupts = overflows;
   uint32_t value = MCG_REG32(SYST_CVR);
@@ -90,8 +92,9 @@ static void read_systick(mcg_moment *moment) {
     value = MCG_REG32(SYST_CVR);
     overflows++;
   }
-  mcg_port_interrupts(1);
-  /* It counts down, and the interrupt comes as it reaches 0: 0 is the first tick of a new period. */
+  __asm__ volatile("msr primask, %0" ::"r"(masked) : "memory");
+  /* It counts down, and the interrupt comes as it reaches 0: 0 is the first tick of a new period.
+   */
   moment->ticks = (uint64_t)overflows << 24 | ((0u - value) & SYSTICK_MASK);
 }
 

@@ -34,21 +34,17 @@ typedef union {
 
 /* Only the core's own exceptions: no interrupt of the chip is ever enabled. */
 __attribute__((section(".mcg_vectors"), used)) const mcg_vector mcg_vectors[16] = {
-    {.stack = mcg_stack_top},
-    {.handler = mcg_reset},
+    {.stack = mcg_stack_top},     {.handler = mcg_reset},
     {.handler = mcg_fault_entry}, /* NMI */
     {.handler = mcg_fault_entry}, /* HardFault */
     {.handler = mcg_fault_entry}, /* MemManage */
     {.handler = mcg_fault_entry}, /* BusFault */
     {.handler = mcg_fault_entry}, /* UsageFault */
     {.handler = mcg_fault_entry}, /* SecureFault */
-    {.handler = mcg_fault_entry},
-    {.handler = mcg_fault_entry},
-    {.handler = mcg_fault_entry},
-    {.handler = mcg_fault_entry}, /* SVCall */
-    {.handler = mcg_fault_entry}, /* DebugMonitor */
-    {.handler = mcg_fault_entry},
-    {.handler = mcg_fault_entry}, /* PendSV */
+    {.handler = mcg_fault_entry}, {.handler = mcg_fault_entry},
+    {.handler = mcg_fault_entry}, {.handler = mcg_fault_entry}, /* SVCall */
+    {.handler = mcg_fault_entry},                               /* DebugMonitor */
+    {.handler = mcg_fault_entry}, {.handler = mcg_fault_entry}, /* PendSV */
     {.handler = mcg_systick},
 };
 
@@ -78,8 +74,8 @@ __attribute__((noinline)) void mcg_start(void) {
   }
 }
 
-/* Finds the frame that the exception has pushed, and gives the handler the whole stack: the old stack pointer may be
- * the reason for the fault. */
+/* Finds the frame that the exception has pushed, and gives the handler the whole stack: the old
+ * stack pointer may be the reason for the fault. */
 __attribute__((naked)) void mcg_fault_entry(void) {
   __asm__ volatile(
       ".syntax unified\n\t"

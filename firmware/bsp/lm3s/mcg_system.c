@@ -22,8 +22,8 @@ void mcg_system_init(void) {
   MCG_REG32(RCC) = rcc;
   mcg_wait_bits(RIS, 1u << 6);
   MCG_REG32(RCC) = (rcc & ~RCC_BYPASS) | RCC_USESYSDIV;
-  MCG_REG32(RCGC1) |= 1u; /* UART0 */
-  MCG_REG32(RCGC2) |= 1u; /* GPIOA */
+  MCG_REG32(RCGC1) |= 1u;   /* UART0 */
+  MCG_REG32(RCGC2) |= 1u;   /* GPIOA */
   mcg_wait_bits(RCGC2, 1u); /* the clocks take a few cycles */
   MCG_REG32(GPIOA_AFSEL) |= 3u;
   MCG_REG32(GPIOA_DEN) |= 3u;

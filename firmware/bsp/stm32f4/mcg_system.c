@@ -1,4 +1,5 @@
-/* STM32F405: 168 MHz from the internal oscillator, so that no crystal has to be known; USART1 on PA9 and PA10. */
+/* STM32F405: 168 MHz from the internal oscillator, so that no crystal has to be known; USART1 on
+ * PA9 and PA10. */
 #include "mcg_bsp.h"
 
 #define FLASH_ACR 0x40023C00u

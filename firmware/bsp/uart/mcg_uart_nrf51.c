@@ -20,7 +20,8 @@ void mcg_uart_init(void) {
   MCG_REG32(PSELTXD) = PIN_TX;
   MCG_REG32(PSELRXD) = PIN_RX;
   /* The rate in units of 16 MHz / 2^32, to the 20 bits that the part has. */
-  MCG_REG32(BAUDRATE) = (uint32_t)((((uint64_t)MCG_UART_BAUD << 32) / 16000000u + 0x800u) & 0xFFFFF000u);
+  MCG_REG32(BAUDRATE) =
+      (uint32_t)((((uint64_t)MCG_UART_BAUD << 32) / 16000000u + 0x800u) & 0xFFFFF000u);
   MCG_REG32(ENABLE) = 4;
   MCG_REG32(TASKS_STARTRX) = 1;
   MCG_REG32(TASKS_STARTTX) = 1;

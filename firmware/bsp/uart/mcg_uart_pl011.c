@@ -18,13 +18,11 @@ void mcg_uart_init(void) {
   MCG_REG32(CTL) = 0;
   MCG_REG32(IBRD) = divisor / 64;
   MCG_REG32(FBRD) = divisor % 64;
-  MCG_REG32(LCRH) = 0x70;                      /* 8 bits, FIFOs on */
+  MCG_REG32(LCRH) = 0x70;                       /* 8 bits, FIFOs on */
   MCG_REG32(CTL) = 1u << 9 | 1u << 8 | 1u << 0; /* receive, transmit, on */
 }
 
-int mcg_uart_getc(void) {
-  return (MCG_REG32(FR) & FR_RXFE) ? -1 : (int)(MCG_REG32(DR) & 0xFF);
-}
+int mcg_uart_getc(void) { return (MCG_REG32(FR) & FR_RXFE) ? -1 : (int)(MCG_REG32(DR) & 0xFF); }
 
 void mcg_uart_putc(uint8_t byte) {
   while (MCG_REG32(FR) & FR_TXFF) {

@@ -15,9 +15,7 @@ void mcg_uart_init(void) {
   MCG_REG32(CR1) = 1u << 13 | 1u << 3 | 1u << 2; /* UE, TE, RE */
 }
 
-int mcg_uart_getc(void) {
-  return (MCG_REG32(SR) & SR_RXNE) ? (int)(MCG_REG32(DR) & 0xFF) : -1;
-}
+int mcg_uart_getc(void) { return (MCG_REG32(SR) & SR_RXNE) ? (int)(MCG_REG32(DR) & 0xFF) : -1; }
 
 void mcg_uart_putc(uint8_t byte) {
   while ((MCG_REG32(SR) & SR_TXE) == 0) {

@@ -1,6 +1,8 @@
-/* mcg_port.h over standard input and output, so that tests can run the harness as a process of the host.
+/* mcg_port.h over standard input and output, so that tests can run the harness as a process of the
+ * host.
  *
- * There is no counter and no stack to measure. `fault` as the program's argument faults on the first inference. */
+ * There is no counter and no stack to measure. `fault` as the program's argument faults on the
+ * first inference. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,7 +30,8 @@ const mcg_counter_info *mcg_port_counter(void) {
   return &info;
 }
 
-/* Every look at the clock takes 7 ticks. It starts shortly before 2^32, so that it goes round early. */
+/* Every look at the clock takes 7 ticks. It starts shortly before 2^32, so that it goes round
+ * early. */
 void mcg_port_now(mcg_moment *moment) {
   ticks += 7;
   moment->ticks = (0xFFFFFF00u + ticks) & 0xFFFFFFFFu;
@@ -54,7 +57,8 @@ void mcg_port_reset(void) { exit(7); }
 int main(int argc, char **argv) {
   (void)argv;
   if (argc > 1) {
-    static const mcg_fault_info fault = {3, 0x1234, 0x5678, 0x20000000, 0x61000000, 0x10000, 0x40000000, 0, 0};
+    static const mcg_fault_info fault = {3,       0x1234,     0x5678, 0x20000000, 0x61000000,
+                                         0x10000, 0x40000000, 0,      0};
     mcg_harness_fault(&fault);
   }
   return mcg_harness_main();

@@ -1,8 +1,14 @@
 /* A model whose answers are easy to know: op 0 adds 1 to every input byte, op 1 doubles it.
  *
- * In-memory: one block, which op 0 and op 1 overwrite, as a planned arena would be. The second input, if
- * MODEL_INPUTS is 2, is added by op 0 as well. The first byte of input 0 asks for trouble: see run_trouble(). */
+ * In-memory: one block, which op 0 and op 1 overwrite, as a planned arena would be. The second
+ * input, if MODEL_INPUTS is 2, is added by op 0 as well. The first byte of input 0 asks for
+ * trouble: see run_trouble(). */
 #include "mcg_model.h"
+
+#ifdef MODEL_TIMER
+#include "mcg_bsp.h"
+#include "mcg_port.h"
+#endif
 
 #ifndef MODEL_BYTES
 #define MODEL_BYTES 64
@@ -11,16 +17,26 @@
 #define MODEL_INPUTS 1
 #endif
 
-enum { UNDEFINED = 100, OVERFLOW = 101, BAD_ADDRESS = 102, FAIL = 103, LOOP = 104, USE_STACK = 105 };
+enum {
+  UNDEFINED = 100,
+  OVERFLOW = 101,
+  BAD_ADDRESS = 102,
+  FAIL = 103,
+  LOOP = 104,
+  USE_STACK = 105,
+  TIMER = 106
+};
 
-static uint8_t arena[MODEL_BYTES * MODEL_INPUTS] __attribute__((aligned(16), section(".bss.mcg_arena")));
+static uint8_t arena[MODEL_BYTES * MODEL_INPUTS]
+    __attribute__((aligned(16), section(".bss.mcg_arena")));
 static const int32_t dims[] = {1, MODEL_BYTES};
 static const mcg_tensor_info inputs[] = {
     {"first input", dims, MODEL_BYTES, 0.5f, -3, 2, MCG_DTYPE_INT8},
     {"second input", dims, MODEL_BYTES, 0.25f, 0, 2, MCG_DTYPE_INT8},
 };
 static const mcg_tensor_info outputs[] = {
-    {"an output with a name that is longer than a hello's strings", dims, MODEL_BYTES, 1.5f, 7, 2, MCG_DTYPE_INT8},
+    {"an output with a name that is longer than a hello's strings", dims, MODEL_BYTES, 1.5f, 7, 2,
+     MCG_DTYPE_INT8},
 };
 static const mcg_model_info info = {
     .name = "double",
@@ -55,8 +71,20 @@ static __attribute__((noinline)) void use_stack(uint32_t words) {
   (void)block[0];
 }
 
+#ifdef MODEL_TIMER
+/* Leaves the family timer's ticks in `argument` instructions in bytes 1 to 8, four bits in each. */
+static void time_loop(uint32_t argument) {
+  mcg_family_timer_start();
+  const uint32_t before = mcg_family_timer_read();
+  mcg_port_run_instructions(argument);
+  const uint32_t ticks = mcg_family_timer_read() - before;
+  for (uint32_t i = 0; i < 8; i++) arena[1 + i] = (ticks >> (4 * i)) & 15;
+}
+#endif
+
 static int run_trouble(void) {
-  uint32_t argument = arena[1] | (uint32_t)arena[2] << 8 | (uint32_t)arena[3] << 16 | (uint32_t)arena[4] << 24;
+  uint32_t argument =
+      arena[1] | (uint32_t)arena[2] << 8 | (uint32_t)arena[3] << 16 | (uint32_t)arena[4] << 24;
   volatile int depth = 0;
   switch (arena[0]) {
     case UNDEFINED:
@@ -74,6 +102,11 @@ static int run_trouble(void) {
     case USE_STACK:
       use_stack(argument);
       break;
+#ifdef MODEL_TIMER
+    case TIMER:
+      time_loop(argument);
+      break;
+#endif
     default:
       break;
   }

@@ -52,7 +52,8 @@ const void *mcg_model_output(uint32_t index);
 /* Run one inference. 0, or a negative error. */
 int mcg_model_invoke(void);
 
-/* The same, with a hook after every op, and a look at that op's first output from inside the hook. */
+/* The same, with a hook after every op, and a look at that op's first output from inside the hook.
+ */
 int mcg_model_invoke_hooked(mcg_op_hook hook, void *context);
 const void *mcg_model_op_output(uint32_t op, uint32_t *bytes);
 
