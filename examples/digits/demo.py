@@ -113,6 +113,7 @@ def show_digits(terminal: Terminal, result: RunResult, images: NDArray[np.float3
     for start in range(0, len(cells), per_row):
         table.add_row(*cells[start : start + per_row])
     terminal.out.print(table)
+    terminal.out.print()
 
 
 def digit_cell(image: NDArray[np.float32], scores: NDArray[np.float32], truth: int) -> Table:
