@@ -136,6 +136,7 @@ def _check_tensor(model: Any, tensor: Any, index: int) -> None:
         raise ModelError(f"names buffer {tensor.buffer}, which does not exist", where=name)
     if tensor.sparsity is not None:
         raise ModelError("holds sparse weights", where=name, hint="Strip the pruning before converting the model")
+    _check_quantization(tensor.quantization, kind, name)
     buffer = model.buffers[tensor.buffer]
     if getattr(buffer, "offset", 0) > 1:
         raise ModelError("keeps its data outside the flatbuffer", where=name, hint="Export a model below 2 GB")
@@ -146,6 +147,18 @@ def _check_tensor(model: Any, tensor: Any, index: int) -> None:
             where=name,
             hint="The file is corrupted",
         )
+
+
+def _check_quantization(quantization: Any, kind: str, name: str) -> None:
+    if quantization is None:
+        return
+    scales = np.asarray(quantization.scale if quantization.scale is not None else [], np.float32)
+    zeros = flat.ints(quantization.zeroPoint)
+    if not np.all(np.isfinite(scales)) or np.any(scales < 0):
+        raise ModelError("has a scale that is not a finite, positive number", where=name, hint="The file is corrupted")
+    limits = np.iinfo(kind if kind in ("int8", "uint8", "int16") else "int32")
+    if any(not limits.min <= z <= limits.max for z in zeros):
+        raise ModelError(f"has a zero point outside the range of {kind}", where=name, hint="The file is corrupted")
 
 
 def _check_ops(model: Any) -> None:

@@ -98,8 +98,8 @@ def op_kind(code: Any) -> str:
 
 
 def type_name(code: int) -> str:
-    """Name of a `TensorType` value in lower case ("int8"), or `type <code>`."""
-    return _names("TensorType").get(code, f"type {code}").lower()
+    """Name of a `TensorType` value in lower case ("int8"), or `code <number>`."""
+    return _names("TensorType").get(code, f"code {code}").lower()
 
 
 def printable(raw: bytes | str | None) -> str:

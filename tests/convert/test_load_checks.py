@@ -169,6 +169,10 @@ def test_subgraphs_of_quantized_models_are_left_to_the_runtime(models_dir: Path)
     assert "2 subgraphs" in found.warnings[0]
 
 
+def quantized(scale: float, zero: int) -> Any:
+    return S.QuantizationParametersT(scale=np.array([scale], np.float32), zeroPoint=np.array([zero], np.int64))
+
+
 def broken(change: Any) -> bytes:
     model = unpack_model(small_dense())
     change(model, model.subgraphs[0])
@@ -190,6 +194,9 @@ def broken(change: Any) -> bytes:
         (lambda m, g: setattr(g, "operators", None), "no operators"),
         (lambda m, g: setattr(m, "subgraphs", []), "no subgraph"),
         (lambda m, g: setattr(m, "buffers", []), "no buffers"),
+        (lambda m, g: setattr(g.tensors[1], "type", -1), "has type code -1"),
+        (lambda m, g: setattr(g.tensors[1], "quantization", quantized(np.inf, 0)), "scale that is not a finite"),
+        (lambda m, g: setattr(g.tensors[1], "quantization", quantized(1.0, 2**40)), "zero point outside"),
         (lambda m, g: setattr(g.tensors[1], "sparsity", S.SparsityParametersT()), "sparse weights"),
     ],
 )
