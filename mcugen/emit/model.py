@@ -87,8 +87,8 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
     """What the templates show of a plan."""
     dims: list[int] = []
     graph = plan.graph
-    inputs = [_io_view(n, t, dims) for n, t in enumerate(plan.input_tensors())]
-    outputs = [_io_view(n, t, dims) for n, t in enumerate(plan.output_tensors())]
+    inputs = [io_view(n, t, dims) for n, t in enumerate(plan.input_tensors())]
+    outputs = [io_view(n, t, dims) for n, t in enumerate(plan.output_tensors())]
     kernels = {call.kernel for step in plan.steps for call in step.calls}
     return {
         "comment_name": c_text.comment(graph.name),
@@ -110,7 +110,12 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _io_view(position: int, tensor: Tensor, dims: list[int]) -> dict[str, Any]:
+def io_view(position: int, tensor: Tensor, dims: list[int]) -> dict[str, Any]:
+    """What templates show of an input or output; its shape is appended to `dims`.
+
+    Raises:
+        ModelError: a type that the interface cannot carry.
+    """
     if tensor.dtype not in _DTYPE_MACROS:
         raise ModelError(
             f'"{tensor.name}" is {tensor.dtype.value}, which a model input or output cannot be here',

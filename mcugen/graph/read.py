@@ -54,7 +54,7 @@ def read_graph(data: bytes, name: str = "model") -> Graph:
     inputs = _indices(subgraph.inputs, len(tensors), "the model's inputs")
     outputs = _indices(subgraph.outputs, len(tensors), "the model's outputs")
     graph_ops = tuple(_read_op(i, raw, model, tensors) for i, raw in enumerate(subgraph.operators or []))
-    notes = _dynamic_batch_notes(raw_tensors, inputs)
+    notes = dynamic_batch_notes(raw_tensors, inputs)
     graph = Graph(tensors, graph_ops, inputs, outputs, name, hashlib.sha256(data).hexdigest(), notes)
     _check_data_flow(graph)
     return graph
@@ -213,7 +213,8 @@ def _read_op(index: int, raw: Any, model: Any, tensors: dict[int, Tensor]) -> Op
     return Op(index, kind, inputs, outputs, name, options)
 
 
-def _dynamic_batch_notes(raw_tensors: list[Any], inputs: tuple[int, ...]) -> tuple[str, ...]:
+def dynamic_batch_notes(raw_tensors: list[Any], inputs: tuple[int, ...]) -> tuple[str, ...]:
+    """What a person must know about inputs whose shape the file leaves open."""
     notes = []
     for i in inputs:
         signature = raw_tensors[i].shapeSignature

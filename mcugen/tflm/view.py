@@ -13,7 +13,7 @@ from typing import Any
 
 from mcugen import ops
 from mcugen.errors import ModelError
-from mcugen.graph.read import read_tensor
+from mcugen.graph.read import dynamic_batch_notes, read_tensor
 from mcugen.graph.schema import op_kind, printable, unpack_model
 from mcugen.graph.types import Graph, Op, Tensor
 
@@ -88,7 +88,7 @@ def _read_subgraph(number: int, raw: Any, model: Any, name: str, sha256: str) ->
     inputs = _ids(raw.inputs, len(tensors), where)
     outputs = _ids(raw.outputs, len(tensors), where)
     read = tuple(_read_op(i, op, model, tensors, number) for i, op in enumerate(raw.operators or []))
-    return Graph(tensors, read, inputs, outputs, name, sha256)
+    return Graph(tensors, read, inputs, outputs, name, sha256, dynamic_batch_notes(raw_tensors, inputs))
 
 
 def _ids(raw: Any, limit: int, where: str, low: int = 0) -> tuple[int, ...]:

@@ -1,0 +1,180 @@
+"""A model as the TFLM runtime runs it: the counterpart of the ahead-of-time runtime's plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mcugen.boards import Board
+from mcugen.errors import DoesNotFitError, ModelError
+from mcugen.graph.types import DType, Graph, Op, Tensor
+from mcugen.tflm.arena import ALIGNMENT, arena_bound, host_arena
+from mcugen.tflm.library import Library, choose_library
+from mcugen.tflm.resolver import Registration, registrations
+from mcugen.tflm.strip import Stripped, strip_proved
+from mcugen.tflm.view import View, count_macs, read_view
+
+RUNTIME = "tflm"
+
+
+@dataclass(frozen=True)
+class TflmOptions:
+    """What a user can choose about the TFLM runtime.
+
+    Attributes:
+        tflm: where TensorFlow Lite Micro is, see `mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        keep_names: leave the flatbuffer as it is.
+        slot_bytes: the largest flatbuffer that `mcugen push` may send; 0 for a firmware whose model cannot be replaced.
+        arena_bytes: the arena's size where the user knows better; 0 computes it.
+    """
+
+    tflm: str | None = None
+    keep_names: bool = False
+    slot_bytes: int = 0
+    arena_bytes: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class TflmStep:
+    """One op of the model's first subgraph. `kernels` is the registration that runs it."""
+
+    op: Op
+    macs: int
+    kernels: str
+    variant: str
+    why_not_faster: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class TflmProgram:
+    """Everything that emit needs. Has the facts of a plan under the same names (`mcugen.plan.types.Program`).
+
+    Attributes:
+        graph: the model's first subgraph, which an inference runs.
+        flatbuffer: what goes into the firmware.
+        arena_exact: the arena's size was found on a device, not computed.
+    """
+
+    view: View
+    graph: Graph
+    steps: tuple[TflmStep, ...]
+    registrations: tuple[Registration, ...]
+    flatbuffer: Stripped
+    library: Library
+    arena_bytes: int
+    arena_exact: bool
+    slot_bytes: int
+
+    runtime = RUNTIME
+
+    @property
+    def stateful(self) -> bool:
+        """The model keeps something from one inference to the next."""
+        return self.view.stateful
+
+    @property
+    def macs(self) -> int:
+        return sum(step.macs for step in self.steps)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of constants in flash: the flatbuffer."""
+        return len(self.flatbuffer.data)
+
+    @property
+    def live_bound(self) -> int:
+        """Largest sum of the bytes of tensors that are alive at once; no arena can be smaller."""
+        return _live_bound(self.graph)
+
+    def input_tensors(self) -> list[Tensor]:
+        return [self.graph.tensor(i) for i in self.graph.inputs]
+
+    def output_tensors(self) -> list[Tensor]:
+        return [self.graph.tensor(i) for i in self.graph.outputs]
+
+    def with_arena(self, arena_bytes: int) -> TflmProgram:
+        """The same with the arena size that a device needs."""
+        return replace(self, arena_bytes=arena_bytes, arena_exact=True)
+
+
+def make_program(data: bytes, name: str, board: Board, options: TflmOptions | None = None) -> TflmProgram:
+    """Everything that is decided about a model before its firmware is emitted.
+
+    Args:
+        data: a `.tflite` file that TFLM can run.
+
+    Raises:
+        ModelError: the file is no model, or TFLM refuses it.
+        UnsupportedOpError: an op that TFLM does not have.
+        DoesNotFitError: the slots for another model are larger than the board's RAM.
+        ToolError: `tflite-micro` is not installed, or what the user named is no TensorFlow Lite Micro.
+    """
+    options = options or TflmOptions()
+    view = read_view(data, name)
+    library = choose_library(board, options.tflm)
+    found = registrations(view, newest=library.newest)
+    flatbuffer = Stripped(data, 0, False) if options.keep_names else strip_proved(data, view)
+    arena = _arena_bytes(view, flatbuffer, found, library, board, options)
+    _check_slot(options.slot_bytes, len(flatbuffer.data), board)
+    graph = view.main
+    kinds = {registration.kind: registration for registration in found}
+    steps = tuple(_step(graph, op, kinds[op.kind], library) for op in graph.ops)
+    return TflmProgram(view, graph, steps, found, flatbuffer, library, arena, False, options.slot_bytes)
+
+
+def _step(graph: Graph, op: Op, registration: Registration, library: Library) -> TflmStep:
+    kernels = registration.custom_name or f"Register_{op.kind}{'_INT8' if registration.int8 else ''}"
+    variant = "cmsis-nn" if library.variant and library.variant.optimised else "tflm"
+    return TflmStep(op, count_macs(graph, op), kernels, variant)
+
+
+def _arena_bytes(
+    view: View,
+    flatbuffer: Stripped,
+    found: tuple[Registration, ...],
+    library: Library,
+    board: Board,
+    options: TflmOptions,
+) -> int:
+    if options.arena_bytes:
+        return (options.arena_bytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    if any(registration.is_users for registration in found):
+        names = ", ".join(registration.custom_name for registration in found if registration.is_users)
+        raise ModelError(
+            f"the arena cannot be computed for a model with custom ops of one's own ({names})",
+            hint="Say how large it is with --arena BYTES",
+        )
+    return arena_bound(view, host_arena(flatbuffer.data), optimised=library.optimised, mve=board.mve)
+
+
+def _check_slot(slot_bytes: int, model_bytes: int, board: Board) -> None:
+    if slot_bytes and slot_bytes < model_bytes:
+        raise DoesNotFitError(
+            f"a slot of {slot_bytes:,} bytes does not even hold this model's {model_bytes:,}",
+            hint=f"Give --model-slot {model_bytes} or more",
+        )
+    if 2 * slot_bytes > board.ram.size:
+        raise DoesNotFitError(
+            f"two slots of {slot_bytes:,} bytes for models do not fit the board's {board.ram.size:,} bytes of RAM",
+            where=f"board {board.name}",
+            hint="A model is replaced through RAM: choose a smaller --model-slot, or a board with more",
+        )
+
+
+def _live_bound(graph: Graph) -> int:
+    last: dict[int, int] = {}
+    for number, op in enumerate(graph.ops):
+        for i in (*op.inputs, *op.outputs):
+            last[i] = number
+    for i in graph.outputs:
+        last[i] = len(graph.ops)
+    alive = {i for i in graph.inputs if i in last}
+    bound = 0
+    for number, op in enumerate(graph.ops):
+        alive |= set(op.outputs)
+        bound = max(bound, sum(_arena_share(graph.tensor(i)) for i in alive))
+        alive = {i for i in alive if last[i] > number}
+    return bound
+
+
+def _arena_share(tensor: Tensor) -> int:
+    return 0 if tensor.is_const or tensor.dtype is DType.OTHER else tensor.nbytes
