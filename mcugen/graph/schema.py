@@ -78,7 +78,7 @@ def unpack_model(data: bytes) -> Any:
 class _AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
     """Aligns byte vectors to 16, as the schema demands of buffers: kernels read them as words."""
 
-    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
         return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
 
