@@ -21,7 +21,9 @@ class _Interpreters:
 
         self._runtime = runtime
         self._model = model
-        self._arena_bytes = _generous_arena(runtime, model)
+        subgraphs = runtime.convert_bytearray_to_object(model).subgraphs
+        self._output_count = len(subgraphs[0].outputs)
+        self._arena_bytes = _generous_arena(subgraphs)
         self._plain = self._make(runtime.InterpreterConfig.kAllocationRecording)
         self._preserving: Any = None
 
@@ -32,8 +34,7 @@ class _Interpreters:
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         self._invoke(self._plain, inputs)
-        count = len(self._subgraph().outputs)
-        return [np.array(self._plain.get_output(n)) for n in range(count)]
+        return [np.array(self._plain.get_output(n)) for n in range(self._output_count)]
 
     def tensors(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> list[NDArray[Any]]:
         if self._preserving is None:
@@ -46,14 +47,11 @@ class _Interpreters:
             interpreter.set_input(values, n)
         interpreter.invoke()
 
-    def _subgraph(self) -> Any:
-        return self._runtime.convert_bytearray_to_object(self._model).subgraphs[0]
 
-
-def _generous_arena(runtime: Any, model: bytes) -> int:
+def _generous_arena(subgraphs: Sequence[Any]) -> int:
     """Bytes that hold every tensor at once, and as much again for TFLM's own structures."""
     total = 1 << 20
-    for subgraph in runtime.convert_bytearray_to_object(model).subgraphs:
+    for subgraph in subgraphs:
         for tensor in subgraph.tensors or []:
             shape = [int(d) for d in (tensor.shape if tensor.shape is not None else [])]
             total += 8 * int(np.prod(shape, dtype=np.int64)) + 1024
