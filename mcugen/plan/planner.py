@@ -10,17 +10,19 @@ from mcugen.errors import ModelError
 from mcugen.graph.read import check_supported
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import Lowering, Target
+from mcugen.plan.goal import Goal
 from mcugen.plan.layout import ALIGNMENT, Block, pack
 from mcugen.plan.types import Buffer, Plan, Step
 from mcugen.plan.verify import verify_plan
 
 
-def make_plan(graph: Graph, target: Target | None = None) -> Plan:
+def make_plan(graph: Graph, target: Target | None = None, goal: Goal = "speed") -> Plan:
     """Lower every op to kernel calls and give every tensor an address in the arena.
 
     Args:
         graph: a graph as read or optimized.
         target: the core to choose kernels for; portable kernels by default.
+        goal: what to optimize for where one thing costs another.
 
     Raises:
         UnsupportedOpError: an op that no kernel runs.
@@ -53,6 +55,7 @@ def make_plan(graph: Graph, target: Target | None = None) -> Plan:
         scratch=scratch,
         arena_bytes=arena_bytes,
         live_bound=_live_bound(graph, memory.tensor_blocks(), len(steps)),
+        goal=goal,
     )
     verify_plan(plan)
     return plan

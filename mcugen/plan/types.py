@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops.base import KernelCall, Target
+from mcugen.plan.goal import Goal
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,7 @@ class Plan:
         arena_bytes: size of the arena, inputs and outputs included.
         live_bound: largest sum of live tensor bytes over all steps; no layout without in-place tricks can be
             smaller.
+        goal: what was optimized for.
     """
 
     graph: Graph
@@ -74,6 +76,7 @@ class Plan:
     scratch: Mapping[int, int]
     arena_bytes: int
     live_bound: int
+    goal: Goal = "speed"
 
     @property
     def macs(self) -> int:
