@@ -80,7 +80,7 @@ class SerialTransport:
 
         try:
             # A short fixed timeout: changing it configures the port anew, which is slow over a network.
-            self._port: Any = serial.serial_for_url(url, baudrate=baud, timeout=0.02, write_timeout=10)
+            self._port: Any = serial.serial_for_url(url, baudrate=baud, timeout=0.02, write_timeout=10, exclusive=True)
         except (OSError, ValueError) as error:  # SerialException is an OSError
             raise DeviceError(
                 f"the port cannot be opened: {error}",

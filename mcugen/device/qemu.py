@@ -54,13 +54,16 @@ class QemuEmulator:
             raise BoardError(f"{board.name} has no emulator", hint="Give the port that the board is connected to")
         if not elf.is_file():
             raise DeviceError("the firmware does not exist", where=str(elf), hint="Build it first")
+        qemu = find_qemu()
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         ours, theirs = socket.socketpair()
+        # The multiplexer reads ahead and feeds the UART whenever the program takes a byte, nearly twice as fast as the
+        # socket alone; no byte is its escape character (256).
         command = [
-            find_qemu(), "-M", board.emulator.machine, *board.emulator.args,
+            qemu, "-M", board.emulator.machine, *board.emulator.args,
             "-icount", f"shift={board.emulator.icount_shift},align=off,sleep=off",
             "-nodefaults", "-display", "none", "-monitor", "none",
-            "-chardev", f"socket,id=link,fd={theirs.fileno()}", "-serial", "chardev:link",
+            "-chardev", f"socket,id=link,fd={theirs.fileno()},mux=on", "-serial", "chardev:link", "-echr", "256",
             "-kernel", str(elf.resolve()),
         ]  # fmt: skip
         if sys.platform == "linux":
