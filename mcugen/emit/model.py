@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mcugen import __version__
 from mcugen.emit import c_text
+from mcugen.emit.sharing import Place, SharedFunction, shared_functions
 from mcugen.emit.templates import render
 from mcugen.errors import ModelError
 from mcugen.graph.types import DType, Tensor
@@ -90,6 +91,8 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
     inputs = [io_view(n, t, dims) for n, t in enumerate(plan.input_tensors())]
     outputs = [io_view(n, t, dims) for n, t in enumerate(plan.output_tensors())]
     kernels = {call.kernel for step in plan.steps for call in step.calls}
+    shared = shared_functions(plan)
+    shared_by = {place: function for function in shared for place in function.places}
     return {
         "comment_name": c_text.comment(graph.name),
         "string_name": c_text.string(graph.name),
@@ -100,7 +103,8 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
         "arena_bytes": plan.arena_bytes,
         "macs": plan.macs,
         "op_count": len(plan.steps),
-        "steps": [_step_view(plan, number, step) for number, step in enumerate(plan.steps)],
+        "shared": [_shared_view(plan, function) for function in shared],
+        "steps": [_step_view(plan, number, step, shared_by) for number, step in enumerate(plan.steps)],
         "dims": dims or [0],
         "inputs": inputs,
         "outputs": outputs,
@@ -145,14 +149,62 @@ def io_view(position: int, tensor: Tensor, dims: list[int]) -> dict[str, Any]:
     }
 
 
-def _step_view(plan: Plan, number: int, step: Step) -> dict[str, Any]:
+def _shared_view(plan: Plan, function: SharedFunction) -> dict[str, Any]:
+    """A function that several calls share: the kernel's call with what they have in common filled in."""
+    step, position = function.places[0]
+    call = plan.steps[step].calls[position]
+    arguments = [(f"const {_ctype(plan, i)} *", f"input{n}") for n, i in enumerate(call.inputs)]
+    arguments += [(f"const {_CTYPES[c.values.dtype]} *", c.role) for c in call.constants]
+    arguments += [(f"{_ctype(plan, i)} *", f"output{n}") for n, i in enumerate(call.outputs)]
+    if call.scratch_bytes:
+        arguments.append(("void *", "scratch"))
+    declared = [f"{kind}{name}" for kind, name in arguments]
+    if function.varying:
+        declared.insert(0, f"const {function.name}_values *v")
+    return {
+        "name": function.name,
+        "kernel": function.kernel,
+        "ops": ", ".join(str(number) for number in dict.fromkeys(number for number, _ in function.places)),
+        "fields": [_field(name, value) for name, value in call.params if name in function.varying],
+        "params": [
+            (name, _param(function.common[name]) if name in function.common else _varying(name, value))
+            for name, value in call.params
+        ],
+        "declared": declared,
+        "arguments": ["&p", *(name for _, name in arguments)],
+    }
+
+
+def _ctype(plan: Plan, tensor: int) -> str:
+    return _CTYPES[plan.graph.tensor(tensor).dtype.numpy]
+
+
+def _field(name: str, value: ParamValue) -> str:
+    """Declaration of a parameter in a struct."""
+    items = value if isinstance(value, tuple) else (value,)
+    ctype = "float" if isinstance(items[0], float) else "int32_t"
+    return f"{ctype} {name}[{len(items)}]" if isinstance(value, tuple) else f"{ctype} {name}"
+
+
+def _varying(name: str, value: ParamValue) -> str:
+    """A parameter as a shared function reads it from its caller's values."""
+    if isinstance(value, tuple):
+        return "{" + ", ".join(f"v->{name}[{n}]" for n in range(len(value))) + "}"
+    return f"v->{name}"
+
+
+def _step_view(
+    plan: Plan, number: int, step: Step, shared: Mapping[Place, SharedFunction]
+) -> dict[str, Any]:
     graph, op = plan.graph, step.op
     output = graph.output_of(op)
     facts = [_tensor_fact("in ", plan, graph.tensor(i)) for i in op.inputs if i >= 0]
     facts += [_tensor_fact("out", plan, graph.tensor(i)) for i in op.outputs]
     facts.append(f"{step.macs} MACs, kernel {step.kernels} ({step.variant})")
     constants: list[dict[str, Any]] = []
-    calls = [_call_view(plan, number, n, call, constants) for n, call in enumerate(step.calls)]
+    calls = [
+        _call_view(plan, number, n, call, constants, shared.get((number, n))) for n, call in enumerate(step.calls)
+    ]
     return {
         "number": number,
         "kind": c_text.comment(op.kind),
@@ -176,10 +228,16 @@ def _tensor_fact(role: str, plan: Plan, tensor: Tensor) -> str:
 
 
 def _call_view(
-    plan: Plan, number: int, call_number: int, call: KernelCall, constants: list[dict[str, Any]]
+    plan: Plan,
+    number: int,
+    call_number: int,
+    call: KernelCall,
+    constants: list[dict[str, Any]],
+    shared: SharedFunction | None,
 ) -> dict[str, Any]:
     suffix = f"_{call_number}" if call_number else ""
-    arguments = [f"&p{call_number}"] if call.params else []
+    params = [(name, value) for name, value in call.params if shared is None or name in shared.varying]
+    arguments = [f"&p{call_number}"] if params else []
 
     def add_constant(role: str, values: NDArray[Any], note: str) -> str:
         name = f"{CONSTANT_PREFIX}{number}{suffix}_{role}"
@@ -213,8 +271,9 @@ def _call_view(
     if call.scratch_bytes:
         arguments.append(f"mcg_at({plan.scratch[number]}u)")
     return {
-        "kernel": call.kernel,
-        "params": [(name, _param(value)) for name, value in call.params],
+        "function": shared.name if shared else call.kernel,
+        "params_type": f"{shared.name}_values" if shared else f"{call.kernel}_params",
+        "params": [(name, _param(value)) for name, value in params],
         "params_name": f"p{call_number}",
         "arguments": arguments,
     }
