@@ -18,7 +18,7 @@ from mcugen.convert import QuantizationReport, convert
 from mcugen.emit.manifest import MANIFEST_NAME
 from mcugen.emit.model import emit_model
 from mcugen.emit.project import Project, changed_files, emit_project, load_project
-from mcugen.errors import ProjectError
+from mcugen.errors import ProjectError, ToolError
 from mcugen.graph import Graph, optimize, read_graph
 from mcugen.plan import Plan, make_plan
 from mcugen.ui.terminal import Progress
@@ -226,7 +226,18 @@ def built(
         folder = Path(temporary) / "project"
         project = write_project(model, plan, board, folder, command=command_line("generate", model, board))
         progress("building", -1.0)
-        yield Ready(model, board, plan, project, build_project(folder))
+        yield Ready(model, board, plan, project, _build_temporary(folder, model, board))
+
+
+def _build_temporary(folder: Path, model: Model, board: Board) -> Firmware:
+    """Build a project that will be gone when its error is read, so that the error does not point into it."""
+    try:
+        return build_project(folder)
+    except ToolError as error:
+        if str(folder) not in f"{error.where}{error.hint}":
+            raise
+        hint = f"All that the compiler said: mcugen generate MODEL --board {board.name} -o DIR, then mcugen build DIR"
+        raise ToolError(error.what, where=model.source, hint=hint) from error
 
 
 def require_board(name: str | None) -> Board:

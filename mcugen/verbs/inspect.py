@@ -35,9 +35,7 @@ class Inspection:
     @property
     def weights(self) -> int:
         """Bytes of all constants."""
-        from mcugen.emit.manifest import constant_sizes
-
-        return sum(constant_sizes(self.plan))
+        return sum(self.plan.constant_sizes())
 
     def to_dict(self) -> dict[str, Any]:
         model, plan = self.model, self.plan
