@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.ops import weighted, windows
+from mcugen.ops import dsp, mve, weighted, windows
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
 from mcugen.ops.variants import choose
@@ -91,7 +91,9 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
         constants=(Constant("weights", weights, f"[{shape}], OHWI"), *stage.constants),
         scratch_bytes=0 if direct else int(weights[0].size),
     )
-    return Lowering((choose(target, call),))
+    if direct:
+        return Lowering((choose(target, call, dsp=dsp.conv_direct, mve=mve.conv_direct),))
+    return Lowering((choose(target, call, dsp=dsp.conv_2d, mve=mve.conv_2d),))
 
 
 def _direct_params(

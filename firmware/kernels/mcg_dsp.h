@@ -1,0 +1,101 @@
+/* The instructions of Cortex-M4, M7 and M33 that the DSP kernels are made of.
+ *
+ * One function per instruction, or per short run of them that a compiler does not find by itself.
+ * Elsewhere the same is said in C, so that the kernels can be read, and tested on any computer.
+ *
+ * A "pair" is two int16 in one word, the lower half first. Four bytes b0 ... b3 in a word become the
+ * pairs (b0, b2) and (b1, b3) in one instruction each. Products do not mind the order as long as both
+ * factors have it, so neither weights nor inputs are ever brought into another one.
+ */
+#ifndef MCG_DSP_H
+#define MCG_DSP_H
+
+#include "mcg_common.h"
+
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+#define MCG_DSP 1
+#else
+#define MCG_DSP 0
+#endif
+
+/* Four bytes at any address: LDR. */
+MCG_INLINE uint32_t mcg_load_4(const int8_t *from) {
+  uint32_t word;
+  memcpy(&word, from, 4);
+  return word;
+}
+
+MCG_INLINE int32_t mcg_low(uint32_t pair) { return (int16_t)pair; }
+
+MCG_INLINE int32_t mcg_high(uint32_t pair) { return (int32_t)pair >> 16; }
+
+/* (low, high): PKHBT. */
+MCG_INLINE uint32_t mcg_pair(uint32_t low, uint32_t high) {
+  return (low & 0xFFFFu) | (high << 16);
+}
+
+/* The high halves of two pairs: PKHTB. */
+MCG_INLINE uint32_t mcg_pair_of_highs(uint32_t low, uint32_t high) {
+  return (low >> 16) | (high & 0xFFFF0000u);
+}
+
+/* Bytes 0 and 2 as a pair. */
+MCG_INLINE uint32_t mcg_even_bytes(uint32_t word) {
+#if MCG_DSP
+  uint32_t pair;
+  __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(word));
+  return pair;
+#else
+  return mcg_pair((uint32_t)(int8_t)word, (uint32_t)(int8_t)(word >> 16));
+#endif
+}
+
+/* Bytes 1 and 3 as a pair. */
+MCG_INLINE uint32_t mcg_odd_bytes(uint32_t word) {
+#if MCG_DSP
+  uint32_t pair;
+  __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
+  return pair;
+#else
+  return mcg_even_bytes(word >> 8);
+#endif
+}
+
+/* acc + a.low * b.low + a.high * b.high */
+MCG_INLINE int32_t mcg_smlad(uint32_t a, uint32_t b, int32_t acc) {
+#if MCG_DSP
+  __asm__("smlad %0, %1, %2, %0" : "+r"(acc) : "r"(a), "r"(b));
+  return acc;
+#else
+  return acc + mcg_low(a) * mcg_low(b) + mcg_high(a) * mcg_high(b);
+#endif
+}
+
+/* From an accumulator to an int8 output: product, shift and zero point, saturated to 8 bits.
+ *
+ * doubled is twice the multiplier modulo 2^32, and so 2^32 less than twice the multiplier, which is
+ * 2^30 to 2^31 - 1: acc * doubled / 2^32 + acc, rounded, is mcg_mul_high(acc, multiplier). right is 1 to
+ * 31. A multiplier of 0 is told by doubled = 0 and right = 31. |acc| < 2^30. */
+MCG_INLINE int32_t mcg_requantize_to_8(int32_t acc, int32_t doubled, int32_t right,
+                                       int32_t zero_point) {
+#if MCG_DSP
+  /* The shift leaves the last bit that it drops in the carry flag, which is the rounding. One less
+   * for negatives turns ties upwards into ties away from zero. */
+  __asm__(
+      "smmlar %0, %0, %1, %0\n\t"
+      "add %0, %0, %0, asr #31\n\t"
+      "asrs %0, %0, %2\n\t"
+      "adc %0, %0, %3\n\t"
+      "ssat %0, #8, %0"
+      : "+r"(acc)
+      : "r"(doubled), "r"(right), "r"(zero_point)
+      : "cc");
+  return acc;
+#else
+  const int32_t product = acc + (int32_t)(((int64_t)acc * doubled + (INT64_C(1) << 31)) >> 32);
+  const int32_t scaled = (((product + (product >> 31)) >> (right - 1)) + 1) >> 1;
+  return mcg_clamp(scaled + zero_point, INT8_MIN, INT8_MAX);
+#endif
+}
+
+#endif /* MCG_DSP_H */

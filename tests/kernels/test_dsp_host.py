@@ -1,0 +1,106 @@
+"""The DSP kernels against the oracle, their instructions said in C: all shapes that the portable kernels are tried on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mcugen.graph import read_graph
+from mcugen.ops.base import KernelCall, Target
+from mcugen.plan import make_plan
+from tests.kernels import test_conv_2d
+from tests.kernels.single_op import assert_bit_exact
+from tests.kernels.weighted_models import Quantized, conv_model, distinct, tie_model
+
+M4 = Target("cortex-m4", dsp=True)
+
+
+def dsp_call(model: bytes) -> KernelCall:
+    """The model's only call, which is a DSP kernel."""
+    (call,) = make_plan(read_graph(model), M4).steps[0].calls
+    assert (call.variant, call.why_not_faster) == ("dsp", ""), call.kernel
+    assert call.kernel.endswith("_dsp")
+    return call
+
+
+def prove(model: bytes, flags: tuple[str, ...] = ("-O1",)) -> None:
+    dsp_call(model)
+    results = assert_bit_exact(model, flags=flags, target=M4)
+    assert distinct(results) > 1
+
+
+@pytest.mark.parametrize("name", test_conv_2d.SHAPES)
+def test_conv_shapes(name: str) -> None:
+    image, filters, settings = test_conv_2d.SHAPES[name]
+    prove(conv_model(image, filters, **settings))
+
+
+@pytest.mark.parametrize("filters", [(5, 3, 3), (5, 1, 1)], ids=["3x3", "1x1"])
+@pytest.mark.parametrize("name", test_conv_2d.QUANTIZATIONS)
+def test_conv_quantizations(name: str, filters: tuple[int, int, int]) -> None:
+    model = conv_model((1, 5, 4, 6), filters, quant=test_conv_2d.QUANTIZATIONS[name])
+    dsp_call(model)
+    assert_bit_exact(model, target=M4)
+
+
+@pytest.mark.parametrize("depth", range(1, 20))
+def test_conv_depths(depth: int) -> None:
+    """Every number of bytes after the last whole word, and every entry into the unrolled loop."""
+    prove(conv_model((1, 3, 3, depth), (3, 1, 1)))
+
+
+@pytest.mark.parametrize("windows", range(1, 10))
+def test_conv_windows(windows: int) -> None:
+    """Every number of windows after the last whole four."""
+    prove(conv_model((1, 1, windows, 8), (3, 1, 1)))
+    prove(conv_model((1, 1, windows, 3), (3, 1, 3)))
+
+
+@pytest.mark.parametrize("per_channel", [False, True], ids=["per tensor", "per channel"])
+def test_last_bit_of_the_multiplier(per_channel: bool) -> None:
+    assert_bit_exact(tie_model("CONV_2D", 0.0123, 0.0101, per_channel=per_channel), 0, target=M4)
+
+
+def test_fast_requantization_where_it_is_right() -> None:
+    def fast(quant: Quantized) -> object:
+        return dict(dsp_call(conv_model((1, 5, 4, 6), (5, 3, 3), quant=quant)).params)["fast"]
+
+    assert fast(Quantized()) == 1
+    assert fast(Quantized(activation="RELU", output_zero=-128)) == 1
+    assert fast(Quantized(activation="RELU", output_zero=-20)) == 0
+    assert fast(Quantized(input_scale=3.0, weights_scale=5.0, output_scale=0.4)) == 0
+
+
+def test_multipliers_of_zero() -> None:
+    """Channels whose scale vanishes beside others of the fast requantization."""
+    biases = [(1 << 30) - 1, -(1 << 30) + 1, 5, -5, 0] * 2
+    model = test_conv_2d.layer_of_biases(biases, [1e-30] * 5 + [0.25] * 5)
+    assert dict(dsp_call(model).params)["fast"] == 1
+    assert_bit_exact(model, 0, target=M4)
+
+
+def test_requantization_at_ties() -> None:
+    biases = [*range(-40, 40)]
+    model = test_conv_2d.layer_of_biases(biases, [0.25, 0.125, 0.375, 0.5 - 2**-20] * 20)
+    assert dict(dsp_call(model).params)["fast"] == 1
+    assert_bit_exact(model, 0, target=M4)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_conv_random(seed: int) -> None:
+    rng = np.random.default_rng(3000 + seed)
+    groups = int(rng.choice([1, 1, 2, 3]))
+    image = (int(rng.integers(1, 3)), *(int(n) for n in rng.integers(3, 12, 2)), groups * int(rng.integers(1, 20)))
+    filters = (groups * int(rng.integers(1, 10)), int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+    stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+    quant = Quantized(
+        per_channel=bool(rng.integers(2)), input_zero=int(rng.integers(-128, 128)), gain=0.5, seed=seed
+    )
+    prove(conv_model(image, filters, groups=groups, stride=stride, same=bool(rng.integers(2)), quant=quant))
+
+
+@pytest.mark.parametrize("name", ["stride 2, padding asymmetric", "1x1 filter, batch 2, stride", "groups, dilation"])
+def test_no_undefined_behaviour(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    image, filters, settings = test_conv_2d.SHAPES[name]
+    prove(conv_model(image, filters, **settings), flags=("-O1", "-fsanitize=undefined"))
+    assert "runtime error" not in capfd.readouterr().err
