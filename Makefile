@@ -1,12 +1,13 @@
 # Every target sets up what it needs first; see tools/setup.sh for what is installed and how.
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test lint bench clean distclean lock
+.PHONY: help setup demo test lint format bench clean distclean lock
 
 help:
 	@echo "make demo    train a digits CNN, deploy it to an emulated board, prove it on the whole test split"
 	@echo "make test    run the tests (PYTEST_ARGS=... is passed on)"
 	@echo "make lint    ruff, mypy, clang-format"
+	@echo "make format  bring the C files into the repository's style"
 	@echo "make bench   measure the models of MCUGEN_MODELS (default ../shared/models) on the emulated boards"
 	@echo "make setup   only install what the other targets need"
 	@echo "make clean   remove what the targets made; distclean removes .venv too"
@@ -25,6 +26,9 @@ lint: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	git ls-files -z '*.c' '*.h' | xargs -0 -r .venv/bin/clang-format --dry-run --Werror
+
+format: setup
+	git ls-files -z '*.c' '*.h' | xargs -0 -r .venv/bin/clang-format -i
 
 bench: setup
 	$(PYTHON) benchmarks/run.py

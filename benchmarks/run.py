@@ -139,7 +139,7 @@ def report(results: Results, boards: list[Board], seconds: list[float]) -> str:
             row.append(f"{found.firmware.flash.total:,} + {found.ram_total:,}" if found else "–")
         rows.append(row)
     lines += table(["board", *MODELS], rows)
-    refusals = [f"- {result}" for result in results.values() if isinstance(result, DoesNotFitError)]
+    refusals = [f"- {result.what}" for result in results.values() if isinstance(result, DoesNotFitError)]
     if refusals:
         lines += ["## What does not fit, and why", "", *refusals, ""]
     shown = ", ".join(f"{value:.1f}" for value in seconds)
