@@ -12,12 +12,18 @@ from mcugen.build.sizes import measure
 from mcugen.build.types import Firmware
 from mcugen.emit.project import load_project
 from mcugen.errors import ProjectError, ToolError
+from mcugen.tflm.library import TFLM_DIR, require_library
 
 Progress = Callable[[str], None]
 
 
 def build_project(
-    folder: Path, *, progress: Progress | None = None, timeout: float = 900.0, clean: bool = False
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    timeout: float = 900.0,
+    clean: bool = False,
+    tflm: str | None = None,
 ) -> Firmware:
     """Build a project with PlatformIO and measure it. What has not changed is not compiled again.
 
@@ -26,11 +32,12 @@ def build_project(
         progress: called with a short text when a step starts.
         timeout: seconds that PlatformIO may take.
         clean: delete the build folder first.
+        tflm: where TensorFlow Lite Micro is, for a project that needs it; None takes MCUGEN_TFLM_DIR.
 
     Raises:
         ProjectError: not a project of mcugen's, one of another version, or in a folder with an impossible name.
         DoesNotFitError: the linker found a memory region too small; the message has the numbers.
-        ToolError: compiler or PlatformIO are missing, failed, or took too long.
+        ToolError: compiler, PlatformIO or TensorFlow Lite Micro are missing, failed, or took too long.
     """
     project = load_project(folder)
     if "$" in str(project.folder) or not str(project.folder).isprintable():
@@ -41,14 +48,16 @@ def build_project(
         )
     if shutil.which("arm-none-eabi-gcc") is None:
         raise missing_compiler()
+    root = require_library(project.manifest.library, project.board, tflm)
     if progress:
         progress(f"Building for {project.board.name}")
+    variables = {TFLM_DIR: str(root)} if root is not None else {}
     workspace = project.folder / ".pio"
     output = workspace / "build" / project.board.name
     with file_lock(workspace / "mcugen.lock", timeout=timeout, busy="another build of this project is running"):
         if clean:
             shutil.rmtree(workspace / "build", ignore_errors=True)
-        text = run_pio(["run", "-e", project.board.name], project.folder, timeout=timeout)
+        text = run_pio(["run", "-e", project.board.name], project.folder, timeout=timeout, variables=variables)
         elf, map_file = output / "firmware.elf", output / "firmware.map"
         if not elf.is_file():
             raise ToolError(

@@ -12,10 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcugen.boards import Board
-from mcugen.emit.manifest import constant_sizes
 from mcugen.emit.project import max_payload
 from mcugen.errors import DoesNotFitError
-from mcugen.plan.types import Plan
+from mcugen.plan.types import Plan, Program
 
 ALIGNMENT = 16
 """Of the emitted constants."""
@@ -23,6 +22,8 @@ ALIGNMENT = 16
 MODEL_CODE = 2560
 CALL_CODE = {"DEPTHWISE_CONV_2D": 768, "FULLY_CONNECTED": 160}
 OTHER_CALL_CODE = 448
+INTERPRETER_CODE = 24 * 1024
+REGISTRATION_CODE = 8 * 1024
 HARNESS_CODE = 5 * 1024
 HARNESS_STATIC = 256
 LEAST_CODE = 4 * 1024
@@ -72,23 +73,31 @@ class Fit:
         )
 
 
-def fit_report(plan: Plan, board: Board) -> Fit:
+def fit_report(plan: Program, board: Board) -> Fit:
     """What `plan` needs on `board`."""
-    calls_code = sum(len(step.calls) * CALL_CODE.get(step.op.kind, OTHER_CALL_CODE) for step in plan.steps)
     return Fit(
         board=board.name,
-        weights=sum(-(-size // ALIGNMENT) * ALIGNMENT for size in constant_sizes(plan)) + ALIGNMENT,
-        code=MODEL_CODE + calls_code,
+        weights=sum(-(-size // ALIGNMENT) * ALIGNMENT for size in plan.constant_sizes()) + ALIGNMENT,
+        code=_code_bytes(plan),
         harness=HARNESS_CODE,
         flash_available=board.flash.size,
         arena=plan.arena_bytes,
-        static=HARNESS_STATIC + 2 * max_payload(plan, board),
+        static=HARNESS_STATIC + 2 * max_payload(plan, board) + plan.static_bytes,
         stack=board.stack_bytes,
         ram_available=board.ram.size,
     )
 
 
-def check_fit(plan: Plan, board: Board) -> Fit:
+def _code_bytes(plan: Program) -> int:
+    """Estimate of the model's code."""
+    if isinstance(plan, Plan):
+        return MODEL_CODE + sum(
+            len(step.calls) * CALL_CODE.get(step.op.kind, OTHER_CALL_CODE) for step in plan.steps
+        )
+    return INTERPRETER_CODE + REGISTRATION_CODE * len({step.kernels for step in plan.steps})
+
+
+def check_fit(plan: Program, board: Board) -> Fit:
     """Refuse a model that cannot fit.
 
     Raises:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcugen.errors import ToolError
 
@@ -41,7 +42,7 @@ class LinkerMap:
 
 
 def parse_map(text: str) -> LinkerMap:
-    """Parse a map made with `-Wl,-Map=… -Wl,--cref`.
+    """Parse a map made with `-Wl,-Map=… -Wl,--cref -Wl,--no-demangle`.
 
     Raises:
         ToolError: a part of the map is missing.
@@ -53,7 +54,18 @@ def parse_map(text: str) -> LinkerMap:
                 hint="Build with the project's own platform, which asks the linker for it",
             )
     memory, _, references = text.partition(f"{_MEMORY_MAP}\n")[2].partition(f"{_CROSS_REFERENCES}\n")
-    return LinkerMap(tuple(_sections(memory.splitlines())), _references(references.splitlines()))
+    return LinkerMap(tuple(_clipped(list(_sections(memory.splitlines())))), _references(references.splitlines()))
+
+
+def _clipped(pieces: list[InputSection]) -> Iterable[InputSection]:
+    """The pieces without the overlaps that ld writes: the first of several merged string sections is shown with the
+    strings of all, although those lie elsewhere."""
+    for piece, following in itertools.zip_longest(pieces, pieces[1:]):
+        end = piece.address + piece.size
+        if following is not None and following.output == piece.output and piece.address <= following.address < end:
+            yield replace(piece, size=following.address - following.padding - piece.address)
+        else:
+            yield piece
 
 
 def _sections(lines: list[str]) -> Iterable[InputSection]:

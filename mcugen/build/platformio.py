@@ -204,8 +204,10 @@ def pio_environment(core: Path, base: Mapping[str, str] | None = None) -> dict[s
     }
 
 
-def run_pio(arguments: Sequence[str], project: Path, *, timeout: float = 900.0) -> str:
-    """Run a PlatformIO command on a project's folder. Gives what it printed.
+def run_pio(
+    arguments: Sequence[str], project: Path, *, timeout: float = 900.0, variables: Mapping[str, str] | None = None
+) -> str:
+    """Run a PlatformIO command on a project's folder, with further environment variables. Gives what it printed.
 
     Everything it started is ended with it, also on a timeout and on Ctrl-C.
 
@@ -219,7 +221,7 @@ def run_pio(arguments: Sequence[str], project: Path, *, timeout: float = 900.0) 
         process = subprocess.Popen(
             command,
             cwd=core,  # Python looks for modules here: not in a folder that came from elsewhere
-            env=pio_environment(core),
+            env=pio_environment(core) | dict(variables or {}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,22 +115,23 @@ class _Owners:
 
 def _model_files(link: LinkerMap) -> set[str]:
     """The model's objects, and the archive members that nothing but they need, directly or through others."""
-    files = {piece.file for piece in link.sections}
+    files = {piece.file for piece in link.sections if piece.size}  # others were linked, but nothing of them is left
+    users = {file: link.references.get(file, frozenset()) & files for file in files}
     model = {file for file in files if _MODEL_OBJECT.search(file)}
-    members = {file for file in files if ".a(" in file and link.references.get(file)}
+    members = {file for file in files if ".a(" in file and users[file]}
     # Start from all members and drop those with a user outside, until nothing changes.
     while True:
-        outside = {file for file in members if not link.references[file] <= model | members}
+        outside = {file for file in members if not users[file] <= model | members}
         if not outside:
-            return model | _reached(model, members, link)
+            return model | _reached(model, members, users)
         members -= outside
 
 
-def _reached(model: set[str], members: set[str], link: LinkerMap) -> set[str]:
+def _reached(model: set[str], members: set[str], users: Mapping[str, frozenset[str]]) -> set[str]:
     """Those of `members` that the model needs; members that only need each other are not its own."""
     reached: set[str] = set()
     while True:
-        more = {file for file in members - reached if link.references[file] & (model | reached)}
+        more = {file for file in members - reached if users[file] & (model | reached)}
         if not more:
             return reached
         reached |= more

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from mcugen.errors import ProjectError
 from mcugen.graph.types import Tensor
-from mcugen.plan.types import Plan, Step
+from mcugen.plan.types import Program, ProgramStep
 
 SCHEMA = 1
 """Raised when a field changes its meaning or goes away."""
@@ -50,13 +50,20 @@ class OpFacts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The project's facts. Sizes are in bytes; `files` maps every emitted file to its SHA-256."""
+    """The project's facts. Sizes are in bytes; `files` maps every emitted file to its SHA-256.
+
+    `library`, `slot_bytes`, `names_kept` and `arena_exact` are as in `mcugen.plan.types.Program`.
+    """
 
     mcugen: str
     model_name: str
     model_sha256: str
     board: str
     runtime: str
+    library: str
+    slot_bytes: int
+    names_kept: bool
+    arena_exact: bool
     command: str
     arena_bytes: int
     live_bound: int
@@ -69,29 +76,24 @@ class Manifest:
     files: Mapping[str, str]
 
 
-def plan_facts(plan: Plan) -> dict[str, Any]:
+def plan_facts(plan: Program) -> dict[str, Any]:
     """The fields of `Manifest` that a plan decides."""
     return {
+        "runtime": plan.runtime,
+        "library": plan.library,
+        "slot_bytes": plan.slot_bytes,
+        "names_kept": plan.names_kept,
+        "arena_exact": plan.arena_exact,
         "model_name": plan.graph.name,
         "model_sha256": plan.graph.sha256,
         "arena_bytes": plan.arena_bytes,
         "live_bound": plan.live_bound,
-        "weight_bytes": sum(constant_sizes(plan)),
+        "weight_bytes": sum(plan.constant_sizes()),
         "macs": plan.macs,
         "inputs": tuple(_tensor_facts(t) for t in plan.input_tensors()),
         "outputs": tuple(_tensor_facts(t) for t in plan.output_tensors()),
         "ops": tuple(_op_facts(step) for step in plan.steps),
     }
-
-
-def constant_sizes(plan: Plan) -> list[int]:
-    """Bytes of every constant array that the plan's C holds: weights, biases, multipliers, tables."""
-    sizes: list[int] = []
-    for step in plan.steps:
-        for call in step.calls:
-            sizes += [constant.values.nbytes for constant in call.constants]
-            sizes += [plan.graph.tensor(i).nbytes for i in call.inputs if plan.graph.tensor(i).is_const]
-    return sizes
 
 
 def _tensor_facts(tensor: Tensor) -> TensorFacts:
@@ -105,14 +107,14 @@ def _tensor_facts(tensor: Tensor) -> TensorFacts:
     )
 
 
-def _op_facts(step: Step) -> OpFacts:
+def _op_facts(step: ProgramStep) -> OpFacts:
     return OpFacts(
         name=step.op.name,
         kind=step.op.kind,
-        kernels=tuple(dict.fromkeys(call.kernel for call in step.calls)),
+        kernels=tuple(step.kernels.split("+")),
         variant=step.variant,
         macs=step.macs,
-        why_not_faster="; ".join(dict.fromkeys(c.why_not_faster for c in step.calls if c.why_not_faster)),
+        why_not_faster=step.why_not_faster,
     )
 
 
@@ -150,6 +152,10 @@ def parse_manifest(text: str, where: str) -> Manifest:
         model_sha256=top.matching("model_sha256", r"[0-9a-f]{64}"),
         board=top.matching("board", r"[a-z0-9][a-z0-9-]{0,30}"),
         runtime=top.matching("runtime", r"aot|tflm"),
+        library=top.text("library"),
+        slot_bytes=top.integer("slot_bytes"),
+        names_kept=top.boolean("names_kept"),
+        arena_exact=top.boolean("arena_exact"),
         command=top.text("command"),
         arena_bytes=top.integer("arena_bytes"),
         live_bound=top.integer("live_bound"),
@@ -181,7 +187,7 @@ def _read_tensor(fields: _Fields) -> TensorFacts:
 def _read_op(fields: _Fields) -> OpFacts:
     return OpFacts(
         name=fields.text("name"),
-        kind=fields.matching("kind", r"[A-Z0-9_]{1,64}"),
+        kind=fields.matching("kind", r"[A-Z0-9_]{1,64}|CUSTOM:.{1,400}"),
         kernels=fields.texts("kernels"),
         variant=fields.text("variant"),
         macs=fields.integer("macs"),
@@ -234,6 +240,10 @@ class _Fields:
         value = self.text(key)
         if not re.fullmatch(pattern, value):
             raise self.error(key, f"is {_short(value)}, which it cannot be")
+        return value
+
+    def boolean(self, key: str) -> bool:
+        value: bool = self.take(key, bool, "true or false")
         return value
 
     def integer(self, key: str, low: int = 0) -> int:

@@ -25,7 +25,6 @@ from mcugen.emit.manifest import (
     MANIFEST_NAME,
     MAX_MANIFEST_BYTES,
     Manifest,
-    constant_sizes,
     is_inside,
     manifest_text,
     parse_manifest,
@@ -36,11 +35,12 @@ from mcugen.emit.templates import render
 from mcugen.errors import BoardError, ProjectError
 from mcugen.graph.types import DType, Tensor
 from mcugen.ops.common import describe
-from mcugen.plan.types import Plan
+from mcugen.plan.types import Program
 from mcugen.resources import resource_dir
 
 _LEAST_PAYLOAD = 256
-_MODEL_FLAGS = ["-O2"]  # the rest is built with -Os
+_MODEL_FLAGS: Mapping[str, list[str]] = {"aot": ["-O2"], "tflm": []}
+"""By runtime; the rest is built with -Os, as is what calls TFLM's interpreter, whose kernels are built already."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Project:
 
 
 def emit_project(
-    plan: Plan,
+    plan: Program,
     board: Board,
     out_dir: Path,
     *,
@@ -61,7 +61,6 @@ def emit_project(
     extra_files: Mapping[str, str | bytes] | None = None,
     command: str = "",
     labels: Sequence[str] = (),
-    runtime: str = "aot",
     force: bool = False,
 ) -> Project:
     """Write the project's folder. The same arguments give the same bytes, wherever and whenever.
@@ -74,7 +73,6 @@ def emit_project(
         extra_files: further files, by path relative to the project.
         command: shown in the files' banners; without paths of this computer, or the bytes depend on them.
         labels: class names, for the manifest and the README.
-        runtime: "aot" or "tflm".
         force: replace files that the user changed. Files that the user added are kept in any case.
 
     Raises:
@@ -87,7 +85,6 @@ def emit_project(
     manifest = Manifest(
         mcugen=__version__,
         board=board.name,
-        runtime=runtime,
         command=command,
         labels=tuple(labels),
         files={path: digest(content) for path, content in files.items()},
@@ -175,17 +172,17 @@ def _check_replaceable(folder: Path, force: bool) -> list[str]:
 
 
 def _project_files(
-    plan: Plan, board: Board, given: Mapping[str, str | bytes], command: str, labels: int
+    plan: Program, board: Board, given: Mapping[str, str | bytes], command: str, labels: int
 ) -> dict[str, bytes]:
     """All files but the manifest, by path in the project."""
     first_line = banner(plan.graph.sha256, command)
     files: dict[str, str | bytes] = {
-        "platformio.ini": render("project/platformio.ini.j2", banner=first_line, board=board),
+        "platformio.ini": render("project/platformio.ini.j2", banner=first_line, board=board, program=plan),
         "src/main.c": render("project/main.c.j2", banner=first_line),
         "README.md": _readme(plan, board, banner(plan.graph.sha256, markdown(command)), labels),
     }
     files["lib/mcg_model/library.json"] = render(
-        "project/model_library.json.j2", version=__version__, flags=_MODEL_FLAGS
+        "project/model_library.json.j2", version=__version__, flags=_MODEL_FLAGS[plan.runtime]
     )
     files |= given
     files |= bsp_files(board)
@@ -197,10 +194,10 @@ def _project_files(
     return {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
 
 
-def max_payload(plan: Plan, board: Board) -> int:
+def max_payload(plan: Program, board: Board) -> int:
     """Bytes of payload per frame of the link: what suits the board, or less where the model leaves little RAM."""
     payload = default_max_payload(board)
-    spare = board.ram.size - board.stack_bytes - plan.arena_bytes
+    spare = board.ram.size - board.stack_bytes - plan.arena_bytes - plan.static_bytes
     while payload > _LEAST_PAYLOAD and spare < 4 * payload:  # two frames are buffered
         payload //= 2
     return max(payload, _LEAST_PAYLOAD)
@@ -264,7 +261,7 @@ def board_toml(board: Board) -> str:
     )
 
 
-def _readme(plan: Plan, board: Board, first_line: str, labels: int) -> str:
+def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
     return render(
         "project/README.md.j2",
         banner=first_line,
@@ -277,7 +274,7 @@ def _readme(plan: Plan, board: Board, first_line: str, labels: int) -> str:
             "arena_bytes": plan.arena_bytes,
             "macs": plan.macs,
             "op_count": len(plan.steps),
-            "weight_bytes": sum(constant_sizes(plan)),
+            "weight_bytes": sum(plan.constant_sizes()),
         },
         inputs=[_tensor_view(tensor) for tensor in plan.input_tensors()],
         outputs=[_tensor_view(tensor) for tensor in plan.output_tensors()],

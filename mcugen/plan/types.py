@@ -1,13 +1,80 @@
-"""The plan: every op's kernels and every buffer's address."""
+"""The plan: every op's kernels and every buffer's address. And what all runtimes' plans have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops.base import KernelCall, Target
 from mcugen.plan.goal import Goal
+
+
+class ProgramStep(Protocol):
+    """One op that runs on the device, whatever runs it. Strings name what computes it, as reports show them."""
+
+    @property
+    def op(self) -> Op: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def kernels(self) -> str: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def why_not_faster(self) -> str: ...
+
+
+class Program(Protocol):
+    """What every runtime decides about a model before its firmware is emitted.
+
+    Attributes:
+        graph: what an inference runs; its ops are those of the model file or of a graph made from it.
+        steps: the ops that run, in order. An op's number on the device is its position here.
+        runtime: "aot" or "tflm".
+        stateful: inferences depend on those before them.
+        arena_exact: the arena is as small as it can be; False where its size is an upper bound until a device says.
+        static_bytes: RAM that the model's code needs beside arena and stack.
+        slot_bytes: the largest model that can be sent to the running firmware; 0 where none can.
+        names_kept: the firmware holds the model's names.
+        library: the library that the project is built with; "" for none.
+        build_flags, lib_deps: what the project's PlatformIO configuration says beyond the platform's own.
+    """
+
+    @property
+    def graph(self) -> Graph: ...
+    @property
+    def steps(self) -> Sequence[ProgramStep]: ...
+    @property
+    def runtime(self) -> str: ...
+    @property
+    def stateful(self) -> bool: ...
+    @property
+    def arena_bytes(self) -> int: ...
+    @property
+    def live_bound(self) -> int: ...
+    @property
+    def arena_exact(self) -> bool: ...
+    @property
+    def static_bytes(self) -> int: ...
+    @property
+    def slot_bytes(self) -> int: ...
+    @property
+    def names_kept(self) -> bool: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def library(self) -> str: ...
+    @property
+    def build_flags(self) -> Sequence[str]: ...
+    @property
+    def lib_deps(self) -> Sequence[str]: ...
+    def constant_sizes(self) -> list[int]:
+        """Bytes of every constant array in flash."""
+
+    def input_tensors(self) -> list[Tensor]: ...
+    def output_tensors(self) -> list[Tensor]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +145,28 @@ class Plan:
     live_bound: int
     goal: Goal = "speed"
 
+    runtime = "aot"
+    stateful = False
+    arena_exact = True
+    static_bytes = 0
+    slot_bytes = 0
+    names_kept = False
+    library = ""
+    build_flags: ClassVar[Sequence[str]] = ()
+    lib_deps: ClassVar[Sequence[str]] = ()
+
     @property
     def macs(self) -> int:
         return sum(step.macs for step in self.steps)
+
+    def constant_sizes(self) -> list[int]:
+        """Bytes of every constant array that the C holds: weights, biases, multipliers, tables."""
+        sizes: list[int] = []
+        for step in self.steps:
+            for call in step.calls:
+                sizes += [constant.values.nbytes for constant in call.constants]
+                sizes += [self.graph.tensor(i).nbytes for i in call.inputs if self.graph.tensor(i).is_const]
+        return sizes
 
     def input_tensors(self) -> list[Tensor]:
         return [self.graph.tensor(i) for i in self.graph.inputs]

@@ -70,6 +70,7 @@ def _model_view(program: TflmProgram, labels: Sequence[str]) -> dict[str, Any]:
         "resources": program.view.resources,
         "kernel_headers": sorted({r.int8.header for r in program.registrations if r.int8}),
         "registrations": [_registration_view(r, users) for r in program.registrations],
+        "has_customs": any(r.custom_name for r in program.registrations),
         "custom_ops": [{"comment": c_text.comment(r.custom_name)} for r in users],
     }
 
@@ -87,7 +88,8 @@ def _registration_view(registration: Registration, users: Sequence[Registration]
         "call": call,
         "general_call": f"{registration.method}()",
         "guarded": int8 is not None and int8.needs_ndebug,
-        "find": c_text.string(name) if name else f"tflite::BuiltinOperator_{registration.kind}",
+        "find": f"tflite::BuiltinOperator_{'CUSTOM' if name else registration.kind}, "
+        f"{c_text.string(name) if name else 'nullptr'}",
         "int8_mask": sum(1 << position for position in int8.int8_inputs) if int8 else 0,
     }
 

@@ -346,7 +346,9 @@ def build_flags(library: Library, root: str) -> list[str]:
     return [
         *(f"-isystem {_quoted(root + path)}" for path in includes),
         *(f"-D{name}" for name in library.variant.defines),
-        _quoted(f"{root}/{library.variant.archive}"),
+        f"-L {_quoted(f'{root}/{Path(library.variant.archive).parent}')}",
+        f"-l{Path(library.variant.archive).stem.removeprefix('lib')}",
+        "-lm",
     ]
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mcugen.boards import Board
 from mcugen.errors import DoesNotFitError, ModelError
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.tflm.arena import ALIGNMENT, arena_bound, host_arena
-from mcugen.tflm.library import Library, choose_library
+from mcugen.tflm.library import TFLM_DIR, Library, build_flags, choose_library
 from mcugen.tflm.resolver import Registration, registrations
 from mcugen.tflm.strip import Stripped, strip_proved
 from mcugen.tflm.view import View, count_macs, read_view
 
 RUNTIME = "tflm"
+
+OBJECTS_BYTES = 640
+OBJECT_BYTES_PER_OP = 72
+"""RAM of the interpreter, its allocator and planner; and of an op in the resolver. Rounded up from what was measured."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,11 @@ class TflmProgram:
     steps: tuple[TflmStep, ...]
     registrations: tuple[Registration, ...]
     flatbuffer: Stripped
-    library: Library
+    tflm: Library
     arena_bytes: int
     arena_exact: bool
     slot_bytes: int
+    names_kept: bool
 
     runtime = RUNTIME
 
@@ -76,9 +82,25 @@ class TflmProgram:
         return sum(step.macs for step in self.steps)
 
     @property
-    def weight_bytes(self) -> int:
+    def static_bytes(self) -> int:
+        """RAM beside arena and stack: TFLM's objects and the slots for other models."""
+        return OBJECTS_BYTES + OBJECT_BYTES_PER_OP * len(self.registrations) + 2 * self.slot_bytes
+
+    @property
+    def library(self) -> str:
+        return self.tflm.name
+
+    @property
+    def build_flags(self) -> Sequence[str]:
+        return build_flags(self.tflm, f"${{sysenv.{TFLM_DIR}}}")
+
+    @property
+    def lib_deps(self) -> Sequence[str]:
+        return (self.tflm.lib_deps,) if self.tflm.lib_deps else ()
+
+    def constant_sizes(self) -> list[int]:
         """Bytes of constants in flash: the flatbuffer."""
-        return len(self.flatbuffer.data)
+        return [len(self.flatbuffer.data)]
 
     @property
     def live_bound(self) -> int:
@@ -118,7 +140,7 @@ def make_program(data: bytes, name: str, board: Board, options: TflmOptions | No
     graph = view.main
     kinds = {registration.kind: registration for registration in found}
     steps = tuple(_step(graph, op, kinds[op.kind], library) for op in graph.ops)
-    return TflmProgram(view, graph, steps, found, flatbuffer, library, arena, False, options.slot_bytes)
+    return TflmProgram(view, graph, steps, found, flatbuffer, library, arena, False, options.slot_bytes, options.keep_names)
 
 
 def _step(graph: Graph, op: Op, registration: Registration, library: Library) -> TflmStep:

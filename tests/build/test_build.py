@@ -17,7 +17,6 @@ from elftools.elf.elffile import ELFFile
 from mcugen.boards import Board, Region, load_boards
 from mcugen.build import build_project
 from mcugen.build.platformio import ensure_core_dir, pio_environment
-from mcugen.emit.manifest import constant_sizes
 from mcugen.errors import DoesNotFitError, ProjectError, ToolError
 from mcugen.plan.types import Plan
 from tests.build.tiny import emit, needs_arm_gcc, tiny_plan
@@ -45,7 +44,7 @@ def test_sizes_add_up_and_match_the_elf_file_on_every_board(name: str, plan: Pla
     assert ram.total == sum(found.get(section, 0) for section in (*in_ram, ".data"))
     assert ram.arena == plan.arena_bytes
     assert ram.stack == board.stack_bytes
-    sizes = constant_sizes(plan)
+    sizes = plan.constant_sizes()
     # The compiler may put a constant of one element into the code instead.
     assert sum(size for size in sizes if size > 4) <= flash.weights <= sum(sizes) + 15 * len(sizes)
     assert 100 < flash.code < 2000

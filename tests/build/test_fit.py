@@ -8,7 +8,6 @@ import pytest
 from mcugen.boards import Board, load_board, load_boards
 from mcugen.build import build_project, check_fit, fit_report
 from mcugen.build.fit import LEAST_CODE, LEAST_STATIC
-from mcugen.emit.manifest import constant_sizes
 from mcugen.errors import DoesNotFitError
 from mcugen.graph import read_graph
 from mcugen.plan import make_plan
@@ -29,7 +28,7 @@ def test_what_is_known_is_exact(plan: Plan, board: Board) -> None:
     fit = fit_report(plan, board)
     assert fit.arena == plan.arena_bytes
     assert fit.stack == board.stack_bytes
-    assert 0 <= fit.weights - sum(constant_sizes(plan)) <= 16 * (len(constant_sizes(plan)) + 1)
+    assert 0 <= fit.weights - sum(plan.constant_sizes()) <= 16 * (len(plan.constant_sizes()) + 1)
     assert fit.fits
     assert not fit.impossible
     assert check_fit(plan, board) == fit

@@ -19,7 +19,6 @@ def made() -> Manifest:
     return Manifest(
         mcugen=__version__,
         board="mps2-an386",
-        runtime="aot",
         command="mcugen generate m.tflite",
         labels=("zero", 'o"ne'),
         files={"src/main.c": "0" * 64, "README.md": "f" * 64},

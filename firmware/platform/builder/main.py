@@ -48,8 +48,9 @@ env.Append(
         '-ffile-prefix-map="$$PWD"=.',  # the shell puts the project's folder in, whatever its name is
     ],
     CFLAGS=["-std=c99"],
-    CXXFLAGS=["-std=c++11", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"],
-    LINKFLAGS=[*build["link_flags"], "-Wl,--cref", "-Wl,-Map=${TARGET.base}.map"],
+    CXXFLAGS=["-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"],
+    # Names as the compiler mangles them: demangled ones hold spaces, and the map is read by column.
+    LINKFLAGS=[*build["link_flags"], "-Wl,--cref", "-Wl,--no-demangle", "-Wl,-Map=${TARGET.base}.map"],
     BUILDERS={
         "ElfToBin": Builder(
             action=env.VerboseAction("$OBJCOPY -O binary $SOURCES $TARGET", "Building $TARGET"),
