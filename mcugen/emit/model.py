@@ -101,6 +101,7 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
         "runtime_version": runtime_version(),
         "headers": sorted(f"{kernel}.h" for kernel in kernels),
         "arena_bytes": plan.arena_bytes,
+        "overlaid": _has_overlays(plan),
         "macs": plan.macs,
         "op_count": len(plan.steps),
         "shared": [_shared_view(plan, function) for function in shared],
@@ -112,6 +113,16 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
         "output_addresses": [f"{plan.addresses[i]}u" for i in graph.outputs],
         "labels": [c_text.string(label) for label in labels],
     }
+
+
+def _has_overlays(plan: Plan) -> bool:
+    """Whether an output lies over an input that is still read while it is written."""
+    return any(
+        a.last == b.first and a.offset < b.offset + b.size and b.offset < a.offset + a.size
+        for a in plan.buffers
+        for b in plan.buffers
+        if a is not b
+    )
 
 
 def io_view(position: int, tensor: Tensor, dims: list[int]) -> dict[str, Any]:

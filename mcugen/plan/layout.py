@@ -7,7 +7,7 @@ almost all networks, and a seeded local search over orders closes most of the re
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ALIGNMENT = 4
@@ -38,17 +38,26 @@ def lower_bound(blocks: Sequence[Block]) -> int:
     return max((sum(aligned(b.size) for b in blocks if b.first <= t <= b.last) for t in times), default=0)
 
 
-def pack(blocks: Sequence[Block]) -> tuple[list[int], int]:
+def pack(
+    blocks: Sequence[Block], leads: Mapping[tuple[int, int], int] | None = None
+) -> tuple[list[int], int]:
     """Offsets in bytes for all blocks, and the arena's size. Deterministic.
 
     Args:
         blocks: any number of blocks; sizes are rounded up to the alignment.
+        leads: pairs (lower, upper) of blocks that may share memory if the upper one begins that many bytes after the
+            lower one, or more.
     """
     if not blocks:
         return [], 0
-    bound = lower_bound(blocks)
+    leads = leads or {}
+    bound = 0 if leads else lower_bound(blocks)
     conflicts = [
-        [j for j, other in enumerate(blocks) if j != i and block.overlaps(other)]
+        [
+            _Conflict(j, _distance(blocks, leads, i, j), _distance(blocks, leads, j, i))
+            for j, other in enumerate(blocks)
+            if j != i and block.overlaps(other)
+        ]
         for i, block in enumerate(blocks)
     ]
     indices = range(len(blocks))
@@ -57,6 +66,8 @@ def pack(blocks: Sequence[Block]) -> tuple[list[int], int]:
         sorted(indices, key=lambda i: (-blocks[i].size * (blocks[i].last - blocks[i].first + 1), i)),
         sorted(indices, key=lambda i: (-(blocks[i].last - blocks[i].first), -blocks[i].size, i)),
         sorted(indices, key=lambda i: (blocks[i].first, -blocks[i].size, i)),
+        # Backwards in time, scratch last: each input just after the output that follows behind it.
+        sorted(indices, key=lambda i: (blocks[i].first == blocks[i].last, -blocks[i].first, -blocks[i].size, i)),
     ]
     best_order, best, best_size = orders[0], [0] * len(blocks), -1
     for order in orders:
@@ -76,19 +87,39 @@ def pack(blocks: Sequence[Block]) -> tuple[list[int], int]:
     return best, best_size
 
 
+@dataclass(frozen=True)
+class _Conflict:
+    """A block that lives at the same time: how far it must begin after this one, or this one after it."""
+
+    other: int
+    after_this: int
+    before_this: int
+
+
+def _distance(blocks: Sequence[Block], leads: Mapping[tuple[int, int], int], lower: int, upper: int) -> int:
+    """Least distance between the beginnings of two blocks of which `upper` is the upper one."""
+    size = aligned(blocks[lower].size)
+    return min(aligned(leads[lower, upper]), size) if (lower, upper) in leads else size
+
+
 def _first_fit(
-    blocks: Sequence[Block], conflicts: Sequence[Sequence[int]], order: Sequence[int]
+    blocks: Sequence[Block], conflicts: Sequence[Sequence[_Conflict]], order: Sequence[int]
 ) -> tuple[list[int], int]:
     """Place blocks in the given order, each at the lowest offset that is free during its life."""
     offsets = [-1] * len(blocks)
     total = 0
     for i in order:
-        taken = sorted((offsets[j], aligned(blocks[j].size)) for j in conflicts[i] if offsets[j] >= 0)
-        need, position = aligned(blocks[i].size), 0
-        for offset, size in taken:
-            if position + need <= offset:
+        # Positions strictly between the two are too near to a block that is there already.
+        forbidden = sorted(
+            (offsets[c.other] - c.after_this, offsets[c.other] + c.before_this)
+            for c in conflicts[i]
+            if offsets[c.other] >= 0
+        )
+        position = 0
+        for low, high in forbidden:
+            if position <= low:
                 break
-            position = max(position, offset + size)
+            position = max(position, high)
         offsets[i] = position
-        total = max(total, position + need)
+        total = max(total, position + aligned(blocks[i].size))
     return offsets, total

@@ -12,6 +12,7 @@ from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import Lowering, Target
 from mcugen.plan.goal import Goal
 from mcugen.plan.layout import ALIGNMENT, Block, pack
+from mcugen.plan.overlay import lead, overlay_call
 from mcugen.plan.types import Buffer, Plan, Step
 from mcugen.plan.verify import verify_plan
 
@@ -44,7 +45,7 @@ def make_plan(graph: Graph, target: Target | None = None, goal: Goal = "speed") 
     if not steps:
         raise ModelError("the model computes nothing: its outputs are its inputs")
     memory.finish(len(steps))
-    buffers, addresses, scratch, arena_bytes = memory.layout(steps)
+    buffers, addresses, scratch, arena_bytes = memory.layout(steps, overlays=goal == "ram")
     plan = Plan(
         graph=graph,
         target=target,
@@ -142,14 +143,33 @@ class _Memory:
     def tensor_blocks(self) -> list[_Storage]:
         return list({id(s): s for s in self._storage.values()}.values())
 
-    def layout(self, steps: Sequence[Step]) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
-        """Pack all blocks; gives buffers, tensor addresses, scratch addresses by step, arena size."""
+    def _leads(self, steps: Sequence[Step], storages: Sequence[_Storage]) -> dict[tuple[int, int], int]:
+        """Pairs of blocks (output, input) that may share memory, and how far the input begins after the output."""
+        numbers = {id(storage): n for n, storage in enumerate(storages)}
+        leads = {}
+        for n, step in enumerate(steps):
+            call = overlay_call(self._graph, step)
+            if call is None:
+                continue
+            source, output = self._storage[call.inputs[0]], self._storage[call.outputs[0]]
+            sizes = [self._graph.tensor(i).nbytes for i in (call.inputs[0], call.outputs[0])]
+            if source.last == output.first == n and [source.size, output.size] == sizes:
+                leads[numbers[id(output)], numbers[id(source)]] = lead(self._graph, step)
+        return leads
+
+    def layout(
+        self, steps: Sequence[Step], *, overlays: bool
+    ) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
+        """Pack all blocks; gives buffers, tensor addresses, scratch addresses by step, arena size.
+
+        With `overlays`, outputs may lie over inputs that die as they are written.
+        """
         storages = self.tensor_blocks()
         scratch_steps = [(n, max(c.scratch_bytes for c in s.calls)) for n, s in enumerate(steps)]
         scratch_steps = [(n, size) for n, size in scratch_steps if size]
         blocks = [Block(s.size, s.first, s.last) for s in storages]
         blocks += [Block(size, n, n) for n, size in scratch_steps]
-        offsets, arena_bytes = pack(blocks)
+        offsets, arena_bytes = pack(blocks, self._leads(steps, storages) if overlays else None)
         buffers = [
             Buffer(offset, s.size, s.first, s.last, tuple(s.tensors))
             for s, offset in zip(storages, offsets[: len(storages)], strict=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mcugen.ops.base import KernelCall
 from mcugen.plan.layout import ALIGNMENT
-from mcugen.plan.types import Plan
+from mcugen.plan.overlay import first_conflict, overlay_call
+from mcugen.plan.types import Buffer, Plan, Step
 
 
 class PlanError(AssertionError):
@@ -46,8 +46,23 @@ def _check_overlaps(plan: Plan) -> None:
     for n, a in enumerate(plan.buffers):
         for b in plan.buffers[n + 1 :]:
             in_time = a.first <= b.last and b.first <= a.last
-            if in_time and a.offset < b.offset + b.size and b.offset < a.offset + a.size:
+            if not in_time or a.offset >= b.offset + b.size or b.offset >= a.offset + a.size:
+                continue
+            earlier, later = sorted((a, b), key=lambda buffer: buffer.first)
+            if earlier.last != later.first or not _follows_behind(plan, earlier, later):
                 raise PlanError(f"buffers {a} and {b} overlap")
+
+
+def _follows_behind(plan: Plan, source: Buffer, output: Buffer) -> bool:
+    """Whether two buffers that overlap hold the input and the output of one step that may do so."""
+    if not 0 <= output.first < len(plan.steps) or source.is_scratch or output.is_scratch:
+        return False
+    step = plan.steps[output.first]
+    call = overlay_call(plan.graph, step)
+    if call is None or call.inputs[0] not in source.tensors or call.outputs[0] not in output.tensors:
+        return False
+    addresses = plan.addresses[call.inputs[0]], plan.addresses[call.outputs[0]]
+    return addresses == (source.offset, output.offset) and first_conflict(plan.graph, step, *addresses) is None
 
 
 def _check_reads(plan: Plan) -> None:
@@ -90,23 +105,24 @@ def _check_reads(plan: Plan) -> None:
             if lost := (before - set(owners)) & {i for i in op.inputs if i >= 0}:
                 raise PlanError(f"{op.where}: scratch overwrites its inputs {sorted(lost)}")
         for i in op.outputs:
-            _check_inplace(plan, op.where, step.calls, i, owners)
+            _check_inplace(plan, step, i, owners)
             write(i, plan.addresses[i], graph.tensor(i).nbytes)
     for i in graph.outputs:
         if i not in owners:
             raise PlanError(f'model output "{graph.tensor(i).name}" was overwritten')
 
 
-def _check_inplace(
-    plan: Plan, where: str, calls: tuple[KernelCall, ...], output: int, owners: dict[int, tuple[int, int]]
-) -> None:
+def _check_inplace(plan: Plan, step: Step, output: int, owners: dict[int, tuple[int, int]]) -> None:
     start = plan.addresses[output]
     end = start + plan.graph.tensor(output).nbytes
-    for call in calls:
+    follows = overlay_call(plan.graph, step) if plan.goal == "ram" else None
+    for call in step.calls:
         for position, i in enumerate(call.inputs):
             if i not in owners:
                 continue
             low, high = owners[i]
             shares = low < end and start < high
-            if shares and not (position in call.inplace and (low, high) == (start, end)):
-                raise PlanError(f'{where} writes over its input "{plan.graph.tensor(i).name}"')
+            if not shares or (position in call.inplace and (low, high) == (start, end)):
+                continue
+            if call is not follows or position > 0 or first_conflict(plan.graph, step, low, start):
+                raise PlanError(f'{step.op.where} writes over its input "{plan.graph.tensor(i).name}"')

@@ -1,0 +1,132 @@
+"""Outputs that follow behind their inputs: never too near, proved by plans that run, and arenas below the bound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcugen.emit.host import HostModel
+from mcugen.emit.model import emit_model
+from mcugen.graph import Graph, optimize, read_graph
+from mcugen.ops.base import Target
+from mcugen.plan import Plan, make_plan, verify_plan
+from mcugen.plan.overlay import first_conflict, lead, overlay_call
+from mcugen.plan.verify import PlanError
+from tests.kernels.single_op import Node, TensorSpec, build_graph, make_samples, options, oracle
+from tests.kernels.weighted_models import conv_model, depthwise_model
+
+TARGETS = {"portable": Target(), "dsp": Target("cortex-m4", dsp=True)}
+ARENA_LIMITS = {"kws_ref_model": 12_000, "vww_96_int8": 40_000, "pretrainedResnet_quant": 36_000}
+
+
+def ram_plan(model: bytes, target: str = "portable") -> Plan:
+    return make_plan(optimize(read_graph(model)), TARGETS[target], "ram")
+
+
+def assert_equal_to_oracle(model: bytes, plan: Plan) -> None:
+    samples = make_samples(model, 3)
+    with HostModel(plan, flags=("-O2",)) as host:
+        for sample, wanted in zip(samples, oracle(model, samples), strict=True):
+            for got, want in zip(host.run(sample), wanted, strict=True):
+                np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", sorted(ARENA_LIMITS))
+def test_arenas_of_real_models_lie_below_the_live_bound(models_dir: Path, name: str, target: str) -> None:
+    model = (models_dir / f"{name}.tflite").read_bytes()
+    plan = ram_plan(model, target)
+    assert plan.arena_bytes <= ARENA_LIMITS[name] < plan.live_bound
+    assert_equal_to_oracle(model, plan)
+
+
+def test_only_the_goal_ram_overlays(models_dir: Path) -> None:
+    graph = optimize(read_graph((models_dir / "kws_ref_model.tflite").read_bytes()))
+    plan = make_plan(graph)
+    assert plan.arena_bytes >= plan.live_bound
+    assert "#define restrict" not in emit_model(plan)["mcg_model.c"]
+    assert "#define restrict" in emit_model(make_plan(graph, goal="ram"))["mcg_model.c"]
+
+
+def random_layer(seed: int) -> bytes:
+    rng = np.random.default_rng(seed)
+    size = tuple(int(n) for n in rng.integers(4, 12, 2))
+    channels = int(rng.integers(1, 9))
+    image = (1, *size, channels)
+    filters = tuple(int(n) for n in rng.integers(1, 4, 2))
+    stride = tuple(int(n) for n in rng.integers(1, 4, 2))
+    same = bool(rng.integers(2))
+    kind = rng.integers(3)
+    if kind == 0:
+        return conv_model(image, (int(rng.integers(1, 12)), *filters), stride=stride, same=same)  # type: ignore[arg-type]
+    if kind == 1:
+        return depthwise_model(image, filters, stride=stride, same=same)  # type: ignore[arg-type]
+    pool = options(
+        "Pool2DOptions", padding=0 if same else 1, strideH=stride[0], strideW=stride[1], filterHeight=filters[0],
+        filterWidth=filters[1],
+    )  # fmt: skip
+    spans = zip(size, filters, stride, strict=True)
+    shape = [-(-n // s) if same else (n - f) // s + 1 for n, f, s in spans]
+    x = TensorSpec(image, scale=0.1, zero_point=3)
+    y = TensorSpec((1, *shape, channels), scale=0.1, zero_point=3)
+    name = "AVERAGE_POOL_2D" if seed % 2 else "MAX_POOL_2D"
+    return build_graph([Node(name, pool, [x], [y])], [y])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_lead_is_enough(seed: int) -> None:
+    graph = read_graph(random_layer(seed))
+    [step] = make_plan(graph).steps
+    assert overlay_call(graph, step) is not None
+    assert first_conflict(graph, step, lead(graph, step), 0) is None
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("target", TARGETS)
+def test_layers_over_their_own_input_are_exact(seed: int, target: str) -> None:
+    model = random_layer(seed)
+    plan = ram_plan(model, target)
+    source, output = (graph_tensor_size(plan.graph, ids) for ids in (plan.graph.inputs, plan.graph.outputs))
+    call = overlay_call(plan.graph, plan.steps[0])
+    if call is not None:
+        assert plan.arena_bytes <= source + output + call.scratch_bytes + 12
+    assert_equal_to_oracle(model, plan)
+
+
+def graph_tensor_size(graph: Graph, ids: tuple[int, ...]) -> int:
+    return graph.tensor(ids[0]).nbytes
+
+
+def test_one_pixel_of_input_less_is_a_conflict() -> None:
+    graph = read_graph(conv_model((1, 6, 6, 4), (4, 1, 1)))
+    [step] = make_plan(graph).steps
+    assert lead(graph, step) == 4
+    assert first_conflict(graph, step, 3, 0) is not None
+
+
+def test_a_growing_layer_starts_far_behind_its_input() -> None:
+    """Every pixel grows from 4 to 8 bytes: the last one may not be reached before it is read."""
+    graph = read_graph(conv_model((1, 5, 5, 4), (8, 1, 1)))
+    [step] = make_plan(graph).steps
+    assert lead(graph, step) == 25 * 8 - 24 * 4
+
+
+def test_batches_and_groups_are_left_alone() -> None:
+    for model in (conv_model((2, 6, 6, 4), (4, 3, 3)), conv_model((1, 6, 6, 4), (4, 3, 3), groups=2)):
+        graph = read_graph(model)
+        assert overlay_call(graph, make_plan(graph).steps[0]) is None
+
+
+def test_an_output_too_near_to_its_input_is_caught(models_dir: Path) -> None:
+    plan = ram_plan((models_dir / "kws_ref_model.tflite").read_bytes())
+    step = plan.steps[1]
+    source, output = step.op.inputs[0], step.op.outputs[0]
+    assert 0 < plan.addresses[source] - plan.addresses[output] < plan.graph.tensor(output).nbytes
+    nearer = plan.addresses[output] + 64
+    moved = {i: nearer if i == output else at for i, at in plan.addresses.items()}
+    buffers = tuple(replace(b, offset=nearer) if b.tensors == (output,) else b for b in plan.buffers)
+    with pytest.raises(PlanError):
+        verify_plan(replace(plan, addresses=moved, buffers=buffers))
