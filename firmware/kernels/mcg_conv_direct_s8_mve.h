@@ -1,0 +1,45 @@
+/* 2-D convolution whose windows each lie in one piece in the input, by MVE.
+ *
+ * window (b, r, c) starts at b * batch_step + r * row_step + c * column_step and is `depth` long;
+ * weights as mcg_filter_s8_mve.h has them; the input's zero point is folded into the bias.
+ */
+#ifndef MCG_CONV_DIRECT_S8_MVE_H
+#define MCG_CONV_DIRECT_S8_MVE_H
+
+#include "mcg_filter_s8_mve.h"
+
+typedef struct {
+  int32_t batches;
+  int32_t rows;
+  int32_t columns;
+  int32_t batch_step;
+  int32_t row_step;
+  int32_t column_step;
+  int32_t depth;
+  int32_t channels;
+  int32_t per_channel;
+  int32_t scale_down;
+  int32_t output_zero_point;
+  int32_t output_min;
+  int32_t output_max;
+} mcg_conv_direct_s8_mve_params;
+
+MCG_INLINE void mcg_conv_direct_s8_mve(const mcg_conv_direct_s8_mve_params *p, const int8_t *input,
+                                       const int8_t *weights, const int32_t *bias,
+                                       const int32_t *multiplier, const int8_t *shift,
+                                       int8_t *output) {
+  const mcg_output_stage stage = {
+      multiplier,           shift,         p->per_channel, p->scale_down,
+      p->output_zero_point, p->output_min, p->output_max,
+  };
+  for (int32_t batch = 0; batch < p->batches; ++batch) {
+    for (int32_t row = 0; row < p->rows; ++row) {
+      const int8_t *first = input + batch * p->batch_step + row * p->row_step;
+      mcg_mve_filter(&stage, first, p->column_step, p->columns, p->depth, 0, weights, bias, output,
+                     p->channels, p->channels);
+      output += p->columns * p->channels;
+    }
+  }
+}
+
+#endif /* MCG_CONV_DIRECT_S8_MVE_H */

@@ -1,0 +1,151 @@
+"""Kernel variants for cores with MVE (Helium): how each is made from the portable call.
+
+Weights are reordered here as the kernels' headers describe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.ops.base import Constant, KernelCall, ParamValue
+
+_LANES = 16
+"""int8 lanes of a vector."""
+
+_CHANNELS = 4
+"""Output channels that the filter kernel computes at a time."""
+
+_MAX_FILTERS = 8
+"""Filters per input channel of the depthwise kernel, which divides by their number in eight bits."""
+
+_GATHERED_BYTES = 1024
+_MAX_WINDOWS = 8
+"""A convolution gathers as many windows as fit into so many bytes, but at least two and at most eight."""
+
+_DEPTHWISE_FIELDS = (
+    "batches", "input_height", "input_width", "input_channels", "filter_height", "filter_width", "output_height",
+    "output_width", "filters", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top", "pad_left",
+    "input_zero_point", "per_channel", "scale_down", "output_zero_point", "output_min", "output_max",
+)  # fmt: skip
+
+
+def fully_connected(call: KernelCall) -> KernelCall:
+    """FULLY_CONNECTED by mcg_fully_connected_s8_mve."""
+    values = _integers(call)
+    weights = _in_fours(call.constants[0], values["channels"], values["depth"])
+    return _made(call, f"{call.kernel}_mve", call.params, weights)
+
+
+def conv_direct(call: KernelCall) -> KernelCall:
+    """CONV_2D whose windows need no gathering, by mcg_conv_direct_s8_mve: loops that continue each other are one."""
+    values = _integers(call)
+    if values["row_step"] == values["columns"] * values["column_step"]:
+        values["columns"] *= values["rows"]
+        values["rows"] = 1
+    if values["rows"] == 1 and values["batch_step"] == values["columns"] * values["column_step"]:
+        values["columns"] *= values["batches"]
+        values["batches"] = 1
+    weights = _in_fours(call.constants[0], values["channels"], values["depth"])
+    return _made(call, f"{call.kernel}_mve", tuple(values.items()), weights)
+
+
+def conv_2d(call: KernelCall) -> KernelCall:
+    """CONV_2D: by the depthwise kernel where groups have one input channel, else by mcg_conv_2d_s8_mve.
+
+    The latter gathers several windows at a time.
+    """
+    values = _integers(call)
+    taps = values["filter_height"] * values["filter_width"]
+    channels = values["output_channels"]
+    depth = taps * values["filter_channels"]
+    if values["filter_channels"] == 1 and values["groups"] > 1:
+        rows = call.constants[0].values.reshape(channels, taps).T
+        made = _depthwise(call, values, rows, channels // values["groups"])
+        if isinstance(made, KernelCall):
+            return made
+    total = values["batches"] * values["output_height"] * values["output_width"]
+    batch = min(max(2, min(_MAX_WINDOWS, _GATHERED_BYTES // depth)), total)
+    at = list(values).index("per_channel")
+    params = (*call.params[:at], ("batch", batch), *call.params[at:])
+    weights = _in_fours(call.constants[0], channels, depth, values["groups"])
+    return _made(call, f"{call.kernel}_mve", params, weights, batch * depth)
+
+
+def depthwise_conv_2d(call: KernelCall) -> KernelCall | str:
+    """DEPTHWISE_CONV_2D with one filter per channel, by mcg_depthwise_conv_2d_s8_mve."""
+    values = _integers(call)
+    values["input_channels"] = values["channels"]
+    taps = values["filter_height"] * values["filter_width"]
+    return _depthwise(call, values, call.constants[0].values.reshape(taps, -1), 1)
+
+
+def _depthwise(call: KernelCall, values: dict[str, int], rows: NDArray[np.int8], filters: int) -> KernelCall | str:
+    """The depthwise kernel, with weights [taps, output channels] and some filters per input channel."""
+    if filters > _MAX_FILTERS:
+        return f"it takes up to {_MAX_FILTERS} filters per channel, these are {filters}"
+    if bool(((rows == -128).sum(axis=0) > 1).any()):
+        return "two weights of one channel are -128, and such products do not add up in 16 bits"
+    params = tuple((name, {**values, "filters": filters}[name]) for name in _DEPTHWISE_FIELDS)
+    weights = _in_sixteens(rows, overlapping=filters == 1)
+    return _made(call, "mcg_depthwise_conv_2d_s8_mve", params, weights, 8 * len(rows) + values["input_channels"])
+
+
+def _made(
+    call: KernelCall,
+    kernel: str,
+    params: tuple[tuple[str, ParamValue], ...],
+    weights: Constant,
+    scratch_bytes: int = 0,
+) -> KernelCall:
+    return replace(
+        call,
+        kernel=kernel,
+        params=params,
+        constants=(weights, *call.constants[1:]),
+        scratch_bytes=scratch_bytes,
+        variant="mve",
+    )
+
+
+def _integers(call: KernelCall) -> dict[str, int]:
+    """The parameters, which are integers in kernels with weights."""
+    values: dict[str, int] = {}
+    for name, value in call.params:
+        assert isinstance(value, int), name
+        values[name] = value
+    return values
+
+
+def _in_fours(weights: Constant, channels: int, depth: int, groups: int = 1) -> Constant:
+    """Weights [channels, depth] in the order of mcg_filter_s8_mve.h, each group of channels by itself."""
+    parts: list[NDArray[np.int8]] = []
+    blocks, rest = divmod(depth, _LANES)
+    for rows in np.split(weights.values.reshape(channels, depth), groups):
+        whole = len(rows) // _CHANNELS * _CHANNELS
+        for first in range(0, whole, _CHANNELS):
+            four = rows[first : first + _CHANNELS]
+            parts.append(four[:, : blocks * _LANES].reshape(_CHANNELS, blocks, _LANES).transpose(1, 0, 2).ravel())
+            parts.append(four[:, blocks * _LANES :].ravel())
+        parts.append(rows[whole:].ravel())
+    if rest:
+        parts.append(np.zeros(_LANES - rest, np.int8))
+    return Constant("weights", np.concatenate(parts), f"[{channels},{depth}], four channels at a time")
+
+
+def _in_sixteens(rows: NDArray[np.int8], overlapping: bool) -> Constant:
+    """Depthwise weights [taps, channels] as [group][tap][16].
+
+    The last group is the last 16 channels if groups may overlap and there are as many, else filled up with zeros.
+    """
+    taps, channels = rows.shape
+    groups: list[NDArray[np.int8]] = []
+    for start in range(0, channels, _LANES):
+        first = min(start, channels - _LANES) if overlapping and channels >= _LANES else start
+        group = np.zeros((taps, _LANES), np.int8)
+        part = rows[:, first : first + _LANES]
+        group[:, : part.shape[1]] = part
+        groups.append(group)
+    return Constant("weights", np.concatenate(groups), f"[{len(groups)},{taps},{_LANES}] of {channels} channels")
