@@ -29,14 +29,35 @@ MCG_INLINE int32_t mcg_low(uint32_t pair) { return (int16_t)pair; }
 
 MCG_INLINE int32_t mcg_high(uint32_t pair) { return (int32_t)pair >> 16; }
 
-/* (low, high): PKHBT. */
-MCG_INLINE uint32_t mcg_pair(uint32_t low, uint32_t high) {
-  return (low & 0xFFFFu) | (high << 16);
+/* A pair at any address. */
+MCG_INLINE uint32_t mcg_load_pair(const int16_t *from) {
+  uint32_t pair;
+  memcpy(&pair, from, 4);
+  return pair;
 }
 
-/* The high halves of two pairs: PKHTB. */
+MCG_INLINE void mcg_store_pair(int16_t *to, uint32_t pair) { memcpy(to, &pair, 4); }
+
+/* The low halves of two pairs as a pair. */
+MCG_INLINE uint32_t mcg_pair(uint32_t low, uint32_t high) {
+#if MCG_DSP
+  uint32_t pair;
+  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(pair) : "r"(low), "r"(high));
+  return pair;
+#else
+  return (low & 0xFFFFu) | (high << 16);
+#endif
+}
+
+/* The high halves of two pairs as a pair. */
 MCG_INLINE uint32_t mcg_pair_of_highs(uint32_t low, uint32_t high) {
+#if MCG_DSP
+  uint32_t pair;
+  __asm__("pkhtb %0, %2, %1, asr #16" : "=r"(pair) : "r"(low), "r"(high));
+  return pair;
+#else
   return (low >> 16) | (high & 0xFFFF0000u);
+#endif
 }
 
 /* Bytes 0 and 2 as a pair. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.ops import conv_2d, weighted, windows
+from mcugen.ops import conv_2d, dsp, memory, mve, weighted, windows
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
 from mcugen.ops.variants import choose
@@ -109,7 +110,10 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{shape}], 1HWC"), *stage.constants),
     )
-    return Lowering((choose(target, call),))
+    budget = memory.scratch_budget(graph, op)
+    overwrites = memory.is_last_use(graph, op, op.inputs[0])
+    depthwise_dsp = functools.partial(dsp.depthwise_conv_2d, budget=budget, may_overwrite=overwrites)
+    return Lowering((choose(target, call, dsp=depthwise_dsp, mve=mve.depthwise_conv_2d),))
 
 
 def _lower_grouped(

@@ -5,8 +5,9 @@ They take the portable kernels' parameters, and weights in the same order.
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from mcugen.ops.base import Constant, KernelCall
 
 _WINDOWS = 4
 """Windows that convolutions multiply at a time, MCG_WINDOWS in mcg_filter_s8_dsp.h."""
+
+_PLANES = 4
+"""Channels that depthwise convolutions split from the image at a time, MCG_PLANES in the kernel."""
 
 
 def conv_direct(portable: KernelCall) -> KernelCall:
@@ -30,6 +34,109 @@ def conv_2d(portable: KernelCall) -> KernelCall:
     call = _fast_requantization(_readable_in_words(portable, depth))
     scratch = _widened_bytes(depth) + gathered_first
     return replace(call, kernel="mcg_conv_2d_s8_dsp", scratch_bytes=scratch, variant="dsp")
+
+
+def depthwise_conv_2d(portable: KernelCall, *, budget: int, may_overwrite: bool) -> KernelCall:
+    """mcg_depthwise_conv_2d_s8_dsp, over stripes of rows as high as scratch allows.
+
+    Args:
+        budget: bytes of scratch that the op should keep to; one row of output may need more.
+        may_overwrite: whether nobody else reads the input, so that the output can take its place.
+    """
+    get = functools.partial(_field, portable)
+    channels, (rows, columns) = get("channels"), (get("output_height"), get("output_width"))
+    call = _fast_requantization(portable)
+    fast = _field(call, "fast") == 1
+    along_rows, along_columns = _axis(portable, "height", "top"), _axis(portable, "width", "left")
+    steps = (get("input_width") * channels, columns * channels, get("filter_width") * channels)
+    along_rows, along_columns = replace(along_rows, steps=steps), replace(along_columns, steps=(channels,) * 3)
+    if _block_cost(along_columns, along_rows, fast) < _block_cost(along_rows, along_columns, fast):
+        along_rows, along_columns = along_columns, along_rows
+    narrow = fast and along_columns.is_narrow
+    row_words = -(-along_columns.taken(along_columns.outputs) // 2)
+    filter_words = 2 if narrow else -(-along_columns.taps // 2)
+
+    def scratch(stripe: int) -> int:
+        return 4 * (_PLANES * row_words * along_rows.taken(stripe) + along_rows.taps * filter_words)
+
+    stripe = along_rows.outputs
+    output_bytes = rows * columns * channels
+    same_size = (get("input_height"), get("input_width")) == (rows, columns)
+    overwrites = may_overwrite and same_size and get("batches") == 1 and scratch(stripe) <= budget + output_bytes
+    if not overwrites:
+        stripe = max((n for n in range(1, stripe + 1) if scratch(n) <= budget), default=1)
+    pairs = (("row", along_rows), ("column", along_columns))
+    params = (
+        ("batches", get("batches")),
+        ("input_bytes", get("input_height") * get("input_width") * channels),
+        *((f"input_{name}s", axis.inputs) for name, axis in pairs),
+        *((f"input_{name}_step", axis.steps[0]) for name, axis in pairs),
+        ("output_bytes", output_bytes),
+        *((f"output_{name}s", axis.outputs) for name, axis in pairs),
+        *((f"output_{name}_step", axis.steps[1]) for name, axis in pairs),
+        *((f"filter_{name}s", axis.taps) for name, axis in pairs),
+        *((f"filter_{name}_step", axis.steps[2]) for name, axis in pairs),
+        *((f"{name}_stride", axis.stride) for name, axis in pairs),
+        *((f"{name}_dilation", axis.dilation) for name, axis in pairs),
+        *((f"pad_{name}s", axis.pad) for name, axis in pairs),
+        ("channels", channels),
+        ("input_zero_point", get("input_zero_point")),
+        ("narrow", int(narrow)),
+        ("filter_words", filter_words),
+        ("row_words", row_words),
+        ("stripe_rows", stripe),
+        *call.params[-6:],
+    )
+    return replace(
+        call,
+        kernel="mcg_depthwise_conv_2d_s8_dsp",
+        params=params,
+        scratch_bytes=scratch(stripe),
+        inplace=(0,) if overwrites else (),
+        variant="dsp",
+    )
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One axis of a depthwise convolution. `steps` are bytes between neighbours in input, output and filter."""
+
+    inputs: int
+    outputs: int
+    taps: int
+    stride: int
+    dilation: int
+    pad: int
+    steps: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether windows along this axis can be made of two pairs each."""
+        return self.taps <= 3 and self.stride <= 2 and self.dilation == 1
+
+    def taken(self, outputs: int) -> int:
+        """Inputs, padding included, that so many outputs take."""
+        return (outputs - 1) * self.stride + (self.taps - 1) * self.dilation + 1
+
+
+def _axis(call: KernelCall, name: str, side: str) -> _Axis:
+    initial = name[0]
+    return _Axis(
+        inputs=_field(call, f"input_{name}"),
+        outputs=_field(call, f"output_{name}"),
+        taps=_field(call, f"filter_{name}"),
+        stride=_field(call, f"stride_{initial}"),
+        dilation=_field(call, f"dilation_{initial}"),
+        pad=_field(call, f"pad_{side}"),
+    )
+
+
+def _block_cost(rows: _Axis, columns: _Axis, fast: bool) -> int:
+    """Rough instructions per channel with these as rows and columns: windows go in fours, then in twos."""
+    if not (fast and columns.is_narrow):
+        return rows.outputs * columns.outputs * (20 + rows.taps * (8 + 3 * columns.taps))
+    fours, rest = divmod(columns.outputs, 4)
+    return rows.outputs * (14 + fours * (40 + 11 * rows.taps) + -(-rest // 2) * (28 + 7 * rows.taps))
 
 
 def _field(call: KernelCall, name: str) -> int:

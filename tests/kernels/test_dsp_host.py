@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from mcugen.graph import read_graph
+from mcugen.ops import memory
 from mcugen.ops.base import KernelCall, Target
 from mcugen.plan import make_plan
-from tests.kernels import test_conv_2d
+from tests.kernels import test_conv_2d, test_depthwise_conv_2d
 from tests.kernels.single_op import assert_bit_exact
-from tests.kernels.weighted_models import Quantized, conv_model, distinct, tie_model
+from tests.kernels.weighted_models import Quantized, conv_model, depthwise_model, distinct, tie_model
 
 M4 = Target("cortex-m4", dsp=True)
 
@@ -104,3 +105,63 @@ def test_no_undefined_behaviour(name: str, capfd: pytest.CaptureFixture[str]) ->
     image, filters, settings = test_conv_2d.SHAPES[name]
     prove(conv_model(image, filters, **settings), flags=("-O1", "-fsanitize=undefined"))
     assert "runtime error" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", test_depthwise_conv_2d.SHAPES)
+def test_depthwise_shapes(name: str) -> None:
+    image, filters, settings = test_depthwise_conv_2d.SHAPES[name]
+    prove(depthwise_model(image, filters, **settings))
+
+
+@pytest.mark.parametrize("name", test_depthwise_conv_2d.QUANTIZATIONS)
+def test_depthwise_quantizations(name: str) -> None:
+    model = depthwise_model((1, 5, 4, 7), (3, 3), quant=test_depthwise_conv_2d.QUANTIZATIONS[name])
+    dsp_call(model)
+    assert_bit_exact(model, target=M4)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("taps", [1, 2, 3, 4, 5])
+def test_depthwise_filters(taps: int, stride: int) -> None:
+    """Narrow filters and others, along rows and along columns, at every number of windows after the last four."""
+    for size in (8, 9, 10, 11):
+        prove(depthwise_model((1, 6, size, 5), (2, taps), stride=(1, stride)))
+        prove(depthwise_model((1, size, 6, 5), (taps, 2), stride=(stride, 1), same=False))
+
+
+@pytest.mark.parametrize("budget", [0, 700, 1500, 10**6])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_depthwise_stripes(budget: int, stride: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever scratch allows: one row at a time, stripes that do not divide the image, or all of it."""
+    monkeypatch.setattr(memory, "scratch_budget", lambda _graph, _op: budget)
+    monkeypatch.setattr(memory, "is_last_use", lambda _graph, _op, _tensor: False)
+    prove(depthwise_model((2, 11, 13, 6), (3, 3), stride=(stride, stride)))
+    prove(depthwise_model((1, 13, 11, 6), (5, 3), stride=(stride, stride), dilation=(1, 1)))
+
+
+def test_depthwise_in_place() -> None:
+    """The output takes the input's memory where nobody else reads it."""
+    plan = make_plan(read_graph(depthwise_model((1, 12, 12, 16), (3, 3))), M4)
+    call = plan.steps[0].calls[0]
+    assert (call.inplace, plan.addresses[call.inputs[0]]) == ((0,), plan.addresses[call.outputs[0]])
+    assert plan.arena_bytes == 12 * 12 * 16 + call.scratch_bytes
+    prove(depthwise_model((1, 12, 12, 16), (3, 3)))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_depthwise_random(seed: int) -> None:
+    rng = np.random.default_rng(4000 + seed)
+
+    def draw(low: int, high: int) -> int:
+        return int(rng.integers(low, high, endpoint=True))
+
+    same = bool(rng.integers(2))
+    model = depthwise_model(
+        (draw(1, 2), draw(5, 14), draw(5, 14), draw(1, 18)),
+        (draw(1, 5), draw(1, 5)),
+        stride=(draw(1, 3), draw(1, 3)),
+        dilation=(draw(1, 2), draw(1, 2)) if same else (1, 1),
+        same=same,
+        quant=Quantized(per_channel=bool(rng.integers(2)), input_zero=draw(-128, 127), gain=0.5, seed=seed),
+    )
+    prove(model)

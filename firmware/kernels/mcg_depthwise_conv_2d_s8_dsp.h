@@ -1,0 +1,432 @@
+/* mcg_depthwise_conv_2d_s8() for cores with DSP instructions.
+ *
+ * Four channels at a time, and a stripe of output rows at a time, the image is split into planes: one
+ * channel each, widened to 16 bits, padding included. There neighbouring columns are pairs, so that
+ * one instruction multiplies two taps, and nothing tests for the border. If one stripe is the whole
+ * image, each channel is read before it is written: then the output may be the input, if it is as
+ * large.
+ *
+ * Rows and columns are those of the planes. They may be the image's columns and rows: what is longer
+ * should be the row. All steps are in bytes.
+ *
+ * scratch holds 4 planes and the weights of one channel: 16 * row_words * (rows of the image that a
+ * stripe takes) + 4 * filter_rows * filter_words bytes.
+ */
+#ifndef MCG_DEPTHWISE_CONV_2D_S8_DSP_H
+#define MCG_DEPTHWISE_CONV_2D_S8_DSP_H
+
+#include <stddef.h>
+
+#include "mcg_dsp.h"
+#include "mcg_filter_s8.h"
+
+typedef struct {
+  int32_t batches;
+  int32_t input_bytes; /* of one batch */
+  int32_t input_rows;
+  int32_t input_columns;
+  int32_t input_row_step;
+  int32_t input_column_step;
+  int32_t output_bytes; /* of one batch */
+  int32_t output_rows;
+  int32_t output_columns;
+  int32_t output_row_step;
+  int32_t output_column_step;
+  int32_t filter_rows;
+  int32_t filter_columns;
+  int32_t filter_row_step;
+  int32_t filter_column_step;
+  int32_t row_stride;
+  int32_t column_stride;
+  int32_t row_dilation;
+  int32_t column_dilation;
+  int32_t pad_rows; /* before the first row */
+  int32_t pad_columns;
+  int32_t channels;
+  int32_t input_zero_point;
+  int32_t narrow;       /* 1: at most 3 columns, strides 1 or 2 along them, and fast */
+  int32_t filter_words; /* pairs of weights per row: 2 if narrow, else filter_columns / 2, rounded up */
+  int32_t row_words;    /* pairs per row of a plane: the columns that windows take, rounded up */
+  int32_t stripe_rows;  /* rows of the output that are made at a time */
+  int32_t per_channel;
+  int32_t scale_down;
+  int32_t output_zero_point;
+  int32_t output_min;
+  int32_t output_max;
+  int32_t fast; /* see mcg_filters */
+} mcg_depthwise_conv_2d_s8_dsp_params;
+
+#define MCG_PLANES 4
+
+/* Splits one row of `pixels` pixels, `step` bytes apart, into the planes of `lanes` channels. */
+MCG_INLINE void mcg_split_row(const int8_t *from, int32_t pixels, int32_t step, int32_t lanes,
+                              int16_t *to, int32_t plane) {
+  while (pixels > 0) {
+    if (lanes < MCG_PLANES || pixels == 1 || ((uintptr_t)to & 3u) != 0) {
+      for (int32_t lane = 0; lane < lanes; ++lane) {
+        to[lane * plane] = from[lane];
+      }
+      from += step;
+      ++to;
+      --pixels;
+      continue;
+    }
+    for (; pixels > 1; pixels -= 2) {
+      const uint32_t a = mcg_load_4(from);
+      const uint32_t b = mcg_load_4(from + step);
+      mcg_store_pair(to, mcg_pair(mcg_even_bytes(a), mcg_even_bytes(b)));
+      mcg_store_pair(to + plane, mcg_pair(mcg_odd_bytes(a), mcg_odd_bytes(b)));
+      mcg_store_pair(to + 2 * plane, mcg_pair_of_highs(mcg_even_bytes(a), mcg_even_bytes(b)));
+      mcg_store_pair(to + 3 * plane, mcg_pair_of_highs(mcg_odd_bytes(a), mcg_odd_bytes(b)));
+      from += 2 * step;
+      to += 2;
+    }
+  }
+}
+
+/* Splits the image's rows y and following, `rows` in all, into planes of `plane` columns. image points
+ * to the first of `lanes` channels. Columns of padding are in the planes already. */
+MCG_SHARED void mcg_split(const mcg_depthwise_conv_2d_s8_dsp_params *p, const int8_t *image,
+                          int32_t y, int32_t rows, int32_t lanes, int16_t *to, int32_t plane) {
+  const int32_t columns = 2 * p->row_words;
+  const int32_t pixels = mcg_min(p->input_columns, columns - p->pad_columns);
+  for (; rows > 0; --rows) {
+    if (y >= 0 && y < p->input_rows) {
+      mcg_split_row(image + y * p->input_row_step, pixels, p->input_column_step, lanes,
+                    to + p->pad_columns, plane);
+    } else {
+      for (int32_t lane = 0; lane < lanes; ++lane) {
+        for (int32_t column = 0; column < columns; ++column) {
+          to[lane * plane + column] = (int16_t)p->input_zero_point;
+        }
+      }
+    }
+    to += columns;
+    ++y;
+  }
+}
+
+/* The weights of one channel as pairs, row by row: taps (0, 1) and (1, 2) if narrow, else (0, 1),
+ * (2, 3) and so on; taps beyond the filter count 0. */
+MCG_INLINE void mcg_pair_weights(const mcg_depthwise_conv_2d_s8_dsp_params *p,
+                                 const int8_t *weights, uint32_t *to) {
+  const int32_t step = p->filter_column_step;
+  for (int32_t row = 0; row < p->filter_rows; ++row) {
+    for (int32_t word = 0; word < p->filter_words; ++word) {
+      const int32_t tap = p->narrow ? word : 2 * word;
+      const int32_t low = tap < p->filter_columns ? weights[tap * step] : 0;
+      const int32_t high = tap + 1 < p->filter_columns ? weights[(tap + 1) * step] : 0;
+      *to++ = mcg_pair((uint32_t)low, (uint32_t)high);
+    }
+    weights += p->filter_row_step;
+  }
+}
+
+/* One sum of products; x points to the window's first tap in the plane. */
+MCG_INLINE int32_t mcg_depthwise_sum(const mcg_depthwise_conv_2d_s8_dsp_params *p, const int16_t *x,
+                                     const uint32_t *weights, int32_t acc) {
+  const int32_t step = p->column_dilation;
+  for (int32_t row = 0; row < p->filter_rows; ++row) {
+    const int16_t *at = x;
+    int32_t left = p->filter_columns;
+    for (; left > 1; left -= 2) {
+      const uint32_t pair = step == 1 ? mcg_load_pair(at)
+                                      : mcg_pair((uint32_t)at[0], (uint32_t)at[step]);
+      acc = mcg_smlad(pair, *weights++, acc);
+      at += 2 * step;
+    }
+    if (left > 0) {
+      acc += *at * mcg_low(*weights++);
+    }
+    x += 2 * p->row_words * p->row_dilation;
+  }
+  return acc;
+}
+
+/* The state of mcg_depthwise_rows(). In assembly a pointer to `multiplier` reaches all of it; the
+ * groups of fields are loaded together. */
+typedef struct {
+  int32_t bias;
+  uintptr_t entry;
+  const int16_t *x; /* the next window's first tap */
+  const uint32_t *weights;
+
+  int32_t multiplier;
+  int32_t right;
+  int32_t zero_point;
+  int8_t *output; /* the next one */
+  int32_t output_step;
+
+  uintptr_t pair_entry;
+  const uint32_t *weights_end;
+  int32_t tap_row_step;
+  int32_t skipped; /* steps of the unrolled loops that their first round leaves out */
+  int32_t columns_left;
+  int32_t rows_left;
+  int32_t columns;
+  const int16_t *row;
+  int32_t row_step;
+  int8_t *output_row;
+  int32_t output_row_step;
+} mcg_depthwise_job;
+
+#if MCG_DSP
+/* From four or two sums to outputs: mcg_requantize_to_8(). */
+#define MCG_TO_8(acc)                          \
+  "smmlar " acc ", " acc ", r4, " acc "\n\t"   \
+  "add " acc ", " acc ", " acc ", asr #31\n\t" \
+  "asrs " acc ", " acc ", r5\n\t"              \
+  "adc " acc ", " acc ", r6\n\t"               \
+  "ssat " acc ", #8, " acc "\n\t"
+/* One row of taps of four windows, 44 or 48 bytes, and of two windows, 28 or 32 bytes. r8 holds the
+ * weights 0 and 1, r9 the weights 1 and 2. */
+#define MCG_LOAD_WEIGHTS "ldrd r8, r9, [r11], #8\n\t"
+#define MCG_NEXT_ROW "add.w r10, r10, lr\n\t"
+#define MCG_FOUR_STRIDE_1              \
+  MCG_LOAD_WEIGHTS                     \
+  "ldmia.w r10, {r4, r5, r6}\n\t"      \
+  "smlad r0, r4, r8, r0\n\t"           \
+  "smlabt r0, r5, r9, r0\n\t"          \
+  "smlatb r1, r4, r8, r1\n\t"          \
+  "smlad r1, r5, r9, r1\n\t"           \
+  "smlad r2, r5, r8, r2\n\t"           \
+  "smlabt r2, r6, r9, r2\n\t"          \
+  "smlatb r3, r5, r8, r3\n\t"          \
+  "smlad r3, r6, r9, r3\n\t"           \
+  MCG_NEXT_ROW
+#define MCG_TWO_STRIDE_1               \
+  MCG_LOAD_WEIGHTS                     \
+  "ldrd r4, r5, [r10]\n\t"             \
+  "smlad r0, r4, r8, r0\n\t"           \
+  "smlabt r0, r5, r9, r0\n\t"          \
+  "smlatb r1, r4, r8, r1\n\t"          \
+  "smlad r1, r5, r9, r1\n\t"           \
+  MCG_NEXT_ROW
+#define MCG_FOUR_STRIDE_2              \
+  MCG_LOAD_WEIGHTS                     \
+  "ldmia.w r10, {r4, r5, r6}\n\t"      \
+  "smlad r0, r4, r8, r0\n\t"           \
+  "smlabt r0, r5, r9, r0\n\t"          \
+  "smlad r1, r5, r8, r1\n\t"           \
+  "smlabt r1, r6, r9, r1\n\t"          \
+  "ldrd r4, r5, [r10, #12]\n\t"        \
+  "smlad r2, r6, r8, r2\n\t"           \
+  "smlabt r2, r4, r9, r2\n\t"          \
+  "smlad r3, r4, r8, r3\n\t"           \
+  "smlabt r3, r5, r9, r3\n\t"          \
+  MCG_NEXT_ROW
+#define MCG_TWO_STRIDE_2               \
+  MCG_LOAD_WEIGHTS                     \
+  "ldmia.w r10, {r4, r5, r6}\n\t"      \
+  "smlad r0, r4, r8, r0\n\t"           \
+  "smlabt r0, r5, r9, r0\n\t"          \
+  "smlad r1, r5, r8, r1\n\t"           \
+  "smlabt r1, r6, r9, r1\n\t"          \
+  MCG_NEXT_ROW
+#define MCG_FIELD(field) \
+  "i"((int)offsetof(mcg_depthwise_job, field) - (int)offsetof(mcg_depthwise_job, multiplier))
+
+/* All rows: windows in fours, then in twos. The last two may be one: then its neighbour goes to its
+ * place before it is written. */
+#define MCG_DEPTHWISE_ROWS(four, four_bytes, two, two_bytes, advance)                           \
+  __asm__ volatile(                                                                              \
+      ".syntax unified\n\t"                                                                      \
+      "push {r7}\n\t" /* possibly the frame pointer, which may not be named as clobbered */      \
+      "ldr lr, [r12, %[tap_row_step]]\n\t"                                                       \
+      "ldr r7, [r12, %[weights_end]]\n\t"                                                        \
+      "ldr r0, [r12, %[skipped]]\n\t"                                                            \
+      "movs r1, #" four_bytes "\n\t"                                                             \
+      "adr r2, 2f\n\t"                                                                           \
+      "mla r1, r0, r1, r2\n\t"                                                                   \
+      "str r1, [r12, %[entry]]\n\t"                                                              \
+      "movs r1, #" two_bytes "\n\t"                                                              \
+      "adr r2, 4f\n\t"                                                                           \
+      "mla r1, r0, r1, r2\n\t"                                                                   \
+      "str r1, [r12, %[pair_entry]]\n"                                                           \
+      "0:\n\t" /* a row */                                                                       \
+      "ldr r5, [r12, %[columns]]\n"                                                              \
+      "1:\n\t"                                                                                   \
+      "subs r5, #4\n\t"                                                                          \
+      "blt 3f\n\t"                                                                               \
+      "str r5, [r12, %[columns_left]]\n\t"                                                       \
+      "ldmdb r12, {r0, r4, r10, r11}\n\t" /* bias, entry, x, weights */                          \
+      "add r5, r10, #8 * " advance "\n\t"                                                        \
+      "str r5, [r12, %[x]]\n\t"                                                                  \
+      "mov r1, r0\n\t"                                                                           \
+      "mov r2, r0\n\t"                                                                           \
+      "mov r3, r0\n\t"                                                                           \
+      "mov pc, r4\n\t"                                                                           \
+      ".balign 4\n"                                                                              \
+      "2:\n\t" four four four                                                                    \
+      "cmp r11, r7\n\t"                                                                          \
+      "bne 2b\n\t"                                                                               \
+      "ldm r12, {r4, r5, r6, r8, r9}\n\t" /* multiplier, right, zero point, output, its step */  \
+      MCG_TO_8("r0") MCG_TO_8("r1") MCG_TO_8("r2") MCG_TO_8("r3")                                \
+      "strb r0, [r8]\n\t"                                                                        \
+      "strb r1, [r8, r9]\n\t"                                                                    \
+      "add r8, r8, r9, lsl #1\n\t"                                                               \
+      "strb r2, [r8]\n\t"                                                                        \
+      "strb r3, [r8, r9]\n\t"                                                                    \
+      "add r8, r8, r9, lsl #1\n\t"                                                               \
+      "str r8, [r12, %[output]]\n\t"                                                             \
+      "ldr r5, [r12, %[columns_left]]\n\t"                                                       \
+      "b 1b\n"                                                                                   \
+      "3:\n\t"                                                                                   \
+      "adds r5, #4\n\t"                                                                          \
+      "ble 5f\n\t"                                                                               \
+      "str r5, [r12, %[columns_left]]\n\t"                                                       \
+      "ldmdb r12, {r0, r4, r10, r11}\n\t"                                                        \
+      "ldr r4, [r12, %[pair_entry]]\n\t"                                                         \
+      "add r5, r10, #4 * " advance "\n\t"                                                        \
+      "str r5, [r12, %[x]]\n\t"                                                                  \
+      "mov r1, r0\n\t"                                                                           \
+      "mov pc, r4\n\t"                                                                           \
+      ".balign 4\n"                                                                              \
+      "4:\n\t" two two two                                                                       \
+      "cmp r11, r7\n\t"                                                                          \
+      "bne 4b\n\t"                                                                               \
+      "ldm r12, {r4, r5, r6, r8, r9}\n\t"                                                        \
+      MCG_TO_8("r0") MCG_TO_8("r1")                                                              \
+      "ldr r5, [r12, %[columns_left]]\n\t"                                                       \
+      "cmp r5, #1\n\t"                                                                           \
+      "it eq\n\t"                                                                                \
+      "moveq r9, #0\n\t"                                                                         \
+      "strb r1, [r8, r9]\n\t"                                                                    \
+      "strb r0, [r8]\n\t"                                                                        \
+      "add r8, r8, r9, lsl #1\n\t"                                                               \
+      "str r8, [r12, %[output]]\n\t"                                                             \
+      "subs r5, #6\n\t" /* by 2, and by 4 as at 3 */                                             \
+      "b 3b\n"                                                                                   \
+      "5:\n\t"                                                                                   \
+      "ldr r4, [r12, %[rows_left]]\n\t"                                                          \
+      "subs r4, #1\n\t"                                                                          \
+      "str r4, [r12, %[rows_left]]\n\t"                                                          \
+      "beq 6f\n\t"                                                                               \
+      "ldrd r4, r5, [r12, %[row]]\n\t" /* row, row_step */                                       \
+      "ldrd r8, r9, [r12, %[output_row]]\n\t" /* output_row, output_row_step */                  \
+      "add r4, r5\n\t"                                                                           \
+      "add r8, r9\n\t"                                                                           \
+      "str r4, [r12, %[row]]\n\t"                                                                \
+      "str r4, [r12, %[x]]\n\t"                                                                  \
+      "str r8, [r12, %[output_row]]\n\t"                                                         \
+      "str r8, [r12, %[output]]\n\t"                                                             \
+      "b 0b\n"                                                                                   \
+      "6:\n\t"                                                                                   \
+      "pop {r7}"                                                                                 \
+      : "+r"(r12)                                                                                \
+      : [entry] MCG_FIELD(entry), [x] MCG_FIELD(x), [output] MCG_FIELD(output),                  \
+        [pair_entry] MCG_FIELD(pair_entry), [weights_end] MCG_FIELD(weights_end),                \
+        [tap_row_step] MCG_FIELD(tap_row_step), [skipped] MCG_FIELD(skipped),                    \
+        [columns_left] MCG_FIELD(columns_left), [rows_left] MCG_FIELD(rows_left),                \
+        [columns] MCG_FIELD(columns), [row] MCG_FIELD(row), [output_row] MCG_FIELD(output_row)   \
+      : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "lr", "cc", "memory")
+#endif
+
+/* One channel of some rows of the output, for a narrow filter. */
+MCG_SHARED void mcg_depthwise_rows(const mcg_depthwise_conv_2d_s8_dsp_params *p,
+                                   mcg_depthwise_job *job) {
+#if MCG_DSP
+  register int32_t *r12 __asm__("r12") = &job->multiplier;
+  if (p->column_stride == 1) {
+    MCG_DEPTHWISE_ROWS(MCG_FOUR_STRIDE_1, "44", MCG_TWO_STRIDE_1, "28", "1");
+  } else {
+    MCG_DEPTHWISE_ROWS(MCG_FOUR_STRIDE_2, "48", MCG_TWO_STRIDE_2, "28", "2");
+  }
+#else
+  for (; job->rows_left > 0; --job->rows_left) {
+    for (int32_t column = 0; column < job->columns; ++column) {
+      const int16_t *x = job->row + column * p->column_stride;
+      int32_t acc = job->bias;
+      for (const uint32_t *w = job->weights; w != job->weights_end; w += 2) {
+        acc = mcg_smlad(mcg_load_pair(x), w[0], acc) + x[2] * mcg_high(w[1]);
+        x += job->tap_row_step / 2;
+      }
+      job->output_row[column * job->output_step] =
+          (int8_t)mcg_requantize_to_8(acc, job->multiplier, job->right, job->zero_point);
+    }
+    job->row += job->row_step / 2;
+    job->output_row += job->output_row_step;
+  }
+#endif
+}
+
+/* One channel of `rows` rows of the output, for any filter. */
+MCG_SHARED void mcg_depthwise_any(const mcg_depthwise_conv_2d_s8_dsp_params *p,
+                                  const mcg_output_stage *stage, int32_t channel,
+                                  const int16_t *plane, const uint32_t *weights, int32_t bias,
+                                  int8_t *output, int32_t rows) {
+  for (int32_t row = 0; row < rows; ++row) {
+    const int16_t *x = plane;
+    for (int32_t column = 0; column < p->output_columns; ++column) {
+      const int32_t acc = mcg_depthwise_sum(p, x, weights, bias);
+      output[column * p->output_column_step] =
+          p->fast ? (int8_t)mcg_requantize_to_8(acc, stage->multiplier[channel],
+                                                stage->shift[channel], stage->zero_point)
+                  : mcg_output(stage, channel, acc);
+      x += p->column_stride;
+    }
+    plane += 2 * p->row_words * p->row_stride;
+    output += p->output_row_step;
+  }
+}
+
+MCG_SHARED void mcg_depthwise_conv_2d_s8_dsp(const mcg_depthwise_conv_2d_s8_dsp_params *p,
+                                             const int8_t *input, const int8_t *weights,
+                                             const int32_t *bias, const int32_t *multiplier,
+                                             const int8_t *shift, int8_t *output, void *scratch) {
+  const mcg_output_stage stage = {
+      multiplier,           shift,         p->per_channel, p->scale_down,
+      p->output_zero_point, p->output_min, p->output_max,
+  };
+  const int32_t image_rows =
+      (p->stripe_rows - 1) * p->row_stride + (p->filter_rows - 1) * p->row_dilation + 1;
+  const int32_t plane = 2 * p->row_words * image_rows;
+  int16_t *planes = scratch;
+  uint32_t *pairs = (uint32_t *)scratch + MCG_PLANES * p->row_words * image_rows;
+  for (int32_t i = 0; i < MCG_PLANES * plane; ++i) {
+    planes[i] = (int16_t)p->input_zero_point;
+  }
+  for (int32_t batch = 0; batch < p->batches; ++batch) {
+    for (int32_t row = 0; row < p->output_rows; row += p->stripe_rows) {
+      const int32_t rows = mcg_min(p->stripe_rows, p->output_rows - row);
+      for (int32_t first = 0; first < p->channels; first += MCG_PLANES) {
+        const int32_t lanes = mcg_min(MCG_PLANES, p->channels - first);
+        mcg_split(p, input + first, row * p->row_stride - p->pad_rows, image_rows, lanes, planes,
+                  plane);
+        for (int32_t channel = first; channel < first + lanes; ++channel) {
+          const int16_t *x = planes + (channel - first) * plane;
+          int8_t *to = output + row * p->output_row_step + channel;
+          mcg_pair_weights(p, weights + channel, pairs);
+          if (p->narrow) {
+            mcg_depthwise_job job = {
+                .bias = bias[channel],
+                .x = x,
+                .weights = pairs,
+                .multiplier = multiplier[channel],
+                .right = shift[channel],
+                .zero_point = p->output_zero_point,
+                .output = to,
+                .output_step = p->output_column_step,
+                .weights_end = pairs + 2 * p->filter_rows,
+                .tap_row_step = 4 * p->row_words * p->row_dilation,
+                .skipped = (3 - p->filter_rows % 3) % 3,
+                .rows_left = rows,
+                .columns = p->output_columns,
+                .row = x,
+                .row_step = 4 * p->row_words * p->row_stride,
+                .output_row = to,
+                .output_row_step = p->output_row_step,
+            };
+            mcg_depthwise_rows(p, &job);
+          } else {
+            mcg_depthwise_any(p, &stage, channel, x, pairs, bias[channel], to, rows);
+          }
+        }
+      }
+    }
+    input += p->input_bytes;
+    output += p->output_bytes;
+  }
+}
+
+#endif /* MCG_DEPTHWISE_CONV_2D_S8_DSP_H */

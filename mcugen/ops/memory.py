@@ -1,0 +1,42 @@
+"""How much scratch a kernel may take without making the arena larger than the tensors do."""
+
+from __future__ import annotations
+
+from mcugen.graph.types import Graph, Op
+
+_SHARE = 0.05
+"""Scratch may exceed the widest point of the graph by this share of it."""
+
+
+def scratch_budget(graph: Graph, op: Op) -> int:
+    """Bytes of scratch for `op` that keep the arena within 1.05 times what its live tensors need at their widest.
+
+    Aliases and operands in place are not known here: they only make the arena smaller.
+    """
+    live = _live_bytes(graph)
+    widest = max(live)
+    return int((1 + _SHARE) * widest) - live[_position(graph, op)]
+
+
+def is_last_use(graph: Graph, op: Op, tensor: int) -> bool:
+    """Whether nobody reads `tensor` after `op`, so that its memory may be written over."""
+    later = graph.ops[_position(graph, op) + 1 :]
+    return tensor not in graph.outputs and all(tensor not in other.inputs for other in later)
+
+
+def _position(graph: Graph, op: Op) -> int:
+    return next(n for n, other in enumerate(graph.ops) if other is op)
+
+
+def _live_bytes(graph: Graph) -> list[int]:
+    """Bytes of the tensors that are alive while each op runs: its inputs, its outputs, and what later ops read."""
+    born = {i: -1 for i in graph.inputs}
+    dies: dict[int, int] = {}
+    for n, op in enumerate(graph.ops):
+        for i in op.outputs:
+            born.setdefault(i, n)
+        for i in (*op.inputs, *op.outputs):
+            dies[i] = n
+    dies |= {i: len(graph.ops) for i in graph.outputs}
+    spans = [(born[i], dies.get(i, -1), graph.tensor(i).nbytes) for i in born]
+    return [sum(size for first, last, size in spans if first <= n <= last) for n in range(len(graph.ops))]
