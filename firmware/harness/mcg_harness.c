@@ -28,6 +28,10 @@ enum {
   READ_OP_OUTPUT = 0x06,
   READ_OUTPUT = 0x07,
   RESET = 0x08,
+  INIT = 0x09,
+  WRITE_MODEL = 0x0A,
+  LOAD_MODEL = 0x0B,
+  ERROR_TEXT = 0x0C,
   RESPONSE = 0x80,
   FAULT = 0xFF
 };
@@ -308,6 +312,11 @@ static void hello(void) {
   put32(counter->hz);
   put32(self.overhead_ticks);
   put32(self.calibration_ticks);
+#ifdef MCG_MODEL_SLOT_BYTES
+  put32(MCG_MODEL_SLOT_BYTES);
+#else
+  put32(0);
+#endif
   put32((uint32_t)self.init.result);
   put_moment(&self.init.cost);
   put32(self.init.stack_bytes);
@@ -348,6 +357,11 @@ static void tensor_info(void) {
   put_string(t->name);
 }
 
+static void respond_model_failed(int32_t result) {
+  respond(MODEL_FAILED);
+  put32((uint32_t)result);
+}
+
 static void write_input(void) {
   if (self.request_bytes < 6) {
     respond(BAD_LENGTH);
@@ -356,7 +370,9 @@ static void write_input(void) {
   const uint32_t index = get16(payload()), offset = get32(payload() + 2);
   const uint32_t bytes = self.request_bytes - 6;
   const mcg_tensor_info *t = find_tensor(0, index);
-  if (t == NULL) {
+  if (self.init.result != 0) {
+    respond_model_failed(self.init.result);
+  } else if (t == NULL) {
     respond(BAD_INDEX);
   } else if (offset > t->bytes || bytes > t->bytes - offset) {
     respond(BAD_RANGE);
@@ -466,8 +482,7 @@ static void invoke(void) {
   const uint32_t flags = payload()[0];
   self.has_output = 0;
   if (self.init.result != 0) {
-    respond(MODEL_FAILED);
-    put32((uint32_t)self.init.result);
+    respond_model_failed(self.init.result);
     return;
   }
   if (inputs_crc() != get32(payload() + 1)) {
@@ -493,8 +508,7 @@ static void invoke(void) {
     return;
   }
   if (record.result != 0) {
-    respond(MODEL_FAILED);
-    put32((uint32_t)record.result);
+    respond_model_failed(record.result);
     return;
   }
   self.has_output = 1;
@@ -504,6 +518,73 @@ static void invoke(void) {
   put32(record.stack_bytes);
   put32(outputs_crc());
 }
+
+/* Starts the model afresh: it forgets what it kept between inferences. */
+static void init(void) {
+  if (self.request_bytes != 4) {
+    respond(BAD_LENGTH);
+    return;
+  }
+  const uint32_t arena_bytes = get32(payload());
+  self.has_output = 0;
+#ifdef MCG_MODEL_TFLM
+  self.init.result = arena_bytes == 0 ? mcg_model_init() : mcg_model_init_within(arena_bytes);
+  const uint32_t used = mcg_model_arena_used();
+#else
+  if (arena_bytes != 0) { /* its layout is fixed */
+    respond(BAD_RANGE);
+    return;
+  }
+  self.init.result = mcg_model_init();
+  const uint32_t used = self.model->arena_bytes;
+#endif
+  respond(OK);
+  put32((uint32_t)self.init.result);
+  put32(used);
+}
+
+#ifdef MCG_MODEL_TFLM
+static void error_text(void) {
+  const char *text = mcg_model_error_text();
+  respond(OK);
+  while (*text != '\0') put8((uint8_t)*text++);
+}
+#endif
+
+#ifdef MCG_MODEL_SLOT_BYTES
+static void write_model(void) {
+  if (self.request_bytes < 4) {
+    respond(BAD_LENGTH);
+    return;
+  }
+  const uint32_t offset = get32(payload()), bytes = self.request_bytes - 4;
+  if (offset > MCG_MODEL_SLOT_BYTES || bytes > MCG_MODEL_SLOT_BYTES - offset) {
+    respond(BAD_RANGE);
+    return;
+  }
+  memcpy((uint8_t *)mcg_model_slot() + offset, payload() + 4, bytes);
+  respond(OK);
+}
+
+static void load_model(void) {
+  if (self.request_bytes != 72) {
+    respond(BAD_LENGTH);
+    return;
+  }
+  const uint32_t bytes = get32(payload());
+  if (bytes > MCG_MODEL_SLOT_BYTES) {
+    respond(BAD_RANGE);
+  } else if (mcg_crc32(0, mcg_model_slot(), bytes) != get32(payload() + 4)) {
+    respond(BAD_INPUT);
+  } else {
+    self.has_output = 0;
+    const int result = mcg_model_load(bytes, payload() + 8, payload() + 40);
+    if (result == 0) self.init.result = 0;
+    respond(OK);
+    put32((uint32_t)result);
+  }
+}
+#endif
 
 static void serve(void) {
   switch (request[1]) {
@@ -529,6 +610,22 @@ static void serve(void) {
     case RESET:
       respond_and_reset();
       break;
+    case INIT:
+      init();
+      break;
+#ifdef MCG_MODEL_TFLM
+    case ERROR_TEXT:
+      error_text();
+      break;
+#endif
+#ifdef MCG_MODEL_SLOT_BYTES
+    case WRITE_MODEL:
+      write_model();
+      break;
+    case LOAD_MODEL:
+      load_model();
+      break;
+#endif
     default:
       respond(BAD_COMMAND);
       break;

@@ -17,7 +17,18 @@ from mcugen.boards import Board, Emulator
 from mcugen.device import protocol
 from mcugen.device.faults import explain_fault
 from mcugen.device.link import DeviceFault, Link, Refusal, SerialTransport, status_name
-from mcugen.device.protocol import Command, Cost, Counter, Done, Hello, Paused, ProtocolError, Status, TensorInfo
+from mcugen.device.protocol import (
+    Command,
+    Cost,
+    Counter,
+    Done,
+    Hello,
+    Paused,
+    ProtocolError,
+    Started,
+    Status,
+    TensorInfo,
+)
 from mcugen.device.qemu import QemuEmulator
 from mcugen.errors import DataError, DeviceError
 
@@ -26,6 +37,14 @@ REQUEST_TIMEOUT_S = 10.0
 """Everything but inference answers at once; this leaves room for a busy host."""
 CALIBRATION_SLACK = 10
 """Instructions around the calibration loop: its call and set-up."""
+
+
+class ModelStartError(DeviceError):
+    """The device answers, but its model did not start. `code` is the model's error."""
+
+    def __init__(self, what: str, where: str, hint: str, code: int) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.code = code
 
 
 class Device:
@@ -66,7 +85,7 @@ class Device:
                 f"{protocol.CALIBRATION_INSTRUCTIONS} instructions"
             )
         if self.hello.init_result != 0:
-            raise self._error(f"the model's init failed with {self.hello.init_result}")
+            raise self._start_error(self.hello.init_result)
         self.inputs = self._tensors(False, self.hello.inputs)
         self.outputs = self._tensors(True, self.hello.outputs)
 
@@ -144,6 +163,63 @@ class Device:
         self._link.start_session()
         self.hello = self._ask(Command.HELLO, protocol.parse_hello)
 
+    def start_model(self, arena_bytes: int = 0) -> Started:
+        """Start the model afresh: it forgets what it kept between inferences.
+
+        Args:
+            arena_bytes: how much of the arena it may use; 0 for all. Other values only with the TFLM runtime.
+
+        Raises:
+            DeviceError: no answer. That the model does not start is no error here, but the result.
+        """
+        request = protocol.init_request(arena_bytes)
+        started: Started = self._ask(Command.INIT, protocol.parse_init, request, timeout=self._timeout)
+        return started
+
+    def forget(self) -> None:
+        """Start the model afresh in its whole arena.
+
+        Raises:
+            DeviceError: no answer, or the model does not start.
+        """
+        started = self.start_model()
+        if started.result != 0:
+            raise self._start_error(started.result)
+
+    def push_model(self, flatbuffer: bytes, model_sha256: str) -> None:
+        """Replace the running model.
+
+        Args:
+            flatbuffer: the new model.
+            model_sha256: of the model file that it was made from, in hex.
+
+        Raises:
+            DeviceError: the device refuses it (the old model still runs then), or does not answer.
+        """
+        if self.hello.slot_bytes == 0:
+            raise self._error(
+                "the firmware's model cannot be replaced",
+                hint="Generate it with --runtime tflm --model-slot BYTES",
+            )
+        if len(flatbuffer) > self.hello.slot_bytes:
+            raise self._error(
+                f"the model has {len(flatbuffer):,} bytes, the slot for it {self.hello.slot_bytes:,}",
+                hint="Generate the firmware with a larger --model-slot",
+            )
+        step = self.hello.max_payload - protocol.WRITE_MODEL_OVERHEAD
+        for offset in range(0, len(flatbuffer), step):
+            part = protocol.write_model_request(offset, flatbuffer[offset : offset + step])
+            self._ask(Command.WRITE_MODEL, bytes, part)
+        request = protocol.load_model_request(flatbuffer, model_sha256)
+        result: int = self._ask(Command.LOAD_MODEL, protocol.parse_load, request, timeout=self._timeout)
+        self.hello = self._ask(Command.HELLO, protocol.parse_hello)
+        if result != 0:
+            raise self._error(
+                f"the device refuses the model: {self._model_error(result)}", hint="The old model still runs"
+            )
+        self.inputs = self._tensors(False, self.hello.inputs)
+        self.outputs = self._tensors(True, self.hello.outputs)
+
     def close(self) -> None:
         """Close the link, and end the emulator if it was started for this device."""
         self._closed = True
@@ -163,6 +239,20 @@ class Device:
 
     def _error(self, what: str, hint: str = "") -> DeviceError:
         return DeviceError(what, where=self._name, hint=hint)
+
+    def _model_error(self, code: int) -> str:
+        """A model's error in words, with what the interpreter said about it."""
+        if self.hello.runtime != "tflm":
+            return f"error {code}"
+        text = str(self._ask(Command.ERROR_TEXT, _as_text))
+        said = f" ({text})" if text else ""
+        return f"{protocol.MODEL_ERRORS.get(code, f'error {code}')}{said}"
+
+    def _start_error(self, code: int) -> ModelStartError:
+        hint = ""
+        if self.hello.runtime == "tflm" and code == protocol.ARENA_TOO_SMALL:
+            hint = f"The arena has {self.hello.arena_bytes:,} bytes; mcugen deploy finds how many are needed"
+        return ModelStartError(f"the model did not start: {self._model_error(code)}", self._name, hint, code)
 
     def _request(
         self, command: Command, payload: bytes = b"", *, timeout: float = REQUEST_TIMEOUT_S, reply_bytes: int = 64
@@ -185,7 +275,7 @@ class Device:
     def _refused(self, refusal: Refusal) -> DeviceError:
         if refusal.status == Status.MODEL_FAILED and len(refusal.detail) == 4:
             code = int.from_bytes(refusal.detail, "little", signed=True)
-            return self._error(f"the model's inference failed with {code}")
+            return self._error(f"the model's inference failed: {self._model_error(code)}")
         if refusal.status == Status.STACK_OVERFLOW:
             return self._error(
                 f"the stack of {self.hello.stack_bytes} bytes overflowed", hint="Raise stack_bytes in the board's file"
@@ -284,6 +374,11 @@ class Device:
             raise self._error(
                 f"an inference of {seconds:.0f} s is too long for the {hello.counter_bits}-bit cycle counter"
             )
+
+
+def _as_text(payload: bytes) -> str:
+    """Text of the device's on one line."""
+    return " ".join(payload.decode("utf-8", "replace").split())
 
 
 def _input_bytes(arrays: Sequence[NDArray[Any]], infos: Sequence[TensorInfo]) -> list[bytes]:

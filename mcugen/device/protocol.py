@@ -6,6 +6,7 @@ Everything here is pure: bytes in, dataclasses out. Anything that does not fit r
 from __future__ import annotations
 
 import enum
+import hashlib
 import math
 import struct
 import zlib
@@ -36,6 +37,10 @@ class Command(enum.IntEnum):
     READ_OP_OUTPUT = 0x06
     READ_OUTPUT = 0x07
     RESET = 0x08
+    INIT = 0x09
+    WRITE_MODEL = 0x0A
+    LOAD_MODEL = 0x0B
+    ERROR_TEXT = 0x0C
 
 
 class Status(enum.IntEnum):
@@ -146,6 +151,7 @@ class Hello:
         counter_hz: rate of the counter on real hardware.
         overhead_ticks: ticks of an empty measurement, contained in every cost.
         calibration_ticks: ticks that 65,536 instructions of a known loop took.
+        slot_bytes: the largest model that can replace the running one; 0 where none can.
         init_result: 0, or the model's negative error.
         init_stack, stack_bytes: stack that init used, and that is reserved.
         build_id: of the running firmware, in hex.
@@ -164,6 +170,7 @@ class Hello:
     counter_hz: int
     overhead_ticks: int
     calibration_ticks: int
+    slot_bytes: int
     init_result: int
     init_cost: Cost
     init_stack: int
@@ -201,6 +208,7 @@ def parse_hello(payload: bytes) -> Hello:
         counter_hz=hz,
         overhead_ticks=r.integer(4),
         calibration_ticks=r.integer(4),
+        slot_bytes=r.integer(4),
         init_result=r.integer(4, signed=True),
         init_cost=r.cost(),
         init_stack=r.integer(4),
@@ -291,6 +299,62 @@ def parse_invoke(payload: bytes) -> Done | Paused:
         raise ProtocolError(f"inference state {state}")
     r.finish()
     return result
+
+
+@dataclass(frozen=True)
+class Started:
+    """What starting the model gave: `result` 0 or its negative error, and the bytes of the arena in use."""
+
+    result: int
+    arena_used: int
+
+
+def init_request(arena_bytes: int) -> bytes:
+    return struct.pack("<I", arena_bytes)
+
+
+def parse_init(payload: bytes) -> Started:
+    r = _Reader(payload)
+    started = Started(r.integer(4, signed=True), r.integer(4))
+    r.finish()
+    return started
+
+
+WRITE_MODEL_OVERHEAD = 4
+
+
+def write_model_request(offset: int, data: bytes) -> bytes:
+    return struct.pack("<I", offset) + data
+
+
+def load_model_request(flatbuffer: bytes, model_sha256: str) -> bytes:
+    digest = hashlib.sha256(flatbuffer).digest()
+    return struct.pack("<II", len(flatbuffer), zlib.crc32(flatbuffer)) + digest + bytes.fromhex(model_sha256)
+
+
+def parse_load(payload: bytes) -> int:
+    r = _Reader(payload)
+    result = r.integer(4, signed=True)
+    r.finish()
+    return result
+
+
+MODEL_ERRORS = {
+    -1: "its flatbuffer does not begin as a model does",
+    -2: "its schema has another version than TensorFlow Lite Micro's",
+    -3: "the op resolver refused an op",
+    -4: "the arena is too small",
+    -5: "an op refuses its tensors",
+    -6: "an op failed",
+    -7: "it is larger than the slot",
+    -8: "it did not arrive as it was sent",
+    -9: "it is not a sound model",
+    -10: "it uses an op, or a type of tensors, that this firmware does not have",
+    -11: "its inputs or outputs are not those of this firmware's model",
+}
+"""The TFLM runtime's errors in words; `mcg_model.h` of such a firmware has their names."""
+
+ARENA_TOO_SMALL = -4
 
 
 READ_OVERHEAD = 1

@@ -240,7 +240,8 @@ def check_archive(archive: Path, variant: Variant, board: Board) -> None:
         if name == "micro_interpreter.o":
             facts = object_facts(content, str(archive))
     if facts is None:
-        raise ToolError("is not TensorFlow Lite Micro's library (no micro_interpreter.o)", where=str(archive), hint=hint)
+        what = "is not TensorFlow Lite Micro's library (no micro_interpreter.o)"
+        raise ToolError(what, where=str(archive), hint=hint)
     hard = bool(board.fpu)
     if facts.hard_float != hard:
         raise ToolError(

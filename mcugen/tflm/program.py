@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from mcugen.boards import Board
 from mcugen.errors import DoesNotFitError, ModelError
+from mcugen.goals import Goal
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.tflm.arena import ALIGNMENT, arena_bound, host_arena
 from mcugen.tflm.library import TFLM_DIR, Library, build_flags, choose_library
@@ -18,7 +20,7 @@ RUNTIME = "tflm"
 
 OBJECTS_BYTES = 640
 OBJECT_BYTES_PER_OP = 72
-"""RAM of the interpreter, its allocator and planner; and of an op in the resolver. Rounded up from what was measured."""
+"""RAM of the interpreter, its allocator and planner; and of an op in the resolver. Rounded up from measured ones."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,15 @@ class TflmOptions:
         tflm: where TensorFlow Lite Micro is, see `mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         keep_names: leave the flatbuffer as it is.
         slot_bytes: the largest flatbuffer that `mcugen push` may send; 0 for a firmware whose model cannot be replaced.
-        arena_bytes: the arena's size where the user knows better; 0 computes it.
+        arena_bytes: the arena's size where it is known; 0 computes it.
+        arena_exact: `arena_bytes` was found on a device.
     """
 
     tflm: str | None = None
     keep_names: bool = False
     slot_bytes: int = 0
     arena_bytes: int = 0
+    arena_exact: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,7 @@ class TflmProgram:
     names_kept: bool
 
     runtime = RUNTIME
+    goal: ClassVar[Goal] = "speed"
 
     @property
     def stateful(self) -> bool:
@@ -140,7 +145,10 @@ def make_program(data: bytes, name: str, board: Board, options: TflmOptions | No
     graph = view.main
     kinds = {registration.kind: registration for registration in found}
     steps = tuple(_step(graph, op, kinds[op.kind], library) for op in graph.ops)
-    return TflmProgram(view, graph, steps, found, flatbuffer, library, arena, False, options.slot_bytes, options.keep_names)
+    return TflmProgram(
+        view, graph, steps, found, flatbuffer, library, arena,
+        options.arena_exact, options.slot_bytes, options.keep_names,
+    )  # fmt: skip
 
 
 def _step(graph: Graph, op: Op, registration: Registration, library: Library) -> TflmStep:

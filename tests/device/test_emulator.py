@@ -83,7 +83,7 @@ def test_a_board_runs_and_measures(firmware: Build, name: str) -> None:
         assert 0 < stack < 300
         assert stack + 250 < deep < stack + 600
 
-        with pytest.raises(DeviceError, match="inference failed with -5"):
+        with pytest.raises(DeviceError, match="inference failed: error -5"):
             device.run([sample(FAIL)])
         with pytest.raises(DeviceError, match=r"HardFault.*in run_trouble \(mcg_model\.c:\d+\)"):
             device.run([sample(UNDEFINED)])

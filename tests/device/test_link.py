@@ -108,7 +108,7 @@ def test_errors_of_the_model_are_reported(server: Path) -> None:
     a, b = random_inputs(np.random.default_rng(1))
     a[0, 0] = 103
     with device(PipeTransport(server)) as d:
-        with pytest.raises(DeviceError, match="inference failed with -5"):
+        with pytest.raises(DeviceError, match="inference failed: error -5"):
             d.run([a, b])
         a[0, 0] = 0
         (answer,), _ = d.run([a, b])
