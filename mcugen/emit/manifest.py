@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from mcugen.errors import ProjectError
+from mcugen.goals import GOALS, Goal
 from mcugen.graph.types import Tensor
 from mcugen.plan.types import Program, ProgramStep
 
@@ -52,7 +53,8 @@ class OpFacts:
 class Manifest:
     """The project's facts. Sizes are in bytes; `files` maps every emitted file to its SHA-256.
 
-    `library`, `slot_bytes`, `names_kept` and `arena_exact` are as in `mcugen.plan.types.Program`.
+    `optimize` is the plan's goal. `library`, `slot_bytes`, `names_kept` and `arena_exact` are as in
+    `mcugen.plan.types.Program`.
     """
 
     mcugen: str
@@ -72,6 +74,7 @@ class Manifest:
     inputs: tuple[TensorFacts, ...]
     outputs: tuple[TensorFacts, ...]
     labels: tuple[str, ...]
+    optimize: Goal
     ops: tuple[OpFacts, ...]
     files: Mapping[str, str]
 
@@ -90,6 +93,7 @@ def plan_facts(plan: Program) -> dict[str, Any]:
         "live_bound": plan.live_bound,
         "weight_bytes": sum(plan.constant_sizes()),
         "macs": plan.macs,
+        "optimize": plan.goal,
         "inputs": tuple(_tensor_facts(t) for t in plan.input_tensors()),
         "outputs": tuple(_tensor_facts(t) for t in plan.output_tensors()),
         "ops": tuple(_op_facts(step) for step in plan.steps),
@@ -164,6 +168,7 @@ def parse_manifest(text: str, where: str) -> Manifest:
         inputs=top.items("inputs", _read_tensor),
         outputs=top.items("outputs", _read_tensor),
         labels=top.texts("labels"),
+        optimize=_read_goal(top),
         ops=top.items("ops", _read_op),
         files=_read_files(top),
     )
@@ -193,6 +198,14 @@ def _read_op(fields: _Fields) -> OpFacts:
         macs=fields.integer("macs"),
         why_not_faster=fields.text("why_not_faster"),
     )
+
+
+def _read_goal(top: _Fields) -> Goal:
+    text = top.text("optimize")
+    for goal in GOALS:
+        if text == goal:
+            return goal
+    raise top.error("optimize", f"is {_short(text)}, which it cannot be")
 
 
 def _read_files(top: _Fields) -> dict[str, str]:

@@ -39,8 +39,9 @@ from mcugen.plan.types import Program
 from mcugen.resources import resource_dir
 
 _LEAST_PAYLOAD = 256
-_MODEL_FLAGS: Mapping[str, list[str]] = {"aot": ["-O2"], "tflm": []}
-"""By runtime; the rest is built with -Os, as is what calls TFLM's interpreter, whose kernels are built already."""
+_SPEED_FLAGS = ["-O2"]
+"""Of the ahead-of-time runtime unless it shall be small. The rest is built with -Os, as is what calls TFLM's
+interpreter, whose kernels are built already."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,9 @@ def _project_files(
         "README.md": _readme(plan, board, banner(plan.graph.sha256, markdown(command)), labels),
     }
     files["lib/mcg_model/library.json"] = render(
-        "project/model_library.json.j2", version=__version__, flags=_MODEL_FLAGS[plan.runtime]
+        "project/model_library.json.j2",
+        version=__version__,
+        flags=_SPEED_FLAGS if plan.runtime == "aot" and plan.goal != "size" else [],
     )
     files |= given
     files |= bsp_files(board)

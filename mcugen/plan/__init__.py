@@ -1,6 +1,6 @@
 """The plan stage: `Graph`, `Target` → `Plan`."""
 
-from mcugen.plan.goal import GOALS, Goal
+from mcugen.goals import GOALS, Goal
 from mcugen.plan.planner import make_plan
 from mcugen.plan.types import Buffer, Plan, Step
 from mcugen.plan.verify import verify_plan

@@ -36,12 +36,16 @@ def overlay_call(graph: Graph, step: Step) -> KernelCall | None:
     if len(step.calls) != 1:
         return None
     call = step.calls[0]
-    groups = dict(call.params).get("groups", 1)
-    if call.kernel not in IN_ORDER or groups != 1 or call.input_offset or call.output_offset:
+    if call.kernel not in IN_ORDER or call.input_offset or call.output_offset:
         return None
     source, output = graph.tensor(call.inputs[0]), graph.tensor(call.outputs[0])
-    one_image = len(source.shape) == len(output.shape) == 4 and source.shape[0] == 1
-    return call if one_image and not source.is_const else None
+    if source.is_const or len(source.shape) != 4 or len(output.shape) != 4 or source.shape[0] != 1:
+        return None
+    params = dict(call.params)
+    row_bytes = output.shape[2] * output.shape[3]
+    # Groups are made one after the other over the whole image, and an image on its side column after column.
+    in_order = params.get("groups", 1) == 1 and params.get("output_row_step", row_bytes) == row_bytes
+    return call if in_order else None
 
 
 def lead(graph: Graph, step: Step) -> int:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from mcugen import ops
 from mcugen.errors import ModelError
+from mcugen.goals import Goal
 from mcugen.graph.read import check_supported
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import Lowering, Target
-from mcugen.plan.goal import Goal
 from mcugen.plan.layout import ALIGNMENT, Block, pack
 from mcugen.plan.overlay import lead, overlay_call
 from mcugen.plan.types import Buffer, Plan, Step

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from mcugen.goals import Goal
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops.base import KernelCall, Target
-from mcugen.plan.goal import Goal
 
 
 class ProgramStep(Protocol):
@@ -33,6 +33,7 @@ class Program(Protocol):
         graph: what an inference runs; its ops are those of the model file or of a graph made from it.
         steps: the ops that run, in order. An op's number on the device is its position here.
         runtime: "aot" or "tflm".
+        goal: what was optimized for.
         stateful: inferences depend on those before them.
         arena_exact: the arena is as small as it can be; False where its size is an upper bound until a device says.
         static_bytes: RAM that the model's code needs beside arena and stack.
@@ -48,6 +49,8 @@ class Program(Protocol):
     def steps(self) -> Sequence[ProgramStep]: ...
     @property
     def runtime(self) -> str: ...
+    @property
+    def goal(self) -> Goal: ...
     @property
     def stateful(self) -> bool: ...
     @property

@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from mcugen.goals import Goal
+
 Model = Annotated[
     str,
     typer.Argument(
@@ -39,6 +41,11 @@ OutDir = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.", show_default=False),
 ]
+Optimize = Annotated[
+    Optional[Goal],  # noqa: UP045
+    typer.Option("--optimize", metavar="speed|size|ram", show_default=False,
+                 help="What the firmware is best at: speed (default), size of its code, or RAM."),
+]  # fmt: skip
 Labels = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--labels", metavar="FILE|A,B,…", show_default=False,

@@ -20,7 +20,7 @@ from mcugen.emit.model import emit_model
 from mcugen.emit.project import Project, changed_files, emit_project, load_project
 from mcugen.errors import ProjectError, ToolError
 from mcugen.graph import Graph, optimize, read_graph
-from mcugen.plan import Plan, make_plan
+from mcugen.plan import Goal, Plan, make_plan
 from mcugen.ui.terminal import Progress
 from mcugen.ui.text import plain
 
@@ -81,9 +81,9 @@ def load_model(source: object, data: Any = None, progress: Progress | None = Non
     return Model(converted.tflite, graph, source_name(source), converted.report.trusted, converted.report)
 
 
-def plan_model(model: Model, board: Board) -> Plan:
-    """The model's plan for a board's core."""
-    return make_plan(model.graph, board.target())
+def plan_model(model: Model, board: Board, goal: Goal | None = None) -> Plan:
+    """The model's plan for a board's core; fastest unless another goal is given."""
+    return make_plan(model.graph, board.target(), goal or "speed")
 
 
 def write_project(
@@ -124,10 +124,11 @@ def _model_files(model: Model) -> dict[str, str | bytes]:
     return files
 
 
-def command_line(verb: str, model: Model, board: Board) -> str:
+def command_line(verb: str, model: Model, plan: Plan, board: Board) -> str:
     """The command for the banners of generated files, without this computer's folders."""
     random = " --data random" if not model.trusted else ""
-    return f"mcugen {verb} {model.source} --board {board.name}{random}"
+    goal = f" --optimize {plan.goal}" if plan.goal != "speed" else ""
+    return f"mcugen {verb} {model.source} --board {board.name}{random}{goal}"
 
 
 def default_folder(model: Model, board: Board) -> Path:
@@ -140,11 +141,13 @@ def is_project(target: object) -> bool:
     return isinstance(target, str | Path) and (Path(target) / MANIFEST_NAME).is_file()
 
 
-def open_project(folder: Path, board_name: str | None = None) -> tuple[Project, Model, Board, Plan]:
+def open_project(
+    folder: Path, board_name: str | None = None, goal: Goal | None = None
+) -> tuple[Project, Model, Board, Plan]:
     """A project's model, board and plan, checked against its manifest.
 
     Args:
-        board_name: the board that the user named, which must be the project's own.
+        board_name, goal: what the user named, which must be the project's own.
 
     Raises:
         ProjectError: not a project, made by another version, for another board, or its model is not the one in
@@ -158,9 +161,15 @@ def open_project(folder: Path, board_name: str | None = None) -> tuple[Project, 
             where=str(folder),
             hint=f"Leave --board away, or generate a project for {plain(board_name)}",
         )
+    if goal is not None and goal != manifest.optimize:
+        raise ProjectError(
+            f"was generated with --optimize {manifest.optimize}",
+            where=str(folder),
+            hint=f"Leave --optimize away, or generate a project with --optimize {goal}",
+        )
     board = project.board
     model = _project_model(folder, manifest.model_name, manifest.model_sha256)
-    plan = plan_model(model, board)
+    plan = plan_model(model, board, manifest.optimize)
     if plan.arena_bytes != manifest.arena_bytes or len(plan.steps) != len(manifest.ops):
         raise ProjectError(
             "the project's code does not belong to its model file",
@@ -202,7 +211,12 @@ def _trusted(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def built(
-    target: object, board_name: str | None, *, data: Any = None, progress: Progress | None = None
+    target: object,
+    board_name: str | None,
+    *,
+    data: Any = None,
+    goal: Goal | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Ready]:
     """A project folder or a model, built; a model's project is temporary and gone afterwards.
 
@@ -215,16 +229,17 @@ def built(
         folder = Path(str(target))
         if data is not None:
             raise ProjectError("a generated project takes no calibration data", hint="Leave --data away")
-        project, model, board, plan = open_project(folder, board_name)
+        project, model, board, plan = open_project(folder, board_name, goal)
         progress("building", -1.0)
         yield Ready(model, board, plan, project, build_project(folder), tuple(changed_files(project)))
         return
     board = require_board(board_name)
     model = load_model(target, data, progress)
-    plan = plan_model(model, board)
+    plan = plan_model(model, board, goal)
     with tempfile.TemporaryDirectory(prefix="mcugen-") as temporary:
         folder = Path(temporary) / "project"
-        project = write_project(model, plan, board, folder, command=command_line("generate", model, board))
+        command = command_line("generate", model, plan, board)
+        project = write_project(model, plan, board, folder, command=command)
         progress("building", -1.0)
         yield Ready(model, board, plan, project, _build_temporary(folder, model, board))
 

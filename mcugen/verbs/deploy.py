@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mcugen.verbs import _options as options
 
 if TYPE_CHECKING:
+    from mcugen.goals import Goal
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._inputs import InputSource
     from mcugen.verbs._proof import Proof
@@ -21,6 +22,7 @@ def deploy(
     data: Any = None,
     out: str | Path | None = None,
     labels: str | Sequence[str] | None = None,
+    optimize: Goal | None = None,
     inputs: InputSource | None = None,
     samples: int = 16,
     seed: int = 0,
@@ -37,6 +39,7 @@ def deploy(
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
         out: folder of the project; without it, the model's name and the board's in the current folder.
         labels: class names for the firmware.
+        optimize: "speed" (the default), "size" of the code, or "ram".
         inputs, samples, seed, layers, port: see :func:`mcugen.verbs.verify.verify`.
         force: replace a generated project that was changed by hand.
 
@@ -53,12 +56,12 @@ def deploy(
     report = progress or pipeline.no_progress
     chosen, names = load_board(board), read_labels(labels)
     loaded = pipeline.load_model(model, data, report)
-    plan = pipeline.plan_model(loaded, chosen)
+    plan = pipeline.plan_model(loaded, chosen, optimize)
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
     folder = Path(out) if out is not None else pipeline.default_folder(loaded, chosen)
     report("generating", -1.0)
-    command = pipeline.command_line("deploy", loaded, chosen)
+    command = pipeline.command_line("deploy", loaded, plan, chosen)
     project = pipeline.write_project(loaded, plan, chosen, folder, command=command, labels=names, force=force)
     report("building", -1.0)
     ready = pipeline.Ready(loaded, chosen, plan, project, build_project(folder))
@@ -74,6 +77,7 @@ def command(
     data: options.Data = None,
     out: options.OutDir = None,
     labels: options.Labels = None,
+    optimize: options.Optimize = None,
     inputs: options.Inputs = None,
     samples: options.Samples = 16,
     seed: options.Seed = 0,
@@ -89,7 +93,7 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         proof = deploy(
-            model, board=board, data=data, out=out, labels=labels, inputs=inputs, samples=samples, seed=seed,
-            layers=layers, force=force, port=port, progress=progress,
+            model, board=board, data=data, out=out, labels=labels, optimize=optimize, inputs=inputs, samples=samples,
+            seed=seed, layers=layers, force=force, port=port, progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mcugen.emit.project import Project
+    from mcugen.goals import Goal
     from mcugen.plan import Plan
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._pipeline import Model
@@ -63,6 +64,7 @@ def generate(
     out: str | Path,
     data: Any = None,
     labels: str | Sequence[str] | None = None,
+    optimize: Goal | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Generated:
@@ -74,6 +76,7 @@ def generate(
         out: folder of the project; absent, empty, or an older project of mcugen's.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
         labels: class names: a text file, "a,b,c", or a sequence.
+        optimize: "speed" (the default), "size" of the code, or "ram".
         force: replace files that were changed by hand.
 
     Raises:
@@ -85,8 +88,8 @@ def generate(
 
     chosen, names = load_board(board), read_labels(labels)
     loaded = load_model(model, data, progress)
-    plan = plan_model(loaded, chosen)
-    command = command_line("generate", loaded, chosen)
+    plan = plan_model(loaded, chosen, optimize)
+    command = command_line("generate", loaded, plan, chosen)
     project = write_project(loaded, plan, chosen, Path(out), command=command, labels=names, force=force)
     return Generated(project, loaded, plan, Path(out))
 
@@ -99,6 +102,7 @@ def command(
     ],
     data: options.Data = None,
     labels: options.Labels = None,
+    optimize: options.Optimize = None,
     force: options.Force = False,
     json: options.Json = False,
 ) -> int:
@@ -108,7 +112,7 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = generate(
-            model, board=board, out=out, data=data, labels=labels, force=force, progress=progress
+            model, board=board, out=out, data=data, labels=labels, optimize=optimize, force=force, progress=progress
         )
     return terminal.show(result, lambda console: _render(console, result))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
+    from mcugen.goals import Goal
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._inputs import InputSource
     from mcugen.verbs._pipeline import Ready
@@ -92,6 +93,7 @@ def run(
     out: str | Path | None = None,
     dequantize: bool = False,
     data: Any = None,
+    optimize: Goal | None = None,
     port: str | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
@@ -104,6 +106,7 @@ def run(
         out: `.npy` file for the outputs, one sample per row; `.npz` for several outputs (arr_0, arr_1, …).
         dequantize: write real values (float32) instead of the output's own.
         data: calibration data, if `target` is a float model.
+        optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
         port: URL of a running device; without it the board's emulator is started.
 
     Raises:
@@ -124,7 +127,7 @@ def run(
         check_output(path, inputs=[item for item in (target, inputs, data) if isinstance(item, str | Path)])
         if path.suffix not in (".npy", ".npz"):
             raise DataError("outputs are written as .npy or .npz", where=str(path), hint="Name it so")
-    with built(target, board, data=data, progress=report) as ready:
+    with built(target, board, data=data, goal=optimize, progress=report) as ready:
         given = read_inputs(inputs, ready.plan.graph)
         tensors = ready.plan.output_tensors()
         if path is not None and path.suffix == ".npy" and len(tensors) > 1:
@@ -181,6 +184,7 @@ def command(
     board: options.OptionalBoard = None,
     dequantize: Annotated[bool, typer.Option("--dequantize", help="Write real values (float32).")] = False,
     data: options.Data = None,
+    optimize: options.Optimize = None,
     port: options.Port = None,
     json: options.Json = False,
 ) -> int:  # fmt: skip
@@ -190,8 +194,8 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = run(
-            target, inputs=inputs, board=board, out=out, dequantize=dequantize, data=data, port=port,
-            progress=progress,
+            target, inputs=inputs, board=board, out=out, dequantize=dequantize, data=data,
+            optimize=optimize, port=port, progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))
 

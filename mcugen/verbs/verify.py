@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mcugen.verbs import _options as options
 
 if TYPE_CHECKING:
+    from mcugen.goals import Goal
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._inputs import InputSource
     from mcugen.verbs._proof import Proof
@@ -21,6 +22,7 @@ def verify(
     seed: int = 0,
     layers: bool = False,
     data: Any = None,
+    optimize: Goal | None = None,
     port: str | None = None,
     progress: Progress | None = None,
 ) -> Proof:
@@ -33,6 +35,7 @@ def verify(
             over the whole range of the input type, the extremes among them.
         layers: compare the result of every op as well.
         data: calibration data, if `target` is a float model.
+        optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
         port: URL of a running device; without it the board's emulator is started.
 
     Raises:
@@ -41,7 +44,7 @@ def verify(
     from mcugen.verbs._pipeline import built
     from mcugen.verbs._prove import prove
 
-    with built(target, board, data=data, progress=progress) as ready:
+    with built(target, board, data=data, goal=optimize, progress=progress) as ready:
         return prove(
             ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=progress
         )
@@ -55,6 +58,7 @@ def command(
     seed: options.Seed = 0,
     layers: options.Layers = False,
     data: options.Data = None,
+    optimize: options.Optimize = None,
     port: options.Port = None,
     json: options.Json = False,
 ) -> int:
@@ -65,7 +69,7 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         proof = verify(
-            target, board=board, inputs=inputs, samples=samples, seed=seed, layers=layers, data=data, port=port,
-            progress=progress,
+            target, board=board, inputs=inputs, samples=samples, seed=seed, layers=layers, data=data,
+            optimize=optimize, port=port, progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))
