@@ -1,4 +1,4 @@
-/* Any function from a byte to a byte, as a table: LOGISTIC, TANH, RELU, RELU6 and QUANTIZE between
+/* Any function from a byte to a byte, as a table: activations, ABS, LOGICAL_NOT, QUANTIZE between
  * int8 and uint8. The table is indexed by the input's raw byte. The output may be the input. */
 #ifndef MCG_LUT_8_H
 #define MCG_LUT_8_H

@@ -131,3 +131,28 @@ def tanh(a: int, integer_bits: int) -> int:
     # Twice the number has the same raw value with one more integer bit.
     magnitude = one_minus_over_one_plus(exp_on_negative_values(-abs(a), integer_bits + 1))
     return magnitude if a > 0 else -magnitude
+
+
+def inverse_square_root(value: int) -> tuple[int, int]:
+    """1 / √value as (Q0 multiplier, shift), value ≥ 0: multiplier · 2^(shift − 31), shift ≤ 0.
+
+    TFLite's `GetInvSqrtQuantizedMultiplierExp`: five Newton-Raphson steps in Q3 from x = 1; 0 counts as 1.
+    """
+    if value <= 1:
+        return INT32_MAX, 0
+    right = 11
+    while value >= 1 << 29:
+        value //= 4
+        right += 1
+    pairs = (32 - value.bit_length() - 1) // 2 - 1
+    right -= pairs
+    value <<= 2 * pairs
+    half = rounding_shift_right(value >> 1, 1)
+    three_halves = (1 << 28) + (1 << 27)
+    x = 1 << 28
+    for _ in range(5):
+        # Products of Q3 numbers have more integer bits: 9 for the cube, 6 and 12 for the difference.
+        cube = _rescale(doubling_high_mul(doubling_high_mul(x, x), x), 6)
+        x = _rescale(doubling_high_mul(three_halves, x) - doubling_high_mul(half, cube), 3)
+    result = doubling_high_mul(x, 1518500250)  # √2 / 2
+    return (result << -right, 0) if right < 0 else (result, -right)

@@ -19,7 +19,8 @@ from mcugen.ops.common import quantize_multiplier
 _RANGES = {DType.INT8: (-128, 127), DType.UINT8: (0, 255)}
 
 
-def _byte_table(function: Callable[[int], int], input_type: DType = DType.INT8) -> NDArray[np.uint8]:
+def byte_table(function: Callable[[int], int], input_type: DType = DType.INT8) -> NDArray[np.uint8]:
+    """The table of a function from one 8-bit integer to another."""
     low, high = _RANGES[input_type]
     table = np.zeros(256, dtype=np.uint8)
     for value in range(low, high + 1):
@@ -29,6 +30,10 @@ def _byte_table(function: Callable[[int], int], input_type: DType = DType.INT8) 
 
 def _clamp(value: int, low: int, high: int) -> int:
     return max(low, min(high, value))
+
+
+def clamp_int8(value: int) -> int:
+    return _clamp(value, -128, 127)
 
 
 def requantize_table(
@@ -48,7 +53,7 @@ def requantize_table(
         scaled = fx.requantize(value - zero_points[0], multiplier, shift)
         return _clamp(fx.int32(scaled + zero_points[1]), low, high)
 
-    return _byte_table(convert, input_type)
+    return byte_table(convert, input_type)
 
 
 def relu_table(scales: tuple[float, float], zero_points: tuple[int, int]) -> NDArray[np.uint8]:
@@ -73,7 +78,7 @@ def relu6_table(scale: float, zero_point: int) -> NDArray[np.uint8]:
     """
     steps = float(np.float32(6.0) / np.float32(scale))
     six = min(127, fx.int32(math.floor(steps + 0.5) + zero_point))
-    return _byte_table(lambda value: _clamp(value, zero_point, six))
+    return byte_table(lambda value: _clamp(value, zero_point, six))
 
 
 def _sigmoid_table(scale: float, zero_point: int, function: Callable[[int], int]) -> NDArray[np.uint8]:
@@ -92,7 +97,7 @@ def _sigmoid_table(scale: float, zero_point: int, function: Callable[[int], int]
             return 127
         return _clamp(function(fx.requantize(centred, multiplier, shift)), -128, 127)
 
-    return _byte_table(convert)
+    return byte_table(convert)
 
 
 def logistic_table(scale: float, zero_point: int) -> NDArray[np.uint8]:

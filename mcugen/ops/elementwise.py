@@ -123,19 +123,23 @@ def table_constraint(table_of: TableOf) -> Constraint:
     return scales_in_range
 
 
+def lut_call(graph: Graph, op: Op, table: NDArray[np.uint8]) -> KernelCall:
+    """The call of mcg_lut_8 for an op from one 8-bit tensor to another."""
+    source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
+    return KernelCall(
+        kernel="mcg_lut_8",
+        params=(("count", output.elements),),
+        inputs=(source.id,),
+        constants=(Constant("table", table, "output byte by input byte"),),
+        outputs=(output.id,),
+        inplace=(0,),
+    )
+
+
 def table_lowering(table_of: TableOf) -> Callable[[Graph, Op, Target], Lowering]:
     """`lower` of an op between 8-bit types that is one table."""
 
     def lower(graph: Graph, op: Op, _target: Target) -> Lowering:
-        source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
-        call = KernelCall(
-            kernel="mcg_lut_8",
-            params=(("count", output.elements),),
-            inputs=(source.id,),
-            constants=(Constant("table", table_of(source, output), "output byte by input byte"),),
-            outputs=(output.id,),
-            inplace=(0,),
-        )
-        return Lowering(calls=(call,))
+        return Lowering((lut_call(graph, op, table_of(graph.tensor(op.inputs[0]), graph.output_of(op))),))
 
     return lower
