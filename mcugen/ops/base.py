@@ -26,11 +26,16 @@ from mcugen.graph.types import Graph, Op, Tensor
 
 @dataclass(frozen=True)
 class Target:
-    """The core that kernels are chosen for."""
+    """The core that kernels are chosen for.
+
+    `scratch_limit` is how many bytes of scratch kernels should keep to where they can be made to; None lets each take
+    what does not make the arena much larger.
+    """
 
     cpu: str = "generic"
     dsp: bool = False
     mve: bool = False
+    scratch_limit: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -110,8 +110,8 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{shape}], 1HWC"), *stage.constants),
     )
-    budget = memory.scratch_budget(graph, op)
-    overwrites = memory.is_last_use(graph, op, op.inputs[0])
+    budget = memory.scratch_budget(graph, op, target)
+    overwrites = target.scratch_limit is None and memory.is_last_use(graph, op, op.inputs[0])
     depthwise_dsp = functools.partial(dsp.depthwise_conv_2d, budget=budget, may_overwrite=overwrites)
     return Lowering((choose(target, call, dsp=depthwise_dsp, mve=mve.depthwise_conv_2d),))
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
+from mcugen.ops.base import Target
 
 _SHARE = 0.05
 """Scratch may exceed the widest point of the graph by this share of it."""
 
 
-def scratch_budget(graph: Graph, op: Op) -> int:
+def scratch_budget(graph: Graph, op: Op, target: Target) -> int:
     """Bytes of scratch for `op` that keep the arena within 1.05 times what its live tensors need at their widest.
 
     Aliases and operands in place are not known here: they only make the arena smaller.
     """
+    if target.scratch_limit is not None:
+        return target.scratch_limit
     live = _live_bytes(graph)
     widest = max(live)
     return int((1 + _SHARE) * widest) - live[_position(graph, op)]
@@ -30,7 +33,7 @@ def _position(graph: Graph, op: Op) -> int:
 
 def _live_bytes(graph: Graph) -> list[int]:
     """Bytes of the tensors that are alive while each op runs: its inputs, its outputs, and what later ops read."""
-    born = {i: -1 for i in graph.inputs}
+    born = dict.fromkeys(graph.inputs, -1)
     dies: dict[int, int] = {}
     for n, op in enumerate(graph.ops):
         for i in op.outputs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcugen import ops
 from mcugen.errors import ModelError
@@ -15,6 +15,9 @@ from mcugen.plan.layout import ALIGNMENT, Block, pack
 from mcugen.plan.overlay import lead, overlay_call
 from mcugen.plan.types import Buffer, Plan, Step
 from mcugen.plan.verify import verify_plan
+
+_SCRATCH_LIMITS = (None, 8192, 4096, 2048, 1024, 512, 0)
+"""Tried when optimizing for RAM, the fastest kernels first: more scratch is worth nothing where a tensor could be."""
 
 
 def make_plan(graph: Graph, target: Target | None = None, goal: Goal = "speed") -> Plan:
@@ -31,6 +34,13 @@ def make_plan(graph: Graph, target: Target | None = None, goal: Goal = "speed") 
     """
     target = target or Target()
     check_supported(graph)
+    if goal == "ram":
+        plans = [_make_plan(graph, replace(target, scratch_limit=limit), goal) for limit in _SCRATCH_LIMITS]
+        return min(plans, key=lambda plan: plan.arena_bytes)
+    return _make_plan(graph, target, goal)
+
+
+def _make_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
     registry = ops.registry()
     steps: list[Step] = []
     aliased: list[Op] = []
