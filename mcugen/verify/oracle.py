@@ -92,6 +92,10 @@ class Oracle:
         """One inference: the values of intermediate tensors, by tensor id of the model file."""
         return self._ask({"do": "tensors", "ids": list(ids)}, inputs)
 
+    def forget(self) -> None:
+        """Start the model afresh, without what it kept between inferences."""
+        self._ask({"do": "forget"}, [])
+
     def _ask(self, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -24,8 +24,14 @@ class _Interpreters:
         subgraphs = runtime.convert_bytearray_to_object(model).subgraphs
         self._output_count = len(subgraphs[0].outputs)
         self._arena_bytes = _generous_arena(subgraphs)
-        self._plain = self._make(runtime.InterpreterConfig.kAllocationRecording)
+        self._plain: Any = None
         self._preserving: Any = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Start afresh: models may keep something from one inference to the next."""
+        self._plain = self._make(self._runtime.InterpreterConfig.kAllocationRecording)
+        self._preserving = None
 
     def _make(self, config: Any) -> Any:
         return self._runtime.Interpreter.from_bytes(
@@ -76,6 +82,8 @@ def main() -> None:
                 interpreters = _Interpreters(arrays[0].tobytes())
             elif interpreters is not None and header["do"] == "run":
                 results = interpreters.run(arrays)
+            elif interpreters is not None and header["do"] == "forget":
+                interpreters.forget()
             elif interpreters is not None:
                 results = interpreters.tensors(arrays, header["ids"])
         except Exception as error:  # whatever the bindings raise is the answer

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.plan.types import Plan, Step
+from mcugen.graph.types import DType, Graph, Op
+from mcugen.plan.types import Program, ProgramStep
 from mcugen.verify.oracle import Oracle
 
 Progress = Callable[[int, int], None]
-"""Called with (samples done, samples in all)."""
+"""Called with (inferences done, inferences in all); layers are compared in inferences of their own."""
 
 
 class InferenceDevice(Protocol):
@@ -24,6 +25,9 @@ class InferenceDevice(Protocol):
 
     def layers(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[int, bytes]]:
         """One inference: (op number, raw bytes of its first output) for every op."""
+
+    def forget(self) -> None:
+        """Start the model afresh, without what it kept between inferences. Only asked of models with state."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Verdict:
 
 def verify_device(
     device: InferenceDevice,
-    plan: Plan,
+    plan: Program,
     oracle: Oracle,
     inputs: Sequence[Sequence[NDArray[Any]]],
     *,
@@ -104,8 +108,9 @@ def verify_device(
         inputs: samples, each one array per model input, of its dtype and shape.
         layers: compare the result of every op as well.
 
-    When an output differs, the layers of that sample are compared in any case, so that the verdict names the
-    first op that is wrong.
+    When an output differs, the layers of the first such sample are compared in any case, so that the verdict names
+    the first op that is wrong. A model with state runs the samples as one sequence from a fresh start, on the device
+    as in the oracle; its layers are compared in a second run of the same sequence.
 
     Raises:
         ValueError: no inputs.
@@ -117,8 +122,8 @@ def verify_device(
     outputs: list[tuple[NDArray[Any], ...]] = []
     mismatched: list[int] = []
     max_abs_diff = 0.0
-    layers_checked = 0
-    divergence: Divergence | None = None
+    total = 2 * len(inputs) if layers else len(inputs)
+    _start_afresh(device, plan, oracle)
     for number, sample in enumerate(inputs):
         expected = oracle.run(sample)
         actual, cost = device.run(sample)
@@ -129,12 +134,18 @@ def verify_device(
         if not equal:
             mismatched.append(number)
             max_abs_diff = max(max_abs_diff, difference)
-        if layers or (not equal and divergence is None):
-            checked, found = _compare_layers(device, plan, oracle, sample, number)
-            layers_checked += checked if layers else 0
-            divergence = divergence or found
         if progress is not None:
-            progress(number + 1, len(inputs))
+            progress(number + 1, total)
+    layers_checked, divergence = 0, None
+    looked_at = _samples_to_look_into(plan, len(inputs), mismatched, layers)
+    if looked_at:
+        _start_afresh(device, plan, oracle)
+    for done, number in enumerate(looked_at, len(inputs) + 1):
+        checked, found = _compare_layers(device, plan, oracle, inputs[number], number)
+        layers_checked += checked if layers else 0
+        divergence = divergence or found
+        if progress is not None:
+            progress(done, max(total, len(inputs) + len(looked_at)))
     return Verdict(
         oracle=oracle.name,
         samples=len(inputs),
@@ -149,29 +160,52 @@ def verify_device(
     )
 
 
+def _start_afresh(device: InferenceDevice, plan: Program, oracle: Oracle) -> None:
+    if plan.stateful:
+        device.forget()
+        oracle.forget()
+
+
+def _samples_to_look_into(plan: Program, samples: int, mismatched: Sequence[int], layers: bool) -> range:
+    """The samples whose layers are compared. With state, each needs those before it."""
+    if layers:
+        return range(samples)
+    if not mismatched:
+        return range(0)
+    return range(0 if plan.stateful else mismatched[0], mismatched[0] + 1)
+
+
+def _comparable(graph: Graph, op: Op) -> bool:
+    """Whether an op's first output is a tensor of values; handles of variables are not."""
+    return bool(op.outputs) and graph.output_of(op).dtype is not DType.OTHER
+
+
 def _compare_layers(
-    device: InferenceDevice, plan: Plan, oracle: Oracle, sample: Sequence[NDArray[Any]], number: int
+    device: InferenceDevice, plan: Program, oracle: Oracle, sample: Sequence[NDArray[Any]], number: int
 ) -> tuple[int, Divergence | None]:
     """Compare every op's first output; (ops compared, first that differs)."""
-    ids = [step.op.outputs[0] for step in plan.steps]
-    expected = oracle.tensors(sample, ids)
+    numbers = [n for n, step in enumerate(plan.steps) if _comparable(plan.graph, step.op)]
+    values = oracle.tensors(sample, [plan.steps[n].op.outputs[0] for n in numbers])
+    expected = dict(zip(numbers, values, strict=True))
     divergence: Divergence | None = None
-    checked = 0
+    shown = 0
     for op, raw in device.layers(sample):
+        shown += 1
+        if op not in expected:
+            continue
         step, want = plan.steps[op], expected[op]
-        checked += 1
         kept = plan.graph.output_of(step.op).kept
         if kept is not None:  # the planned model computes only these channels
             want = want[..., list(kept)]
         got = np.frombuffer(raw, dtype=want.dtype).reshape(want.shape)
         if divergence is None and got.tobytes() != want.tobytes():
             divergence = _divergence(op, step, number, got, want)
-    if checked != len(plan.steps):
-        raise AssertionError(f"the device showed {checked} of {len(plan.steps)} ops")
-    return checked, divergence
+    if shown != len(plan.steps):
+        raise AssertionError(f"the device showed {shown} of {len(plan.steps)} ops")
+    return len(expected), divergence
 
 
-def _divergence(op: int, step: Step, sample: int, got: NDArray[Any], want: NDArray[Any]) -> Divergence:
+def _divergence(op: int, step: ProgramStep, sample: int, got: NDArray[Any], want: NDArray[Any]) -> Divergence:
     return Divergence(
         op=op,
         index=step.op.index,
