@@ -97,6 +97,34 @@ def depthwise_conv_2d(portable: KernelCall, *, budget: int, may_overwrite: bool)
     )
 
 
+def fully_connected(portable: KernelCall) -> KernelCall | str:
+    """mcg_fully_connected_s8_dsp; for many rows, which are windows side by side, mcg_conv_direct_s8_dsp."""
+    get = functools.partial(_field, portable)
+    if get("weights_offset"):
+        return "the weights' zero point is not 0"
+    rows, depth, channels = get("rows"), get("depth"), get("channels")
+    stage = portable.params[-5:]
+    if rows > 2:
+        windows = (("batches", 1), ("rows", 1), ("columns", rows), ("batch_step", 0), ("row_step", 0))
+        params = (*windows, ("column_step", depth), ("depth", depth), ("channels", channels), *stage)
+        return conv_direct(replace(portable, params=params))
+    call = _fast_requantization(replace(portable, params=(*portable.params[:3], *stage)), expand=False)
+    weights, *others = call.constants
+    words = -(-depth // 4)
+    padded = np.zeros((channels, words, 4), np.int8)
+    padded.reshape(channels, -1)[:, :depth] = weights.values.reshape(channels, depth)
+    fours = channels & ~3
+    side_by_side = padded[:fours].reshape(-1, 4, words, 4).transpose(0, 2, 1, 3)
+    values = np.concatenate([side_by_side.reshape(-1), padded[fours:].reshape(-1)])
+    note = f"[{channels},{4 * words}], the words of four channels side by side"
+    return replace(
+        call,
+        kernel="mcg_fully_connected_s8_dsp",
+        constants=(Constant(weights.role, values, note), *others),
+        variant="dsp",
+    )
+
+
 @dataclass(frozen=True)
 class _Axis:
     """One axis of a depthwise convolution. `steps` are bytes between neighbours in input, output and filter."""
@@ -161,24 +189,25 @@ def _readable_in_words(call: KernelCall, depth: int) -> KernelCall:
     return replace(call, constants=(weights, *others))
 
 
-def _fast_requantization(call: KernelCall) -> KernelCall:
+def _fast_requantization(call: KernelCall, *, expand: bool = True) -> KernelCall:
     """The call with a parameter `fast`, and where that is 1 with the constants of mcg_requantize_to_8().
 
-    Those are one doubled multiplier (modulo 2^32) and one shift to the right for each channel.
+    Those are doubled multipliers (modulo 2^32) and shifts to the right: one for each channel if `expand`, else as
+    many as there were.
     """
     clamps = (_field(call, "output_min"), _field(call, "output_max")) != (-128, 127)
     if clamps or not _field(call, "scale_down"):
         return replace(call, params=(*call.params, ("fast", 0)))
     weights, bias, multiplier, shift = call.constants
-    channels = len(bias.values)
-    factors = np.broadcast_to(multiplier.values.astype(np.int64), channels)
+    entries = len(bias.values) if expand else len(multiplier.values)
+    factors = np.broadcast_to(multiplier.values.astype(np.int64), entries)
     # Any accumulator below 2^30 shifted by 31 is 0, which is what a multiplier of 0 makes of it.
-    right = np.where(factors == 0, 31, np.broadcast_to(-shift.values.astype(np.int64), channels))
+    right = np.where(factors == 0, 31, np.broadcast_to(-shift.values.astype(np.int64), entries))
     doubled = np.where(factors == 0, 0, 2 * factors - (1 << 32))
     constants = (
         weights,
         bias,
-        Constant("multiplier", doubled.astype(np.int32), f"[{channels}], Q31, doubled modulo 2^32"),
-        Constant("shift", right.astype(np.int8), f"[{channels}], to the right"),
+        Constant("multiplier", doubled.astype(np.int32), f"[{entries}], Q31, doubled modulo 2^32"),
+        Constant("shift", right.astype(np.int8), f"[{entries}], to the right"),
     )
     return replace(call, params=(*call.params, ("fast", 1)), constants=constants)

@@ -9,9 +9,9 @@ from mcugen.graph import read_graph
 from mcugen.ops import memory
 from mcugen.ops.base import KernelCall, Target
 from mcugen.plan import make_plan
-from tests.kernels import test_conv_2d, test_depthwise_conv_2d
+from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_fully_connected
 from tests.kernels.single_op import assert_bit_exact
-from tests.kernels.weighted_models import Quantized, conv_model, depthwise_model, distinct, tie_model
+from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, distinct, tie_model
 
 M4 = Target("cortex-m4", dsp=True)
 
@@ -165,3 +165,37 @@ def test_depthwise_random(seed: int) -> None:
         quant=Quantized(per_channel=bool(rng.integers(2)), input_zero=draw(-128, 127), gain=0.5, seed=seed),
     )
     prove(model)
+
+
+@pytest.mark.parametrize("per_channel", [False, True], ids=["per tensor", "per channel"])
+@pytest.mark.parametrize("name", test_fully_connected.SHAPES)
+def test_dense_shapes(name: str, per_channel: bool) -> None:
+    source, channels, depth, settings = test_fully_connected.SHAPES[name]
+    prove(dense_model(source, channels, depth, quant=Quantized(per_channel=per_channel), **settings))
+
+
+@pytest.mark.parametrize("name", test_fully_connected.QUANTIZATIONS)
+def test_dense_quantizations(name: str) -> None:
+    quant = test_fully_connected.QUANTIZATIONS[name]
+    model = dense_model((1, 23), 11, 23, quant=quant)
+    (call,) = make_plan(read_graph(model), M4).steps[0].calls
+    expected = ("portable", "no DSP variant: the weights' zero point is not 0") if quant.weights_zero else ("dsp", "")
+    assert (call.variant, call.why_not_faster) == expected
+    assert_bit_exact(model, target=M4)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 9])
+@pytest.mark.parametrize("channels", range(1, 10))
+def test_dense_sizes(rows: int, channels: int) -> None:
+    depth = 2 * channels + rows
+    model = dense_model((rows, depth), channels, depth, quant=Quantized(per_channel=channels % 2 == 0))
+    dsp_call(model)
+    assert_bit_exact(model, target=M4)
+
+
+def test_weights_are_not_copied() -> None:
+    """Constants are as large as the model's own, but for padding to whole words."""
+    for model in (conv_model((1, 9, 9, 7), (5, 3, 3)), depthwise_model((1, 9, 9, 7), (3, 3)), dense_model((1, 50), 9, 50)):
+        portable, dsp = (make_plan(read_graph(model), t).steps[0].calls[0] for t in (None, M4))
+        sizes = [sum(c.values.nbytes for c in call.constants) for call in (portable, dsp)]
+        assert sizes[0] <= sizes[1] <= sizes[0] + 3 * 9
