@@ -1,10 +1,12 @@
 /* Depthwise 2-D convolution by MVE, sixteen channels at a time, any stride, dilation and padding, up to
  * eight filters per input channel.
  *
- * Input and output are NHWC. Weights are in groups of sixteen output channels, [group][tap][16]. With one
- * filter per channel and at least sixteen channels the last group starts sixteen channels before the
- * end, so that all groups are full; else it is filled up with zeros. No two weights of one channel may
- * both be -128.
+ * Input and output are NHWC. Output channels are in groups of sixteen. With one filter per channel and
+ * at least sixteen channels the last group starts sixteen channels before the end, so that all groups
+ * are full. Fewer channels are repeated if they divide sixteen, for windows next to each other are then
+ * computed together; else the last group is filled up with zeros. Weights are [group][tap][16]; no two of one channel may both
+ * be -128. Of the tables of bias, multipliers and shifts, every group has its entries of channels 0, 4,
+ * 8 and 12 first, then of 1, 5, 9 and 13, and so on, as products come out.
  *
  * The input's zero point is folded into the bias: taps outside the image read `channels` bytes of it in
  * scratch, which also holds two tables of taps, of four bytes per tap each, before them.
@@ -23,7 +25,8 @@ typedef struct {
   int32_t filter_width;
   int32_t output_height;
   int32_t output_width;
-  int32_t filters; /* per input channel */
+  int32_t filters;  /* per input channel */
+  int32_t together; /* windows whose channels make up one group; 1 but with 8, 4, 2 or 1 channels */
   int32_t stride_h;
   int32_t stride_w;
   int32_t dilation_h;
@@ -31,132 +34,157 @@ typedef struct {
   int32_t pad_top;
   int32_t pad_left;
   int32_t input_zero_point;
-  int32_t per_channel;
   int32_t scale_down;
   int32_t output_zero_point;
   int32_t output_min;
   int32_t output_max;
 } mcg_depthwise_conv_2d_s8_mve_params;
 
-/* Accumulators of sixteen channels: lane i of part[k] is channel 4 * i + k. */
+/* Accumulators of sixteen channels: those of channels 0, 4, 8 and 12, of 1, 5, 9 and 13, and so on. */
 typedef struct {
-  int32x4_t part[4];
+  int32x4_t part0, part1, part2, part3;
 } mcg_mve_sixteen;
 
-/* Adds products of 16 bits: even channels and odd ones. */
+/* How the inputs of a group of channels are loaded. */
+enum {
+  MCG_MVE_WHOLE,   /* sixteen in one piece */
+  MCG_MVE_PART,    /* fewer, in one piece */
+  MCG_MVE_GATHERED /* from several filters' one channel each */
+};
+
+/* Adds inner products over `pairs` pairs of taps: tap t reads its inputs at image + taps[t]. The two
+ * products of a pair are added in 16 bits and then widened. Written out because all eight vector
+ * registers are needed. */
+#define MCG_MVE_DEPTHWISE_PAIRS(load_first, load_second)                                        \
+  __asm__ volatile(                                                                             \
+      "vctp.8 %[lanes]\n\t"                                                                     \
+      "dls lr, %[pairs]\n"                                                                      \
+      "1:\n\t"                                                                                  \
+      "ldrd %[first], %[second], [%[taps]], #8\n\t"                                            \
+      "add %[first], %[first], %[image]\n\t"                                                   \
+      "add %[second], %[second], %[image]\n\t" load_first                                      \
+      "vldrb.8 %q[w], [%[weights]], #16\n\t"                                                   \
+      "vmullb.s8 %q[even], %q[odd], %q[w]\n\t"                                                 \
+      "vmullt.s8 %q[odd], %q[odd], %q[w]\n\t" load_second                                      \
+      "vldrb.8 %q[w], [%[weights]], #16\n\t"                                                   \
+      "vmullb.s8 %q[x], %q[x], %q[w]\n\t"                                                      \
+      "vadd.i16 %q[even], %q[even], %q[x]\n\t" load_second                                     \
+      "vmullt.s8 %q[x], %q[x], %q[w]\n\t"                                                      \
+      "vadd.i16 %q[odd], %q[odd], %q[x]\n\t"                                                   \
+      "vmovlb.s16 %q[x], %q[even]\n\t"                                                         \
+      "vadd.i32 %q[part0], %q[part0], %q[x]\n\t"                                               \
+      "vmovlb.s16 %q[x], %q[odd]\n\t"                                                          \
+      "vadd.i32 %q[part1], %q[part1], %q[x]\n\t"                                               \
+      "vmovlt.s16 %q[x], %q[even]\n\t"                                                         \
+      "vadd.i32 %q[part2], %q[part2], %q[x]\n\t"                                               \
+      "vmovlt.s16 %q[x], %q[odd]\n\t"                                                          \
+      "vadd.i32 %q[part3], %q[part3], %q[x]\n\t"                                               \
+      "le lr, 1b"                                                                               \
+      : [part0] "+w"(sums.part0), [part1] "+w"(sums.part1), [part2] "+w"(sums.part2),           \
+        [part3] "+w"(sums.part3), [even] "=&w"(even), [odd] "=&w"(odd), [x] "=&w"(x),           \
+        [w] "=&w"(w), [first] "=&r"(first), [second] "=&r"(second), [taps] "+r"(taps),          \
+        [weights] "+r"(weights)                                                                 \
+      : [image] "r"(image), [pairs] "r"(pairs), [lanes] "r"(lanes)                              \
+      : "lr", "p0", "cc", "memory")
+
+/* Adds two vectors of products of 16 bits: even channels and odd ones. */
 MCG_INLINE void mcg_mve_widen(mcg_mve_sixteen *sums, int16x8_t even, int16x8_t odd) {
-  sums->part[0] = vaddq_s32(sums->part[0], vmovlbq_s16(even));
-  sums->part[1] = vaddq_s32(sums->part[1], vmovlbq_s16(odd));
-  sums->part[2] = vaddq_s32(sums->part[2], vmovltq_s16(even));
-  sums->part[3] = vaddq_s32(sums->part[3], vmovltq_s16(odd));
+  sums->part0 = vaddq_s32(sums->part0, vmovlbq_s16(even));
+  sums->part1 = vaddq_s32(sums->part1, vmovlbq_s16(odd));
+  sums->part2 = vaddq_s32(sums->part2, vmovltq_s16(even));
+  sums->part3 = vaddq_s32(sums->part3, vmovltq_s16(odd));
 }
 
-/* Sixteen inputs: from consecutive addresses, or (gathered) those at `places` of the wanted lanes. */
-MCG_INLINE int8x16_t mcg_mve_inputs(const int8_t *from, int32_t gathered, uint8x16_t places,
-                                    mve_pred16_t lanes) {
-  return gathered ? vldrbq_gather_offset_z_s8(from, places, lanes) : vldrbq_s8(from);
-}
-
-/* Adds the inner products of a window: tap t reads its inputs at image + taps[t]. Two products of 16
- * bits are added before they are widened. */
-MCG_INLINE void mcg_mve_depthwise_sums(mcg_mve_sixteen *sums, uintptr_t image,
-                                       const uintptr_t *taps, int32_t count, const int8_t *weights,
-                                       int32_t gathered, uint8x16_t places, mve_pred16_t lanes) {
-  for (; count >= 2; count -= 2) {
-    const int8_t *first = (const int8_t *)(image + taps[0]);
-    const int8_t *second = (const int8_t *)(image + taps[1]);
-    int8x16_t weight = vldrbq_s8(weights);
-    int8x16_t value = mcg_mve_inputs(first, gathered, places, lanes);
-    int16x8_t even = vmullbq_int_s8(value, weight);
-    int16x8_t odd = vmulltq_int_s8(value, weight);
-    weight = vldrbq_s8(weights + 16);
-    value = mcg_mve_inputs(second, gathered, places, lanes);
-    even = vaddq_s16(even, vmullbq_int_s8(value, weight));
-    odd = vaddq_s16(odd, vmulltq_int_s8(value, weight));
-    mcg_mve_widen(sums, even, odd);
-    taps += 2;
-    weights += 32;
-  }
-  if (count > 0) {
-    const int8_t *last = (const int8_t *)(image + taps[0]);
-    const int8x16_t weight = vldrbq_s8(weights);
-    const int8x16_t value = mcg_mve_inputs(last, gathered, places, lanes);
-    mcg_mve_widen(sums, vmullbq_int_s8(value, weight), vmulltq_int_s8(value, weight));
-  }
-}
-
-/* Every fourth entry of a table from `from` on: of four, or (part) of those that there are. */
-MCG_INLINE int32x4_t mcg_mve_fourths(const int32_t *from, int32_t part, mve_pred16_t lanes) {
-  const uint32x4_t places = vidupq_n_u32(0, 4);
-  return part ? vldrwq_gather_shifted_offset_z_s32(from, places, lanes)
-              : vldrwq_gather_shifted_offset_s32(from, places);
-}
-
-/* The accumulators of `count` channels as outputs. */
-MCG_INLINE void mcg_mve_depthwise_output(const mcg_output_stage *stage,
-                                         const mcg_mve_sixteen *sums, int32_t channel,
-                                         int32_t count, int8_t *output, int32_t part,
-                                         int32_t scale_down) {
-  const uint32x4_t places = vidupq_n_u32(0, 4);
-  int32x4_t scaled[4];
-  for (int32_t k = 0; k < 4; ++k) {
-    const mve_pred16_t lanes = vctp32q((uint32_t)((count - k + 3) >> 2));
-    const int8_t *shifts = stage->shift + channel + k;
-    int32x4_t multiplier, shift;
-    if (stage->per_channel) {
-      multiplier = mcg_mve_fourths(stage->multiplier + channel + k, part, lanes);
-      shift = part ? vldrbq_gather_offset_z_s32(shifts, places, lanes)
-                   : vldrbq_gather_offset_s32(shifts, places);
+/* sums plus the inner products over `count` taps, in `lanes` channels. */
+MCG_INLINE mcg_mve_sixteen mcg_mve_depthwise_sums(mcg_mve_sixteen sums, uintptr_t image,
+                                                  const uintptr_t *taps, int32_t count,
+                                                  const int8_t *weights, int32_t lanes,
+                                                  int32_t load, uint8x16_t places) {
+  const int32_t pairs = load == MCG_MVE_GATHERED ? 0 : count >> 1;
+  if (pairs > 0) {
+    int8x16_t even, odd, x, w;
+    uintptr_t first, second;
+    if (load == MCG_MVE_WHOLE) {
+      MCG_MVE_DEPTHWISE_PAIRS("vldrb.8 %q[odd], [%[first]]\n\t", "vldrb.8 %q[x], [%[second]]\n\t");
     } else {
-      multiplier = vdupq_n_s32(stage->multiplier[0]);
-      shift = vdupq_n_s32(stage->shift[0]);
+      MCG_MVE_DEPTHWISE_PAIRS("vpst\n\tvldrbt.u8 %q[odd], [%[first]]\n\t",
+                              "vpst\n\tvldrbt.u8 %q[x], [%[second]]\n\t");
     }
-    scaled[k] = mcg_mve_requantize(sums->part[k], multiplier, shift, scale_down);
   }
-  /* Narrowing puts the lanes back into the order of channels. */
-  int16x8_t even = vqmovnbq_s32(vreinterpretq_s16_s32(scaled[0]), scaled[0]);
-  int16x8_t odd = vqmovnbq_s32(vreinterpretq_s16_s32(scaled[1]), scaled[1]);
-  even = vqaddq_n_s16(vqmovntq_s32(even, scaled[2]), (int16_t)stage->zero_point);
-  odd = vqaddq_n_s16(vqmovntq_s32(odd, scaled[3]), (int16_t)stage->zero_point);
+  for (int32_t left = count - 2 * pairs; left > 0; --left) {
+    const int8_t *from = (const int8_t *)(image + *taps++);
+    const int8x16_t w = vldrbq_s8(weights);
+    const int8x16_t x =
+        load == MCG_MVE_WHOLE  ? vldrbq_s8(from)
+        : load == MCG_MVE_PART ? vldrbq_z_s8(from, vctp8q((uint32_t)lanes))
+                               : vldrbq_gather_offset_z_s8(from, places, vctp8q((uint32_t)lanes));
+    mcg_mve_widen(&sums, vmullbq_int_s8(x, w), vmulltq_int_s8(x, w));
+    weights += 16;
+  }
+  return sums;
+}
+
+/* Sixteen accumulators as outputs, in the order of channels. multiplier and shift point to the entries
+ * of this group of channels. */
+MCG_INLINE int8x16_t mcg_mve_depthwise_output(const mcg_output_stage *stage, mcg_mve_sixteen sums,
+                                              const int32_t *multiplier, const int8_t *shift,
+                                              int32_t scale_down) {
+  const int32x4_t part0 = mcg_mve_requantize(sums.part0, vldrwq_s32(multiplier),
+                                             vldrbq_s32(shift), scale_down);
+  const int32x4_t part1 = mcg_mve_requantize(sums.part1, vldrwq_s32(multiplier + 4),
+                                             vldrbq_s32(shift + 4), scale_down);
+  const int32x4_t part2 = mcg_mve_requantize(sums.part2, vldrwq_s32(multiplier + 8),
+                                             vldrbq_s32(shift + 8), scale_down);
+  const int32x4_t part3 = mcg_mve_requantize(sums.part3, vldrwq_s32(multiplier + 12),
+                                             vldrbq_s32(shift + 12), scale_down);
+  int16x8_t even = vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(part0), part0), part2);
+  int16x8_t odd = vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(part1), part1), part3);
+  even = vqaddq_n_s16(even, (int16_t)stage->zero_point);
+  odd = vqaddq_n_s16(odd, (int16_t)stage->zero_point);
   int8x16_t values = vqmovntq_s16(vqmovnbq_s16(vreinterpretq_s8_s16(even), even), odd);
   values = vmaxq_s8(values, vdupq_n_s8((int8_t)stage->min));
-  values = vminq_s8(values, vdupq_n_s8((int8_t)stage->max));
-  if (part) {
-    vstrbq_p_s8(output, values, vctp8q((uint32_t)count));
-  } else {
-    vstrbq_s8(output, values);
-  }
+  return vminq_s8(values, vdupq_n_s8((int8_t)stage->max));
 }
 
-/* All channels of the window at `image`. part: groups may be partial, or inputs be gathered. */
-MCG_INLINE void mcg_mve_depthwise_window(const mcg_depthwise_conv_2d_s8_mve_params *p,
-                                         const mcg_output_stage *stage, uintptr_t image,
-                                         const uintptr_t *taps, const int8_t *weights,
-                                         const int32_t *bias, int8_t *output, int32_t part,
-                                         int32_t scale_down) {
-  const int32_t taps_count = p->filter_height * p->filter_width;
-  const int32_t channels = p->input_channels * p->filters;
-  for (int32_t done = 0; done < channels; done += 16) {
-    const int32_t channel = part ? done : mcg_min(done, channels - 16);
-    const int32_t count = part ? mcg_min(channels - channel, 16) : 16;
-    int32_t from = channel;
-    uint8x16_t places = vidupq_n_u8(0, 1);
-    if (part && p->filters > 1) {
+/* All channels of the window at `image`. */
+MCG_INLINE void mcg_mve_depthwise_window(const mcg_output_stage *stage, uintptr_t image,
+                                         const uintptr_t *taps, int32_t taps_count,
+                                         const int8_t *weights, const int32_t *bias,
+                                         int8_t *output, int32_t channels, int32_t filters,
+                                         int32_t load, int32_t scale_down) {
+  const int32_t *multiplier = stage->multiplier;
+  const int8_t *shift = stage->shift;
+  for (int32_t left = channels; left > 0; left -= 16) {
+    uint8x16_t places = vdupq_n_u8(0);
+    uintptr_t from = image;
+    if (load == MCG_MVE_GATHERED) {
       /* Lane i reads channel (rest + i) / filters: by a product, exact as filters is at most 8. */
-      from = channel / p->filters;
-      const int32_t rest = channel - from * p->filters;
-      const int32_t reciprocal = (255 + p->filters) / p->filters;
-      places = vmulhq_u8(vaddq_n_u8(places, (uint8_t)rest), vdupq_n_u8((uint8_t)reciprocal));
+      const int32_t channel = channels - left;
+      const int32_t first = channel / filters;
+      const int32_t reciprocal = (255 + filters) / filters;
+      places = vmulhq_u8(vaddq_n_u8(vidupq_n_u8(0, 1), (uint8_t)(channel - first * filters)),
+                         vdupq_n_u8((uint8_t)reciprocal));
+      from += (uintptr_t)first;
+    } else if (load == MCG_MVE_WHOLE && left < 16) {
+      from += (uintptr_t)(left - 16);
+      output += left - 16;
     }
-    mcg_mve_sixteen sums;
-    for (int32_t k = 0; k < 4; ++k) {
-      const mve_pred16_t lanes = vctp32q((uint32_t)((count - k + 3) >> 2));
-      sums.part[k] = mcg_mve_fourths(bias + channel + k, part, lanes);
+    mcg_mve_sixteen sums = {vldrwq_s32(bias), vldrwq_s32(bias + 4), vldrwq_s32(bias + 8),
+                            vldrwq_s32(bias + 12)};
+    sums = mcg_mve_depthwise_sums(sums, from, taps, taps_count, weights, left, load, places);
+    const int8x16_t values =
+        mcg_mve_depthwise_output(stage, sums, multiplier, shift, scale_down);
+    if (load == MCG_MVE_WHOLE) {
+      vstrbq_s8(output, values);
+    } else {
+      vstrbq_p_s8(output, values, vctp8q((uint32_t)left));
     }
-    mcg_mve_depthwise_sums(&sums, image + (uintptr_t)from, taps, taps_count, weights, part, places,
-                           vctp8q((uint32_t)count));
-    mcg_mve_depthwise_output(stage, &sums, channel, count, output + channel, part, scale_down);
     weights += 16 * taps_count;
+    bias += 16;
+    multiplier += 16;
+    shift += 16;
+    output += 16;
+    image += load == MCG_MVE_GATHERED ? 0 : 16;
   }
 }
 
@@ -179,12 +207,12 @@ MCG_INLINE void mcg_mve_depthwise_taps(const mcg_depthwise_conv_2d_s8_mve_params
 MCG_INLINE void mcg_mve_depthwise(const mcg_depthwise_conv_2d_s8_mve_params *p,
                                   const int8_t *input, const int8_t *weights, const int32_t *bias,
                                   const int32_t *multiplier, const int8_t *shift, int8_t *output,
-                                  void *scratch, int32_t part, int32_t scale_down) {
+                                  void *scratch, int32_t load, int32_t scale_down) {
   const mcg_output_stage stage = {
-      multiplier,           shift,         p->per_channel, p->scale_down,
-      p->output_zero_point, p->output_min, p->output_max,
+      multiplier, shift, 1, scale_down, p->output_zero_point, p->output_min, p->output_max,
   };
   const int32_t taps = p->filter_height * p->filter_width;
+  const int32_t channels = p->input_channels * p->filters;
   const int32_t last_y = p->input_height - 1 - (p->filter_height - 1) * p->dilation_h;
   const int32_t last_x = p->input_width - 1 - (p->filter_width - 1) * p->dilation_w;
   uintptr_t *inner = scratch; /* taps of windows that lie in the image, and of one that does not */
@@ -199,56 +227,60 @@ MCG_INLINE void mcg_mve_depthwise(const mcg_depthwise_conv_2d_s8_mve_params *p,
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     for (int32_t row = 0; row < p->output_height; ++row) {
       const int32_t y = row * p->stride_h - p->pad_top;
-      for (int32_t column = 0; column < p->output_width; ++column) {
-        const int32_t x = column * p->stride_w - p->pad_left;
-        const uintptr_t at =
-            (uintptr_t)input + (uintptr_t)((y * p->input_width + x) * p->input_channels);
+      const int32_t rows_inside = y >= 0 && y <= last_y;
+      int32_t x = -p->pad_left;
+      uintptr_t at = (uintptr_t)input + (uintptr_t)((y * p->input_width + x) * p->input_channels);
+      for (int32_t left = p->output_width; left > 0;) {
         const uintptr_t *table = inner;
-        if (y < 0 || y > last_y || x < 0 || x > last_x) {
+        int32_t windows = 1;
+        if (!rows_inside || x < 0 || x > last_x) {
           mcg_mve_depthwise_taps(p, y, x, (uintptr_t)zeros - at, border);
           table = border;
+        } else if (load == MCG_MVE_PART && left >= p->together && x + p->together - 1 <= last_x) {
+          windows = p->together;
         }
-        mcg_mve_depthwise_window(p, &stage, at, table, weights, bias, output, part, scale_down);
-        output += p->input_channels * p->filters;
+        mcg_mve_depthwise_window(&stage, at, table, taps, weights, bias, output,
+                                 windows * channels, p->filters, load, scale_down);
+        left -= windows;
+        output += windows * channels;
+        x += windows * p->stride_w;
+        at += (uintptr_t)(windows * p->stride_w * p->input_channels);
       }
     }
     input += p->input_height * p->input_width * p->input_channels;
   }
 }
 
-/* One copy each for whole groups and for others, and for the short requantization and the other. */
-MCG_SHARED void mcg_mve_depthwise_whole_down(const mcg_depthwise_conv_2d_s8_mve_params *p,
-                                             const int8_t *input, const int8_t *weights,
-                                             const int32_t *bias, const int32_t *multiplier,
-                                             const int8_t *shift, int8_t *output, void *scratch) {
-  mcg_mve_depthwise(p, input, weights, bias, multiplier, shift, output, scratch, 0, 1);
-}
+/* One copy for each way to load and to requantize that a model needs. */
+#define MCG_MVE_DEPTHWISE(name, load, scale_down)                                                 \
+  MCG_SHARED void name(const mcg_depthwise_conv_2d_s8_mve_params *p, const int8_t *input,         \
+                       const int8_t *weights, const int32_t *bias, const int32_t *multiplier,     \
+                       const int8_t *shift, int8_t *output, void *scratch) {                      \
+    mcg_mve_depthwise(p, input, weights, bias, multiplier, shift, output, scratch, load,          \
+                      scale_down);                                                                \
+  }
 
-MCG_SHARED void mcg_mve_depthwise_whole_any(const mcg_depthwise_conv_2d_s8_mve_params *p,
-                                            const int8_t *input, const int8_t *weights,
-                                            const int32_t *bias, const int32_t *multiplier,
-                                            const int8_t *shift, int8_t *output, void *scratch) {
-  mcg_mve_depthwise(p, input, weights, bias, multiplier, shift, output, scratch, 0, 0);
-}
-
-MCG_SHARED void mcg_mve_depthwise_part_any(const mcg_depthwise_conv_2d_s8_mve_params *p,
-                                           const int8_t *input, const int8_t *weights,
-                                           const int32_t *bias, const int32_t *multiplier,
-                                           const int8_t *shift, int8_t *output, void *scratch) {
-  mcg_mve_depthwise(p, input, weights, bias, multiplier, shift, output, scratch, 1, 0);
-}
+MCG_MVE_DEPTHWISE(mcg_mve_depthwise_whole_down, MCG_MVE_WHOLE, 1)
+MCG_MVE_DEPTHWISE(mcg_mve_depthwise_whole_any, MCG_MVE_WHOLE, 0)
+MCG_MVE_DEPTHWISE(mcg_mve_depthwise_part_down, MCG_MVE_PART, 1)
+MCG_MVE_DEPTHWISE(mcg_mve_depthwise_part_any, MCG_MVE_PART, 0)
+MCG_MVE_DEPTHWISE(mcg_mve_depthwise_gathered_down, MCG_MVE_GATHERED, 1)
+MCG_MVE_DEPTHWISE(mcg_mve_depthwise_gathered_any, MCG_MVE_GATHERED, 0)
 
 MCG_INLINE void mcg_depthwise_conv_2d_s8_mve(const mcg_depthwise_conv_2d_s8_mve_params *p,
                                              const int8_t *input, const int8_t *weights,
                                              const int32_t *bias, const int32_t *multiplier,
                                              const int8_t *shift, int8_t *output, void *scratch) {
-  if (p->filters > 1 || p->input_channels < 16) {
-    mcg_mve_depthwise_part_any(p, input, weights, bias, multiplier, shift, output, scratch);
-  } else if (p->scale_down) {
-    mcg_mve_depthwise_whole_down(p, input, weights, bias, multiplier, shift, output, scratch);
+  void (*run)(const mcg_depthwise_conv_2d_s8_mve_params *, const int8_t *, const int8_t *,
+              const int32_t *, const int32_t *, const int8_t *, int8_t *, void *);
+  if (p->filters > 1) {
+    run = p->scale_down ? mcg_mve_depthwise_gathered_down : mcg_mve_depthwise_gathered_any;
+  } else if (p->input_channels < 16) {
+    run = p->scale_down ? mcg_mve_depthwise_part_down : mcg_mve_depthwise_part_any;
   } else {
-    mcg_mve_depthwise_whole_any(p, input, weights, bias, multiplier, shift, output, scratch);
+    run = p->scale_down ? mcg_mve_depthwise_whole_down : mcg_mve_depthwise_whole_any;
   }
+  run(p, input, weights, bias, multiplier, shift, output, scratch);
 }
 
 #endif /* MCG_DEPTHWISE_CONV_2D_S8_MVE_H */

@@ -150,17 +150,18 @@ MCG_INLINE int32x4_t mcg_mve_dot_1x4(const int8_t *x0, const int8_t *x1, const i
 }
 
 /* Four channels of all windows, two windows at a time. */
-MCG_INLINE void mcg_mve_filter_group(const mcg_output_stage *stage, const int8_t *window,
-                                     int32_t step, int32_t count, int32_t depth,
-                                     const int8_t *weights, int32x4_t bias, int32x4_t multiplier,
-                                     int32x4_t shift, int8_t *output, int32_t pitch,
-                                     int32_t scale_down) {
+MCG_INLINE void mcg_mve_filter_group(mcg_output_stage stage, const int8_t *window, int32_t step,
+                                     int32_t count, int32_t depth, const int8_t *weights,
+                                     int32x4_t bias, int32x4_t multiplier, int32x4_t shift,
+                                     int8_t *output, int32_t pitch, int32_t scale_down) {
   for (; count >= 2; count -= 2) {
     const mcg_mve_pair sums = mcg_mve_dot_4x2(window, window + step, weights, depth);
-    vstrbq_s32(output, mcg_mve_output(stage, vaddq_s32(sums.first, bias), multiplier, shift,
-                                      scale_down));
-    vstrbq_s32(output + pitch, mcg_mve_output(stage, vaddq_s32(sums.second, bias), multiplier,
-                                              shift, scale_down));
+    const int32x4_t first = mcg_mve_output(stage, vaddq_s32(sums.first, bias), multiplier, shift,
+                                           scale_down);
+    const int32x4_t second = mcg_mve_output(stage, vaddq_s32(sums.second, bias), multiplier,
+                                            shift, scale_down);
+    vstrbq_s32(output, first);
+    vstrbq_s32(output + pitch, second);
     window += 2 * step;
     output += 2 * pitch;
   }
@@ -172,7 +173,7 @@ MCG_INLINE void mcg_mve_filter_group(const mcg_output_stage *stage, const int8_t
 }
 
 /* One channel of all windows, four windows at a time. */
-MCG_INLINE void mcg_mve_filter_channel(const mcg_output_stage *stage, const int8_t *window,
+MCG_INLINE void mcg_mve_filter_channel(mcg_output_stage stage, const int8_t *window,
                                        int32_t step, int32_t count, int32_t depth,
                                        const int8_t *weights, int32_t bias, int32_t multiplier,
                                        int32_t shift, int8_t *output, int32_t pitch,
@@ -207,14 +208,14 @@ MCG_INLINE void mcg_mve_filter_all(const mcg_output_stage *stage, const int8_t *
       multiplier = vdupq_n_s32(stage->multiplier[0]);
       shift = vdupq_n_s32(stage->shift[0]);
     }
-    mcg_mve_filter_group(stage, windows, step, count, depth, weights,
+    mcg_mve_filter_group(*stage, windows, step, count, depth, weights,
                          vaddq_n_s32(vldrwq_s32(bias + channel), base), multiplier, shift,
                          output + channel, pitch, scale_down);
     weights += 4 * depth;
   }
   for (; channel < channels; ++channel) {
     const int32_t entry = stage->per_channel ? channel : 0;
-    mcg_mve_filter_channel(stage, windows, step, count, depth, weights, bias[channel] + base,
+    mcg_mve_filter_channel(*stage, windows, step, count, depth, weights, bias[channel] + base,
                            stage->multiplier[entry], stage->shift[entry], output + channel,
                            pitch, scale_down);
     weights += depth;

@@ -39,12 +39,13 @@ MCG_INLINE int32x4_t mcg_mve_requantize(int32x4_t value, int32x4_t multiplier, i
   return vrshlq_s32(vqaddq_s32(product, less), right);
 }
 
-/* Four accumulators, requantized, to values within the range of outputs. */
-MCG_INLINE int32x4_t mcg_mve_output(const mcg_output_stage *stage, int32x4_t value,
-                                    int32x4_t multiplier, int32x4_t shift, int32_t scale_down) {
+/* Four accumulators, requantized, to values within the range of outputs. The stage is passed by value,
+ * for else every store to the output could change it. */
+MCG_INLINE int32x4_t mcg_mve_output(mcg_output_stage stage, int32x4_t value, int32x4_t multiplier,
+                                    int32x4_t shift, int32_t scale_down) {
   const int32x4_t scaled = mcg_mve_requantize(value, multiplier, shift, scale_down);
-  const int32x4_t moved = vaddq_n_s32(scaled, stage->zero_point);
-  return vminq_s32(vmaxq_s32(moved, vdupq_n_s32(stage->min)), vdupq_n_s32(stage->max));
+  const int32x4_t moved = vaddq_n_s32(scaled, stage.zero_point);
+  return vminq_s32(vmaxq_s32(moved, vdupq_n_s32(stage.min)), vdupq_n_s32(stage.max));
 }
 
 /* Copies bytes, sixteen at a time. */

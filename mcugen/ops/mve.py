@@ -6,6 +6,7 @@ Weights are reordered here as the kernels' headers describe.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,8 @@ _MAX_WINDOWS = 8
 
 _DEPTHWISE_FIELDS = (
     "batches", "input_height", "input_width", "input_channels", "filter_height", "filter_width", "output_height",
-    "output_width", "filters", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top", "pad_left",
-    "input_zero_point", "per_channel", "scale_down", "output_zero_point", "output_min", "output_max",
+    "output_width", "filters", "together", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top", "pad_left",
+    "input_zero_point", "scale_down", "output_zero_point", "output_min", "output_max",
 )  # fmt: skip
 
 
@@ -88,9 +89,40 @@ def _depthwise(call: KernelCall, values: dict[str, int], rows: NDArray[np.int8],
         return f"it takes up to {_MAX_FILTERS} filters per channel, these are {filters}"
     if bool(((rows == -128).sum(axis=0) > 1).any()):
         return "two weights of one channel are -128, and such products do not add up in 16 bits"
-    params = tuple((name, {**values, "filters": filters}[name]) for name in _DEPTHWISE_FIELDS)
-    weights = _in_sixteens(rows, overlapping=filters == 1)
-    return _made(call, "mcg_depthwise_conv_2d_s8_mve", params, weights, 8 * len(rows) + values["input_channels"])
+    taps, channels = rows.shape
+    together = _LANES // channels if filters == 1 and values["stride_w"] == 1 and _LANES % channels == 0 else 1
+    values = {**values, "filters": filters, "together": together}
+    lanes = _lanes(channels, filters, together)
+    weights = Constant(
+        "weights",
+        np.where(lanes >= 0, rows[:, lanes], 0).reshape(taps, -1, _LANES).transpose(1, 0, 2).astype(np.int8),
+        f"[{len(lanes) // _LANES},{taps},{_LANES}] of {channels} channels",
+    )
+    tables = [
+        replace(
+            table, values=_interleaved(np.broadcast_to(table.values, channels), lanes), note=f"{table.note}, by lane"
+        )
+        for table in call.constants[1:]
+    ]
+    params = tuple((name, values[name]) for name in _DEPTHWISE_FIELDS)
+    made = _made(call, "mcg_depthwise_conv_2d_s8_mve", params, weights, 8 * taps + values["input_channels"])
+    return replace(made, constants=(weights, *tables))
+
+
+def _lanes(channels: int, filters: int, together: int) -> NDArray[np.intp]:
+    """The channel of every lane of every group, -1 where a lane has none."""
+    if together > 1:
+        return np.tile(np.arange(channels), together)
+    lanes = np.arange(-(-channels // _LANES) * _LANES)
+    if filters == 1 and channels >= _LANES:
+        lanes[-_LANES:] = np.arange(channels - _LANES, channels)
+    return np.where(lanes < channels, lanes, -1)
+
+
+def _interleaved(table: NDArray[Any], lanes: NDArray[np.intp]) -> NDArray[Any]:
+    """A table of one entry per channel as one per lane: of every group lanes 0, 4, 8 and 12, then 1, 5 and so on."""
+    by_lane = np.where(lanes >= 0, table[lanes], 0).astype(table.dtype)
+    return by_lane.reshape(-1, 4, 4).transpose(0, 2, 1).ravel()
 
 
 def _made(
@@ -133,19 +165,3 @@ def _in_fours(weights: Constant, channels: int, depth: int, groups: int = 1) -> 
     if rest:
         parts.append(np.zeros(_LANES - rest, np.int8))
     return Constant("weights", np.concatenate(parts), f"[{channels},{depth}], four channels at a time")
-
-
-def _in_sixteens(rows: NDArray[np.int8], overlapping: bool) -> Constant:
-    """Depthwise weights [taps, channels] as [group][tap][16].
-
-    The last group is the last 16 channels if groups may overlap and there are as many, else filled up with zeros.
-    """
-    taps, channels = rows.shape
-    groups: list[NDArray[np.int8]] = []
-    for start in range(0, channels, _LANES):
-        first = min(start, channels - _LANES) if overlapping and channels >= _LANES else start
-        group = np.zeros((taps, _LANES), np.int8)
-        part = rows[:, first : first + _LANES]
-        group[:, : part.shape[1]] = part
-        groups.append(group)
-    return Constant("weights", np.concatenate(groups), f"[{len(groups)},{taps},{_LANES}] of {channels} channels")
