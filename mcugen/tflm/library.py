@@ -186,6 +186,12 @@ def choose_library(board: Board, tflm: str | None = None) -> Library:
     return Library(None, named, None)
 
 
+def named_library(name: str) -> Library:
+    """The library of a project that was generated with it; where it is on this computer does not matter for that."""
+    variant = parse_variant(name)
+    return Library(variant, "" if variant else name, None)
+
+
 def require_library(name: str, board: Board, tflm: str | None = None) -> Path | None:
     """The checkout for a project that was generated with the library `name`, checked; None for a PlatformIO library.
 

@@ -11,7 +11,7 @@ from mcugen.errors import DoesNotFitError, ModelError
 from mcugen.goals import Goal
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.tflm.arena import ALIGNMENT, arena_bound, host_arena
-from mcugen.tflm.library import TFLM_DIR, Library, build_flags, choose_library
+from mcugen.tflm.library import TFLM_DIR, Library, build_flags, choose_library, named_library
 from mcugen.tflm.resolver import Registration, registrations
 from mcugen.tflm.strip import Stripped, strip_proved
 from mcugen.tflm.view import View, count_macs, read_view
@@ -123,11 +123,14 @@ class TflmProgram:
         return replace(self, arena_bytes=arena_bytes, arena_exact=True)
 
 
-def make_program(data: bytes, name: str, board: Board, options: TflmOptions | None = None) -> TflmProgram:
+def make_program(
+    data: bytes, name: str, board: Board, options: TflmOptions | None = None, *, library: str | None = None
+) -> TflmProgram:
     """Everything that is decided about a model before its firmware is emitted.
 
     Args:
         data: a `.tflite` file that TFLM can run.
+        library: name of the library that a project was generated with; without it the best one is chosen.
 
     Raises:
         ModelError: the file is no model, or TFLM refuses it.
@@ -137,16 +140,16 @@ def make_program(data: bytes, name: str, board: Board, options: TflmOptions | No
     """
     options = options or TflmOptions()
     view = read_view(data, name)
-    library = choose_library(board, options.tflm)
-    found = registrations(view, newest=library.newest)
+    chosen = named_library(library) if library else choose_library(board, options.tflm)
+    found = registrations(view, newest=chosen.newest)
     flatbuffer = Stripped(data, 0, False) if options.keep_names else strip_proved(data, view)
-    arena = _arena_bytes(view, flatbuffer, found, library, board, options)
+    arena = _arena_bytes(view, flatbuffer, found, chosen, board, options)
     _check_slot(options.slot_bytes, len(flatbuffer.data), board)
     graph = view.main
     kinds = {registration.kind: registration for registration in found}
-    steps = tuple(_step(graph, op, kinds[op.kind], library) for op in graph.ops)
+    steps = tuple(_step(graph, op, kinds[op.kind], chosen) for op in graph.ops)
     return TflmProgram(
-        view, graph, steps, found, flatbuffer, library, arena,
+        view, graph, steps, found, flatbuffer, chosen, arena,
         options.arena_exact, options.slot_bytes, options.keep_names,
     )  # fmt: skip
 

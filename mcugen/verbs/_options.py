@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from mcugen.goals import Goal
+from mcugen.runtimes import Runtime
 
 Model = Annotated[
     str,
@@ -46,6 +47,29 @@ Optimize = Annotated[
     typer.Option("--optimize", metavar="speed|size|ram", show_default=False,
                  help="What the firmware is best at: speed (default), size of its code, or RAM."),
 ]  # fmt: skip
+RuntimeName = Annotated[
+    Optional[Runtime],  # noqa: UP045
+    typer.Option("--runtime", metavar="aot|tflm", show_default=False,
+                 help="Compiled ahead of time to C (default), or TensorFlow Lite Micro's interpreter."),
+]  # fmt: skip
+Tflm = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--tflm", metavar="DIR", envvar=None, show_default=False,
+                 help="Where TensorFlow Lite Micro is: a built checkout, or a library for PlatformIO. Default: "
+                 "MCUGEN_TFLM_DIR."),
+]  # fmt: skip
+KeepNames = Annotated[
+    bool, typer.Option("--keep-names", help="TFLM: leave names and metadata in the flatbuffer."),
+]
+ModelSlot = Annotated[
+    int,
+    typer.Option("--model-slot", metavar="BYTES", min=0, show_default=False,
+                 help="TFLM: reserve twice as much RAM for models that mcugen push sends."),
+]  # fmt: skip
+Arena = Annotated[
+    int,
+    typer.Option("--arena", metavar="BYTES", min=0, show_default=False, help="TFLM: the arena's size, not computed."),
+]
 Labels = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--labels", metavar="FILE|A,B,…", show_default=False,

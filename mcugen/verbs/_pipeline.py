@@ -16,15 +16,16 @@ from mcugen.boards import Board, load_board
 from mcugen.build import Firmware, build_project, check_fit
 from mcugen.convert import QuantizationReport, convert
 from mcugen.emit.manifest import MANIFEST_NAME
-from mcugen.emit.model import emit_model
 from mcugen.emit.project import Project, changed_files, emit_project, load_project
 from mcugen.errors import ProjectError, ToolError
 from mcugen.graph import Graph, optimize, read_graph
-from mcugen.plan import Goal, Plan, make_plan
+from mcugen.plan.types import Program
+from mcugen.runtimes import Runtime
+from mcugen.tflm.view import read_view
 from mcugen.ui.terminal import Progress
 from mcugen.ui.text import plain
+from mcugen.verbs._runtime import Choice, library_files, make, options_text, read_model, remake
 
-RUNTIME = "aot"
 MODEL_FILE = "model/model.tflite"
 QUANTIZATION_FILE = "model/quantization.json"
 
@@ -39,7 +40,7 @@ class Model:
 
     Attributes:
         data: the `.tflite`.
-        graph: the model after all passes.
+        graph: what of the model the runtime runs.
         source: what the user gave, for reports.
         trusted: False if it was quantized with random data.
         report: how it was quantized; None if it came out of a project.
@@ -58,11 +59,14 @@ class Ready:
 
     model: Model
     board: Board
-    plan: Plan
+    plan: Program
     project: Project
     firmware: Firmware
     changed: tuple[str, ...] = ()
-    runtime: str = RUNTIME
+
+    @property
+    def runtime(self) -> str:
+        return self.plan.runtime
 
 
 def source_name(source: object) -> str:
@@ -70,25 +74,27 @@ def source_name(source: object) -> str:
     return plain(Path(source).name) if isinstance(source, str | Path) else type(source).__name__
 
 
-def load_model(source: object, data: Any = None, progress: Progress | None = None) -> Model:
-    """Convert whatever the user gave to full int8, read it, and run all passes.
+def load_model(
+    source: object, data: Any = None, progress: Progress | None = None, runtime: Runtime | None = None
+) -> Model:
+    """Convert whatever the user gave to full int8, and read it as the runtime needs it.
 
     Raises:
         ModelError, DataError, ConversionError: see the convert and graph stages.
     """
     converted = convert(source, data, progress=progress)
-    graph = optimize(read_graph(converted.tflite, converted.name))
+    graph = read_model(converted, runtime or "aot")
     return Model(converted.tflite, graph, source_name(source), converted.report.trusted, converted.report)
 
 
-def plan_model(model: Model, board: Board, goal: Goal | None = None) -> Plan:
-    """The model's plan for a board's core; fastest unless another goal is given."""
-    return make_plan(model.graph, board.target(), goal or "speed")
+def plan_model(model: Model, board: Board, choice: Choice | None = None) -> Program:
+    """The model's plan for a board; compiled ahead of time for speed unless something else is chosen."""
+    return make(model.data, model.graph, board, choice or Choice())
 
 
 def write_project(
     model: Model,
-    plan: Plan,
+    plan: Program,
     board: Board,
     folder: Path,
     *,
@@ -107,7 +113,7 @@ def write_project(
         plan,
         board,
         folder,
-        model_files=emit_model(plan, labels=labels, command=command),
+        model_files=library_files(plan, labels, command),
         extra_files=_model_files(model),
         command=command,
         labels=labels,
@@ -124,11 +130,10 @@ def _model_files(model: Model) -> dict[str, str | bytes]:
     return files
 
 
-def command_line(verb: str, model: Model, plan: Plan, board: Board) -> str:
+def command_line(verb: str, model: Model, plan: Program, board: Board) -> str:
     """The command for the banners of generated files, without this computer's folders."""
     random = " --data random" if not model.trusted else ""
-    goal = f" --optimize {plan.goal}" if plan.goal != "speed" else ""
-    return f"mcugen {verb} {model.source} --board {board.name}{random}{goal}"
+    return f"mcugen {verb} {model.source} --board {board.name}{random}{options_text(plan)}"
 
 
 def default_folder(model: Model, board: Board) -> Path:
@@ -142,12 +147,12 @@ def is_project(target: object) -> bool:
 
 
 def open_project(
-    folder: Path, board_name: str | None = None, goal: Goal | None = None
-) -> tuple[Project, Model, Board, Plan]:
+    folder: Path, board_name: str | None = None, choice: Choice | None = None
+) -> tuple[Project, Model, Board, Program]:
     """A project's model, board and plan, checked against its manifest.
 
     Args:
-        board_name, goal: what the user named, which must be the project's own.
+        board_name, choice: what the user named, which must be the project's own.
 
     Raises:
         ProjectError: not a project, made by another version, for another board, or its model is not the one in
@@ -161,25 +166,25 @@ def open_project(
             where=str(folder),
             hint=f"Leave --board away, or generate a project for {plain(board_name)}",
         )
-    if goal is not None and goal != manifest.optimize:
-        raise ProjectError(
-            f"was generated with --optimize {manifest.optimize}",
-            where=str(folder),
-            hint=f"Leave --optimize away, or generate a project with --optimize {goal}",
-        )
+    choice = choice or Choice()
+    for option, named, own in (
+        ("--runtime", choice.runtime, manifest.runtime),
+        ("--optimize", choice.goal, manifest.optimize),
+    ):
+        if named is not None and named != own:
+            raise ProjectError(
+                f"was generated with {option} {own}",
+                where=str(folder),
+                hint=f"Leave {option} away, or generate a project with {option} {named}",
+            )
     board = project.board
-    model = _project_model(folder, manifest.model_name, manifest.model_sha256)
-    plan = plan_model(model, board, manifest.optimize)
-    if plan.arena_bytes != manifest.arena_bytes or len(plan.steps) != len(manifest.ops):
-        raise ProjectError(
-            "the project's code does not belong to its model file",
-            where=str(folder),
-            hint="Generate the project again with mcugen generate",
-        )
+    model = _project_model(project)
+    plan = remake(model.data, model.graph, board, manifest, choice.tflm)
     return project, model, board, plan
 
 
-def _project_model(folder: Path, name: str, sha256: str) -> Model:
+def _project_model(project: Project) -> Model:
+    folder, manifest = project.folder, project.manifest
     path = folder / MODEL_FILE
     try:
         data = path.read_bytes()
@@ -189,9 +194,11 @@ def _project_model(folder: Path, name: str, sha256: str) -> Model:
             where=str(path),
             hint="It is needed to compare the device with; generate the project again",
         ) from error
-    if hashlib.sha256(data).hexdigest() != sha256:
+    if hashlib.sha256(data).hexdigest() != manifest.model_sha256:
         raise ProjectError("is not the model that this project was made from", where=str(path))
-    return Model(data, optimize(read_graph(data, name)), plain(folder.name), _trusted(folder), None)
+    name = manifest.model_name
+    graph = read_view(data, name).main if manifest.runtime == "tflm" else optimize(read_graph(data, name))
+    return Model(data, graph, plain(folder.name), _trusted(folder), None)
 
 
 def _trusted(folder: Path) -> bool:
@@ -215,7 +222,7 @@ def built(
     board_name: str | None,
     *,
     data: Any = None,
-    goal: Goal | None = None,
+    choice: Choice | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Ready]:
     """A project folder or a model, built; a model's project is temporary and gone afterwards.
@@ -224,30 +231,31 @@ def built(
         ProjectError: a model without a board, or see `open_project`.
         McugenError: whatever the stages refuse.
     """
-    progress = progress or no_progress
+    progress, choice = progress or no_progress, choice or Choice()
     if is_project(target):
         folder = Path(str(target))
         if data is not None:
             raise ProjectError("a generated project takes no calibration data", hint="Leave --data away")
-        project, model, board, plan = open_project(folder, board_name, goal)
+        project, model, board, plan = open_project(folder, board_name, choice)
         progress("building", -1.0)
-        yield Ready(model, board, plan, project, build_project(folder), tuple(changed_files(project)))
+        firmware = build_project(folder, tflm=choice.tflm)
+        yield Ready(model, board, plan, project, firmware, tuple(changed_files(project)))
         return
     board = require_board(board_name)
-    model = load_model(target, data, progress)
-    plan = plan_model(model, board, goal)
+    model = load_model(target, data, progress, choice.runtime)
+    plan = plan_model(model, board, choice)
     with tempfile.TemporaryDirectory(prefix="mcugen-") as temporary:
         folder = Path(temporary) / "project"
         command = command_line("generate", model, plan, board)
         project = write_project(model, plan, board, folder, command=command)
         progress("building", -1.0)
-        yield Ready(model, board, plan, project, _build_temporary(folder, model, board))
+        yield Ready(model, board, plan, project, _build_temporary(folder, model, board, choice.tflm))
 
 
-def _build_temporary(folder: Path, model: Model, board: Board) -> Firmware:
+def _build_temporary(folder: Path, model: Model, board: Board, tflm: str | None) -> Firmware:
     """Build a project that will be gone when its error is read, so that the error does not point into it."""
     try:
-        return build_project(folder)
+        return build_project(folder, tflm=tflm)
     except ToolError as error:
         if str(folder) not in f"{error.where}{error.hint}":
             raise

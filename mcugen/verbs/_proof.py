@@ -12,7 +12,7 @@ from mcugen import __version__
 from mcugen.boards import Board
 from mcugen.build import Firmware
 from mcugen.device.device import Device
-from mcugen.plan import Plan, Step
+from mcugen.plan.types import Program, ProgramStep
 from mcugen.verbs._pipeline import Ready
 from mcugen.verify import Verdict
 
@@ -81,7 +81,7 @@ class Proof:
         return self.ready.board
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> Program:
         return self.ready.plan
 
     @property
@@ -161,7 +161,7 @@ class Proof:
         return self.firmware.ram.arena + self.firmware.ram.static + self.cost.stack
 
 
-def _op_facts(number: int, step: Step, cost: int) -> dict[str, Any]:
+def _op_facts(number: int, step: ProgramStep, cost: int) -> dict[str, Any]:
     return {
         "op": number,
         "index": step.op.index,

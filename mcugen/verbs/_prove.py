@@ -8,6 +8,7 @@ from mcugen.device.device import open_device
 from mcugen.verbs._inputs import Inputs, InputSource, read_inputs
 from mcugen.verbs._pipeline import Ready, no_progress
 from mcugen.verbs._proof import Proof, measure
+from mcugen.verbs._settle import settle_arena
 from mcugen.verify import Oracle, make_inputs, verify_device
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def prove(
     port: str | None,
     progress: Progress | None,
     project: str | None = None,
+    tflm: str | None = None,
 ) -> Proof:
     """Measure sizes and cost on the device, and judge its results.
 
@@ -35,6 +37,9 @@ def prove(
     given = choose_inputs(ready, inputs, samples, seed)
     # The oracle first: a model that it refuses needs no device.
     with Oracle(ready.model.data) as oracle:
+        if port is None:  # on another board a firmware that is built anew would have to be flashed first
+            report("finding the smallest arena", -1.0)
+            ready = settle_arena(ready, lambda r: open_device(r.firmware.elf, r.board, **device_options(r, None)), tflm)
         report("starting the device", -1.0)
         with open_device(ready.firmware.elf, ready.board, **device_options(ready, port)) as device:
             report("measuring", -1.0)

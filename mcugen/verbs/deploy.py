@@ -10,6 +10,7 @@ from mcugen.verbs import _options as options
 
 if TYPE_CHECKING:
     from mcugen.goals import Goal
+    from mcugen.runtimes import Runtime
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._inputs import InputSource
     from mcugen.verbs._proof import Proof
@@ -23,6 +24,11 @@ def deploy(
     out: str | Path | None = None,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
+    runtime: Runtime | None = None,
+    tflm: str | None = None,
+    keep_names: bool = False,
+    model_slot: int = 0,
+    arena: int = 0,
     inputs: InputSource | None = None,
     samples: int = 16,
     seed: int = 0,
@@ -40,6 +46,9 @@ def deploy(
         out: folder of the project; without it, the model's name and the board's in the current folder.
         labels: class names for the firmware.
         optimize: "speed" (the default), "size" of the code, or "ram".
+        runtime: "aot" (the default) or "tflm".
+        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        keep_names, model_slot, arena: see :class:`mcugen.tflm.program.TflmOptions`.
         inputs, samples, seed, layers, port: see :func:`mcugen.verbs.verify.verify`.
         force: replace a generated project that was changed by hand.
 
@@ -52,11 +61,13 @@ def deploy(
     from mcugen.verbs._files import read_labels
     from mcugen.verbs._inputs import read_inputs
     from mcugen.verbs._prove import prove
+    from mcugen.verbs._runtime import Choice
 
     report = progress or pipeline.no_progress
+    choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = load_board(board), read_labels(labels)
-    loaded = pipeline.load_model(model, data, report)
-    plan = pipeline.plan_model(loaded, chosen, optimize)
+    loaded = pipeline.load_model(model, data, report, choice.runtime)
+    plan = pipeline.plan_model(loaded, chosen, choice)
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
     folder = Path(out) if out is not None else pipeline.default_folder(loaded, chosen)
@@ -64,10 +75,10 @@ def deploy(
     command = pipeline.command_line("deploy", loaded, plan, chosen)
     project = pipeline.write_project(loaded, plan, chosen, folder, command=command, labels=names, force=force)
     report("building", -1.0)
-    ready = pipeline.Ready(loaded, chosen, plan, project, build_project(folder))
+    ready = pipeline.Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
     return prove(
         ready, "deploy", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=report,
-        project=str(folder),
+        project=str(folder), tflm=tflm,
     )  # fmt: skip
 
 
@@ -78,6 +89,11 @@ def command(
     out: options.OutDir = None,
     labels: options.Labels = None,
     optimize: options.Optimize = None,
+    runtime: options.RuntimeName = None,
+    tflm: options.Tflm = None,
+    keep_names: options.KeepNames = False,
+    model_slot: options.ModelSlot = 0,
+    arena: options.Arena = 0,
     inputs: options.Inputs = None,
     samples: options.Samples = 16,
     seed: options.Seed = 0,
@@ -93,7 +109,8 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         proof = deploy(
-            model, board=board, data=data, out=out, labels=labels, optimize=optimize, inputs=inputs, samples=samples,
-            seed=seed, layers=layers, force=force, port=port, progress=progress,
+            model, board=board, data=data, out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
+            keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
+            layers=layers, force=force, port=port, progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

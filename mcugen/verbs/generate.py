@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from mcugen.emit.project import Project
     from mcugen.goals import Goal
-    from mcugen.plan import Plan
+    from mcugen.plan.types import Program
+    from mcugen.runtimes import Runtime
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._pipeline import Model
 
@@ -28,7 +29,7 @@ class Generated:
 
     project: Project
     model: Model
-    plan: Plan
+    plan: Program
     folder: Path
     exit_code: int = 0
 
@@ -65,6 +66,11 @@ def generate(
     data: Any = None,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
+    runtime: Runtime | None = None,
+    tflm: str | None = None,
+    keep_names: bool = False,
+    model_slot: int = 0,
+    arena: int = 0,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Generated:
@@ -77,6 +83,9 @@ def generate(
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "speed" (the default), "size" of the code, or "ram".
+        runtime: "aot" (the default) or "tflm".
+        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        keep_names, model_slot, arena: see :class:`mcugen.tflm.program.TflmOptions`.
         force: replace files that were changed by hand.
 
     Raises:
@@ -85,10 +94,12 @@ def generate(
     from mcugen.boards import load_board
     from mcugen.verbs._files import read_labels
     from mcugen.verbs._pipeline import command_line, load_model, plan_model, write_project
+    from mcugen.verbs._runtime import Choice
 
+    choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = load_board(board), read_labels(labels)
-    loaded = load_model(model, data, progress)
-    plan = plan_model(loaded, chosen, optimize)
+    loaded = load_model(model, data, progress, choice.runtime)
+    plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen)
     project = write_project(loaded, plan, chosen, Path(out), command=command, labels=names, force=force)
     return Generated(project, loaded, plan, Path(out))
@@ -103,6 +114,11 @@ def command(
     data: options.Data = None,
     labels: options.Labels = None,
     optimize: options.Optimize = None,
+    runtime: options.RuntimeName = None,
+    tflm: options.Tflm = None,
+    keep_names: options.KeepNames = False,
+    model_slot: options.ModelSlot = 0,
+    arena: options.Arena = 0,
     force: options.Force = False,
     json: options.Json = False,
 ) -> int:
@@ -112,7 +128,8 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = generate(
-            model, board=board, out=out, data=data, labels=labels, optimize=optimize, force=force, progress=progress
+            model, board=board, out=out, data=data, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
+            keep_names=keep_names, model_slot=model_slot, arena=arena, force=force, progress=progress,
         )
     return terminal.show(result, lambda console: _render(console, result))
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mcugen.goals import Goal
+    from mcugen.runtimes import Runtime
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._inputs import InputSource
     from mcugen.verbs._pipeline import Ready
@@ -94,6 +95,8 @@ def run(
     dequantize: bool = False,
     data: Any = None,
     optimize: Goal | None = None,
+    runtime: Runtime | None = None,
+    tflm: str | None = None,
     port: str | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
@@ -107,6 +110,8 @@ def run(
         dequantize: write real values (float32) instead of the output's own.
         data: calibration data, if `target` is a float model.
         optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
+        runtime: "aot" (the default) or "tflm"; a project knows its own.
+        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
 
     Raises:
@@ -120,6 +125,7 @@ def run(
     from mcugen.verbs._inputs import read_inputs
     from mcugen.verbs._pipeline import built, no_progress
     from mcugen.verbs._prove import device_options
+    from mcugen.verbs._runtime import Choice
 
     report = progress or no_progress
     path = Path(out) if out is not None else None
@@ -127,7 +133,7 @@ def run(
         check_output(path, inputs=[item for item in (target, inputs, data) if isinstance(item, str | Path)])
         if path.suffix not in (".npy", ".npz"):
             raise DataError("outputs are written as .npy or .npz", where=str(path), hint="Name it so")
-    with built(target, board, data=data, goal=optimize, progress=report) as ready:
+    with built(target, board, data=data, choice=Choice(runtime, optimize, tflm), progress=report) as ready:
         given = read_inputs(inputs, ready.plan.graph)
         tensors = ready.plan.output_tensors()
         if path is not None and path.suffix == ".npy" and len(tensors) > 1:
@@ -185,6 +191,8 @@ def command(
     dequantize: Annotated[bool, typer.Option("--dequantize", help="Write real values (float32).")] = False,
     data: options.Data = None,
     optimize: options.Optimize = None,
+    runtime: options.RuntimeName = None,
+    tflm: options.Tflm = None,
     port: options.Port = None,
     json: options.Json = False,
 ) -> int:  # fmt: skip
@@ -195,7 +203,7 @@ def command(
     with terminal.progress() as progress:
         result = run(
             target, inputs=inputs, board=board, out=out, dequantize=dequantize, data=data,
-            optimize=optimize, port=port, progress=progress,
+            optimize=optimize, runtime=runtime, tflm=tflm, port=port, progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))
 

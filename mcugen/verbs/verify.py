@@ -8,6 +8,7 @@ from mcugen.verbs import _options as options
 
 if TYPE_CHECKING:
     from mcugen.goals import Goal
+    from mcugen.runtimes import Runtime
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._inputs import InputSource
     from mcugen.verbs._proof import Proof
@@ -23,6 +24,8 @@ def verify(
     layers: bool = False,
     data: Any = None,
     optimize: Goal | None = None,
+    runtime: Runtime | None = None,
+    tflm: str | None = None,
     port: str | None = None,
     progress: Progress | None = None,
 ) -> Proof:
@@ -36,6 +39,8 @@ def verify(
         layers: compare the result of every op as well.
         data: calibration data, if `target` is a float model.
         optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
+        runtime: "aot" (the default) or "tflm"; a project knows its own.
+        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
 
     Raises:
@@ -43,11 +48,13 @@ def verify(
     """
     from mcugen.verbs._pipeline import built
     from mcugen.verbs._prove import prove
+    from mcugen.verbs._runtime import Choice
 
-    with built(target, board, data=data, goal=optimize, progress=progress) as ready:
+    with built(target, board, data=data, choice=Choice(runtime, optimize, tflm), progress=progress) as ready:
         return prove(
-            ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=progress
-        )
+            ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=progress,
+            tflm=tflm,
+        )  # fmt: skip
 
 
 def command(
@@ -59,6 +66,8 @@ def command(
     layers: options.Layers = False,
     data: options.Data = None,
     optimize: options.Optimize = None,
+    runtime: options.RuntimeName = None,
+    tflm: options.Tflm = None,
     port: options.Port = None,
     json: options.Json = False,
 ) -> int:
@@ -70,6 +79,6 @@ def command(
     with terminal.progress() as progress:
         proof = verify(
             target, board=board, inputs=inputs, samples=samples, seed=seed, layers=layers, data=data,
-            optimize=optimize, port=port, progress=progress,
+            optimize=optimize, runtime=runtime, tflm=tflm, port=port, progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))
