@@ -15,8 +15,6 @@
 #ifndef MCG_DEPTHWISE_CONV_2D_S8_DSP_H
 #define MCG_DEPTHWISE_CONV_2D_S8_DSP_H
 
-#include <stddef.h>
-
 #include "mcg_dsp.h"
 #include "mcg_filter_s8.h"
 
@@ -171,19 +169,12 @@ typedef struct {
 } mcg_depthwise_job;
 
 #if MCG_DSP
-/* From four or two sums to outputs: mcg_requantize_to_8(). */
-#define MCG_TO_8(acc)                          \
-  "smmlar " acc ", " acc ", r4, " acc "\n\t"   \
-  "add " acc ", " acc ", " acc ", asr #31\n\t" \
-  "asrs " acc ", " acc ", r5\n\t"              \
-  "adc " acc ", " acc ", r6\n\t"               \
-  "ssat " acc ", #8, " acc "\n\t"
 /* One row of taps of four windows, 44 or 48 bytes, and of two windows, 28 or 32 bytes. r8 holds the
  * weights 0 and 1, r9 the weights 1 and 2. */
-#define MCG_LOAD_WEIGHTS "ldrd r8, r9, [r11], #8\n\t"
-#define MCG_NEXT_ROW "add.w r10, r10, lr\n\t"
-#define MCG_FOUR_STRIDE_1              \
-  MCG_LOAD_WEIGHTS                     \
+#define MCG_DEPTHWISE_WEIGHTS "ldrd r8, r9, [r11], #8\n\t"
+#define MCG_DEPTHWISE_NEXT "add.w r10, r10, lr\n\t"
+#define MCG_DEPTHWISE_FOUR_STRIDE_1              \
+  MCG_DEPTHWISE_WEIGHTS                     \
   "ldmia.w r10, {r4, r5, r6}\n\t"      \
   "smlad r0, r4, r8, r0\n\t"           \
   "smlabt r0, r5, r9, r0\n\t"          \
@@ -193,17 +184,17 @@ typedef struct {
   "smlabt r2, r6, r9, r2\n\t"          \
   "smlatb r3, r5, r8, r3\n\t"          \
   "smlad r3, r6, r9, r3\n\t"           \
-  MCG_NEXT_ROW
-#define MCG_TWO_STRIDE_1               \
-  MCG_LOAD_WEIGHTS                     \
+  MCG_DEPTHWISE_NEXT
+#define MCG_DEPTHWISE_TWO_STRIDE_1               \
+  MCG_DEPTHWISE_WEIGHTS                     \
   "ldrd r4, r5, [r10]\n\t"             \
   "smlad r0, r4, r8, r0\n\t"           \
   "smlabt r0, r5, r9, r0\n\t"          \
   "smlatb r1, r4, r8, r1\n\t"          \
   "smlad r1, r5, r9, r1\n\t"           \
-  MCG_NEXT_ROW
-#define MCG_FOUR_STRIDE_2              \
-  MCG_LOAD_WEIGHTS                     \
+  MCG_DEPTHWISE_NEXT
+#define MCG_DEPTHWISE_FOUR_STRIDE_2              \
+  MCG_DEPTHWISE_WEIGHTS                     \
   "ldmia.w r10, {r4, r5, r6}\n\t"      \
   "smlad r0, r4, r8, r0\n\t"           \
   "smlabt r0, r5, r9, r0\n\t"          \
@@ -214,17 +205,17 @@ typedef struct {
   "smlabt r2, r4, r9, r2\n\t"          \
   "smlad r3, r4, r8, r3\n\t"           \
   "smlabt r3, r5, r9, r3\n\t"          \
-  MCG_NEXT_ROW
-#define MCG_TWO_STRIDE_2               \
-  MCG_LOAD_WEIGHTS                     \
+  MCG_DEPTHWISE_NEXT
+#define MCG_DEPTHWISE_TWO_STRIDE_2               \
+  MCG_DEPTHWISE_WEIGHTS                     \
   "ldmia.w r10, {r4, r5, r6}\n\t"      \
   "smlad r0, r4, r8, r0\n\t"           \
   "smlabt r0, r5, r9, r0\n\t"          \
   "smlad r1, r5, r8, r1\n\t"           \
   "smlabt r1, r6, r9, r1\n\t"          \
-  MCG_NEXT_ROW
-#define MCG_FIELD(field) \
-  "i"((int)offsetof(mcg_depthwise_job, field) - (int)offsetof(mcg_depthwise_job, multiplier))
+  MCG_DEPTHWISE_NEXT
+#define MCG_DEPTHWISE_FIELD(field) MCG_OFFSET(mcg_depthwise_job, field, multiplier)
+#define MCG_DEPTHWISE_TO_8(acc) MCG_TO_8(acc, "r4", "r5", "r6")
 
 /* All rows: windows in fours, then in twos. The last two may be one: then its neighbour goes to its
  * place before it is written. */
@@ -261,7 +252,7 @@ typedef struct {
       "cmp r11, r7\n\t"                                                                          \
       "bne 2b\n\t"                                                                               \
       "ldm r12, {r4, r5, r6, r8, r9}\n\t" /* multiplier, right, zero point, output, its step */  \
-      MCG_TO_8("r0") MCG_TO_8("r1") MCG_TO_8("r2") MCG_TO_8("r3")                                \
+      MCG_DEPTHWISE_TO_8("r0") MCG_DEPTHWISE_TO_8("r1") MCG_DEPTHWISE_TO_8("r2") MCG_DEPTHWISE_TO_8("r3")                                \
       "strb r0, [r8]\n\t"                                                                        \
       "strb r1, [r8, r9]\n\t"                                                                    \
       "add r8, r8, r9, lsl #1\n\t"                                                               \
@@ -286,7 +277,7 @@ typedef struct {
       "cmp r11, r7\n\t"                                                                          \
       "bne 4b\n\t"                                                                               \
       "ldm r12, {r4, r5, r6, r8, r9}\n\t"                                                        \
-      MCG_TO_8("r0") MCG_TO_8("r1")                                                              \
+      MCG_DEPTHWISE_TO_8("r0") MCG_DEPTHWISE_TO_8("r1")                                                              \
       "ldr r5, [r12, %[columns_left]]\n\t"                                                       \
       "cmp r5, #1\n\t"                                                                           \
       "it eq\n\t"                                                                                \
@@ -314,11 +305,11 @@ typedef struct {
       "6:\n\t"                                                                                   \
       "pop {r7}"                                                                                 \
       : "+r"(r12)                                                                                \
-      : [entry] MCG_FIELD(entry), [x] MCG_FIELD(x), [output] MCG_FIELD(output),                  \
-        [pair_entry] MCG_FIELD(pair_entry), [weights_end] MCG_FIELD(weights_end),                \
-        [tap_row_step] MCG_FIELD(tap_row_step), [skipped] MCG_FIELD(skipped),                    \
-        [columns_left] MCG_FIELD(columns_left), [rows_left] MCG_FIELD(rows_left),                \
-        [columns] MCG_FIELD(columns), [row] MCG_FIELD(row), [output_row] MCG_FIELD(output_row)   \
+      : [entry] MCG_DEPTHWISE_FIELD(entry), [x] MCG_DEPTHWISE_FIELD(x), [output] MCG_DEPTHWISE_FIELD(output),                  \
+        [pair_entry] MCG_DEPTHWISE_FIELD(pair_entry), [weights_end] MCG_DEPTHWISE_FIELD(weights_end),                \
+        [tap_row_step] MCG_DEPTHWISE_FIELD(tap_row_step), [skipped] MCG_DEPTHWISE_FIELD(skipped),                    \
+        [columns_left] MCG_DEPTHWISE_FIELD(columns_left), [rows_left] MCG_DEPTHWISE_FIELD(rows_left),                \
+        [columns] MCG_DEPTHWISE_FIELD(columns), [row] MCG_DEPTHWISE_FIELD(row), [output_row] MCG_DEPTHWISE_FIELD(output_row)   \
       : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "lr", "cc", "memory")
 #endif
 
@@ -328,9 +319,9 @@ MCG_SHARED void mcg_depthwise_rows(const mcg_depthwise_conv_2d_s8_dsp_params *p,
 #if MCG_DSP
   register int32_t *r12 __asm__("r12") = &job->multiplier;
   if (p->column_stride == 1) {
-    MCG_DEPTHWISE_ROWS(MCG_FOUR_STRIDE_1, "44", MCG_TWO_STRIDE_1, "28", "1");
+    MCG_DEPTHWISE_ROWS(MCG_DEPTHWISE_FOUR_STRIDE_1, "44", MCG_DEPTHWISE_TWO_STRIDE_1, "28", "1");
   } else {
-    MCG_DEPTHWISE_ROWS(MCG_FOUR_STRIDE_2, "48", MCG_TWO_STRIDE_2, "28", "2");
+    MCG_DEPTHWISE_ROWS(MCG_DEPTHWISE_FOUR_STRIDE_2, "48", MCG_DEPTHWISE_TWO_STRIDE_2, "28", "2");
   }
 #else
   for (; job->rows_left > 0; --job->rows_left) {

@@ -10,12 +10,29 @@
 #ifndef MCG_DSP_H
 #define MCG_DSP_H
 
+#include <stddef.h>
+
 #include "mcg_common.h"
 
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 #define MCG_DSP 1
 #else
 #define MCG_DSP 0
+#endif
+
+#if MCG_DSP
+/* mcg_requantize_to_8() in assembly, on the registers given as strings. The shift leaves the last bit
+ * that it drops in the carry flag, which is the rounding; one less for negatives turns ties upwards
+ * into ties away from zero. */
+#define MCG_TO_8(acc, doubled, right, zero)             \
+  "smmlar " acc ", " acc ", " doubled ", " acc "\n\t"   \
+  "add " acc ", " acc ", " acc ", asr #31\n\t"          \
+  "asrs " acc ", " acc ", " right "\n\t"                \
+  "adc " acc ", " acc ", " zero "\n\t"                  \
+  "ssat " acc ", #8, " acc "\n\t"
+
+/* An operand: the offset of a field from another one. */
+#define MCG_OFFSET(type, field, base) "i"((int)offsetof(type, field) - (int)offsetof(type, base))
 #endif
 
 /* Four bytes at any address: LDR. */
@@ -92,6 +109,24 @@ MCG_INLINE int32_t mcg_smlad(uint32_t a, uint32_t b, int32_t acc) {
 #endif
 }
 
+/* mcg_requantize_down() with the factors of mcg_requantize_to_8(), see there. */
+MCG_INLINE int32_t mcg_requantize_doubled(int32_t value, int32_t doubled, int32_t right) {
+#if MCG_DSP
+  __asm__(
+      "smmlar %0, %0, %1, %0\n\t"
+      "add %0, %0, %0, asr #31\n\t"
+      "asrs %0, %0, %2\n\t"
+      "adc %0, %0, #0"
+      : "+r"(value)
+      : "r"(doubled), "r"(right)
+      : "cc");
+  return value;
+#else
+  const int32_t product = value + (int32_t)(((int64_t)value * doubled + (INT64_C(1) << 31)) >> 32);
+  return (((product + (product >> 31)) >> (right - 1)) + 1) >> 1;
+#endif
+}
+
 /* From an accumulator to an int8 output: product, shift and zero point, saturated to 8 bits.
  *
  * doubled is twice the multiplier modulo 2^32, and so 2^32 less than twice the multiplier, which is
@@ -100,22 +135,55 @@ MCG_INLINE int32_t mcg_smlad(uint32_t a, uint32_t b, int32_t acc) {
 MCG_INLINE int32_t mcg_requantize_to_8(int32_t acc, int32_t doubled, int32_t right,
                                        int32_t zero_point) {
 #if MCG_DSP
-  /* The shift leaves the last bit that it drops in the carry flag, which is the rounding. One less
-   * for negatives turns ties upwards into ties away from zero. */
-  __asm__(
-      "smmlar %0, %0, %1, %0\n\t"
-      "add %0, %0, %0, asr #31\n\t"
-      "asrs %0, %0, %2\n\t"
-      "adc %0, %0, %3\n\t"
-      "ssat %0, #8, %0"
-      : "+r"(acc)
-      : "r"(doubled), "r"(right), "r"(zero_point)
-      : "cc");
+  __asm__(MCG_TO_8("%0", "%1", "%2", "%3")
+          : "+r"(acc)
+          : "r"(doubled), "r"(right), "r"(zero_point)
+          : "cc");
   return acc;
 #else
-  const int32_t product = acc + (int32_t)(((int64_t)acc * doubled + (INT64_C(1) << 31)) >> 32);
-  const int32_t scaled = (((product + (product >> 31)) >> (right - 1)) + 1) >> 1;
-  return mcg_clamp(scaled + zero_point, INT8_MIN, INT8_MAX);
+  return mcg_clamp(mcg_requantize_doubled(acc, doubled, right) + zero_point, INT8_MIN, INT8_MAX);
+#endif
+}
+
+/* The larger of each of four bytes. */
+MCG_INLINE uint32_t mcg_max_bytes(uint32_t a, uint32_t b) {
+#if MCG_DSP
+  uint32_t larger;
+  /* The difference sets a flag for each byte of a that is not smaller. */
+  __asm__(
+      "ssub8 %0, %1, %2\n\t"
+      "sel %0, %1, %2"
+      : "=&r"(larger)
+      : "r"(a), "r"(b)
+      : "cc");
+  return larger;
+#else
+  uint32_t larger = 0;
+  for (int32_t shift = 0; shift < 32; shift += 8) {
+    const int32_t value = mcg_max((int8_t)(a >> shift), (int8_t)(b >> shift));
+    larger |= (uint32_t)(uint8_t)value << shift;
+  }
+  return larger;
+#endif
+}
+
+/* sum + bytes 0 and 2, as pairs. */
+MCG_INLINE uint32_t mcg_add_even_bytes(uint32_t sum, uint32_t word) {
+#if MCG_DSP
+  __asm__("sxtab16 %0, %0, %1" : "+r"(sum) : "r"(word));
+  return sum;
+#else
+  return mcg_pair(sum + (uint32_t)(int8_t)word, (sum >> 16) + (uint32_t)(int8_t)(word >> 16));
+#endif
+}
+
+/* sum + bytes 1 and 3, as pairs. */
+MCG_INLINE uint32_t mcg_add_odd_bytes(uint32_t sum, uint32_t word) {
+#if MCG_DSP
+  __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(sum) : "r"(word));
+  return sum;
+#else
+  return mcg_add_even_bytes(sum, word >> 8);
 #endif
 }
 

@@ -4,8 +4,6 @@
 #ifndef MCG_FILTER_S8_DSP_H
 #define MCG_FILTER_S8_DSP_H
 
-#include <stddef.h>
-
 #include "mcg_dsp.h"
 #include "mcg_filter_s8.h"
 
@@ -104,7 +102,7 @@ typedef struct {
 MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
 #if MCG_DSP
 /* Four weights times four bytes of four windows: 16 products in 13 instructions, 52 bytes. */
-#define MCG_STEP                           \
+#define MCG_FILTER_STEP                           \
   "ldr.w r9, [r11], #4\n\t"                \
   "ldmia.w lr!, {r4, r5, r6, r8}\n\t"      \
   "sxtb16.w r10, r9\n\t"                   \
@@ -118,13 +116,10 @@ MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
   "smlad r2, r5, r10, r2\n\t"              \
   "smlad r3, r6, r10, r3\n\t"              \
   "smlad r12, r8, r10, r12\n\t"
-/* mcg_requantize_to_8() */
-#define MCG_TO_8(acc)                      \
-  "smmlar " acc ", " acc ", lr, " acc "\n\t" \
-  "add " acc ", " acc ", " acc ", asr #31\n\t" \
-  "asrs " acc ", " acc ", r4\n\t"          \
-  "adc " acc ", " acc ", r6\n\t"           \
-  "ssat " acc ", #8, " acc "\n\t"
+#define MCG_FILTER_TO_8(acc) MCG_TO_8(acc, "lr", "r4", "r6")
+/* Offsets from the job, and from where r0 points later. */
+#define MCG_FILTER_FIELD(field) MCG_OFFSET(mcg_filter_job, field, weights)
+#define MCG_FILTER_LATER(field) MCG_OFFSET(mcg_filter_job, field, multiplier)
   register mcg_filter_job *r0 __asm__("r0") = job;
   __asm__ volatile(
       ".syntax unified\n\t"
@@ -139,7 +134,7 @@ MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
       "add r0, %[multiplier]\n\t"
       "b 1f\n\t"
       ".balign 4\n"
-      "2:\n\t" MCG_STEP MCG_STEP MCG_STEP MCG_STEP
+      "2:\n\t" MCG_FILTER_STEP MCG_FILTER_STEP MCG_FILTER_STEP MCG_FILTER_STEP
       "cmp lr, r7\n\t"
       "bne 2b\n\t"
       "ldmia r0, {r4, r5, r6, r8, r9, r10}\n\t" /* multiplier, shift, zero_point, output, at1, at2 */
@@ -148,7 +143,7 @@ MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
       "ldrb r4, [r5], #1\n\t"
       "str r5, [r0, #4]\n\t"
       "ldr r5, [r0, %[at3]]\n\t"
-      MCG_TO_8("r12") MCG_TO_8("r3") MCG_TO_8("r2") MCG_TO_8("r1")
+      MCG_FILTER_TO_8("r12") MCG_FILTER_TO_8("r3") MCG_FILTER_TO_8("r2") MCG_FILTER_TO_8("r1")
       "strb r12, [r8, r5]\n\t"
       "strb r3, [r8, r10]\n\t"
       "strb r2, [r8, r9]\n\t"
@@ -169,19 +164,12 @@ MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
       "3:\n\t"
       "pop {r7}"
       : "+r"(r0)
-      : [weights] "i"(offsetof(mcg_filter_job, weights)),
-        [x_end] "i"(offsetof(mcg_filter_job, x_end)),
-        [skipped] "i"(offsetof(mcg_filter_job, skipped)),
-        [entry] "i"(offsetof(mcg_filter_job, entry)),
-        [multiplier] "i"(offsetof(mcg_filter_job, multiplier)),
-        /* From here on from the multiplier. */
-        [at3] "i"(offsetof(mcg_filter_job, at3) - offsetof(mcg_filter_job, multiplier)),
-        [output] "i"(offsetof(mcg_filter_job, output) - offsetof(mcg_filter_job, multiplier)),
-        [surplus] "i"((int)offsetof(mcg_filter_job, surplus) - (int)offsetof(mcg_filter_job, multiplier)),
-        [bias] "i"((int)offsetof(mcg_filter_job, bias) - (int)offsetof(mcg_filter_job, multiplier))
+      : [weights] MCG_FILTER_FIELD(weights), [x_end] MCG_FILTER_FIELD(x_end),
+        [skipped] MCG_FILTER_FIELD(skipped), [entry] MCG_FILTER_FIELD(entry),
+        [multiplier] MCG_FILTER_FIELD(multiplier), [at3] MCG_FILTER_LATER(at3),
+        [output] MCG_FILTER_LATER(output), [surplus] MCG_FILTER_LATER(surplus),
+        [bias] MCG_FILTER_LATER(bias)
       : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
-#undef MCG_STEP
-#undef MCG_TO_8
 #else
   const int32_t words = (int32_t)(job->x_end - job->x) / MCG_WINDOWS_STEP;
   for (; job->output != job->output_end; ++job->output) {

@@ -7,8 +7,6 @@
 #ifndef MCG_FULLY_CONNECTED_S8_DSP_H
 #define MCG_FULLY_CONNECTED_S8_DSP_H
 
-#include <stddef.h>
-
 #include "mcg_dsp.h"
 #include "mcg_filter_s8.h"
 
@@ -43,29 +41,22 @@ typedef struct {
 /* All channels that come in fours, one output row, requantized by mcg_requantize_to_8(). */
 MCG_SHARED void mcg_fully_connected_fours(mcg_fully_connected_job *job) {
 #if MCG_DSP
-#define MCG_CHANNEL(acc, w)            \
+#define MCG_DENSE_CHANNEL(acc, w)            \
   "sxtb16.w r11, " w "\n\t"            \
   "smlad " acc ", r10, r11, " acc "\n\t" \
   "sxtb16.w " w ", " w ", ror #8\n\t"  \
   "smlad " acc ", r9, " w ", " acc "\n\t"
 /* Four inputs times four channels: 16 products in 20 instructions, 80 bytes. */
-#define MCG_STEP                                            \
+#define MCG_DENSE_STEP                                            \
   "ldmia.w r12!, {r4, r5, r6, r8}\n\t"                      \
   "ldr.w r9, [lr], #4\n\t"                                  \
   "sxtb16.w r10, r9\n\t"                                    \
   "sxtb16.w r9, r9, ror #8\n\t"                             \
-  MCG_CHANNEL("r0", "r4") MCG_CHANNEL("r1", "r5")           \
-  MCG_CHANNEL("r2", "r6") MCG_CHANNEL("r3", "r8")
-#define MCG_FACTORS "ldr r9, [r5], #4\n\tldrb r10, [r6], #1\n\t"
-/* mcg_requantize_to_8() */
-#define MCG_TO_8(acc)                          \
-  "smmlar " acc ", " acc ", r9, " acc "\n\t"   \
-  "add " acc ", " acc ", " acc ", asr #31\n\t" \
-  "asrs " acc ", " acc ", r10\n\t"             \
-  "adc " acc ", " acc ", r8\n\t"               \
-  "ssat " acc ", #8, " acc "\n\t"              \
-  "strb " acc ", [r11], #1\n\t"
-#define MCG_FIELD(field) "i"(offsetof(mcg_fully_connected_job, field))
+  MCG_DENSE_CHANNEL("r0", "r4") MCG_DENSE_CHANNEL("r1", "r5")           \
+  MCG_DENSE_CHANNEL("r2", "r6") MCG_DENSE_CHANNEL("r3", "r8")
+#define MCG_DENSE_FACTORS "ldr r9, [r5], #4\n\tldrb r10, [r6], #1\n\t"
+#define MCG_DENSE_TO_8(acc) MCG_TO_8(acc, "r9", "r10", "r8") "strb " acc ", [r11], #1\n\t"
+#define MCG_DENSE_FIELD(field) MCG_OFFSET(mcg_fully_connected_job, field, multiplier)
   register mcg_fully_connected_job *r4 __asm__("r4") = job;
   __asm__ volatile(
       ".syntax unified\n\t"
@@ -85,19 +76,19 @@ MCG_SHARED void mcg_fully_connected_fours(mcg_fully_connected_job *job) {
       "ldr lr, [r4, %[x]]\n\t"
       "mov pc, r6\n\t"
       ".balign 4\n"
-      "2:\n\t" MCG_STEP MCG_STEP MCG_STEP MCG_STEP
+      "2:\n\t" MCG_DENSE_STEP MCG_DENSE_STEP MCG_DENSE_STEP MCG_DENSE_STEP
       "cmp lr, r7\n\t"
       "bne 2b\n\t"
       "ldr r4, [sp]\n\t"
       "ldm r4, {r5, r6, r8, r11}\n\t" /* multiplier, shift, zero_point, output */
       "ldr r9, [r4, %[per_channel]]\n\t"
       "cmp r9, #0\n\t"
-      "bne 3f\n\t" MCG_FACTORS
-      MCG_TO_8("r0") MCG_TO_8("r1") MCG_TO_8("r2") MCG_TO_8("r3")
+      "bne 3f\n\t" MCG_DENSE_FACTORS
+      MCG_DENSE_TO_8("r0") MCG_DENSE_TO_8("r1") MCG_DENSE_TO_8("r2") MCG_DENSE_TO_8("r3")
       "b 4f\n"
       "3:\n\t"
-      MCG_FACTORS MCG_TO_8("r0") MCG_FACTORS MCG_TO_8("r1")
-      MCG_FACTORS MCG_TO_8("r2") MCG_FACTORS MCG_TO_8("r3")
+      MCG_DENSE_FACTORS MCG_DENSE_TO_8("r0") MCG_DENSE_FACTORS MCG_DENSE_TO_8("r1")
+      MCG_DENSE_FACTORS MCG_DENSE_TO_8("r2") MCG_DENSE_FACTORS MCG_DENSE_TO_8("r3")
       "strd r5, r6, [r4]\n"
       "4:\n\t"
       "str r11, [r4, %[output]]\n\t"
@@ -106,16 +97,11 @@ MCG_SHARED void mcg_fully_connected_fours(mcg_fully_connected_job *job) {
       "bne 1b\n\t"
       "pop {r4, r7}"
       : "+r"(r4)
-      : [output] MCG_FIELD(output), [output_end] MCG_FIELD(output_end), [bias] MCG_FIELD(bias),
-        [x] MCG_FIELD(x), [x_end] MCG_FIELD(x_end), [weights] MCG_FIELD(weights),
-        [skipped] MCG_FIELD(skipped), [entry] MCG_FIELD(entry),
-        [per_channel] MCG_FIELD(per_channel)
+      : [output] MCG_DENSE_FIELD(output), [output_end] MCG_DENSE_FIELD(output_end), [bias] MCG_DENSE_FIELD(bias),
+        [x] MCG_DENSE_FIELD(x), [x_end] MCG_DENSE_FIELD(x_end), [weights] MCG_DENSE_FIELD(weights),
+        [skipped] MCG_DENSE_FIELD(skipped), [entry] MCG_DENSE_FIELD(entry),
+        [per_channel] MCG_DENSE_FIELD(per_channel)
       : "r0", "r1", "r2", "r3", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
-#undef MCG_CHANNEL
-#undef MCG_STEP
-#undef MCG_FACTORS
-#undef MCG_TO_8
-#undef MCG_FIELD
 #else
   while (job->output != job->output_end) {
     int32_t acc[4];

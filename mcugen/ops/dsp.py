@@ -125,6 +125,58 @@ def fully_connected(portable: KernelCall) -> KernelCall | str:
     )
 
 
+def add(portable: KernelCall) -> KernelCall | str:
+    """mcg_add_s8_dsp, for sums of two tensors of one shape."""
+    params = dict(portable.params)
+    if params["subtract"]:
+        return "it subtracts"
+    count, stride1, stride2 = (_fields(portable, name) for name in ("count", "stride1", "stride2"))
+    if math.prod(count) != count[-1] or (stride1[-1], stride2[-1]) != (1, 1):
+        return "an operand is broadcast"
+    if (params["min"], params["max"]) != (-128, 127):
+        return "its activation clamps the output"
+    if params["shift"] == 0:
+        return "the output's scale is too small for it"
+    # At twice the larger scale, an operand of that scale is half of itself.
+    half = (1 << 30, 0)
+    operands = [
+        (_field(portable, f"multiplier{n}"), _field(portable, f"shift{n}"), _field(portable, f"zero_point{n}"), i)
+        for n, i in zip((1, 2), portable.inputs, strict=True)
+    ]
+    (*_, zero1, first), (multiplier2, shift2, zero2, second) = sorted(operands, key=lambda o: o[:2] != half)
+    doubled2, right2 = (0, 0) if (multiplier2, shift2) == half else _doubled(multiplier2, shift2)
+    doubled, right = _doubled(_field(portable, "multiplier"), _field(portable, "shift"))
+    return replace(
+        portable,
+        kernel="mcg_add_s8_dsp",
+        params=(
+            ("count", count[-1]),
+            ("zero_point1", zero1),
+            ("zero_point2", zero2),
+            ("doubled2", doubled2),
+            ("right2", right2),
+            ("doubled", doubled),
+            ("right", right),
+            ("zero_point", _field(portable, "zero_point")),
+        ),
+        inputs=(first, second),
+        variant="dsp",
+    )
+
+
+def max_pool_2d(portable: KernelCall) -> KernelCall:
+    """mcg_max_pool_2d_s8_dsp."""
+    return replace(portable, kernel="mcg_max_pool_2d_s8_dsp", variant="dsp")
+
+
+def average_pool_2d(portable: KernelCall) -> KernelCall | str:
+    """mcg_average_pool_2d_s8_dsp, for windows whose sums fit 16 bits."""
+    if _field(portable, "filter_height") * _field(portable, "filter_width") > 255:
+        return "its windows have more than 255 pixels"
+    params = tuple((name, value) for name, value in portable.params if name != "padded")
+    return replace(portable, kernel="mcg_average_pool_2d_s8_dsp", params=params, variant="dsp")
+
+
 @dataclass(frozen=True)
 class _Axis:
     """One axis of a depthwise convolution. `steps` are bytes between neighbours in input, output and filter."""
@@ -173,6 +225,12 @@ def _field(call: KernelCall, name: str) -> int:
     return value
 
 
+def _fields(call: KernelCall, name: str) -> tuple[int, ...]:
+    value = dict(call.params)[name]
+    assert isinstance(value, tuple), name
+    return tuple(int(v) for v in value)
+
+
 def _widened_bytes(depth: int) -> int:
     """Bytes of the windows that are multiplied at a time, widened to 16 bits."""
     return _WINDOWS * 2 * 4 * -(-depth // 4)
@@ -200,10 +258,8 @@ def _fast_requantization(call: KernelCall, *, expand: bool = True) -> KernelCall
         return replace(call, params=(*call.params, ("fast", 0)))
     weights, bias, multiplier, shift = call.constants
     entries = len(bias.values) if expand else len(multiplier.values)
-    factors = np.broadcast_to(multiplier.values.astype(np.int64), entries)
-    # Any accumulator below 2^30 shifted by 31 is 0, which is what a multiplier of 0 makes of it.
-    right = np.where(factors == 0, 31, np.broadcast_to(-shift.values.astype(np.int64), entries))
-    doubled = np.where(factors == 0, 0, 2 * factors - (1 << 32))
+    factors = [_doubled(int(m), int(s)) for m, s in zip(multiplier.values, shift.values, strict=True)]
+    doubled, right = np.broadcast_to(np.array(factors, np.int64).T.reshape(2, -1), (2, entries))
     constants = (
         weights,
         bias,
@@ -211,3 +267,11 @@ def _fast_requantization(call: KernelCall, *, expand: bool = True) -> KernelCall
         Constant("shift", right.astype(np.int8), f"[{entries}], to the right"),
     )
     return replace(call, params=(*call.params, ("fast", 1)), constants=constants)
+
+
+def _doubled(multiplier: int, shift: int) -> tuple[int, int]:
+    """Factors as mcg_requantize_to_8() takes them: the multiplier doubled modulo 2^32, and the shift to the right."""
+    if multiplier == 0:
+        # Any value below 2^30 shifted by 31 is 0, which is what a multiplier of 0 makes of it.
+        return 0, 31
+    return 2 * multiplier - (1 << 32), -shift

@@ -1,4 +1,4 @@
-"""The DSP kernels against the oracle, their instructions said in C: all shapes that the portable kernels are tried on."""
+"""The DSP kernels against the oracle, their instructions said in C: on all shapes of the portable kernels' tests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mcugen.graph import read_graph
 from mcugen.ops import memory
 from mcugen.ops.base import KernelCall, Target
 from mcugen.plan import make_plan
-from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_fully_connected
-from tests.kernels.single_op import assert_bit_exact
+from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_fully_connected, test_pool_2d
+from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, options
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, distinct, tie_model
 
 M4 = Target("cortex-m4", dsp=True)
@@ -94,9 +94,7 @@ def test_conv_random(seed: int) -> None:
     image = (int(rng.integers(1, 3)), *(int(n) for n in rng.integers(3, 12, 2)), groups * int(rng.integers(1, 20)))
     filters = (groups * int(rng.integers(1, 10)), int(rng.integers(1, 4)), int(rng.integers(1, 4)))
     stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
-    quant = Quantized(
-        per_channel=bool(rng.integers(2)), input_zero=int(rng.integers(-128, 128)), gain=0.5, seed=seed
-    )
+    quant = Quantized(per_channel=bool(rng.integers(2)), input_zero=int(rng.integers(-128, 128)), gain=0.5, seed=seed)
     prove(conv_model(image, filters, groups=groups, stride=stride, same=bool(rng.integers(2)), quant=quant))
 
 
@@ -133,8 +131,8 @@ def test_depthwise_filters(taps: int, stride: int) -> None:
 @pytest.mark.parametrize("stride", [1, 2])
 def test_depthwise_stripes(budget: int, stride: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever scratch allows: one row at a time, stripes that do not divide the image, or all of it."""
-    monkeypatch.setattr(memory, "scratch_budget", lambda _graph, _op: budget)
-    monkeypatch.setattr(memory, "is_last_use", lambda _graph, _op, _tensor: False)
+    monkeypatch.setattr(memory, "scratch_budget", lambda *_given: budget)
+    monkeypatch.setattr(memory, "is_last_use", lambda *_given: False)
     prove(depthwise_model((2, 11, 13, 6), (3, 3), stride=(stride, stride)))
     prove(depthwise_model((1, 13, 11, 6), (5, 3), stride=(stride, stride), dilation=(1, 1)))
 
@@ -195,7 +193,63 @@ def test_dense_sizes(rows: int, channels: int) -> None:
 
 def test_weights_are_not_copied() -> None:
     """Constants are as large as the model's own, but for padding to whole words."""
-    for model in (conv_model((1, 9, 9, 7), (5, 3, 3)), depthwise_model((1, 9, 9, 7), (3, 3)), dense_model((1, 50), 9, 50)):
+    for model in (
+        conv_model((1, 9, 9, 7), (5, 3, 3)),
+        depthwise_model((1, 9, 9, 7), (3, 3)),
+        dense_model((1, 50), 9, 50),
+    ):
         portable, dsp = (make_plan(read_graph(model), t).steps[0].calls[0] for t in (None, M4))
         sizes = [sum(c.values.nbytes for c in call.constants) for call in (portable, dsp)]
         assert sizes[0] <= sizes[1] <= sizes[0] + 3 * 9
+
+
+@pytest.mark.parametrize("kind", test_pool_2d.KINDS)
+@pytest.mark.parametrize("name", test_pool_2d.SHAPES)
+def test_pool_shapes(kind: str, name: str) -> None:
+    image, filters, settings = test_pool_2d.SHAPES[name]
+    prove(test_pool_2d.pool_model(kind, image, filters, **settings))
+
+
+@pytest.mark.parametrize("activation", ["RELU", "RELU6", "RELU_N1_TO_1"])
+@pytest.mark.parametrize("kind", test_pool_2d.KINDS)
+def test_pool_activations(kind: str, activation: str) -> None:
+    prove(test_pool_2d.pool_model(kind, (1, 6, 6, 5), (2, 2), activation=activation))
+
+
+def test_pool_of_the_most_pixels() -> None:
+    prove(test_pool_2d.pool_model("AVERAGE_POOL_2D", (1, 15, 17, 6), (15, 17)))
+    model = test_pool_2d.pool_model("AVERAGE_POOL_2D", (1, 16, 16, 6), (16, 16))
+    (call,) = make_plan(read_graph(model), M4).steps[0].calls
+    assert call.why_not_faster == "no DSP variant: its windows have more than 255 pixels"
+
+
+def sum_model(
+    scale1: float, scale2: float, output: float, *, kind: str = "ADD", activation: int = 0, second: int = 300
+) -> bytes:
+    first = TensorSpec((1, 300), scale=scale1, zero_point=-7)
+    other = TensorSpec((1, second), scale=scale2, zero_point=127)
+    table = options(f"{kind.capitalize()}Options", fusedActivationFunction=activation)
+    return build_model(kind, table, [first, other], [TensorSpec((1, 300), scale=output, zero_point=-128)])
+
+
+@pytest.mark.parametrize("output", [0.003, 0.2, 30.0])
+@pytest.mark.parametrize("scales", [(0.1, 0.1), (0.1, 0.0999), (0.1, 0.051), (0.1, 0.05), (0.1, 1e-4), (0.1, 1e-12)])
+def test_sums(scales: tuple[float, float], output: float) -> None:
+    """Whichever operand has the larger scale, by however much."""
+    for first, second in (scales, scales[::-1]):
+        model = sum_model(first, second, output)
+        dsp_call(model)
+        assert_bit_exact(model, 8, target=M4)
+
+
+def test_sums_that_stay_portable() -> None:
+    def why(model: bytes) -> str:
+        (call,) = make_plan(read_graph(model), M4).steps[0].calls
+        assert call.variant == "portable"
+        assert_bit_exact(model, target=M4)
+        return call.why_not_faster
+
+    assert why(sum_model(0.1, 0.1, 0.2, kind="SUB")) == "no DSP variant: it subtracts"
+    assert why(sum_model(0.1, 0.1, 0.2, second=1)) == "no DSP variant: an operand is broadcast"
+    assert why(sum_model(0.1, 0.1, 0.2, activation=3)) == "no DSP variant: its activation clamps the output"
+    assert why(sum_model(0.1, 0.1, 0.2 / 2**19)) == "no DSP variant: the output's scale is too small for it"
