@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
-from mcugen.ops import elementwise
+from mcugen.ops import dsp, elementwise, mve
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.common import activation_range, quantize_multiplier
@@ -61,7 +61,7 @@ def lower_sum(graph: Graph, op: Op, target: Target, subtract: bool) -> Lowering:
         outputs=op.outputs,
         inplace=elementwise.inplace_operands(graph, op),
     )
-    return Lowering(calls=(choose(target, call),))
+    return Lowering(calls=(choose(target, call, dsp=dsp.add, mve=mve.add),))
 
 
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:

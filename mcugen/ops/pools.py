@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.ops import checks, windows
+from mcugen.ops import checks, dsp, mve, windows
 from mcugen.ops.base import Constraint, KernelCall, Lowering, ParamValue, Target
 from mcugen.ops.common import Pads, activation_range, fused_activation_name
 from mcugen.ops.variants import choose
@@ -101,4 +101,6 @@ def lower_pool(graph: Graph, op: Op, target: Target, kernel: str, *, counts: boo
         inputs=(op.inputs[0],),
         outputs=op.outputs,
     )
-    return Lowering((choose(target, call),))
+    if counts:
+        return Lowering((choose(target, call, dsp=dsp.average_pool_2d, mve=mve.average_pool_2d),))
+    return Lowering((choose(target, call, dsp=dsp.max_pool_2d, mve=mve.max_pool_2d),))
