@@ -50,21 +50,30 @@ MCG_INLINE int32x4_t mcg_mve_output(mcg_output_stage stage, int32x4_t value, int
 
 /* Copies bytes, sixteen at a time. */
 MCG_INLINE void mcg_mve_copy(int8_t *to, const int8_t *from, int32_t bytes) {
-  for (int32_t left = bytes; left > 0; left -= 16) {
-    const mve_pred16_t lanes = vctp8q((uint32_t)left);
-    vstrbq_p_s8(to, vldrbq_z_s8(from, lanes), lanes);
-    to += 16;
-    from += 16;
-  }
+  __asm__ volatile(
+      "wlstp.8 lr, %[bytes], 2f\n"
+      "1:\n\t"
+      "vldrb.8 q0, [%[from]], #16\n\t"
+      "vstrb.8 q0, [%[to]], #16\n\t"
+      "letp lr, 1b\n"
+      "2:"
+      : [to] "+r"(to), [from] "+r"(from)
+      : [bytes] "r"(bytes)
+      : "q0", "lr", "cc", "memory");
 }
 
 /* Sets bytes, sixteen at a time. */
 MCG_INLINE void mcg_mve_set(int8_t *to, int32_t value, int32_t bytes) {
-  const int8x16_t values = vdupq_n_s8((int8_t)value);
-  for (int32_t left = bytes; left > 0; left -= 16) {
-    vstrbq_p_s8(to, values, vctp8q((uint32_t)left));
-    to += 16;
-  }
+  __asm__ volatile(
+      "vdup.8 q0, %[value]\n\t"
+      "wlstp.8 lr, %[bytes], 2f\n"
+      "1:\n\t"
+      "vstrb.8 q0, [%[to]], #16\n\t"
+      "letp lr, 1b\n"
+      "2:"
+      : [to] "+r"(to)
+      : [value] "r"(value), [bytes] "r"(bytes)
+      : "q0", "lr", "cc", "memory");
 }
 
 #endif /* MCG_MVE_H */

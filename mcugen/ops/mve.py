@@ -22,9 +22,14 @@ _CHANNELS = 4
 _MAX_FILTERS = 8
 """Filters per input channel of the depthwise kernel, which divides by their number in eight bits."""
 
-_GATHERED_BYTES = 1024
+_GATHERED_BYTES = 1152
 _MAX_WINDOWS = 8
-"""A convolution gathers as many windows as fit into so many bytes, but at least two and at most eight."""
+"""A convolution gathers as many windows as fit into so many bytes, an even number from two to eight."""
+
+_MAX_AVERAGED = 4096
+"""Elements of a window of which the average is exact by multiplication in 32 bits."""
+
+_BY_LANE = "by group of 16 channels: 0, 4, 8, 12, then 1, 5 and so on"
 
 _DEPTHWISE_FIELDS = (
     "batches", "input_height", "input_width", "input_channels", "filter_height", "filter_width", "output_height",
@@ -68,7 +73,7 @@ def conv_2d(call: KernelCall) -> KernelCall:
         if isinstance(made, KernelCall):
             return made
     total = values["batches"] * values["output_height"] * values["output_width"]
-    batch = min(max(2, min(_MAX_WINDOWS, _GATHERED_BYTES // depth)), total)
+    batch = min(max(2, min(_MAX_WINDOWS, _GATHERED_BYTES // depth) & ~1), total)
     at = list(values).index("per_channel")
     params = (*call.params[:at], ("batch", batch), *call.params[at:])
     weights = _in_fours(call.constants[0], channels, depth, values["groups"])
@@ -98,12 +103,7 @@ def _depthwise(call: KernelCall, values: dict[str, int], rows: NDArray[np.int8],
         np.where(lanes >= 0, rows[:, lanes], 0).reshape(taps, -1, _LANES).transpose(1, 0, 2).astype(np.int8),
         f"[{len(lanes) // _LANES},{taps},{_LANES}] of {channels} channels",
     )
-    tables = [
-        replace(
-            table, values=_interleaved(np.broadcast_to(table.values, channels), lanes), note=f"{table.note}, by lane"
-        )
-        for table in call.constants[1:]
-    ]
+    tables = [replace(table, values=_by_lane(table.values, lanes), note=_BY_LANE) for table in call.constants[1:]]
     params = tuple((name, values[name]) for name in _DEPTHWISE_FIELDS)
     made = _made(call, "mcg_depthwise_conv_2d_s8_mve", params, weights, 8 * taps + values["input_channels"])
     return replace(made, constants=(weights, *tables))
@@ -119,10 +119,39 @@ def _lanes(channels: int, filters: int, together: int) -> NDArray[np.intp]:
     return np.where(lanes < channels, lanes, -1)
 
 
-def _interleaved(table: NDArray[Any], lanes: NDArray[np.intp]) -> NDArray[Any]:
-    """A table of one entry per channel as one per lane: of every group lanes 0, 4, 8 and 12, then 1, 5 and so on."""
-    by_lane = np.where(lanes >= 0, table[lanes], 0).astype(table.dtype)
-    return by_lane.reshape(-1, 4, 4).transpose(0, 2, 1).ravel()
+def _by_lane(table: NDArray[Any], lanes: NDArray[np.intp]) -> NDArray[Any]:
+    """A table of one entry per channel, or for all, as one per lane, in the order of `_BY_LANE`."""
+    entries = table[lanes] if table.size > 1 else np.full(lanes.shape, table[0])
+    by_lane: NDArray[Any] = np.where(lanes >= 0, entries, 0).astype(table.dtype)
+    reordered: NDArray[Any] = by_lane.reshape(-1, 4, 4).transpose(0, 2, 1).ravel()
+    return reordered
+
+
+def add(call: KernelCall) -> KernelCall | str:
+    """ADD and SUB by mcg_add_s8_mve."""
+    strides = {name: value for name, value in call.params if name in ("stride1", "stride2")}
+    if any(not isinstance(steps, tuple) or steps[-1] not in (0, 1) for steps in strides.values()):
+        return "an operand's last axis is not in one piece"
+    return _same_work(call)
+
+
+def average_pool_2d(call: KernelCall) -> KernelCall | str:
+    """AVERAGE_POOL_2D by mcg_average_pool_2d_s8_mve."""
+    values = _integers(call)
+    elements = values["filter_height"] * values["filter_width"]
+    if elements > _MAX_AVERAGED:
+        return f"it averages up to {_MAX_AVERAGED} elements, these windows have {elements}"
+    return _same_work(call)
+
+
+def max_pool_2d(call: KernelCall) -> KernelCall:
+    """MAX_POOL_2D by mcg_max_pool_2d_s8_mve."""
+    return _same_work(call)
+
+
+def _same_work(call: KernelCall) -> KernelCall:
+    """The MVE kernel that takes the same parameters and constants."""
+    return replace(call, kernel=f"{call.kernel}_mve", variant="mve")
 
 
 def _made(
