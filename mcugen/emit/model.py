@@ -93,6 +93,7 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
     kernels = {call.kernel for step in plan.steps for call in step.calls}
     shared = shared_functions(plan)
     shared_by = {place: function for function in shared for place in function.places}
+    steps = [_step_view(plan, number, step, shared_by) for number, step in enumerate(plan.steps)]
     return {
         "comment_name": c_text.comment(graph.name),
         "string_name": c_text.string(graph.name),
@@ -105,7 +106,8 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
         "macs": plan.macs,
         "op_count": len(plan.steps),
         "shared": [_shared_view(plan, function) for function in shared],
-        "steps": [_step_view(plan, number, step, shared_by) for number, step in enumerate(plan.steps)],
+        "params": _join_params(steps),
+        "steps": steps,
         "dims": dims or [0],
         "inputs": inputs,
         "outputs": outputs,
@@ -248,7 +250,7 @@ def _call_view(
 ) -> dict[str, Any]:
     suffix = f"_{call_number}" if call_number else ""
     params = [(name, value) for name, value in call.params if shared is None or name in shared.varying]
-    arguments = [f"&p{call_number}"] if params else []
+    arguments: list[str] = []
 
     def add_constant(role: str, values: NDArray[Any], note: str) -> str:
         name = f"{CONSTANT_PREFIX}{number}{suffix}_{role}"
@@ -286,8 +288,28 @@ def _call_view(
         "params_type": f"{shared.name}_values" if shared else f"{call.kernel}_params",
         "params": [(name, _param(value)) for name, value in params],
         "params_name": f"p{call_number}",
+        "params_ops": "",
         "arguments": arguments,
     }
+
+
+def _join_params(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give calls with equal parameters one struct, and every call its pointer; the structs that are for several."""
+    calls = [(step["number"], call) for step in steps for call in step["calls"] if call["params"]]
+    equal: dict[object, list[tuple[int, dict[str, Any]]]] = {}
+    for number, call in calls:
+        equal.setdefault((call["params_type"], tuple(call["params"])), []).append((number, call))
+    joined: list[dict[str, Any]] = []
+    for users in equal.values():
+        numbers = list(dict.fromkeys(number for number, _ in users))
+        if len(numbers) > 1:
+            for _, call in users:
+                call["params_name"] = f"mcg_params_{len(joined)}"
+                call["params_ops"] = ", ".join(str(number) for number in numbers)
+            joined.append(users[0][1])
+    for _, call in calls:
+        call["arguments"].insert(0, f"&{call['params_name']}")
+    return joined
 
 
 def _param(value: ParamValue) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcugen import ops
@@ -18,6 +19,9 @@ from mcugen.plan.verify import verify_plan
 
 _SCRATCH_LIMITS = (None, 8192, 4096, 2048, 1024, 512, 0)
 """Tried when optimizing for RAM, the fastest kernels first: more scratch is worth nothing where a tensor could be."""
+
+_SMALL_PART = 50
+"""When optimizing for size, kernels that do less than this part of all multiply-accumulates are portable ones."""
 
 
 def make_plan(graph: Graph, target: Target | None = None, goal: Goal = "speed") -> Plan:
@@ -41,14 +45,12 @@ def make_plan(graph: Graph, target: Target | None = None, goal: Goal = "speed") 
 
 
 def _make_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
-    registry = ops.registry()
     steps: list[Step] = []
     aliased: list[Op] = []
     memory = _Memory(graph)
-    for op in graph.ops:
-        lowering = registry[op.kind].lower(graph, op, target)
+    for op, lowering, macs in _lower(graph, target, goal):
         if lowering.calls:
-            steps.append(Step(op, lowering.calls, registry[op.kind].macs(graph, op)))
+            steps.append(Step(op, lowering.calls, macs))
         else:
             aliased.append(op)
         memory.add(op, lowering, len(steps) - 1)
@@ -70,6 +72,35 @@ def _make_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
     )
     verify_plan(plan)
     return plan
+
+
+def _lower(graph: Graph, target: Target, goal: Goal) -> list[tuple[Op, Lowering, int]]:
+    """Every op with its kernel calls and its multiply-accumulates."""
+    registry = ops.registry()
+    lowered = [(op, registry[op.kind].lower(graph, op, target), registry[op.kind].macs(graph, op)) for op in graph.ops]
+    if goal != "size":
+        return lowered
+    work: Counter[str] = Counter()
+    for _, lowering, macs in lowered:
+        for call in lowering.calls:
+            work[call.kernel] += macs
+    enough = work.total() / _SMALL_PART
+    chosen = []
+    for op, lowering, macs in lowered:
+        if not _is_worth_it(lowering, work, enough):
+            lowering = _explained(registry[op.kind].lower(graph, op, Target(target.cpu)))
+        chosen.append((op, lowering, macs))
+    return chosen
+
+
+def _is_worth_it(lowering: Lowering, work: Mapping[str, int], enough: float) -> bool:
+    """Whether the op's kernels are portable, or do so much of the model's work that their code is well spent."""
+    return all(call.variant == "portable" or work[call.kernel] >= enough for call in lowering.calls)
+
+
+def _explained(lowering: Lowering) -> Lowering:
+    reason = "a faster variant is more code than its share of the work is worth (--optimize size)"
+    return replace(lowering, calls=tuple(replace(call, why_not_faster=reason) for call in lowering.calls))
 
 
 @dataclass

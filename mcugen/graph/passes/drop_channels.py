@@ -29,7 +29,13 @@ from mcugen.graph.ranges import (
 from mcugen.graph.types import DType, Graph, Op, Quantization, Tensor
 
 _FOLDING = frozenset({"CONV_2D", "FULLY_CONNECTED"})
-_ELEMENTWISE = frozenset({"ADD", "SUB", "MUL", "RELU", "RELU6", "LOGISTIC", "TANH", "QUANTIZE"})
+_ELEMENTWISE = frozenset(
+    {
+        "ABS", "ADD", "ELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "MUL", "QUANTIZE", "RELU", "RELU6", "RSQRT",
+        "SUB", "TANH",
+    }
+)  # fmt: skip
+"""Ops that make every element of the output from the elements at the same place."""
 
 Mask = NDArray[np.bool_]
 Groups = list[tuple[int, NDArray[np.int64]]]
