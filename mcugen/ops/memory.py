@@ -5,12 +5,12 @@ from __future__ import annotations
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import Target
 
-_SHARE = 0.05
-"""Scratch may exceed the widest point of the graph by this share of it."""
+_SLACK = 512
+"""Bytes by which scratch may exceed the widest point of the graph: what a kernel needs at the least, and no more."""
 
 
 def scratch_budget(graph: Graph, op: Op, target: Target) -> int:
-    """Bytes of scratch for `op` that keep the arena within 1.05 times what its live tensors need at their widest.
+    """Bytes of scratch for `op` that keep the arena within `_SLACK` of what its live tensors need at their widest.
 
     Aliases and operands in place are not known here: they only make the arena smaller.
     """
@@ -18,7 +18,7 @@ def scratch_budget(graph: Graph, op: Op, target: Target) -> int:
         return target.scratch_limit
     live = _live_bytes(graph)
     widest = max(live)
-    return int((1 + _SHARE) * widest) - live[_position(graph, op)]
+    return widest + _SLACK - live[_position(graph, op)]
 
 
 def is_last_use(graph: Graph, op: Op, tensor: int) -> bool:
