@@ -35,6 +35,8 @@ class Program(Protocol):
         runtime: "aot" or "tflm".
         goal: what was optimized for.
         stateful: inferences depend on those before them.
+        verified_afresh: inferences can only be compared with the oracle's from a fresh start each.
+        warnings: what a person must know before using the firmware.
         arena_exact: the arena is as small as it can be; False where its size is an upper bound until a device says.
         static_bytes: RAM that the model's code needs beside arena and stack.
         slot_bytes: the largest model that can be sent to the running firmware; 0 where none can.
@@ -53,6 +55,10 @@ class Program(Protocol):
     def goal(self) -> Goal: ...
     @property
     def stateful(self) -> bool: ...
+    @property
+    def verified_afresh(self) -> bool: ...
+    @property
+    def warnings(self) -> Sequence[str]: ...
     @property
     def arena_bytes(self) -> int: ...
     @property
@@ -150,6 +156,8 @@ class Plan:
 
     runtime = "aot"
     stateful = False
+    verified_afresh = False
+    warnings: ClassVar[Sequence[str]] = ()
     arena_exact = True
     static_bytes = 0
     slot_bytes = 0

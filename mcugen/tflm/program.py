@@ -18,6 +18,8 @@ from mcugen.tflm.view import View, count_macs, read_view
 
 RUNTIME = "tflm"
 
+LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+
 OBJECTS_BYTES = 640
 OBJECT_BYTES_PER_OP = 72
 """RAM of the interpreter, its allocator and planner; and of an op in the resolver. Rounded up from measured ones."""
@@ -81,6 +83,23 @@ class TflmProgram:
     def stateful(self) -> bool:
         """The model keeps something from one inference to the next."""
         return self.view.stateful
+
+    @property
+    def verified_afresh(self) -> bool:
+        """CMSIS-NN's LSTM begins every inference with zeros, TFLM's own kernel with what the one before left."""
+        return self.tflm.optimised and LSTM in self.view.op_kinds()
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        found = []
+        if self.verified_afresh:
+            found.append(
+                "the LSTM begins every inference with zeros in CMSIS-NN's kernels, but with what the inference before left "
+                "in TensorFlow Lite Micro's own: call mcg_model_init() between sequences, then both are equal"
+            )
+        if self.flatbuffer.data and not self.flatbuffer.proved and not self.names_kept:
+            found.append("the flatbuffer was not stripped: the host cannot run the custom ops, so cannot prove it")
+        return found
 
     @property
     def macs(self) -> int:

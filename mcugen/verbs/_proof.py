@@ -100,6 +100,7 @@ class Proof:
         found = list(report.warnings) if report else []
         if not self.trusted and not found:
             found.append(UNTRUSTED)  # a project's model, whose report is not read back
+        found.extend(self.plan.warnings)
         if self.ready.changed:
             found.append(f"the project was changed since it was generated: {', '.join(self.ready.changed)}")
         if not self.verdict.output_moves:

@@ -110,7 +110,8 @@ def verify_device(
 
     When an output differs, the layers of the first such sample are compared in any case, so that the verdict names
     the first op that is wrong. A model with state runs the samples as one sequence from a fresh start, on the device
-    as in the oracle; its layers are compared in a second run of the same sequence.
+    as in the oracle; its layers are compared in a second run of the same sequence. (Where the device's kernels do not
+    carry the state on as the oracle's do, every sample begins afresh: `Program.verified_afresh`.)
 
     Raises:
         ValueError: no inputs.
@@ -125,6 +126,8 @@ def verify_device(
     total = 2 * len(inputs) if layers else len(inputs)
     _start_afresh(device, plan, oracle)
     for number, sample in enumerate(inputs):
+        if plan.verified_afresh and number > 0:
+            _start_afresh(device, plan, oracle)
         expected = oracle.run(sample)
         actual, cost = device.run(sample)
         costs.append(cost)
@@ -138,9 +141,9 @@ def verify_device(
             progress(number + 1, total)
     layers_checked, divergence = 0, None
     looked_at = _samples_to_look_into(plan, len(inputs), mismatched, layers)
-    if looked_at:
-        _start_afresh(device, plan, oracle)
     for done, number in enumerate(looked_at, len(inputs) + 1):
+        if plan.verified_afresh or number == looked_at[0]:
+            _start_afresh(device, plan, oracle)
         checked, found = _compare_layers(device, plan, oracle, inputs[number], number)
         layers_checked += checked if layers else 0
         divergence = divergence or found
@@ -172,7 +175,8 @@ def _samples_to_look_into(plan: Program, samples: int, mismatched: Sequence[int]
         return range(samples)
     if not mismatched:
         return range(0)
-    return range(0 if plan.stateful else mismatched[0], mismatched[0] + 1)
+    needs_those_before = plan.stateful and not plan.verified_afresh
+    return range(0 if needs_those_before else mismatched[0], mismatched[0] + 1)
 
 
 def _comparable(graph: Graph, op: Op) -> bool:
