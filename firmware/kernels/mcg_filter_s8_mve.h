@@ -198,26 +198,31 @@ MCG_INLINE void mcg_mve_filter_all(const mcg_output_stage *stage, const int8_t *
                                    int32_t step, int32_t count, int32_t depth, int32_t base,
                                    const int8_t *weights, const int32_t *bias, int8_t *output,
                                    int32_t channels, int32_t pitch, int32_t scale_down) {
-  int32_t channel = 0;
-  for (; channel + 4 <= channels; channel += 4) {
-    int32x4_t multiplier, shift;
+  const int32_t *multiplier = stage->multiplier;
+  const int8_t *shift = stage->shift;
+  for (; channels >= 4; channels -= 4) {
+    int32x4_t multipliers, shifts;
     if (stage->per_channel) {
-      multiplier = vldrwq_s32(stage->multiplier + channel);
-      shift = vldrbq_s32(stage->shift + channel);
+      multipliers = vldrwq_s32(multiplier);
+      shifts = vldrbq_s32(shift);
+      multiplier += 4;
+      shift += 4;
     } else {
-      multiplier = vdupq_n_s32(stage->multiplier[0]);
-      shift = vdupq_n_s32(stage->shift[0]);
+      multipliers = vdupq_n_s32(*multiplier);
+      shifts = vdupq_n_s32(*shift);
     }
     mcg_mve_filter_group(*stage, windows, step, count, depth, weights,
-                         vaddq_n_s32(vldrwq_s32(bias + channel), base), multiplier, shift,
-                         output + channel, pitch, scale_down);
+                         vaddq_n_s32(vldrwq_s32(bias), base), multipliers, shifts, output, pitch,
+                         scale_down);
     weights += 4 * depth;
+    bias += 4;
+    output += 4;
   }
-  for (; channel < channels; ++channel) {
-    const int32_t entry = stage->per_channel ? channel : 0;
-    mcg_mve_filter_channel(*stage, windows, step, count, depth, weights, bias[channel] + base,
-                           stage->multiplier[entry], stage->shift[entry], output + channel,
-                           pitch, scale_down);
+  for (; channels > 0; --channels) {
+    mcg_mve_filter_channel(*stage, windows, step, count, depth, weights, *bias++ + base,
+                           *multiplier, *shift, output++, pitch, scale_down);
+    multiplier += stage->per_channel;
+    shift += stage->per_channel;
     weights += depth;
   }
 }

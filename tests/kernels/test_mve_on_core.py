@@ -1,0 +1,185 @@
+"""The MVE kernels against the oracle on an emulated Cortex-M55: shapes, quantizations, and random sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcugen.graph import read_graph
+from mcugen.ops.base import KernelCall
+from mcugen.plan import make_plan
+from mcugen.plan.types import Plan
+from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_pool_2d
+from tests.kernels import test_fully_connected as dense
+from tests.kernels.cores import M55, prove
+from tests.kernels.single_op import TensorSpec, build_model, options
+from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
+
+pytestmark = pytest.mark.emulator
+
+KERNELS = "mcg_conv_2d_s8_mve", "mcg_conv_direct_s8_mve", "mcg_depthwise_conv_2d_s8_mve"
+
+
+def calls(plan: Plan) -> list[KernelCall]:
+    return [call for step in plan.steps for call in step.calls]
+
+
+def all_mve(plan: Plan) -> None:
+    slow = {f"{c.kernel}: {c.why_not_faster}" for c in calls(plan) if c.variant != "mve"}
+    assert not slow
+
+
+def without_pairs_of_lowest(model: bytes) -> bool:
+    """Whether the depthwise kernel takes the model's weights."""
+    (call,) = make_plan(read_graph(model), M55.target).steps[0].calls
+    return call.variant == "mve"
+
+
+def test_conv_shapes(tmp_path: Path) -> None:
+    models = [conv_model(image, filters, **settings) for image, filters, settings in test_conv_2d.SHAPES.values()]
+    plan = prove(models, M55, tmp_path)
+    all_mve(plan)
+    assert {call.kernel for call in calls(plan)} == set(KERNELS)
+
+
+def test_conv_depths_and_windows(tmp_path: Path) -> None:
+    """Every rest of depth, channels and windows."""
+    models = [conv_model((1, 2, 3, depth), (5, 1, 1)) for depth in (1, 2, 3, 4, 7, 15, 16, 17, 31, 32, 33, 48, 63)]
+    models += [conv_model((1, 1, windows, 5), (channels, 1, 1)) for windows in range(1, 6) for channels in range(1, 9)]
+    models += [conv_model((1, 1, windows, 3), (6, 1, 3)) for windows in range(1, 12)]
+    all_mve(prove(models, M55, tmp_path))
+
+
+@pytest.mark.parametrize("filters", [(6, 3, 3), (6, 1, 1)], ids=["3x3", "1x1"])
+def test_conv_quantizations(filters: tuple[int, int, int], tmp_path: Path) -> None:
+    models = [conv_model((1, 5, 4, 6), filters, quant=quant) for quant in test_conv_2d.QUANTIZATIONS.values()]
+    all_mve(prove(models, M55, tmp_path))
+
+
+def test_ties(tmp_path: Path) -> None:
+    models = [
+        tie_model(kind, scale, 0.5, per_channel=per_channel)
+        for kind in ("CONV_2D", "FULLY_CONNECTED")
+        for scale in (1.0, 0.3)
+        for per_channel in (False, True)
+    ]
+    all_mve(prove(models, M55, tmp_path))
+
+
+def test_depthwise_shapes(tmp_path: Path) -> None:
+    models = [
+        depthwise_model(image, filters, quant=Quantized(seed=seed), **settings)
+        for image, filters, settings in test_depthwise_conv_2d.SHAPES.values()
+        for seed in range(2)
+    ]
+    models = [model for model in models if without_pairs_of_lowest(model)]
+    assert len(models) > len(test_depthwise_conv_2d.SHAPES)
+    all_mve(prove(models, M55, tmp_path))
+
+
+def test_depthwise_channels(tmp_path: Path) -> None:
+    """Every number of channels up to two vectors and a bit, with windows that share a vector and without."""
+    models = [
+        depthwise_model((1, 3, 9, channels), (2, 3), stride=(1, stride), quant=Quantized(seed=channels))
+        for channels in range(1, 36)
+        for stride in (1, 2)
+    ]
+    models = [model for model in models if without_pairs_of_lowest(model)]
+    assert len(models) > 40
+    all_mve(prove(models, M55, tmp_path))
+
+
+@pytest.mark.parametrize("channels", [7, 18])
+def test_depthwise_quantizations(channels: int, tmp_path: Path) -> None:
+    models = [
+        depthwise_model((1, 5, 4, channels), (3, 3), quant=quant)
+        for quant in test_depthwise_conv_2d.QUANTIZATIONS.values()
+    ]
+    prove(models, M55, tmp_path)
+
+
+def test_depthwise_multipliers(tmp_path: Path) -> None:
+    models = [
+        depthwise_model((1, 4, 5, channels), (3, 2), multiplier=multiplier)
+        for channels in (1, 2, 5, 9, 17)
+        for multiplier in range(2, 11)
+    ]
+    all_mve(prove(models, M55, tmp_path))
+
+
+def test_depthwise_refuses_sums_beyond_16_bits() -> None:
+    """Two products of -128 and -128 are 2^15."""
+    model = depthwise_model((1, 3, 3, 16), (3, 3))
+    graph = read_graph(model)
+    weights = graph.tensor(graph.ops[0].inputs[1]).data
+    assert weights is not None
+    weights = weights.copy()
+    weights[0, 0, :2, 3] = -128
+    object.__setattr__(graph.tensor(graph.ops[0].inputs[1]), "data", weights)
+    (call,) = make_plan(graph, M55.target).steps[0].calls
+    assert call.variant != "mve"
+    assert "-128" in call.why_not_faster
+
+
+def test_fully_connected(tmp_path: Path) -> None:
+    models = [dense_model(source, channels, depth, **kw) for source, channels, depth, kw in dense.SHAPES.values()]
+    models += [dense_model((3, 21), 6, 21, quant=quant) for quant in dense.QUANTIZATIONS.values()]
+    models += [dense_model((rows, depth), 9, depth) for rows in (1, 2, 3) for depth in (15, 16, 17, 40)]
+    all_mve(prove(models, M55, tmp_path))
+
+
+@pytest.mark.parametrize("kind", test_pool_2d.KINDS)
+def test_pools(kind: str, tmp_path: Path) -> None:
+    models = [
+        test_pool_2d.pool_model(kind, image, filters, **settings)
+        for image, filters, settings in test_pool_2d.SHAPES.values()
+    ]
+    models += [test_pool_2d.pool_model(kind, (1, 4, 5, channels), (3, 2), same=True) for channels in (15, 16, 17, 35)]
+    models += [test_pool_2d.pool_model(kind, (1, 64, 64, 1), (64, 64))]
+    all_mve(prove(models, M55, tmp_path))
+
+
+def test_average_pool_too_large() -> None:
+    model = test_pool_2d.pool_model("AVERAGE_POOL_2D", (1, 65, 64, 1), (65, 64))
+    (call,) = make_plan(read_graph(model), M55.target).steps[0].calls
+    assert call.variant != "mve"
+    assert "4096" in call.why_not_faster
+
+
+@pytest.mark.parametrize("kind", ["ADD", "SUB"])
+def test_sums(kind: str, tmp_path: Path) -> None:
+    shapes = [
+        ((1, 3, 5, 4), (1, 3, 5, 4)),
+        ((1, 3, 5, 7), (1, 1, 1, 7)),
+        ((2, 3, 1, 3), (1, 3, 4, 3)),
+        ((1, 1, 1, 1), (1, 3, 2, 5)),
+        ((3, 4, 1), (3, 1, 5)),
+        ((13,), (13,)),
+    ]
+    rng = np.random.default_rng(5)
+    models = []
+    for first, second in shapes:
+        for _ in range(3):
+            scales = 10.0 ** rng.uniform(-2, 0, 3)
+            zeros = rng.integers(-128, 128, 3).tolist()
+            inputs = [TensorSpec(first, scale=scales[0], zero_point=zeros[0])]
+            inputs.append(TensorSpec(second, scale=scales[1], zero_point=zeros[1]))
+            output = TensorSpec(np.broadcast_shapes(first, second), scale=scales[2], zero_point=zeros[2])
+            models.append(build_model(kind, options(f"{kind.title()}Options"), inputs, [output]))
+    all_mve(prove(models, M55, tmp_path))
+
+
+def test_random_layers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(20)
+    models = []
+    for seed in range(24):
+        height, width, channels, filters = (int(n) for n in rng.integers(1, (9, 9, 40, 40)))
+        size = (int(rng.integers(1, 5)), int(rng.integers(1, 5)))
+        stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        quant = Quantized(seed=seed, per_channel=bool(seed % 2), input_zero=int(rng.integers(-128, 128)))
+        image = (1, height, width, channels)
+        models.append(conv_model(image, (filters, *size), stride=stride, quant=quant))
+        models.append(depthwise_model(image, size, stride=stride, quant=quant))
+    prove(models, M55, tmp_path, seed=1)
