@@ -1,4 +1,4 @@
-/* Sets int8 elements to one value: the border of PAD. */
+/* Sets bytes to one value: the border of PAD, and zeros of any type. */
 #ifndef MCG_FILL_S8_H
 #define MCG_FILL_S8_H
 
@@ -9,7 +9,7 @@ typedef struct {
   int32_t value;
 } mcg_fill_s8_params;
 
-MCG_INLINE void mcg_fill_s8(const mcg_fill_s8_params *p, int8_t *output) {
+MCG_INLINE void mcg_fill_s8(const mcg_fill_s8_params *p, void *output) {
   memset(output, (int)p->value, (size_t)p->count);
 }
 

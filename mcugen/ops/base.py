@@ -124,7 +124,8 @@ class OpSpec:
     """One operator: how to read it, what it demands, how it runs.
 
     `evaluate(graph, op)` computes the outputs from constant inputs, for constant folding; ops whose
-    constants never appear in practice leave it out.
+    constants never appear in practice leave it out. `reads_values` is False where the outputs depend on the inputs'
+    shapes alone, so that they are constants whatever the inputs are.
     """
 
     kind: str
@@ -133,4 +134,5 @@ class OpSpec:
     parse: ParseOptions = no_options
     macs: Callable[[Graph, Op], int] = no_macs
     evaluate: Callable[[Graph, Op], tuple[NDArray[Any], ...]] | None = None
+    reads_values: bool = True
     types: tuple[str, ...] = field(default=("int8",))

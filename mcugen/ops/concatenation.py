@@ -95,9 +95,9 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
         call = KernelCall(
             kernel="mcg_copy",
             params=(
-                ("count", (1, 1, 1, rows)),
-                ("input_stride", (0, 0, 0, size)),
-                ("output_stride", (0, 0, 0, output.shape[axis] * inner)),
+                ("count", (1, 1, 1, 1, rows)),
+                ("input_stride", (0, 0, 0, 0, size)),
+                ("output_stride", (0, 0, 0, 0, output.shape[axis] * inner)),
                 ("bytes", size),
             ),
             inputs=(i,),

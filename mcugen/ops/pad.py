@@ -18,8 +18,8 @@ from mcugen.ops.checks import (
     quantization_problem,
     same_quantization,
 )
+from mcugen.ops.movement import LOOPS
 
-_LOOPS = 4  # outer loops of mcg_copy
 _MAX_RANK = 5
 
 
@@ -119,7 +119,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
         input_strides.insert(0, input_strides[0] * axis.size)
         output_strides.insert(0, output_strides[0] * axis.padded)
     start = sum(a.before * s for a, s in zip(outer, output_strides[1:], strict=True)) + row.before
-    fill = (0,) * (_LOOPS - len(outer))
+    fill = (0,) * (LOOPS - len(outer))
     copy = KernelCall(
         kernel="mcg_copy",
         params=(

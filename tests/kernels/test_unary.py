@@ -12,7 +12,9 @@ ALL_VALUES = np.arange(-128, 128, dtype=np.int8)
 KINDS = ("HARD_SWISH", "LEAKY_RELU", "ELU", "ABS", "RSQRT")
 
 
-def node(kind: str, scale: float, zero_point: int, output_scale: float, output_zero_point: int, alpha: float = 0.2) -> Node:
+def node(
+    kind: str, scale: float, zero_point: int, output_scale: float, output_zero_point: int, alpha: float = 0.2
+) -> Node:
     source = TensorSpec((256,), scale=scale, zero_point=-128 if kind == "RSQRT" else zero_point)
     op_options = options("LeakyReluOptions", alpha=alpha) if kind == "LEAKY_RELU" else None
     return Node(kind, op_options, [source], [TensorSpec((256,), scale=output_scale, zero_point=output_zero_point)])

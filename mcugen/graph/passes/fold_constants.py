@@ -23,7 +23,7 @@ def fold_constants(graph: Graph) -> Graph:
             spec is not None
             and spec.evaluate is not None
             and op.inputs
-            and all(i < 0 or tensors[i].is_const for i in op.inputs)
+            and (not spec.reads_values or all(i < 0 or tensors[i].is_const for i in op.inputs))
             and not set(op.outputs) & set(graph.outputs)
         )
         current = graph.with_(tensors=tensors)
