@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.doctor import doctor as doctor
     from mcugen.verbs.generate import generate as generate
     from mcugen.verbs.inspect import inspect as inspect
+    from mcugen.verbs.push import push as push
     from mcugen.verbs.quantize import quantize as quantize
     from mcugen.verbs.run import run as run
     from mcugen.verbs.verify import verify as verify

@@ -33,6 +33,7 @@ from mcugen.device.qemu import QemuEmulator
 from mcugen.errors import DataError, DeviceError
 
 DEFAULT_TIMEOUT_S = 60.0
+DEFAULT_BAUD = 115_200
 REQUEST_TIMEOUT_S = 10.0
 """Everything but inference answers at once; this leaves room for a busy host."""
 CALIBRATION_SLACK = 10
@@ -432,7 +433,7 @@ def open_device(
         name = f"{board.name} (emulator)"
     else:
         name = f"{board.name} at {port}"
-        link = Link(SerialTransport(port, board.uart.baud), name, byte_seconds=_byte_seconds(port, board))
+        link = Link(SerialTransport(port, board.uart.baud), name, byte_seconds=_byte_seconds(port, board.uart.baud))
         close = None
     try:
         device = Device(link, name=name, board=board, emulated=port is None, elf=elf, timeout=timeout, on_close=close)
@@ -445,8 +446,26 @@ def open_device(
     return device
 
 
-def _byte_seconds(port: str, board: Board) -> float:
-    return 0.0 if port.startswith("socket://") else 10 / board.uart.baud
+def connect(port: str, *, board: Board | None = None, timeout: float = DEFAULT_TIMEOUT_S) -> Device:
+    """Connect to whatever firmware of mcugen's runs behind a port.
+
+    Args:
+        board: tells the baud rate; without it, 115,200.
+
+    Raises:
+        DeviceError: no answer, or another protocol version.
+    """
+    baud = board.uart.baud if board is not None else DEFAULT_BAUD
+    link = Link(SerialTransport(port, baud), port, byte_seconds=_byte_seconds(port, baud))
+    try:
+        return Device(link, name=port, timeout=timeout)
+    except BaseException:
+        link.close()
+        raise
+
+
+def _byte_seconds(port: str, baud: int) -> float:
+    return 0.0 if port.startswith("socket://") else 10 / baud
 
 
 def _check_identity(device: Device, elf: Path, board: Board, model_sha256: str | None) -> None:

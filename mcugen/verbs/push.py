@@ -1,0 +1,159 @@
+"""`mcugen push`: another model into a running firmware, without flashing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mcugen import __version__
+from mcugen.verbs import _options as options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mcugen.device.protocol import Hello
+    from mcugen.graph import Graph
+    from mcugen.tflm.strip import Stripped
+    from mcugen.ui.terminal import Progress
+    from mcugen.verbs._pipeline import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Pushed:
+    """A model that a device runs now. `hello` is what the device says since."""
+
+    model: Model
+    flatbuffer: Stripped
+    hello: Hello
+    port: str
+    exit_code: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        graph = self.model.graph
+        return {
+            "schema": "mcugen.push/1",
+            "mcugen": __version__,
+            "model": {
+                "name": graph.name,
+                "sha256": graph.sha256,
+                "source": self.model.source,
+                "bytes": len(self.model.data),
+                "ops": len(graph.ops),
+            },
+            "trusted": self.model.trusted,
+            "port": self.port,
+            "board": self.hello.board,
+            "runtime": self.hello.runtime,
+            "flatbuffer": len(self.flatbuffer.data),
+            "saved": self.flatbuffer.saved,
+            "slot": self.hello.slot_bytes,
+            "quantization": self.model.report.to_dict() if self.model.report else None,
+        }
+
+
+def push(
+    model: object,
+    *,
+    port: str,
+    board: str | None = None,
+    data: Any = None,
+    keep_names: bool = False,
+    progress: Progress | None = None,
+) -> Pushed:
+    """Replace the model of a running firmware that was generated with `--runtime tflm --model-slot BYTES`.
+
+    The device checks length, CRC, SHA-256, soundness, inputs and outputs, ops and arena before it changes over; if
+    anything is wrong, the old model stays. The new model is gone after a reset.
+
+    Args:
+        model: a model file, a SavedModel folder, or a Keras object.
+        port: URL of the running device.
+        board: board name, for the baud rate of a serial port.
+        data: calibration data for a float model.
+        keep_names: send the flatbuffer as it is.
+
+    Raises:
+        McugenError: the model cannot be used, or the device refuses it.
+    """
+    from mcugen.boards import load_board
+    from mcugen.device.device import connect
+    from mcugen.tflm.resolver import check_supported
+    from mcugen.tflm.strip import Stripped, strip_proved
+    from mcugen.tflm.view import read_view
+    from mcugen.verbs._pipeline import load_model, no_progress
+
+    report = progress or no_progress
+    chosen = load_board(board) if board is not None else None
+    loaded = load_model(model, data, report, "tflm")
+    view = read_view(loaded.data, loaded.graph.name)
+    check_supported(view)
+    flatbuffer = Stripped(loaded.data, 0, False) if keep_names else strip_proved(loaded.data, view)
+    report("connecting", -1.0)
+    with connect(port, board=chosen) as device:
+        check_interface(loaded.graph, device.inputs, device.outputs, port)
+        report("sending", -1.0)
+        device.push_model(flatbuffer.data, loaded.graph.sha256)
+        return Pushed(loaded, flatbuffer, device.hello, port)
+
+
+def check_interface(graph: Graph, inputs: Any, outputs: Any, where: str) -> None:
+    """Refuse a model whose inputs or outputs are not those of the device's; the device would do so as well.
+
+    Raises:
+        ModelError: names the first that differs.
+    """
+    from mcugen.errors import ModelError
+
+    for role, ids, tensors in (("input", graph.inputs, inputs), ("output", graph.outputs, outputs)):
+        have = [(t.dtype, t.shape) for t in (graph.tensor(i) for i in ids)]
+        want = [(info.dtype, info.shape) for info in tensors]
+        if have != want:
+            shown = " and ".join(f"{dtype.value}{list(shape)}" for dtype, shape in have)
+            other = " and ".join(f"{dtype.value}{list(shape)}" for dtype, shape in want)
+            raise ModelError(
+                f"the model's {role} is {shown}, the firmware's {other}",
+                where=where,
+                hint="Only a model with the same inputs and outputs can take its place; generate a firmware for it",
+            )
+
+
+def command(
+    model: options.Model,
+    port: Annotated[
+        str,
+        typer.Option("--port", metavar="URL", show_default=False,
+                     help="The running device: /dev/ttyACM0, socket://host:port, rfc2217://…"),
+    ],
+    board: options.OptionalBoard = None,
+    data: options.Data = None,
+    keep_names: options.KeepNames = False,
+    json: options.Json = False,
+) -> int:  # fmt: skip
+    """Send another model to a running TFLM firmware, without flashing."""
+    from mcugen.ui.terminal import Terminal
+
+    terminal = Terminal(json)
+    with terminal.progress() as progress:
+        result = push(model, port=port, board=board, data=data, keep_names=keep_names, progress=progress)
+    return terminal.show(result, lambda console: _render(console, result))
+
+
+def _render(console: Console, result: Pushed) -> None:
+    from mcugen.ui.terminal import grid, say_note, say_verdict
+    from mcugen.ui.text import number, plain, size
+    from mcugen.verbs._proof import UNTRUSTED
+
+    sent = len(result.flatbuffer.data)
+    rows = [
+        ("model", f"{result.model.graph.name} · {len(result.model.graph.ops)} ops"),
+        ("sent", f"{size(sent)} of {number(result.hello.slot_bytes)} that the slot holds"),
+    ]
+    if result.flatbuffer.saved:
+        saved = number(result.flatbuffer.saved)
+        rows.append(("left out", f"{saved} B of names and metadata, outputs proved unchanged"))
+    console.print(grid(rows))
+    if not result.model.trusted:
+        say_note(console, UNTRUSTED)
+    say_verdict(console, True, f"{plain(result.hello.board)} at {plain(result.port)} runs it until its next reset")
