@@ -1,8 +1,8 @@
 """What tests of every area share: where the real models are, and what a missing tool means.
 
-A test may skip because the real models are absent (they are not part of the repository), because a tool is, or because
-its parameters make no sense together. With MCUGEN_REQUIRE_TOOLS=1, as CI sets it, a skip for want of a tool is a failure,
-so that a broken set-up cannot pass. Such a skip is told by its reason, which says "not installed" (or what importorskip says).
+A test may skip because the real models are absent (they are not part of the repository), because a tool is, or
+because its parameters make no sense together. With MCUGEN_REQUIRE_TOOLS=1, as CI sets it, a skip for want of a tool is
+a failure, so that a broken set-up cannot pass. Such a skip is told by its reason: "not installed", or importorskip's.
 """
 
 from __future__ import annotations

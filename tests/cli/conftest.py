@@ -82,14 +82,6 @@ def float_model() -> bytes:
     return build_model("FULLY_CONNECTED", options("FullyConnectedOptions"), [image, weights, bias], [result])
 
 
-def unsupported_model() -> bytes:
-    """A valid model whose only op the ahead-of-time runtime does not have."""
-    x = TensorSpec((1, 6), scale=0.02, zero_point=3, name="image")
-    y = TensorSpec((1, 6), scale=0.02, zero_point=3, name="flipped")
-    axis = constant(np.array([1], np.int32))
-    return build_model("REVERSE_V2", None, [x, axis], [y])
-
-
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "small.tflite"

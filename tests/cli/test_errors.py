@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from mcugen import cli as command_line
-from tests.cli.conftest import BOARD, Cli, Ran, int8_model, unsupported_model
+from mcugen import ops
+from tests.cli.conftest import BOARD, Cli, Ran, int8_model
 
 
 def assert_error(ran: Ran, *parts: str) -> None:
@@ -54,10 +55,14 @@ def test_float_model_without_data(cli: Cli, float_tflite: Path, tmp_path: Path) 
     assert not (tmp_path / "out.tflite").exists()
 
 
-def test_unsupported_op_names_op_layer_and_what_exists(cli: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "exotic.tflite"
-    path.write_bytes(unsupported_model())
-    assert_error(cli("generate", path, "--board", BOARD, "-o", tmp_path / "out"), "REVERSE_V2", "flipped", "CONV_2D")
+def test_unsupported_op_names_op_layer_and_what_exists(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    known = {kind: spec for kind, spec in ops.registry().items() if kind != "LOGISTIC"}
+    monkeypatch.setattr(ops, "registry", lambda: known)
+    code = command_line.run(["generate", str(model), "--board", BOARD, "-o", str(tmp_path / "out")])
+    captured = capfd.readouterr()
+    assert_error(Ran(code, captured.out, captured.err), "LOGISTIC", '"scores"', "CONV_2D")
     assert not (tmp_path / "out").exists()
 
 
@@ -204,3 +209,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, capfd: pytes
     assert "ZeroDivisionError: boom" in captured.err
     assert "report" in captured.err
     assert captured.out == ""
+
+
+def test_measuring_needs_a_board(cli: Cli, model: Path) -> None:
+    assert_error(cli("inspect", model, "--measure"), "--measure needs a board", "--board")

@@ -89,3 +89,22 @@ def test_the_exit_codes_are_documented() -> None:
 
     for code in (command_line.EXIT_USER_ERROR, command_line.EXIT_BUG, command_line.EXIT_INTERRUPTED):
         assert re.search(rf"^\| {code}\b", DOCUMENT, re.MULTILINE)
+
+
+def test_inspect_for_a_board_shows_its_kernels(cli: Cli, model: Path) -> None:
+    facts = cli("inspect", model, "--board", "mps2-an386", "--optimize", "ram", "--json").json
+    assert (facts["board"], facts["optimize"], facts["cost"]) == ("mps2-an386", "ram", None)
+    assert facts["ops"][0]["variant"] == "dsp"
+    assert facts["ops"][0]["why_not_faster"] == ""
+    assert_documented(facts)
+
+
+@pytest.mark.emulator
+def test_inspect_measures_every_op(cli: Cli, model: Path) -> None:
+    facts = cli("inspect", model, "--board", BOARD, "--measure", "--json").json
+    assert facts["cost"]["unit"] == "instructions"
+    assert 0 < sum(op["cost"] for op in facts["ops"]) <= 2 * facts["cost"]["invoke"]
+    first, last = facts["ops"]
+    assert first["cost_per_mac"] == round(first["cost"] / first["macs"], 3)
+    assert last["cost_per_mac"] is None
+    assert_documented(facts)
