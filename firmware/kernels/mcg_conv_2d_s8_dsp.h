@@ -2,7 +2,8 @@
  *
  * Weights are [channels][height][width][channels of a group], with three bytes after the last row if
  * the depth of a window is not a multiple of 4. scratch holds 8 pairs for every 4 bytes of depth,
- * and if the channels of a group are not a multiple of 4, one window of bytes after that.
+ * and if the channels of a group are not a multiple of 4, as many bytes as a window has, rounded up
+ * to a multiple of 4, after that.
  */
 #ifndef MCG_CONV_2D_S8_DSP_H
 #define MCG_CONV_2D_S8_DSP_H
@@ -50,12 +51,14 @@ MCG_INLINE void mcg_gather_inside(mcg_gathered *to, const int8_t *from, int32_t 
     return;
   }
   int8_t *out = to->bytes;
-  for (; bytes >= 4; bytes -= 4) {
+  const int8_t *end = from + bytes;
+  const int8_t *words_end = from + (bytes & ~3);
+  while (from != words_end) {
     memcpy(out, from, 4);
     out += 4;
     from += 4;
   }
-  for (; bytes > 0; --bytes) {
+  while (from != end) {
     *out++ = *from++;
   }
   to->bytes = out;
@@ -108,19 +111,33 @@ MCG_INLINE void mcg_gather_row(const mcg_conv_2d_s8_dsp_params *p, const int8_t 
 MCG_SHARED void mcg_gather_window(const mcg_conv_2d_s8_dsp_params *p, const int8_t *image,
                                   int32_t y, int32_t x, int32_t channel, mcg_windows *windows) {
   const int32_t row_bytes = p->filter_width * p->filter_channels;
+  const int32_t pitch = p->input_width * p->input_channels;
   uint32_t *wide = windows->x + windows->count;
   int8_t *bytes = (int8_t *)(windows->x + windows->words * MCG_WINDOWS_STEP);
   mcg_gathered to = {(p->filter_channels & 3) == 0 ? wide : NULL, bytes};
-  for (int32_t tap = 0; tap < p->filter_height; ++tap) {
-    if (y >= 0 && y < p->input_height) {
-      mcg_gather_row(p, image + y * p->input_width * p->input_channels + channel, x, &to);
-    } else {
-      mcg_gather_outside(&to, p->input_zero_point, row_bytes);
+  const int32_t inside = y >= 0 && y + p->filter_height <= p->input_height && x >= 0 &&
+                         x + p->filter_width <= p->input_width;
+  if (inside && p->dilation_h == 1 && p->dilation_w == 1 && p->groups == 1) {
+    const int8_t *row = image + y * pitch + x * p->input_channels;
+    for (int32_t tap = p->filter_height; tap > 0; --tap) {
+      mcg_gather_inside(&to, row, row_bytes);
+      row += pitch;
     }
-    y += p->dilation_h;
+  } else {
+    for (int32_t tap = p->filter_height; tap > 0; --tap) {
+      if (y >= 0 && y < p->input_height) {
+        mcg_gather_row(p, image + y * pitch + channel, x, &to);
+      } else {
+        mcg_gather_outside(&to, p->input_zero_point, row_bytes);
+      }
+      y += p->dilation_h;
+    }
   }
   if (!to.x) {
-    mcg_widen_all(bytes, p->filter_height * row_bytes, wide);
+    while (to.bytes != bytes + 4 * windows->words) {
+      *to.bytes++ = 0; /* so that the weights there, which are the next row's, count nothing */
+    }
+    mcg_widen(bytes, windows->words, wide);
   }
 }
 

@@ -56,43 +56,64 @@ typedef struct {
 
 #define MCG_PLANES 4
 
-/* Splits one row of `pixels` pixels, `step` bytes apart, into the planes of `lanes` channels. */
-MCG_INLINE void mcg_split_row(const int8_t *from, int32_t pixels, int32_t step, int32_t lanes,
-                              int16_t *to, int32_t plane) {
-  while (pixels > 0) {
-    if (lanes < MCG_PLANES || pixels == 1 || ((uintptr_t)to & 3u) != 0) {
-      for (int32_t lane = 0; lane < lanes; ++lane) {
-        to[lane * plane] = from[lane];
-      }
-      from += step;
-      ++to;
-      --pixels;
-      continue;
-    }
-    for (; pixels > 1; pixels -= 2) {
-      const uint32_t a = mcg_load_4(from);
-      const uint32_t b = mcg_load_4(from + step);
-      mcg_store_pair(to, mcg_pair(mcg_even_bytes(a), mcg_even_bytes(b)));
-      mcg_store_pair(to + plane, mcg_pair(mcg_odd_bytes(a), mcg_odd_bytes(b)));
-      mcg_store_pair(to + 2 * plane, mcg_pair_of_highs(mcg_even_bytes(a), mcg_even_bytes(b)));
-      mcg_store_pair(to + 3 * plane, mcg_pair_of_highs(mcg_odd_bytes(a), mcg_odd_bytes(b)));
-      from += 2 * step;
-      to += 2;
-    }
+/* Splits one pixel into the planes of four channels, `plane` columns each. */
+MCG_INLINE void mcg_split_pixel(const int8_t *from, int16_t *to, int32_t plane) {
+  const uint32_t even = mcg_even_bytes(mcg_load_4(from));
+  const uint32_t odd = mcg_odd_bytes(mcg_load_4(from));
+  to[0] = (int16_t)even;
+  to[plane] = (int16_t)odd;
+  to[2 * plane] = (int16_t)(even >> 16);
+  to[3 * plane] = (int16_t)(odd >> 16);
+}
+
+/* Splits one row of `pixels` pixels, `step` bytes apart, into the planes of four channels. */
+MCG_INLINE void mcg_split_row(const int8_t *from, int32_t pixels, int32_t step, int16_t *to,
+                              int32_t plane) {
+  if (((uintptr_t)to & 3u) != 0) {
+    mcg_split_pixel(from, to, plane);
+    from += step;
+    ++to;
+    --pixels;
+  }
+  for (; pixels > 1; pixels -= 2) {
+    const uint32_t a = mcg_load_4(from);
+    const uint32_t b = mcg_load_4(from + step);
+    const uint32_t a_even = mcg_even_bytes(a), b_even = mcg_even_bytes(b);
+    const uint32_t a_odd = mcg_odd_bytes(a), b_odd = mcg_odd_bytes(b);
+    mcg_store_pair(to, mcg_pair(a_even, b_even));
+    mcg_store_pair(to + plane, mcg_pair(a_odd, b_odd));
+    mcg_store_pair(to + 2 * plane, mcg_pair_of_highs(a_even, b_even));
+    mcg_store_pair(to + 3 * plane, mcg_pair_of_highs(a_odd, b_odd));
+    from += 2 * step;
+    to += 2;
+  }
+  if (pixels > 0) {
+    mcg_split_pixel(from, to, plane);
   }
 }
 
-/* Splits the image's rows y and following, `rows` in all, into planes of `plane` columns. image points
- * to the first of `lanes` channels. Columns of padding are in the planes already. */
+/* Splits the image's rows y and following, `rows` in all, into the planes of `lanes` channels. image
+ * points to the first of these. Padding is in the planes already, but for rows that have held others
+ * since: those outside are filled if there are several stripes. */
 MCG_SHARED void mcg_split(const mcg_depthwise_conv_2d_s8_dsp_params *p, const int8_t *image,
                           int32_t y, int32_t rows, int32_t lanes, int16_t *to, int32_t plane) {
   const int32_t columns = 2 * p->row_words;
   const int32_t pixels = mcg_min(p->input_columns, columns - p->pad_columns);
+  const int32_t fills = p->stripe_rows < p->output_rows;
   for (; rows > 0; --rows) {
     if (y >= 0 && y < p->input_rows) {
-      mcg_split_row(image + y * p->input_row_step, pixels, p->input_column_step, lanes,
-                    to + p->pad_columns, plane);
-    } else {
+      const int8_t *row = image + y * p->input_row_step;
+      int16_t *inside = to + p->pad_columns;
+      if (lanes == MCG_PLANES) {
+        mcg_split_row(row, pixels, p->input_column_step, inside, plane);
+      } else {
+        for (int32_t lane = 0; lane < lanes; ++lane) {
+          for (int32_t column = 0; column < pixels; ++column) {
+            inside[lane * plane + column] = row[column * p->input_column_step + lane];
+          }
+        }
+      }
+    } else if (fills) {
       for (int32_t lane = 0; lane < lanes; ++lane) {
         for (int32_t column = 0; column < columns; ++column) {
           to[lane * plane + column] = (int16_t)p->input_zero_point;
@@ -110,11 +131,16 @@ MCG_INLINE void mcg_pair_weights(const mcg_depthwise_conv_2d_s8_dsp_params *p,
                                  const int8_t *weights, uint32_t *to) {
   const int32_t step = p->filter_column_step;
   for (int32_t row = 0; row < p->filter_rows; ++row) {
-    for (int32_t word = 0; word < p->filter_words; ++word) {
-      const int32_t tap = p->narrow ? word : 2 * word;
-      const int32_t low = tap < p->filter_columns ? weights[tap * step] : 0;
-      const int32_t high = tap + 1 < p->filter_columns ? weights[(tap + 1) * step] : 0;
-      *to++ = mcg_pair((uint32_t)low, (uint32_t)high);
+    if (p->narrow) {
+      const uint32_t second = p->filter_columns > 1 ? (uint32_t)weights[step] : 0;
+      const uint32_t third = p->filter_columns > 2 ? (uint32_t)weights[2 * step] : 0;
+      *to++ = mcg_pair((uint32_t)weights[0], second);
+      *to++ = mcg_pair(second, third);
+    } else {
+      for (int32_t tap = 0; tap < p->filter_columns; tap += 2) {
+        const int32_t high = tap + 1 < p->filter_columns ? weights[(tap + 1) * step] : 0;
+        *to++ = mcg_pair((uint32_t)weights[tap * step], (uint32_t)high);
+      }
     }
     weights += p->filter_row_step;
   }
@@ -156,6 +182,7 @@ typedef struct {
   int32_t output_step;
 
   uintptr_t pair_entry;
+  uintptr_t to_8;
   const uint32_t *weights_end;
   int32_t tap_row_step;
   int32_t skipped; /* steps of the unrolled loops that their first round leaves out */
@@ -215,7 +242,9 @@ typedef struct {
   "smlabt r1, r6, r9, r1\n\t"          \
   MCG_DEPTHWISE_NEXT
 #define MCG_DEPTHWISE_FIELD(field) MCG_OFFSET(mcg_depthwise_job, field, multiplier)
-#define MCG_DEPTHWISE_TO_8(acc) MCG_TO_8(acc, "r4", "r5", "r6")
+#define MCG_DEPTHWISE_TO_8(to_8) to_8("r0", "r4", "r5", "r6") to_8("r1", "r4", "r5", "r6")
+#define MCG_DEPTHWISE_FOUR_TO_8(to_8) \
+  MCG_DEPTHWISE_TO_8(to_8) to_8("r2", "r4", "r5", "r6") to_8("r3", "r4", "r5", "r6")
 
 /* All rows: windows in fours, then in twos. The last two may be one: then its neighbour goes to its
  * place before it is written. */
@@ -233,7 +262,14 @@ typedef struct {
       "movs r1, #" two_bytes "\n\t"                                                              \
       "adr r2, 4f\n\t"                                                                           \
       "mla r1, r0, r1, r2\n\t"                                                                   \
-      "str r1, [r12, %[pair_entry]]\n"                                                           \
+      "str r1, [r12, %[pair_entry]]\n\t" \
+      "ldr r1, [r12, %[zero_point]]\n\t" \
+      "adr.w r2, 6f + 1\n\t" /* Thumb code has odd addresses */ \
+      "adr.w r3, 7f + 1\n\t" \
+      "cmn r1, #128\n\t" \
+      "it ne\n\t" \
+      "movne r2, r3\n\t" \
+      "str r2, [r12, %[to_8]]\n" \
       "0:\n\t" /* a row */                                                                       \
       "ldr r5, [r12, %[columns]]\n"                                                              \
       "1:\n\t"                                                                                   \
@@ -252,7 +288,11 @@ typedef struct {
       "cmp r11, r7\n\t"                                                                          \
       "bne 2b\n\t"                                                                               \
       "ldm r12, {r4, r5, r6, r8, r9}\n\t" /* multiplier, right, zero point, output, its step */  \
-      MCG_DEPTHWISE_TO_8("r0") MCG_DEPTHWISE_TO_8("r1") MCG_DEPTHWISE_TO_8("r2") MCG_DEPTHWISE_TO_8("r3")                                \
+      "ldr pc, [r12, %[to_8]]\n" \
+      "6:\n\t" MCG_DEPTHWISE_FOUR_TO_8(MCG_TO_8_FROM_LOWEST) \
+      "b 8f\n" \
+      "7:\n\t" MCG_DEPTHWISE_FOUR_TO_8(MCG_TO_8) \
+      "8:\n\t" \
       "strb r0, [r8]\n\t"                                                                        \
       "strb r1, [r8, r9]\n\t"                                                                    \
       "add r8, r8, r9, lsl #1\n\t"                                                               \
@@ -277,7 +317,7 @@ typedef struct {
       "cmp r11, r7\n\t"                                                                          \
       "bne 4b\n\t"                                                                               \
       "ldm r12, {r4, r5, r6, r8, r9}\n\t"                                                        \
-      MCG_DEPTHWISE_TO_8("r0") MCG_DEPTHWISE_TO_8("r1")                                                              \
+      MCG_DEPTHWISE_TO_8(MCG_TO_8) \
       "ldr r5, [r12, %[columns_left]]\n\t"                                                       \
       "cmp r5, #1\n\t"                                                                           \
       "it eq\n\t"                                                                                \
@@ -292,7 +332,7 @@ typedef struct {
       "ldr r4, [r12, %[rows_left]]\n\t"                                                          \
       "subs r4, #1\n\t"                                                                          \
       "str r4, [r12, %[rows_left]]\n\t"                                                          \
-      "beq 6f\n\t"                                                                               \
+      "beq 9f\n\t"                                                                               \
       "ldrd r4, r5, [r12, %[row]]\n\t" /* row, row_step */                                       \
       "ldrd r8, r9, [r12, %[output_row]]\n\t" /* output_row, output_row_step */                  \
       "add r4, r5\n\t"                                                                           \
@@ -302,14 +342,15 @@ typedef struct {
       "str r8, [r12, %[output_row]]\n\t"                                                         \
       "str r8, [r12, %[output]]\n\t"                                                             \
       "b 0b\n"                                                                                   \
-      "6:\n\t"                                                                                   \
+      "9:\n\t"                                                                                   \
       "pop {r7}"                                                                                 \
       : "+r"(r12)                                                                                \
       : [entry] MCG_DEPTHWISE_FIELD(entry), [x] MCG_DEPTHWISE_FIELD(x), [output] MCG_DEPTHWISE_FIELD(output),                  \
         [pair_entry] MCG_DEPTHWISE_FIELD(pair_entry), [weights_end] MCG_DEPTHWISE_FIELD(weights_end),                \
         [tap_row_step] MCG_DEPTHWISE_FIELD(tap_row_step), [skipped] MCG_DEPTHWISE_FIELD(skipped),                    \
         [columns_left] MCG_DEPTHWISE_FIELD(columns_left), [rows_left] MCG_DEPTHWISE_FIELD(rows_left),                \
-        [columns] MCG_DEPTHWISE_FIELD(columns), [row] MCG_DEPTHWISE_FIELD(row), [output_row] MCG_DEPTHWISE_FIELD(output_row)   \
+        [columns] MCG_DEPTHWISE_FIELD(columns), [to_8] MCG_DEPTHWISE_FIELD(to_8),  \
+        [zero_point] MCG_DEPTHWISE_FIELD(zero_point), [row] MCG_DEPTHWISE_FIELD(row), [output_row] MCG_DEPTHWISE_FIELD(output_row)   \
       : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "lr", "cc", "memory")
 #endif
 
@@ -374,8 +415,20 @@ MCG_SHARED void mcg_depthwise_conv_2d_s8_dsp(const mcg_depthwise_conv_2d_s8_dsp_
   const int32_t plane = 2 * p->row_words * image_rows;
   int16_t *planes = scratch;
   uint32_t *pairs = (uint32_t *)scratch + MCG_PLANES * p->row_words * image_rows;
-  for (int32_t i = 0; i < MCG_PLANES * plane; ++i) {
-    planes[i] = (int16_t)p->input_zero_point;
+  mcg_depthwise_job job = {
+      .weights = pairs,
+      .zero_point = p->output_zero_point,
+      .output_step = p->output_column_step,
+      .weights_end = pairs + 2 * p->filter_rows,
+      .tap_row_step = 4 * p->row_words * p->row_dilation,
+      .skipped = (3 - p->filter_rows % 3) % 3,
+      .columns = p->output_columns,
+      .row_step = 4 * p->row_words * p->row_stride,
+      .output_row_step = p->output_row_step,
+  };
+  const uint32_t padding = mcg_pair((uint32_t)p->input_zero_point, (uint32_t)p->input_zero_point);
+  for (uint32_t *pair = scratch; pair != pairs; ++pair) {
+    *pair = padding;
   }
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     for (int32_t row = 0; row < p->output_rows; row += p->stripe_rows) {
@@ -389,25 +442,14 @@ MCG_SHARED void mcg_depthwise_conv_2d_s8_dsp(const mcg_depthwise_conv_2d_s8_dsp_
           int8_t *to = output + row * p->output_row_step + channel;
           mcg_pair_weights(p, weights + channel, pairs);
           if (p->narrow) {
-            mcg_depthwise_job job = {
-                .bias = bias[channel],
-                .x = x,
-                .weights = pairs,
-                .multiplier = multiplier[channel],
-                .right = shift[channel],
-                .zero_point = p->output_zero_point,
-                .output = to,
-                .output_step = p->output_column_step,
-                .weights_end = pairs + 2 * p->filter_rows,
-                .tap_row_step = 4 * p->row_words * p->row_dilation,
-                .skipped = (3 - p->filter_rows % 3) % 3,
-                .rows_left = rows,
-                .columns = p->output_columns,
-                .row = x,
-                .row_step = 4 * p->row_words * p->row_stride,
-                .output_row = to,
-                .output_row_step = p->output_row_step,
-            };
+            job.bias = bias[channel];
+            job.multiplier = multiplier[channel];
+            job.right = shift[channel];
+            job.x = x;
+            job.row = x;
+            job.output = to;
+            job.output_row = to;
+            job.rows_left = rows;
             mcg_depthwise_rows(p, &job);
           } else {
             mcg_depthwise_any(p, &stage, channel, x, pairs, bias[channel], to, rows);

@@ -24,11 +24,19 @@
 /* mcg_requantize_to_8() in assembly, on the registers given as strings. The shift leaves the last bit
  * that it drops in the carry flag, which is the rounding; one less for negatives turns ties upwards
  * into ties away from zero. */
-#define MCG_TO_8(acc, doubled, right, zero)             \
+#define MCG_TO_8(acc, doubled, right, zero)           \
+  "smmlar " acc ", " acc ", " doubled ", " acc "\n\t" \
+  "add " acc ", " acc ", " acc ", asr #31\n\t"        \
+  MCG_TO_8_LAST(acc, right, zero)
+
+/* The same where zero is -128: negatives become -128 whichever way their ties go. */
+#define MCG_TO_8_FROM_LOWEST(acc, doubled, right, zero) \
   "smmlar " acc ", " acc ", " doubled ", " acc "\n\t"   \
-  "add " acc ", " acc ", " acc ", asr #31\n\t"          \
-  "asrs " acc ", " acc ", " right "\n\t"                \
-  "adc " acc ", " acc ", " zero "\n\t"                  \
+  MCG_TO_8_LAST(acc, right, zero)
+
+#define MCG_TO_8_LAST(acc, right, zero)    \
+  "asrs " acc ", " acc ", " right "\n\t"   \
+  "adc " acc ", " acc ", " zero "\n\t"     \
   "ssat " acc ", #8, " acc "\n\t"
 
 /* An operand: the offset of a field from another one. */

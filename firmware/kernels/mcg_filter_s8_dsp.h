@@ -36,7 +36,34 @@ typedef struct {
 } mcg_windows;
 
 /* Appends `words` words of bytes to one window. */
-MCG_INLINE uint32_t *mcg_widen(const int8_t *from, int32_t words, uint32_t *to) {
+MCG_SHARED uint32_t *mcg_widen(const int8_t *from, int32_t words, uint32_t *to) {
+#if MCG_DSP
+#define MCG_WIDEN_WORD                  \
+  "ldr %[word], [%[from]], #4\n\t"      \
+  "sxtb16 %[even], %[word]\n\t"         \
+  "sxtb16 %[word], %[word], ror #8\n\t" \
+  "str %[word], [%[to], #16]\n\t"       \
+  "str %[even], [%[to]], #32\n\t"
+  uint32_t word, even;
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      "subs %[words], #4\n\t"
+      "blt 2f\n"
+      "1:\n\t" MCG_WIDEN_WORD MCG_WIDEN_WORD MCG_WIDEN_WORD MCG_WIDEN_WORD
+      "subs %[words], #4\n\t"
+      "bge 1b\n"
+      "2:\n\t"
+      "adds %[words], #4\n\t"
+      "beq 4f\n"
+      "3:\n\t" MCG_WIDEN_WORD
+      "subs %[words], #1\n\t"
+      "bne 3b\n"
+      "4:"
+      : [from] "+r"(from), [words] "+l"(words), [to] "+r"(to), [word] "=&r"(word),
+        [even] "=&r"(even)
+      :
+      : "cc", "memory");
+#else
   for (; words > 0; --words) {
     const uint32_t word = mcg_load_4(from);
     to[0] = mcg_even_bytes(word);
@@ -44,6 +71,7 @@ MCG_INLINE uint32_t *mcg_widen(const int8_t *from, int32_t words, uint32_t *to) 
     from += 4;
     to += MCG_WINDOWS_STEP;
   }
+#endif
   return to;
 }
 
@@ -85,6 +113,7 @@ typedef struct {
   int32_t surplus; /* bytes that are read after a row of weights */
   int8_t *output_end;
   int32_t skipped; /* steps of the unrolled loop that its first round leaves out */
+  uintptr_t to_8;
   const int32_t *bias;
   uintptr_t entry;
   const uint32_t *x;
@@ -116,7 +145,9 @@ MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
   "smlad r2, r5, r10, r2\n\t"              \
   "smlad r3, r6, r10, r3\n\t"              \
   "smlad r12, r8, r10, r12\n\t"
-#define MCG_FILTER_TO_8(acc) MCG_TO_8(acc, "lr", "r4", "r6")
+#define MCG_FILTER_TO_8(to_8)                                      \
+  to_8("r12", "lr", "r4", "r6") to_8("r3", "lr", "r4", "r6")       \
+  to_8("r2", "lr", "r4", "r6") to_8("r1", "lr", "r4", "r6")
 /* Offsets from the job, and from where r0 points later. */
 #define MCG_FILTER_FIELD(field) MCG_OFFSET(mcg_filter_job, field, weights)
 #define MCG_FILTER_LATER(field) MCG_OFFSET(mcg_filter_job, field, multiplier)
@@ -132,6 +163,13 @@ MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
       "mla r1, r1, r2, r3\n\t"
       "str r1, [r0, %[entry]]\n\t"
       "add r0, %[multiplier]\n\t"
+      "ldr r1, [r0, %[zero_point]]\n\t"
+      "adr.w r2, 3f + 1\n\t" /* Thumb code has odd addresses */
+      "adr.w r3, 4f + 1\n\t"
+      "cmn r1, #128\n\t"
+      "it ne\n\t"
+      "movne r2, r3\n\t"
+      "str r2, [r0, %[to_8]]\n\t"
       "b 1f\n\t"
       ".balign 4\n"
       "2:\n\t" MCG_FILTER_STEP MCG_FILTER_STEP MCG_FILTER_STEP MCG_FILTER_STEP
@@ -143,7 +181,11 @@ MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
       "ldrb r4, [r5], #1\n\t"
       "str r5, [r0, #4]\n\t"
       "ldr r5, [r0, %[at3]]\n\t"
-      MCG_FILTER_TO_8("r12") MCG_FILTER_TO_8("r3") MCG_FILTER_TO_8("r2") MCG_FILTER_TO_8("r1")
+      "ldr pc, [r0, %[to_8]]\n"
+      "3:\n\t" MCG_FILTER_TO_8(MCG_TO_8_FROM_LOWEST)
+      "b 5f\n"
+      "4:\n\t" MCG_FILTER_TO_8(MCG_TO_8)
+      "5:\n\t"
       "strb r12, [r8, r5]\n\t"
       "strb r3, [r8, r10]\n\t"
       "strb r2, [r8, r9]\n\t"
@@ -152,7 +194,7 @@ MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
       "ldrd r5, r6, [r0, %[surplus]]\n\t" /* surplus, output_end */
       "sub r11, r5\n\t"
       "cmp r8, r6\n\t"
-      "beq 3f\n"
+      "beq 6f\n"
       "1:\n\t"
       "ldmdb r0, {r4, r10, lr}\n\t" /* bias, entry, x */
       "ldr r1, [r4], #4\n\t"
@@ -161,14 +203,15 @@ MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
       "mov r3, r1\n\t"
       "mov r12, r1\n\t"
       "mov pc, r10\n"
-      "3:\n\t"
+      "6:\n\t"
       "pop {r7}"
       : "+r"(r0)
       : [weights] MCG_FILTER_FIELD(weights), [x_end] MCG_FILTER_FIELD(x_end),
         [skipped] MCG_FILTER_FIELD(skipped), [entry] MCG_FILTER_FIELD(entry),
         [multiplier] MCG_FILTER_FIELD(multiplier), [at3] MCG_FILTER_LATER(at3),
         [output] MCG_FILTER_LATER(output), [surplus] MCG_FILTER_LATER(surplus),
-        [bias] MCG_FILTER_LATER(bias)
+        [bias] MCG_FILTER_LATER(bias), [zero_point] MCG_FILTER_LATER(zero_point),
+        [to_8] MCG_FILTER_LATER(to_8)
       : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 #else
   const int32_t words = (int32_t)(job->x_end - job->x) / MCG_WINDOWS_STEP;

@@ -30,7 +30,7 @@ def conv_direct(portable: KernelCall) -> KernelCall:
 def conv_2d(portable: KernelCall) -> KernelCall:
     """mcg_conv_2d_s8_dsp."""
     depth = math.prod(_field(portable, f"filter_{n}") for n in ("height", "width", "channels"))
-    gathered_first = 0 if _field(portable, "filter_channels") % 4 == 0 else depth
+    gathered_first = 0 if _field(portable, "filter_channels") % 4 == 0 else -(-depth // 4) * 4
     call = _fast_requantization(_readable_in_words(portable, depth))
     scratch = _widened_bytes(depth) + gathered_first
     return replace(call, kernel="mcg_conv_2d_s8_dsp", scratch_bytes=scratch, variant="dsp")
