@@ -7,8 +7,9 @@ from rich.console import Console
 from mcugen.graph import Graph, Tensor
 from mcugen.ops.common import describe
 from mcugen.plan import Step
+from mcugen.ui.proof import say_why_not_faster
 from mcugen.ui.terminal import columns, grid, say_note
-from mcugen.ui.text import memory, number, share, size
+from mcugen.ui.text import memory, number, per_mac, share, size
 from mcugen.verbs.inspect import Inspection
 
 
@@ -22,13 +23,26 @@ def show_inspection(console: Console, found: Inspection) -> None:
         ("weights", size(found.weights)),
         ("arena", f"{size(plan.arena_bytes)}, inputs and outputs included"),
     ]
+    if found.board and found.cost:
+        cost = f"{number(found.cost.invoke)} {found.cost.unit} per inference"
+        rows += [(found.board.name, f"{cost} ({per_mac(found.cost.invoke, plan.macs)} per MAC)")]
     rows += [("note", note) for note in graph.notes]
     console.print(grid(rows))
     console.print()
     wide = console.width >= 100
-    cells = [_op_row(graph, step, wide) for step in plan.steps]
-    headings = ("", "op", "layer", "output", "weights", "MACs") if wide else ("", "op", "output", "MACs")
-    console.print(columns(headings, cells, right=(0, len(headings) - 1)))
+    cells = [(*_op_row(graph, step, wide, found.board is None), *_kernel_cells(found, n))
+             for n, step in enumerate(plan.steps)]  # fmt: skip
+    headings = ["", "op", "layer", "output", "weights", "MACs"] if wide else ["", "op", "output", "MACs"]
+    if wide and found.board:
+        headings.remove("weights")  # kernels take their place
+    numbers = [0, len(headings) - 1]
+    headings += ["kernel"] if found.board else []
+    if found.cost:
+        numbers += [len(headings), len(headings) + 1]
+        headings += [found.cost.unit, "per MAC"]
+    console.print(columns(headings, cells, right=numbers))
+    if found.board:
+        say_why_not_faster(console, plan.steps)
     console.print()
     boards = [
         (
@@ -45,6 +59,17 @@ def show_inspection(console: Console, found: Inspection) -> None:
         say_note(console, "a float model: shown is its int8 form, quantized with random data to learn its sizes")
 
 
+def _kernel_cells(found: Inspection, op: int) -> tuple[str, ...]:
+    """The kernel of an op, if it is for a board, and what it costs there, if that was measured."""
+    step = found.plan.steps[op]
+    if found.board is None:
+        return ()
+    if found.cost is None:
+        return (step.variant,)
+    cost = found.cost.per_op[op]
+    return step.variant, number(cost), per_mac(cost, step.macs)
+
+
 def _described(tensor: Tensor) -> str:
     quant = tensor.quant
     if quant is None:
@@ -56,11 +81,13 @@ def _described(tensor: Tensor) -> str:
     return f"{tensor.name} {describe(tensor)}{quantization}"
 
 
-def _op_row(graph: Graph, step: Step, wide: bool) -> tuple[str, ...]:
+def _op_row(graph: Graph, step: Step, wide: bool, with_weights: bool) -> tuple[str, ...]:
     op = step.op
     output = describe(graph.output_of(op))
     if not wide:
         return str(op.index), op.kind, output, number(step.macs)
+    if not with_weights:
+        return str(op.index), op.kind, op.name, output, number(step.macs)
     constants = [tensor for tensor in (graph.tensor(i) for i in op.inputs if i >= 0) if tensor.is_const]
     weights = ""
     if constants:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
+from mcugen.plan.types import ProgramStep
 from mcugen.ui.quantization import agreement_text
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
-from mcugen.ui.text import bar, memory, number, share, size
+from mcugen.ui.text import bar, memory, number, per_mac, share, size
 from mcugen.verbs._proof import Proof
 
 
@@ -36,7 +39,7 @@ def show_proof(console: Console, proof: Proof) -> None:
 
 
 def _per_mac(proof: Proof) -> str:
-    return f" ({proof.cost.invoke / proof.plan.macs:.2f} per MAC)" if proof.plan.macs else ""
+    return f" ({per_mac(proof.cost.invoke, proof.plan.macs)} per MAC)" if proof.plan.macs else ""
 
 
 def show_ops(console: Console, proof: Proof) -> None:
@@ -46,16 +49,27 @@ def show_ops(console: Console, proof: Proof) -> None:
     wide = console.width >= 100
     rows = []
     for step, cost in zip(proof.plan.steps, proof.cost.per_op, strict=True):
-        facts = (step.variant, number(step.macs), number(cost), share(cost, total))
+        facts = (step.variant, number(step.macs), number(cost), per_mac(cost, step.macs), share(cost, total))
         if wide:
             rows.append([step.op.kind, _short(step.op.name), *facts, bar(cost / most if most else 0, 16)])
         else:
             rows.append([step.op.kind, *facts])
     unit = proof.cost.unit
     if wide:
-        console.print(columns(("op", "layer", "kernel", "MACs", unit, "", ""), rows, right=(3, 4, 5)))
+        console.print(columns(("op", "layer", "kernel", "MACs", unit, "per MAC", "", ""), rows, right=(3, 4, 5, 6)))
     else:
-        console.print(columns(("op", "kernel", "MACs", unit, ""), rows, right=(2, 3, 4)))
+        console.print(columns(("op", "kernel", "MACs", unit, "per MAC", ""), rows, right=(2, 3, 4, 5)))
+    say_why_not_faster(console, proof.plan.steps)
+
+
+def say_why_not_faster(console: Console, steps: Sequence[ProgramStep]) -> None:
+    """Which ops run with slower kernels than the core could have, and why; each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for step in steps:
+        if step.why_not_faster:
+            reasons.setdefault(step.why_not_faster, []).append(f"{step.op.index} {step.op.kind}")
+    for reason, ops in reasons.items():
+        say_note(console, f"op {', '.join(ops)}: {reason}")
 
 
 def _short(name: str, most: int = 32) -> str:

@@ -39,6 +39,11 @@ def share(part: int, whole: int) -> str:
     return "<1 %" if 0 < percent < 1 else f"{percent:.0f} %"
 
 
+def per_mac(cost: int, macs: int) -> str:
+    """Cost per multiply-accumulate: "1.13", or nothing where there are none."""
+    return f"{cost / macs:.2f}" if macs else ""
+
+
 def bar(fraction: float, width: int) -> str:
     """A horizontal bar of block characters, `width` columns at fraction 1."""
     eighths = round(max(0.0, min(1.0, fraction)) * width * 8)

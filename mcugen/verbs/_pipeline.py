@@ -243,13 +243,25 @@ def built(
         return
     board = require_board(board_name)
     model = load_model(target, data, progress, choice.runtime)
-    plan = plan_model(model, board, choice)
+    with built_temporarily(model, plan_model(model, board, choice), board, choice.tflm, progress) as ready:
+        yield ready
+
+
+@contextlib.contextmanager
+def built_temporarily(
+    model: Model, plan: Program, board: Board, tflm: str | None, progress: Progress
+) -> Iterator[Ready]:
+    """A planned model, built in a project that is gone afterwards.
+
+    Raises:
+        McugenError: it does not fit, or the build failed.
+    """
     with tempfile.TemporaryDirectory(prefix="mcugen-") as temporary:
         folder = Path(temporary) / "project"
         command = command_line("generate", model, plan, board)
         project = write_project(model, plan, board, folder, command=command)
         progress("building", -1.0)
-        yield Ready(model, board, plan, project, _build_temporary(folder, model, board, choice.tflm))
+        yield Ready(model, board, plan, project, _build_temporary(folder, model, board, tflm))
 
 
 def _build_temporary(folder: Path, model: Model, board: Board, tflm: str | None) -> Firmware:

@@ -173,4 +173,10 @@ def _op_facts(number: int, step: ProgramStep, cost: int) -> dict[str, Any]:
         "why_not_faster": step.why_not_faster,
         "macs": step.macs,
         "cost": cost,
+        "cost_per_mac": cost_per_mac(cost, step.macs),
     }
+
+
+def cost_per_mac(cost: int, macs: int) -> float | None:
+    """Instructions or cycles per multiply-accumulate, to three decimals; None without any."""
+    return round(cost / macs, 3) if macs else None
