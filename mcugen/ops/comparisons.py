@@ -1,0 +1,63 @@
+"""EQUAL, NOT_EQUAL, GREATER, GREATER_EQUAL, LESS and LESS_EQUAL: int8 by their reals, int32 as they are."""
+
+from __future__ import annotations
+
+from mcugen.graph.types import DType, Graph, Op
+from mcugen.ops import elementwise
+from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.checks import not_empty, quantization_problem, two_inputs
+from mcugen.ops.common import quantize_multiplier
+
+_RESULTS = {
+    "EQUAL": (0, 1, 0),
+    "NOT_EQUAL": (1, 0, 1),
+    "GREATER": (0, 0, 1),
+    "GREATER_EQUAL": (0, 1, 1),
+    "LESS": (1, 0, 0),
+    "LESS_EQUAL": (1, 1, 0),
+}
+"""What comes out where the first operand is less, equal, greater."""
+
+
+def _types(graph: Graph, op: Op) -> str | None:
+    """Both inputs are int8 with one scale below 1 and one zero point each, or both int32; the output is bool."""
+    first, second = (graph.tensor(i) for i in op.inputs)
+    if graph.output_of(op).dtype is not DType.BOOL:
+        return f"the output is {graph.output_of(op).dtype.value}, not bool"
+    if first.dtype is DType.INT32 and second.dtype is DType.INT32:
+        return None
+    problem = quantization_problem(first) or quantization_problem(second)
+    if problem:
+        return problem
+    if any(quantize_multiplier(t.scale)[1] > 0 or t.scale >= 1.0 for t in (first, second)):
+        return "a scale is 1 or more, which the reference refuses"
+    return None
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+    tensors = [graph.tensor(i) for i in op.inputs]
+    less, equal, greater = _RESULTS[op.kind]
+    results: tuple[tuple[str, ParamValue], ...] = (("less", less), ("equal", equal), ("greater", greater))
+    is_int8 = tensors[0].dtype is DType.INT8
+    if is_int8:
+        for n, tensor in enumerate(tensors, start=1):
+            multiplier, shift = quantize_multiplier(tensor.scale)
+            results += ((f"zero_point{n}", tensor.zero_point), (f"multiplier{n}", multiplier), (f"shift{n}", shift))
+    call = KernelCall(
+        kernel="mcg_compare_s8" if is_int8 else "mcg_compare_s32",
+        params=(*elementwise.loop_params(graph, op), *results),
+        inputs=op.inputs,
+        outputs=op.outputs,
+    )
+    return Lowering((call,))
+
+
+SPECS = tuple(
+    OpSpec(
+        kind=kind,
+        lower=_lower,
+        constraints=(two_inputs, not_empty, _types, elementwise.broadcastable),
+        types=("int8", "int32"),
+    )
+    for kind in _RESULTS
+)

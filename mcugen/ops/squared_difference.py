@@ -1,0 +1,58 @@
+"""SQUARED_DIFFERENCE: both operands on a common scale, the square of what is between them requantized."""
+
+from __future__ import annotations
+
+from mcugen.graph.types import Graph, Op
+from mcugen.numerics import fixed_point as fx
+from mcugen.ops import elementwise
+from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.checks import not_empty, two_inputs
+from mcugen.ops.common import quantize_multiplier
+
+_LEFT_SHIFT = 7
+"""Fractional bits that operands gain before they are scaled."""
+
+
+def _factors(graph: Graph, op: Op) -> list[tuple[int, int]]:
+    """Multiplier and shift of the operands and of the square (TFLM `squared_difference.cc`)."""
+    scale1, scale2 = (graph.tensor(i).scale for i in op.inputs)
+    twice_largest = 2.0 * max(scale1, scale2)
+    square = twice_largest * twice_largest / ((1 << 2 * _LEFT_SHIFT) * graph.output_of(op).scale)
+    return [quantize_multiplier(r) for r in (scale1 / twice_largest, scale2 / twice_largest, square)]
+
+
+def _square_fits(graph: Graph, op: Op) -> str | None:
+    """The square of any two operands' difference, scaled to the output, fits 32 bits."""
+    *operands, (_multiplier, shift) = _factors(graph, op)
+    ranges = []
+    for i, factor in zip(op.inputs, operands, strict=True):
+        zero_point = graph.tensor(i).zero_point
+        ranges.append([fx.requantize((value - zero_point) << _LEFT_SHIFT, *factor) for value in (-128, 127)])
+    largest = max(abs(a - b) for a in ranges[0] for b in ranges[1])
+    if (largest * largest << max(shift, 0)) + 256 >= 1 << 31:
+        return "the output's scale is so small that the reference's 32-bit arithmetic overflows"
+    return None
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+    params: list[tuple[str, ParamValue]] = list(elementwise.loop_params(graph, op))
+    *operands, (multiplier, shift) = _factors(graph, op)
+    for n, (i, factor) in enumerate(zip(op.inputs, operands, strict=True), start=1):
+        params += [(f"zero_point{n}", graph.tensor(i).zero_point)]
+        params += [(f"multiplier{n}", factor[0]), (f"shift{n}", factor[1])]
+    params += [("multiplier", multiplier), ("shift", shift), ("zero_point", graph.output_of(op).zero_point)]
+    call = KernelCall(
+        kernel="mcg_squared_difference_s8",
+        params=tuple(params),
+        inputs=op.inputs,
+        outputs=op.outputs,
+        inplace=elementwise.inplace_operands(graph, op),
+    )
+    return Lowering((call,))
+
+
+SPEC = OpSpec(
+    kind="SQUARED_DIFFERENCE",
+    lower=_lower,
+    constraints=(two_inputs, not_empty, elementwise.int8_operands, elementwise.broadcastable, _square_fits),
+)
