@@ -1,7 +1,7 @@
 # Every target sets up what it needs first; see tools/setup.sh for what is installed and how.
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test lint format bench clean distclean lock
+.PHONY: help setup demo test lint format bench budgets clean distclean lock
 
 help:
 	@echo "make demo    train a digits CNN, deploy it to an emulated board, prove it on the whole test split"
@@ -9,6 +9,7 @@ help:
 	@echo "make lint    ruff, mypy, clang-format"
 	@echo "make format  bring the C files into the repository's style"
 	@echo "make bench   measure the models of MCUGEN_MODELS (default ../shared/models) on the emulated boards"
+	@echo "make budgets accept what these models cost now as their budgets, which the tests compare with"
 	@echo "make setup   only install what the other targets need"
 	@echo "make clean   remove what the targets made; distclean removes .venv too"
 
@@ -32,6 +33,9 @@ format: setup
 
 bench: setup
 	$(PYTHON) benchmarks/run.py
+
+budgets: setup
+	$(PYTHON) -m tests.budgets.budgets $${MCUGEN_MODELS:-../shared/models}
 
 lock:
 	tools/lock.sh

@@ -1,0 +1,44 @@
+"""No model costs another instruction or byte unless somebody meant it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from tests.budgets.budgets import BOARDS, MODELS, load, measure
+from tests.conftest import find_model
+
+OTHER_COMPILER = 1.25
+"""With another compiler than the budgets', figures may be that much larger."""
+
+TARGETS = {  # most instructions: the goals that were set for the kernels
+    "mps2-an386": {"kws": 4_600_000, "vww": 8_000_000, "resnet": 17_000_000, "ad": 420_000},
+    "mps3-an547": {"kws": 1_250_000, "vww": 3_000_000, "resnet": 3_400_000, "ad": 120_000},
+}
+MOST_CODE = {"kws": 12_288, "vww": 12_288, "resnet": 12_288, "ad": 3_072}
+MOST_STACK = 700
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("board", BOARDS)
+def test_cost_is_what_the_budget_says(board: str, model: str) -> None:
+    compiler, budgets = load()
+    cost, used_compiler = measure(find_model(MODELS[model]), board)
+    budget = budgets[board, model]
+    if used_compiler == compiler:
+        assert cost == budget, "make budgets writes the new figures, if they are meant"
+    else:
+        for key, value in asdict(cost).items():
+            assert value <= OTHER_COMPILER * getattr(budget, key), f"{key}, with {used_compiler}"
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("board", BOARDS)
+def test_budgets_keep_to_the_targets(board: str, model: str) -> None:
+    budget = load()[1][board, model]
+    assert budget.instructions <= TARGETS[board][model]
+    assert budget.stack <= MOST_STACK
+    if board == "mps2-an386":
+        assert budget.code <= MOST_CODE[model]
