@@ -7,7 +7,6 @@ import pytest
 
 from mcugen.errors import UnsupportedOpError
 from mcugen.graph import read_graph
-from mcugen.ops.base import Target
 from mcugen.plan import make_plan
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, constant, options
 from tests.kernels.weighted_models import ACTIVATIONS, Quantized, conv_model, distinct, tie_model
@@ -178,19 +177,6 @@ def test_constant_params_choose_the_kernel() -> None:
     assert kernel(conv_model((1, 12, 1, 8), (6, 3, 1), same=False)) == ("mcg_conv_direct_s8", 0)
     assert kernel(conv_model((1, 12, 1, 8), (6, 3, 1), same=True)) == ("mcg_conv_2d_s8", 24)
     assert kernel(conv_model((1, 5, 5, 6), (4, 3, 3), groups=2)) == ("mcg_conv_2d_s8", 27)
-
-
-@pytest.mark.parametrize(
-    ("target", "reason"),
-    [
-        (Target(), ""),
-        (Target("cortex-m4", dsp=True), "no DSP variant"),
-        (Target("cortex-m55", dsp=True, mve=True), "no MVE variant; no DSP variant"),
-    ],
-)
-def test_tells_why_it_is_not_faster(target: Target, reason: str) -> None:
-    call = make_plan(read_graph(conv_model((1, 4, 5, 3), (7, 1, 1))), target).steps[0].calls[0]
-    assert (call.variant, call.why_not_faster) == ("portable", reason)
 
 
 class TestRefusals:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from mcugen.ops import memory
 from mcugen.ops.base import KernelCall, Target
 from mcugen.plan import make_plan
 from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_fully_connected, test_pool_2d
+from tests.kernels.cores import join
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, options
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, distinct, tie_model
 
@@ -24,37 +27,32 @@ def dsp_call(model: bytes) -> KernelCall:
     return call
 
 
-def prove(model: bytes, flags: tuple[str, ...] = ("-O1",)) -> None:
-    dsp_call(model)
-    results = assert_bit_exact(model, flags=flags, target=M4)
-    assert distinct(results) > 1
+def prove(models: Sequence[bytes], flags: tuple[str, ...] = ("-O1",)) -> None:
+    """All models, each of them by DSP kernels, give the oracle's outputs. They are joined, to compile once."""
+    for model in models:
+        dsp_call(model)
+    results = assert_bit_exact(join(models), flags=flags, target=M4)
+    assert distinct(results) > 100
 
 
-@pytest.mark.parametrize("name", test_conv_2d.SHAPES)
-def test_conv_shapes(name: str) -> None:
-    image, filters, settings = test_conv_2d.SHAPES[name]
-    prove(conv_model(image, filters, **settings))
+def test_conv_shapes() -> None:
+    prove([conv_model(image, filters, **settings) for image, filters, settings in test_conv_2d.SHAPES.values()])
 
 
 @pytest.mark.parametrize("filters", [(5, 3, 3), (5, 1, 1)], ids=["3x3", "1x1"])
-@pytest.mark.parametrize("name", test_conv_2d.QUANTIZATIONS)
-def test_conv_quantizations(name: str, filters: tuple[int, int, int]) -> None:
-    model = conv_model((1, 5, 4, 6), filters, quant=test_conv_2d.QUANTIZATIONS[name])
-    dsp_call(model)
-    assert_bit_exact(model, target=M4)
+def test_conv_quantizations(filters: tuple[int, int, int]) -> None:
+    prove([conv_model((1, 5, 4, 6), filters, quant=quant) for quant in test_conv_2d.QUANTIZATIONS.values()])
 
 
-@pytest.mark.parametrize("depth", range(1, 20))
-def test_conv_depths(depth: int) -> None:
+def test_conv_depths() -> None:
     """Every number of bytes after the last whole word, and every entry into the unrolled loop."""
-    prove(conv_model((1, 3, 3, depth), (3, 1, 1)))
+    prove([conv_model((1, 3, 3, depth), (3, 1, 1)) for depth in range(1, 20)])
 
 
-@pytest.mark.parametrize("windows", range(1, 10))
-def test_conv_windows(windows: int) -> None:
+def test_conv_windows() -> None:
     """Every number of windows after the last whole four."""
-    prove(conv_model((1, 1, windows, 8), (3, 1, 1)))
-    prove(conv_model((1, 1, windows, 3), (3, 1, 3)))
+    models = [conv_model((1, 1, windows, 8), (3, 1, 1)) for windows in range(1, 10)]
+    prove([*models, *(conv_model((1, 1, windows, 3), (3, 1, 3)) for windows in range(1, 10))])
 
 
 @pytest.mark.parametrize("per_channel", [False, True], ids=["per tensor", "per channel"])
@@ -87,44 +85,46 @@ def test_requantization_at_ties() -> None:
     assert_bit_exact(model, 0, target=M4)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_conv_random(seed: int) -> None:
+def random_conv(seed: int) -> bytes:
     rng = np.random.default_rng(3000 + seed)
     groups = int(rng.choice([1, 1, 2, 3]))
     image = (int(rng.integers(1, 3)), *(int(n) for n in rng.integers(3, 12, 2)), groups * int(rng.integers(1, 20)))
     filters = (groups * int(rng.integers(1, 10)), int(rng.integers(1, 4)), int(rng.integers(1, 4)))
     stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
     quant = Quantized(per_channel=bool(rng.integers(2)), input_zero=int(rng.integers(-128, 128)), gain=0.5, seed=seed)
-    prove(conv_model(image, filters, groups=groups, stride=stride, same=bool(rng.integers(2)), quant=quant))
+    return conv_model(image, filters, groups=groups, stride=stride, same=bool(rng.integers(2)), quant=quant)
 
 
-@pytest.mark.parametrize("name", ["stride 2, padding asymmetric", "1x1 filter, batch 2, stride", "groups, dilation"])
-def test_no_undefined_behaviour(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    image, filters, settings = test_conv_2d.SHAPES[name]
-    prove(conv_model(image, filters, **settings), flags=("-O1", "-fsanitize=undefined"))
+def test_conv_random() -> None:
+    prove([random_conv(seed) for seed in range(12)])
+
+
+def test_no_undefined_behaviour(capfd: pytest.CaptureFixture[str]) -> None:
+    names = ("stride 2, padding asymmetric", "1x1 filter, batch 2, stride", "groups, dilation")
+    models = [conv_model(image, filters, **more) for image, filters, more in map(test_conv_2d.SHAPES.get, names)]
+    models += [depthwise_model((1, 9, 9, 6), (3, 3), stride=(2, 2)), depthwise_model((1, 9, 9, 6), (5, 4))]
+    models += [dense_model((2, 13), 7, 13), sum_model(0.1, 0.05, 0.2)]
+    prove(models, flags=("-O1", "-fsanitize=undefined"))
     assert "runtime error" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("name", test_depthwise_conv_2d.SHAPES)
-def test_depthwise_shapes(name: str) -> None:
-    image, filters, settings = test_depthwise_conv_2d.SHAPES[name]
-    prove(depthwise_model(image, filters, **settings))
+def test_depthwise_shapes() -> None:
+    shapes = test_depthwise_conv_2d.SHAPES.values()
+    prove([depthwise_model(image, filters, **settings) for image, filters, settings in shapes])
 
 
-@pytest.mark.parametrize("name", test_depthwise_conv_2d.QUANTIZATIONS)
-def test_depthwise_quantizations(name: str) -> None:
-    model = depthwise_model((1, 5, 4, 7), (3, 3), quant=test_depthwise_conv_2d.QUANTIZATIONS[name])
-    dsp_call(model)
-    assert_bit_exact(model, target=M4)
+def test_depthwise_quantizations() -> None:
+    quants = test_depthwise_conv_2d.QUANTIZATIONS.values()
+    prove([depthwise_model((1, 5, 4, 7), (3, 3), quant=quant) for quant in quants])
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize("taps", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("taps", [1, 2, 3, 5])
 def test_depthwise_filters(taps: int, stride: int) -> None:
     """Narrow filters and others, along rows and along columns, at every number of windows after the last four."""
-    for size in (8, 9, 10, 11):
-        prove(depthwise_model((1, 6, size, 5), (2, taps), stride=(1, stride)))
-        prove(depthwise_model((1, size, 6, 5), (taps, 2), stride=(stride, 1), same=False))
+    sizes = (8, 9, 10, 11)
+    models = [depthwise_model((1, 6, size, 5), (2, taps), stride=(1, stride)) for size in sizes]
+    prove(models + [depthwise_model((1, size, 6, 5), (taps, 2), stride=(stride, 1), same=False) for size in sizes])
 
 
 @pytest.mark.parametrize("budget", [0, 700, 1500, 10**6])
@@ -133,8 +133,8 @@ def test_depthwise_stripes(budget: int, stride: int, monkeypatch: pytest.MonkeyP
     """Whatever scratch allows: one row at a time, stripes that do not divide the image, or all of it."""
     monkeypatch.setattr(memory, "scratch_budget", lambda *_given: budget)
     monkeypatch.setattr(memory, "is_last_use", lambda *_given: False)
-    prove(depthwise_model((2, 11, 13, 6), (3, 3), stride=(stride, stride)))
-    prove(depthwise_model((1, 13, 11, 6), (5, 3), stride=(stride, stride), dilation=(1, 1)))
+    models = [depthwise_model((2, 11, 13, 6), (3, 3), stride=(stride, stride))]
+    prove([*models, depthwise_model((1, 13, 11, 6), (5, 3), stride=(stride, stride))])
 
 
 def test_depthwise_in_place() -> None:
@@ -143,18 +143,17 @@ def test_depthwise_in_place() -> None:
     call = plan.steps[0].calls[0]
     assert (call.inplace, plan.addresses[call.inputs[0]]) == ((0,), plan.addresses[call.outputs[0]])
     assert plan.arena_bytes == 12 * 12 * 16 + call.scratch_bytes
-    prove(depthwise_model((1, 12, 12, 16), (3, 3)))
+    prove([depthwise_model((1, 12, 12, 16), (3, 3))])
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_depthwise_random(seed: int) -> None:
+def random_depthwise(seed: int) -> bytes:
     rng = np.random.default_rng(4000 + seed)
 
     def draw(low: int, high: int) -> int:
         return int(rng.integers(low, high, endpoint=True))
 
     same = bool(rng.integers(2))
-    model = depthwise_model(
+    return depthwise_model(
         (draw(1, 2), draw(5, 14), draw(5, 14), draw(1, 18)),
         (draw(1, 5), draw(1, 5)),
         stride=(draw(1, 3), draw(1, 3)),
@@ -162,33 +161,31 @@ def test_depthwise_random(seed: int) -> None:
         same=same,
         quant=Quantized(per_channel=bool(rng.integers(2)), input_zero=draw(-128, 127), gain=0.5, seed=seed),
     )
-    prove(model)
+
+
+def test_depthwise_random() -> None:
+    prove([random_depthwise(seed) for seed in range(16)])
 
 
 @pytest.mark.parametrize("per_channel", [False, True], ids=["per tensor", "per channel"])
-@pytest.mark.parametrize("name", test_fully_connected.SHAPES)
-def test_dense_shapes(name: str, per_channel: bool) -> None:
-    source, channels, depth, settings = test_fully_connected.SHAPES[name]
-    prove(dense_model(source, channels, depth, quant=Quantized(per_channel=per_channel), **settings))
+def test_dense_shapes(per_channel: bool) -> None:
+    quant = Quantized(per_channel=per_channel)
+    shapes = test_fully_connected.SHAPES.values()
+    prove([dense_model(source, channels, depth, quant=quant, **more) for source, channels, depth, more in shapes])
 
 
-@pytest.mark.parametrize("name", test_fully_connected.QUANTIZATIONS)
-def test_dense_quantizations(name: str) -> None:
-    quant = test_fully_connected.QUANTIZATIONS[name]
-    model = dense_model((1, 23), 11, 23, quant=quant)
-    (call,) = make_plan(read_graph(model), M4).steps[0].calls
-    expected = ("portable", "no DSP variant: the weights' zero point is not 0") if quant.weights_zero else ("dsp", "")
-    assert (call.variant, call.why_not_faster) == expected
-    assert_bit_exact(model, target=M4)
+def test_dense_quantizations() -> None:
+    models = {q: dense_model((1, 23), 11, 23, quant=q) for q in test_fully_connected.QUANTIZATIONS.values()}
+    prove([model for quant, model in models.items() if quant.weights_zero == 0])
+    for model in (model for quant, model in models.items() if quant.weights_zero):
+        (call,) = make_plan(read_graph(model), M4).steps[0].calls
+        assert call.why_not_faster == "no DSP variant: the weights' zero point is not 0"
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 9])
-@pytest.mark.parametrize("channels", range(1, 10))
-def test_dense_sizes(rows: int, channels: int) -> None:
-    depth = 2 * channels + rows
-    model = dense_model((rows, depth), channels, depth, quant=Quantized(per_channel=channels % 2 == 0))
-    dsp_call(model)
-    assert_bit_exact(model, target=M4)
+def test_dense_sizes() -> None:
+    sizes = [(rows, channels, 2 * channels + rows) for rows in (1, 2, 3, 9) for channels in range(1, 10)]
+    quants = [Quantized(per_channel=bool(n % 2)) for n in range(len(sizes))]
+    prove([dense_model((r, depth), c, depth, quant=q) for (r, c, depth), q in zip(sizes, quants, strict=True)])
 
 
 def test_weights_are_not_copied() -> None:
@@ -204,20 +201,16 @@ def test_weights_are_not_copied() -> None:
 
 
 @pytest.mark.parametrize("kind", test_pool_2d.KINDS)
-@pytest.mark.parametrize("name", test_pool_2d.SHAPES)
-def test_pool_shapes(kind: str, name: str) -> None:
-    image, filters, settings = test_pool_2d.SHAPES[name]
-    prove(test_pool_2d.pool_model(kind, image, filters, **settings))
-
-
-@pytest.mark.parametrize("activation", ["RELU", "RELU6", "RELU_N1_TO_1"])
-@pytest.mark.parametrize("kind", test_pool_2d.KINDS)
-def test_pool_activations(kind: str, activation: str) -> None:
-    prove(test_pool_2d.pool_model(kind, (1, 6, 6, 5), (2, 2), activation=activation))
+def test_pools(kind: str) -> None:
+    shapes = test_pool_2d.SHAPES.values()
+    models = [test_pool_2d.pool_model(kind, image, filters, **settings) for image, filters, settings in shapes]
+    for activation in ("RELU", "RELU6", "RELU_N1_TO_1"):
+        models.append(test_pool_2d.pool_model(kind, (1, 6, 6, 5), (2, 2), activation=activation))
+    prove(models)
 
 
 def test_pool_of_the_most_pixels() -> None:
-    prove(test_pool_2d.pool_model("AVERAGE_POOL_2D", (1, 15, 17, 6), (15, 17)))
+    assert_bit_exact(test_pool_2d.pool_model("AVERAGE_POOL_2D", (1, 15, 17, 6), (15, 17)), target=M4)
     model = test_pool_2d.pool_model("AVERAGE_POOL_2D", (1, 16, 16, 6), (16, 16))
     (call,) = make_plan(read_graph(model), M4).steps[0].calls
     assert call.why_not_faster == "no DSP variant: its windows have more than 255 pixels"
@@ -232,14 +225,11 @@ def sum_model(
     return build_model(kind, table, [first, other], [TensorSpec((1, 300), scale=output, zero_point=-128)])
 
 
-@pytest.mark.parametrize("output", [0.003, 0.2, 30.0])
-@pytest.mark.parametrize("scales", [(0.1, 0.1), (0.1, 0.0999), (0.1, 0.051), (0.1, 0.05), (0.1, 1e-4), (0.1, 1e-12)])
-def test_sums(scales: tuple[float, float], output: float) -> None:
+def test_sums() -> None:
     """Whichever operand has the larger scale, by however much."""
-    for first, second in (scales, scales[::-1]):
-        model = sum_model(first, second, output)
-        dsp_call(model)
-        assert_bit_exact(model, 8, target=M4)
+    others = (0.1, 0.0999, 0.051, 0.05, 1e-4, 1e-12)
+    scales = [pair for other in others for pair in ((0.1, other), (other, 0.1))]
+    prove([sum_model(first, second, output) for first, second in scales for output in (0.003, 0.2, 30.0)])
 
 
 def test_sums_that_stay_portable() -> None:
