@@ -1,5 +1,5 @@
-/* MEAN, int8, over any axes: sums, requantized by a multiplier that has the division by the number
- * of elements in it. bias is that number times the input's negated zero point. */
+/* MEAN and SUM, int8, over any axes: sums, requantized; for MEAN the multiplier has the division by
+ * the number of elements in it. bias is that number times the input's negated zero point. */
 #ifndef MCG_MEAN_S8_H
 #define MCG_MEAN_S8_H
 

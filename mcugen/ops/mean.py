@@ -1,16 +1,17 @@
-"""MEAN over any axes: the sum, requantized with 1/n in the multiplier."""
+"""MEAN, SUM, REDUCE_MAX and REDUCE_MIN over any axes. MEAN is the sum, requantized with 1/n in the multiplier."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from mcugen.graph.types import Graph, Op
-from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
-from mcugen.ops.checks import constant_int32, int8_in_and_out, not_empty, two_inputs
+from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.checks import constant_int32, int8_in_and_out, keeps_quantization, not_empty, two_inputs
 from mcugen.ops.common import quantize_multiplier
 from mcugen.ops.variants import choose
 
-_LOOPS = 3  # loops of mcg_mean_s8 over what is kept, and over what is reduced
+_LOOPS = 3  # loops of the kernels over what is kept, and over what is reduced
 
 
 def _axes_constant(graph: Graph, op: Op) -> str | None:
@@ -68,11 +69,14 @@ def _reduced_count(graph: Graph, op: Op) -> int:
 def _multiplier_and_shift(graph: Graph, op: Op) -> tuple[int, int]:
     """The quotient of the scales, divided by the number of elements (TFLite's `QuantizedMeanOrSum`).
 
-    As many bits as the count has are put before the division, as far as the shift stays above −32.
+    As many bits as the count has are put before the division, as far as the shift stays above −32. SUM does not
+    divide.
     """
     source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
     count = _reduced_count(graph, op)
     multiplier, shift = quantize_multiplier(source.scale / output.scale)
+    if op.kind == "SUM":
+        return multiplier, shift
     bits = min(count.bit_length() - 1, 32, 31 + shift)
     return (multiplier << bits) // count, shift - bits
 
@@ -98,17 +102,24 @@ def _loops(graph: Graph, op: Op) -> tuple[list[tuple[int, int]], list[tuple[int,
     return loops[False], loops[True]
 
 
-def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
-    source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
+def _loop_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
+    """The loops as the kernels' first fields."""
     kept, reduced = ([(1, 0)] * (_LOOPS - len(loops)) + loops for loops in _loops(graph, op))
+    return (
+        ("kept", tuple(count for count, _ in kept)),
+        ("kept_stride", tuple(stride for _, stride in kept)),
+        ("reduced", tuple(count for count, _ in reduced)),
+        ("reduced_stride", tuple(stride for _, stride in reduced)),
+    )
+
+
+def _lower_sum(graph: Graph, op: Op, target: Target) -> Lowering:
+    source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
     multiplier, shift = _multiplier_and_shift(graph, op)
     call = KernelCall(
         kernel="mcg_mean_s8",
         params=(
-            ("kept", tuple(count for count, _ in kept)),
-            ("kept_stride", tuple(stride for _, stride in kept)),
-            ("reduced", tuple(count for count, _ in reduced)),
-            ("reduced_stride", tuple(stride for _, stride in reduced)),
+            *_loop_params(graph, op),
             ("bias", -source.zero_point * _reduced_count(graph, op)),
             ("multiplier", multiplier),
             ("shift", shift),
@@ -120,16 +131,18 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     return Lowering(calls=(choose(target, call),))
 
 
-SPEC = OpSpec(
-    kind="MEAN",
-    lower=_lower,
-    constraints=(
-        two_inputs,
-        not_empty,
-        int8_in_and_out,
-        _axes_constant,
-        _output_shape,
-        _loops_suffice,
-        _sum_fits,
-    ),
-)
+def _lower_extremum(graph: Graph, op: Op, _target: Target) -> Lowering:
+    call = KernelCall(
+        kernel="mcg_reduce_extremum_s8",
+        params=(*_loop_params(graph, op), ("largest", int(op.kind == "REDUCE_MAX"))),
+        inputs=(op.inputs[0],),
+        outputs=op.outputs,
+    )
+    return Lowering(calls=(call,))
+
+
+_SHAPES = (two_inputs, not_empty, int8_in_and_out, _axes_constant, _output_shape, _loops_suffice)
+
+MEAN = OpSpec(kind="MEAN", lower=_lower_sum, constraints=(*_SHAPES, _sum_fits))
+REDUCE_MAX = OpSpec(kind="REDUCE_MAX", lower=_lower_extremum, constraints=(*_SHAPES, keeps_quantization))
+SPECS = (MEAN, replace(MEAN, kind="SUM"), REDUCE_MAX, replace(REDUCE_MAX, kind="REDUCE_MIN"))

@@ -1,0 +1,18 @@
+/* CAST, int8 to int32. */
+#ifndef MCG_CAST_S8_S32_H
+#define MCG_CAST_S8_S32_H
+
+#include "mcg_common.h"
+
+typedef struct {
+  int32_t count;
+} mcg_cast_s8_s32_params;
+
+MCG_INLINE void mcg_cast_s8_s32(const mcg_cast_s8_s32_params *p, const int8_t *input,
+                                int32_t *output) {
+  for (int32_t i = 0; i < p->count; ++i) {
+    output[i] = input[i];
+  }
+}
+
+#endif /* MCG_CAST_S8_S32_H */

@@ -1,0 +1,62 @@
+"""CAST: numbers as they are stored, in another type; what a quantized tensor stands for does not count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from mcugen.graph.types import DType, Graph, Op
+from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.checks import not_empty, one_input, same_shape
+from mcugen.ops.movement import Loop, Move, lower_moves
+
+_KERNELS: dict[tuple[DType, DType], tuple[str, tuple[tuple[str, ParamValue], ...]]] = {
+    (DType.INT8, DType.INT32): ("mcg_cast_s8_s32", ()),
+    (DType.BOOL, DType.INT32): ("mcg_cast_u8_s32", ()),
+    (DType.INT32, DType.FLOAT32): ("mcg_cast_s32_f32", ()),
+    (DType.INT8, DType.FLOAT32): ("mcg_dequantize_s8_f32", (("zero_point", 0), ("scale", 1.0))),
+    (DType.BOOL, DType.FLOAT32): ("mcg_dequantize_u8_f32", (("zero_point", 0), ("scale", 1.0))),
+}
+
+
+def _known_types(graph: Graph, op: Op) -> str | None:
+    """It casts int8 or bool to int32 or float32, int32 to float32, or bool to int8."""
+    types = graph.tensor(op.inputs[0]).dtype, graph.output_of(op).dtype
+    if types in _KERNELS or types == (DType.BOOL, DType.INT8):
+        return None
+    return f"it casts {types[0].value} to {types[1].value}"
+
+
+def _plain_bytes(graph: Graph, op: Op) -> str | None:
+    """An int8 input or output stands for its own number: no quantization, or scale 1 and zero point 0."""
+    for tensor in (graph.tensor(op.inputs[0]), graph.output_of(op)):
+        quant = tensor.quant
+        if tensor.dtype is DType.INT8 and quant is not None and (quant.scale, quant.zero_point) != ((1.0,), (0,)):
+            return f'tensor "{tensor.name}" is quantized, and the reference casts its bytes, not what they stand for'
+    return None
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+    source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
+    if output.dtype is DType.INT8:
+        # A bool is a byte of 0 or 1 already.
+        return lower_moves(graph, [Move(source.id, output.id, (Loop(output.elements, 1, 1),))])
+    kernel, params = _KERNELS[source.dtype, output.dtype]
+    call = KernelCall(kernel=kernel, params=(("count", output.elements), *params), inputs=op.inputs, outputs=op.outputs)
+    return Lowering((call,))
+
+
+def _evaluate(graph: Graph, op: Op) -> tuple[NDArray[Any], ...]:
+    data = graph.tensor(op.inputs[0]).data
+    assert data is not None
+    return (data.astype(graph.output_of(op).dtype.numpy),)
+
+
+SPEC = OpSpec(
+    kind="CAST",
+    lower=_lower,
+    constraints=(one_input, not_empty, _known_types, same_shape, _plain_bytes),
+    evaluate=_evaluate,
+    types=("int8", "int32", "bool"),
+)
