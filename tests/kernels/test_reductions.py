@@ -88,8 +88,17 @@ def test_l2_normalization() -> None:
     prove(nodes, samples=8)
 
 
-@pytest.mark.parametrize(("source", "output"), [("int8", "int32"), ("int8", "float32"), ("bool", "int32"),
-                                                ("bool", "float32"), ("int32", "float32"), ("bool", "int8")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [
+        ("int8", "int32"),
+        ("int8", "float32"),
+        ("bool", "int32"),
+        ("bool", "float32"),
+        ("int32", "float32"),
+        ("bool", "int8"),
+    ],
+)
 def test_casts(source: str, output: str) -> None:
     x, y = TensorSpec((3, 5), source), TensorSpec((3, 5), output)
     names = {"int8": 9, "int32": 2, "float32": 0, "bool": 6}
