@@ -121,15 +121,20 @@ def _multipliers(scales: Sequence[float]) -> tuple[list[int], list[int]]:
 
 
 def int8_with_int32_bias(graph: Graph, op: Op) -> str | None:
-    """Input, filter and output are int8, the bias (if any) int32; input and output have one scale each, above zero."""
+    """Input and output are int8, with one scale each, above zero; the filter is int8, the bias (if any) int32.
+
+    Filters of CONV_2D and FULLY_CONNECTED may be int4.
+    """
     if len(op.inputs) not in (2, 3) or len(op.outputs) != 1 or min(op.inputs[:2]) < 0:
         return f"it has {len(op.inputs)} inputs and {len(op.outputs)} outputs"
     problem = checks.int8_in_and_out(graph, op)
     if problem:
         return problem
     weights, bias = graph.tensor(op.inputs[1]), graph.input_of(op, 2)
-    if weights.dtype is not DType.INT8:
-        return f'the filter "{weights.name}" is {weights.dtype.value}, not int8'
+    # int4 was unpacked when the model was read. The reference takes it in no other op without failing.
+    wanted = (DType.INT8, DType.INT4) if op.kind in ("CONV_2D", "FULLY_CONNECTED") else (DType.INT8,)
+    if weights.dtype not in wanted:
+        return f'the filter "{weights.name}" is {weights.dtype.value}, not {" or ".join(t.value for t in wanted)}'
     if weights.quant is None:
         return f'the filter "{weights.name}" has no quantization'
     if bias is not None and bias.dtype is not DType.INT32:

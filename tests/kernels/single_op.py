@@ -36,6 +36,7 @@ _TYPE_CODES = {
     "bool": 6,
     "int16": 7,
     "int8": 9,
+    "int4": 17,
 }
 
 
@@ -104,7 +105,7 @@ def build_graph(nodes: Sequence[Node], outputs: Sequence[TensorSpec]) -> bytes:
         tensor.buffer = 0
         if spec.data is not None:
             buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.ascontiguousarray(spec.data).tobytes(), np.uint8)
+            buffer.data = np.frombuffer(_stored(spec.data, spec.dtype), np.uint8)
             tensor.buffer = len(buffers)
             buffers.append(buffer)
         if spec.scale is not None:
@@ -138,6 +139,14 @@ def build_graph(nodes: Sequence[Node], outputs: Sequence[TensorSpec]) -> bytes:
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _stored(data: NDArray[Any], dtype: str) -> bytes:
+    """The bytes of a buffer; int4 is given as int8, and stored two to a byte, the first in the low half."""
+    if dtype != "int4":
+        return np.ascontiguousarray(data).tobytes()
+    halves = np.append(data.reshape(-1), np.zeros(data.size % 2, np.int8)).astype(np.uint8) & 15
+    return (halves[::2] | halves[1::2] << 4).astype(np.uint8).tobytes()
 
 
 def _operator_code(name: str) -> Any:
