@@ -1,4 +1,4 @@
-/* mcg_depthwise_conv_2d_s8() for cores with DSP instructions.
+/* mcg_depthwise_conv_2d_s8() for cores with DSP instructions, and with several filters per channel.
  *
  * Four channels at a time, and a stripe of output rows at a time, the image is split into planes: one
  * channel each, widened to 16 bits, padding included. There neighbouring columns are pairs, so that
@@ -40,7 +40,8 @@ typedef struct {
   int32_t column_dilation;
   int32_t pad_rows; /* before the first row */
   int32_t pad_columns;
-  int32_t channels;
+  int32_t channels;        /* of the input */
+  int32_t depth_multiplier; /* channels of the output for each of the input */
   int32_t input_zero_point;
   int32_t narrow;       /* 1: at most 3 columns, strides 1 or 2 along them, and fast */
   int32_t filter_words; /* pairs of weights per row: 2 if narrow, else filter_columns / 2, rounded up */
@@ -146,25 +147,46 @@ MCG_INLINE void mcg_pair_weights(const mcg_depthwise_conv_2d_s8_dsp_params *p,
   }
 }
 
-/* One sum of products; x points to the window's first tap in the plane. */
-MCG_INLINE int32_t mcg_depthwise_sum(const mcg_depthwise_conv_2d_s8_dsp_params *p, const int16_t *x,
-                                     const uint32_t *weights, int32_t acc) {
-  const int32_t step = p->column_dilation;
+/* A pair of neighbouring taps, `step` columns apart. */
+MCG_INLINE uint32_t mcg_taps(const int16_t *at, int32_t step) {
+  return step == 1 ? mcg_load_pair(at) : mcg_pair((uint32_t)at[0], (uint32_t)at[step]);
+}
+
+/* Adds the products of `count` (1 or 4) neighbouring windows with a filter of any width to acc; x
+ * points to the first window's first tap in the plane. */
+MCG_INLINE void mcg_depthwise_sums(const mcg_depthwise_conv_2d_s8_dsp_params *p, const int16_t *x,
+                                   const uint32_t *weights, int32_t count, int32_t step,
+                                   int32_t *acc) {
+  const int32_t stride = p->column_stride;
+  int32_t acc0 = acc[0], acc1 = acc[1], acc2 = acc[2], acc3 = acc[3];
   for (int32_t row = 0; row < p->filter_rows; ++row) {
     const int16_t *at = x;
     int32_t left = p->filter_columns;
     for (; left > 1; left -= 2) {
-      const uint32_t pair = step == 1 ? mcg_load_pair(at)
-                                      : mcg_pair((uint32_t)at[0], (uint32_t)at[step]);
-      acc = mcg_smlad(pair, *weights++, acc);
+      const uint32_t pair = *weights++;
+      acc0 = mcg_smlad(mcg_taps(at, step), pair, acc0);
+      if (count == 4) {
+        acc1 = mcg_smlad(mcg_taps(at + stride, step), pair, acc1);
+        acc2 = mcg_smlad(mcg_taps(at + 2 * stride, step), pair, acc2);
+        acc3 = mcg_smlad(mcg_taps(at + 3 * stride, step), pair, acc3);
+      }
       at += 2 * step;
     }
     if (left > 0) {
-      acc += *at * mcg_low(*weights++);
+      const int32_t weight = mcg_low(*weights++);
+      acc0 += at[0] * weight;
+      if (count == 4) {
+        acc1 += at[stride] * weight;
+        acc2 += at[2 * stride] * weight;
+        acc3 += at[3 * stride] * weight;
+      }
     }
     x += 2 * p->row_words * p->row_dilation;
   }
-  return acc;
+  acc[0] = acc0;
+  acc[1] = acc1;
+  acc[2] = acc2;
+  acc[3] = acc3;
 }
 
 /* The state of mcg_depthwise_rows(). In assembly a pointer to `multiplier` reaches all of it; the
@@ -387,15 +409,27 @@ MCG_SHARED void mcg_depthwise_any(const mcg_depthwise_conv_2d_s8_dsp_params *p,
                                   const mcg_output_stage *stage, int32_t channel,
                                   const int16_t *plane, const uint32_t *weights, int32_t bias,
                                   int8_t *output, int32_t rows) {
-  for (int32_t row = 0; row < rows; ++row) {
+  for (; rows > 0; --rows) {
     const int16_t *x = plane;
-    for (int32_t column = 0; column < p->output_columns; ++column) {
-      const int32_t acc = mcg_depthwise_sum(p, x, weights, bias);
-      output[column * p->output_column_step] =
-          p->fast ? (int8_t)mcg_requantize_to_8(acc, stage->multiplier[channel],
-                                                stage->shift[channel], stage->zero_point)
-                  : mcg_output(stage, channel, acc);
-      x += p->column_stride;
+    int8_t *to = output;
+    for (int32_t left = p->output_columns; left > 0;) {
+      int32_t acc[4] = {bias, bias, bias, bias};
+      const int32_t count = left >= 4 ? 4 : 1;
+      if (count == 1) {
+        mcg_depthwise_sums(p, x, weights, 1, p->column_dilation, acc);
+      } else if (p->column_dilation == 1) {
+        mcg_depthwise_sums(p, x, weights, 4, 1, acc);
+      } else {
+        mcg_depthwise_sums(p, x, weights, 4, p->column_dilation, acc);
+      }
+      for (int32_t n = 0; n < count; ++n) {
+        *to = p->fast ? (int8_t)mcg_requantize_to_8(acc[n], stage->multiplier[channel],
+                                                    stage->shift[channel], stage->zero_point)
+                      : mcg_output(stage, channel, acc[n]);
+        to += p->output_column_step;
+      }
+      x += count * p->column_stride;
+      left -= count;
     }
     plane += 2 * p->row_words * p->row_stride;
     output += p->output_row_step;
@@ -413,6 +447,7 @@ MCG_SHARED void mcg_depthwise_conv_2d_s8_dsp(const mcg_depthwise_conv_2d_s8_dsp_
   const int32_t image_rows =
       (p->stripe_rows - 1) * p->row_stride + (p->filter_rows - 1) * p->row_dilation + 1;
   const int32_t plane = 2 * p->row_words * image_rows;
+  const int32_t filters = p->depth_multiplier;
   int16_t *planes = scratch;
   uint32_t *pairs = (uint32_t *)scratch + MCG_PLANES * p->row_words * image_rows;
   mcg_depthwise_job job = {
@@ -437,8 +472,9 @@ MCG_SHARED void mcg_depthwise_conv_2d_s8_dsp(const mcg_depthwise_conv_2d_s8_dsp_
         const int32_t lanes = mcg_min(MCG_PLANES, p->channels - first);
         mcg_split(p, input + first, row * p->row_stride - p->pad_rows, image_rows, lanes, planes,
                   plane);
-        for (int32_t channel = first; channel < first + lanes; ++channel) {
-          const int16_t *x = planes + (channel - first) * plane;
+        for (int32_t n = 0; n < lanes * filters; ++n) {
+          const int32_t channel = first * filters + n;
+          const int16_t *x = planes + n / filters * plane;
           int8_t *to = output + row * p->output_row_step + channel;
           mcg_pair_weights(p, weights + channel, pairs);
           if (p->narrow) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,8 +79,6 @@ def accumulator_fits(graph: Graph, op: Op) -> str | None:
 def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     options: DepthwiseConv2DOptions = op.options
     weights = weighted.weights_of(graph, op)
-    if options.depth_multiplier > 1:
-        return _lower_grouped(graph, op, target, weights, options)
     batches, height, width, channels = graph.tensor(op.inputs[0]).shape
     _, rows, columns, _ = graph.output_of(op).shape
     stage = weighted.output_stage(graph, op, _rows(weights), weighted.effective_scales(graph, op), options.activation)
@@ -113,7 +111,17 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     budget = memory.scratch_budget(graph, op, target)
     overwrites = target.scratch_limit is None and memory.is_last_use(graph, op, op.inputs[0])
     depthwise_dsp = functools.partial(dsp.depthwise_conv_2d, budget=budget, may_overwrite=overwrites)
-    return Lowering((choose(target, call, dsp=depthwise_dsp, mve=mve.depthwise_conv_2d),))
+    if options.depth_multiplier == 1:
+        return Lowering((choose(target, call, dsp=depthwise_dsp, mve=mve.depthwise_conv_2d),))
+    (grouped,) = _lower_grouped(graph, op, target, weights, options).calls
+    planes = depthwise_dsp(call, depth_multiplier=options.depth_multiplier)
+    if grouped.variant == "dsp" and (dict(planes.params)["narrow"] or options.depth_multiplier < _GROUPED_FROM):
+        return Lowering((replace(planes, why_not_faster=grouped.why_not_faster),))
+    return Lowering((grouped,))
+
+
+_GROUPED_FROM = 4
+"""Filters per channel from which on gathering the windows of a wide filter pays, which is done once for all of them."""
 
 
 def _lower_grouped(

@@ -36,20 +36,25 @@ def conv_2d(portable: KernelCall) -> KernelCall:
     return replace(call, kernel="mcg_conv_2d_s8_dsp", scratch_bytes=scratch, variant="dsp")
 
 
-def depthwise_conv_2d(portable: KernelCall, *, budget: int, may_overwrite: bool) -> KernelCall:
+def depthwise_conv_2d(
+    portable: KernelCall, *, budget: int, may_overwrite: bool, depth_multiplier: int = 1
+) -> KernelCall:
     """mcg_depthwise_conv_2d_s8_dsp, over stripes of rows as high as scratch allows.
 
     Args:
+        portable: the call of mcg_depthwise_conv_2d_s8, whose `channels` are the input's.
         budget: bytes of scratch that the op should keep to; one row of output may need more.
         may_overwrite: whether nobody else reads the input, so that the output can take its place.
+        depth_multiplier: channels of the output for each of the input.
     """
     get = functools.partial(_field, portable)
     channels, (rows, columns) = get("channels"), (get("output_height"), get("output_width"))
+    made = channels * depth_multiplier
     call = _fast_requantization(portable)
     fast = _field(call, "fast") == 1
     along_rows, along_columns = _axis(portable, "height", "top"), _axis(portable, "width", "left")
-    steps = (get("input_width") * channels, columns * channels, get("filter_width") * channels)
-    along_rows, along_columns = replace(along_rows, steps=steps), replace(along_columns, steps=(channels,) * 3)
+    steps = (get("input_width") * channels, columns * made, get("filter_width") * made)
+    along_rows, along_columns = replace(along_rows, steps=steps), replace(along_columns, steps=(channels, made, made))
     if _block_cost(along_columns, along_rows, fast) < _block_cost(along_rows, along_columns, fast):
         along_rows, along_columns = along_columns, along_rows
     narrow = fast and along_columns.is_narrow
@@ -60,8 +65,8 @@ def depthwise_conv_2d(portable: KernelCall, *, budget: int, may_overwrite: bool)
         return 4 * (_PLANES * row_words * along_rows.taken(stripe) + along_rows.taps * filter_words)
 
     stripe = along_rows.outputs
-    output_bytes = rows * columns * channels
-    same_size = (get("input_height"), get("input_width")) == (rows, columns)
+    output_bytes = rows * columns * made
+    same_size = (get("input_height"), get("input_width"), channels) == (rows, columns, made)
     overwrites = may_overwrite and same_size and get("batches") == 1 and scratch(stripe) <= budget + output_bytes
     if not overwrites:
         stripe = max((n for n in range(1, stripe + 1) if scratch(n) <= budget), default=1)
@@ -80,6 +85,7 @@ def depthwise_conv_2d(portable: KernelCall, *, budget: int, may_overwrite: bool)
         *((f"{name}_dilation", axis.dilation) for name, axis in pairs),
         *((f"pad_{name}s", axis.pad) for name, axis in pairs),
         ("channels", channels),
+        ("depth_multiplier", depth_multiplier),
         ("input_zero_point", get("input_zero_point")),
         ("narrow", int(narrow)),
         ("filter_words", filter_words),
