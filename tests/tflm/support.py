@@ -1,0 +1,83 @@
+"""What tests of the TFLM runtime share."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mcugen.boards import load_board
+from mcugen.tflm.library import MAKEFILE, TFLM_DIR
+from mcugen.tflm.program import TflmOptions, TflmProgram, make_program
+from tests.conftest import find_model
+
+MODELS = (
+    "ad01_int8", "hello_world_float", "hello_world_int8", "keyword_scrambled_8bit", "kws_ref_model",
+    "micro_speech_quantized", "okay_nabu", "pretrainedResnet_quant", "trained_lstm_int8", "vww_96_int8",
+)  # fmt: skip
+"""The real models that TFLM runs; it refuses kws_ref_model_float32 as hybrid."""
+
+HEADERS = "xmos-ai-tools==1.4.2"
+"""A package with headers of TFLM's API (a fork's, in namespace tflite_micro)."""
+
+GEMMLOWP = Path("/usr/include/gemmlowp")
+CXX = "arm-none-eabi-g++"
+CXX_FLAGS = (
+    "-std=c++17", "-Os", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-fno-exceptions",
+    "-fno-rtti", "-fno-threadsafe-statics", "-Wall", "-Wextra", "-Werror",
+)  # fmt: skip
+
+
+def model_bytes(name: str) -> bytes:
+    return find_model(f"{name}.tflite").read_bytes()
+
+
+@functools.cache
+def program(name: str, board: str = "mps2-an386", **options: object) -> TflmProgram:
+    """A real model's program, without a TFLM on this computer."""
+    chosen = TflmOptions(**{"tflm": "", **options})  # type: ignore[arg-type]
+    return make_program(model_bytes(name), name, load_board(board), chosen)
+
+
+def real_tflm() -> str:
+    """The user's TFLM; skips the test where none is named."""
+    named = os.environ.get(TFLM_DIR, "")
+    if not named or not (Path(named) / MAKEFILE).is_file():
+        pytest.skip(f"{TFLM_DIR} names no TensorFlow Lite Micro")
+    return named
+
+
+def api_headers() -> Path:
+    """Folder of TFLM's headers, downloaded once for the tests only."""
+    cache = Path(os.environ.get("MCUGEN_TEST_CACHE", Path(tempfile.gettempdir()) / f"mcugen-tests-{os.getuid()}"))
+    folder = cache / HEADERS.replace("==", "-")
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            _download_headers(cache, folder)
+    return folder / "include"
+
+
+def _download_headers(cache: Path, folder: Path) -> None:
+    partial = cache / "partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", HEADERS]
+    done = subprocess.run([*command, "--dest", str(partial)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"{HEADERS} is not installed and cannot be downloaded: {done.stderr[-200:]}")
+    wanted = "xmos_ai_tools/runtime/include/"
+    with zipfile.ZipFile(next(partial.glob("*.whl"))) as wheel:
+        names = [n for n in wheel.namelist() if n.startswith(wanted) and n.endswith((".h", ".hpp"))]
+        wheel.extractall(partial, names)
+    folder.mkdir()
+    (partial / wanted).rename(folder / "include")
+    shutil.rmtree(partial)

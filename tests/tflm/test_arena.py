@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcugen.errors import ModelError
+from mcugen.tflm.arena import ALIGNMENT, arena_bound, bisect, host_arena
+from mcugen.tflm.view import read_view
+from tests.tflm.support import MODELS, model_bytes, program
+from tests.tflm.test_resolver import fully_connected
+
+NEEDED = {
+    # what firmware needed on QEMU's mps2-an386 with TFLM of August 2026 and CMSIS-NN; ad and kws on mps3-an547 too
+    "ad01_int8": (2944, 9632), "hello_world_int8": (1088, None), "keyword_scrambled_8bit": (10_480, None),
+    "kws_ref_model": (22_752, 27_280), "micro_speech_quantized": (6768, None), "okay_nabu": (22_352, None),
+    "pretrainedResnet_quant": (54_928, None), "trained_lstm_int8": (3984, None), "vww_96_int8": (100_640, None),
+}  # fmt: skip
+
+BOUND = {
+    # reference kernels, CMSIS-NN, CMSIS-NN on MVE
+    "ad01_int8": (3952, 4192, 13_440), "hello_world_float": (1728, 1792, 2000), "hello_world_int8": (1728, 1792, 2000),
+    "keyword_scrambled_8bit": (11_824, 12_176, 14_112), "kws_ref_model": (23_440, 24_912, 28_272),
+    "micro_speech_quantized": (7344, 7600, 47_136), "okay_nabu": (24_144, 28_064, 34_320),
+    "pretrainedResnet_quant": (55_024, 57_712, 57_744), "trained_lstm_int8": (3760, 4496, 4576),
+    "vww_96_int8": (101_632, 106_976, 106_848),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_bound_is_the_known_one_and_enough_for_every_device(name: str) -> None:
+    data = model_bytes(name)
+    view, host = read_view(data), host_arena(data)
+    reference = arena_bound(view, host, optimised=False, mve=False)
+    optimised = arena_bound(view, host, optimised=True, mve=False)
+    mve = arena_bound(view, host, optimised=True, mve=True)
+    assert (reference, optimised, mve) == BOUND[name]
+    dsp_needs, mve_needs = NEEDED.get(name, (0, 0))
+    assert optimised >= dsp_needs
+    assert mve >= (mve_needs or 0)
+    assert reference <= optimised
+
+
+def test_the_program_takes_the_boards_bound_or_what_the_user_says() -> None:
+    assert program("kws_ref_model").arena_bytes == BOUND["kws_ref_model"][1]
+    assert program("kws_ref_model", "mps3-an547").arena_bytes == BOUND["kws_ref_model"][2]
+    assert program("kws_ref_model", "microbit").arena_bytes == BOUND["kws_ref_model"][0]
+    given_size = program("kws_ref_model", arena_bytes=30_001)
+    assert (given_size.arena_bytes, given_size.arena_exact) == (30_016, False)
+    exact = given_size.with_arena(22_752)
+    assert (exact.arena_bytes, exact.arena_exact) == (22_752, True)
+
+
+def test_a_model_that_tflm_refuses_says_why() -> None:
+    with pytest.raises(ModelError, match="does not take this model"):
+        host_arena(fully_connected("int32"))
+
+
+@given(st.integers(1, 10_000), st.integers(0, 10_000), st.integers(0, 10_000))
+def test_bisection_finds_the_smallest(need: int, below: int, above: int) -> None:
+    need *= ALIGNMENT
+    tried: list[int] = []
+
+    def works(size: int) -> bool:
+        tried.append(size)
+        return size >= need
+
+    assert bisect(works, max(0, need - below), need + above) == need
+    assert all(size % ALIGNMENT == 0 and max(0, need - below) <= size < need + above + ALIGNMENT for size in tried)
+    assert len(tried) <= 14

@@ -1,0 +1,191 @@
+"""Real firmware around the user's TensorFlow Lite Micro, on emulated boards. Needs MCUGEN_TFLM_DIR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcugen.boards import load_board
+from mcugen.build import build_project
+from mcugen.device.device import Device, ModelStartError, open_device
+from mcugen.emit.project import emit_project
+from mcugen.errors import DeviceError
+from mcugen.graph.schema import pack_model, unpack_model
+from mcugen.tflm.emit import emit_tflm
+from mcugen.tflm.program import TflmOptions, make_program
+from mcugen.verbs.deploy import deploy
+from mcugen.verbs.verify import verify
+from mcugen.verify import Oracle, make_inputs
+from tests.conftest import find_model
+from tests.tflm.support import model_bytes, real_tflm
+
+pytestmark = pytest.mark.emulator
+
+INSTRUCTIONS = {
+    # TFLM with CMSIS-NN, interpreter only (GCC 12.2, QEMU 7.2): what the firmware may cost at most, plus 1 %
+    ("kws_ref_model", "mps2-an386"): 7_697_902,
+    ("vww_96_int8", "mps2-an386"): 24_101_962,
+    ("pretrainedResnet_quant", "mps2-an386"): 29_861_680,
+    ("ad01_int8", "mps2-an386"): 582_964,
+    ("kws_ref_model", "mps3-an547"): 1_813_690,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "board"),
+    [
+        *INSTRUCTIONS,
+        ("okay_nabu", "mps2-an386"),
+        ("trained_lstm_int8", "mps2-an386"),
+        ("keyword_scrambled_8bit", "mps2-an386"),
+    ],
+)
+def test_real_models_are_bit_exact(name: str, board: str) -> None:
+    tflm = real_tflm()
+    proof = verify(find_model(f"{name}.tflite"), board=board, runtime="tflm", tflm=tflm, samples=5, layers=True)
+    assert proof.verdict.bit_exact, proof.verdict.first_divergent_op
+    assert proof.verdict.layers_checked > 0
+    assert proof.plan.arena_exact
+    assert proof.firmware.ram.arena == proof.plan.arena_bytes
+    limit = INSTRUCTIONS.get((name, board))
+    assert limit is None or proof.cost.invoke <= limit * 1.01
+
+
+def test_deploy_writes_the_exact_arena_back(tmp_path: Path) -> None:
+    tflm = real_tflm()
+    folder = tmp_path / "project"
+    proof = deploy(
+        find_model("hello_world_int8.tflite"), board="mps2-an386", out=folder, runtime="tflm", tflm=tflm, samples=2
+    )
+    again = verify(folder, samples=2, tflm=tflm)
+    assert proof.verdict.bit_exact
+    assert again.verdict.bit_exact
+    assert again.project is None
+    assert again.plan.arena_bytes == proof.plan.arena_bytes < 1728
+    assert again.plan.arena_exact
+
+
+class Firmware:
+    """A replaceable hello_world on mps2-an386."""
+
+    def __init__(self, folder: Path, arena_bytes: int = 0) -> None:
+        tflm = real_tflm()
+        self.board = load_board("mps2-an386")
+        self.data = model_bytes("hello_world_int8")
+        options = TflmOptions(tflm, slot_bytes=50_000, arena_bytes=arena_bytes)
+        self.program = make_program(self.data, "hello", self.board, options)
+        emit_project(self.program, self.board, folder, model_files=emit_tflm(self.program))
+        self.elf = build_project(folder, tflm=tflm).elf
+
+    def start(self) -> Device:
+        return open_device(self.elf, self.board)
+
+
+@pytest.fixture(scope="module")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
+    return Firmware(tmp_path_factory.mktemp("replaceable") / "project")
+
+
+@pytest.fixture
+def device(firmware: Firmware) -> Iterator[Device]:
+    with firmware.start() as running:
+        yield running
+
+
+def retrained(data: bytes) -> bytes:
+    """The same model with other weights and another output scale."""
+    model = unpack_model(data)
+    largest = max((b for b in model.buffers if b.data is not None), key=lambda b: len(b.data))
+    largest.data = (np.asarray(largest.data, np.uint8) ^ 0x15).astype(np.uint8)
+    output = model.subgraphs[0].tensors[model.subgraphs[0].outputs[0]]
+    output.quantization.scale = [output.quantization.scale[0] * 2]
+    return pack_model(model)
+
+
+def answers(device: Device, data: bytes, program_graph: object) -> bool:
+    """Whether the device computes what the oracle computes of a model."""
+    inputs = make_inputs(program_graph, 4)  # type: ignore[arg-type]
+    with Oracle(data) as oracle:
+        return all(
+            device.run(sample)[0][0].tobytes() == oracle.run(sample)[0].tobytes() for sample in inputs
+        )
+
+
+def test_a_model_is_replaced_over_the_link(firmware: Firmware, device: Device) -> None:
+    new, graph = retrained(firmware.data), firmware.program.graph
+    assert answers(device, firmware.data, graph)
+    for model in (new, firmware.data, new):  # the slots take turns
+        device.push_model(model, "ab" * 32)
+        assert answers(device, model, graph)
+    assert device.hello.model_sha256 == "ab" * 32
+    assert device.outputs[0].scale == pytest.approx(2 * firmware.program.output_tensors()[0].scale)
+    device.reset()
+    assert device.hello.model_sha256 == firmware.program.graph.sha256
+
+
+def broken(data: bytes, how: str) -> bytes:
+    """A model that must not be taken, although it arrives as it was sent."""
+    if how == "truncated":
+        return data[: len(data) // 2]
+    if how == "garbage":
+        return data[:8] + bytes(range(256)) * 4
+    if how == "other interface":
+        return model_bytes("micro_speech_quantized")
+    model = unpack_model(data)
+    if how == "wrong op":
+        model.operatorCodes[0].builtinCode = model.operatorCodes[0].deprecatedBuiltinCode = 3  # CONV_2D
+    elif how == "wrong type":
+        for tensor in model.subgraphs[0].tensors[1:]:
+            if tensor.type == 9 and tensor.buffer and len(tensor.shape) == 2:
+                tensor.type = 7  # int8 weights read as int16
+    elif how == "tensor that does not exist":
+        model.subgraphs[0].operators[0].inputs = [9999, 1, 2]
+    elif how == "other shape":
+        model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].shape = [1, 2]
+    return pack_model(model)
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("truncated", "not a sound model"),
+        ("garbage", "not a sound model"),
+        ("wrong op", "does not have"),
+        ("wrong type", "does not have"),
+        ("tensor that does not exist", "not a sound model"),
+        ("other shape", "not those of this firmware"),
+        ("other interface", "does not have|not those of this firmware"),
+    ],
+)
+def test_what_is_not_right_is_refused_and_the_old_model_still_answers(
+    how: str, why: str, firmware: Firmware, device: Device
+) -> None:
+    with pytest.raises(DeviceError, match=f"refuses the model: .*({why}).*The old model still runs"):
+        device.push_model(broken(firmware.data, how), "00" * 32)
+    assert device.hello.model_sha256 == firmware.program.graph.sha256
+    assert answers(device, firmware.data, firmware.program.graph)
+
+
+def test_a_model_too_large_for_the_slot_is_not_even_sent(device: Device) -> None:
+    with pytest.raises(DeviceError, match="slot for it 50,000"):
+        device.push_model(bytes(50_001), "00" * 32)
+
+
+def test_arenas_that_are_too_small_never_crash(firmware: Firmware, device: Device) -> None:
+    results = {size: device.start_model(size).result for size in range(16, firmware.program.arena_bytes + 1, 16)}
+    working = [size for size, result in results.items() if result == 0]
+    assert working
+    assert {result for size, result in results.items() if size < working[0]} == {-4}
+    assert working == [size for size in results if size >= working[0]]
+    device.forget()
+    assert answers(device, firmware.data, firmware.program.graph)
+
+
+def test_an_arena_that_is_too_small_is_reported(tmp_path: Path) -> None:
+    small = Firmware(tmp_path / "project", arena_bytes=512)
+    with pytest.raises(ModelStartError, match="the arena is too small") as caught:
+        small.start()
+    assert caught.value.code == -4
