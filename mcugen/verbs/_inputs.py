@@ -19,17 +19,27 @@ from mcugen.ops.common import describe
 InputSource = str | Path | NDArray[Any] | Sequence[NDArray[Any]]
 """A .npy or .npz file, an array with one sample per row, or one such array per model input."""
 
+_OFTEN_OUTSIDE = 0.05
+_FEW_LEVELS = 4
+
 Sample = list[NDArray[Any]]
 """One array per model input, of its shape and dtype."""
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Samples as the device takes them; `origin` and `notes` say where from, and what was done to them."""
+    """Samples as the device takes them.
+
+    Attributes:
+        origin: where they came from.
+        notes: what was done to them.
+        warnings: what makes them doubtful: a scale that is not the model's, samples that are all the same.
+    """
 
     samples: list[Sample]
     origin: str
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def read_inputs(source: InputSource, graph: Graph) -> Inputs:
@@ -55,13 +65,20 @@ def read_inputs(source: InputSource, graph: Graph) -> Inputs:
             hint=f"Give one array per input, as .npz: {', '.join(_expected(t) for t in tensors)}",
         )
     notes: list[str] = []
-    columns = [_samples(array, tensor, origin, notes) for array, tensor in zip(arrays, tensors, strict=True)]
+    warnings: list[str] = []
+    columns = [_samples(array, tensor, origin, notes, warnings) for array, tensor in zip(arrays, tensors, strict=True)]
     counts = {len(column) for column in columns}
     if len(counts) != 1:
-        raise DataError(f"the inputs have different numbers of samples: {sorted(counts)}", where=origin)
+        found = ", ".join(f'"{t.name}" has {len(column)}' for t, column in zip(tensors, columns, strict=True))
+        raise DataError(
+            f"the inputs have different numbers of samples: {found}", where=origin, hint="Give the same number of each"
+        )
     if counts == {0}:
-        raise DataError("holds no sample", where=origin)
-    return Inputs([list(sample) for sample in zip(*columns, strict=True)], origin, tuple(notes))
+        raise DataError("holds no sample", where=origin, hint="Give at least one")
+    count = counts.pop()
+    if count > 1 and all((sample == column[0]).all() for column in columns for sample in column):
+        warnings.append(f"all {count} samples are the same to the model, which proves no more than one")
+    return Inputs([list(sample) for sample in zip(*columns, strict=True)], origin, tuple(notes), tuple(warnings))
 
 
 def _read(path: Path, tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
@@ -98,7 +115,9 @@ def _by_name(arrays: Mapping[str, NDArray[Any]], tensors: Sequence[Tensor], wher
     )
 
 
-def _samples(array: NDArray[Any], tensor: Tensor, where: str, notes: list[str]) -> list[NDArray[Any]]:
+def _samples(
+    array: NDArray[Any], tensor: Tensor, where: str, notes: list[str], warnings: list[str]
+) -> list[NDArray[Any]]:
     """The samples of one input, each in the tensor's shape and dtype."""
     shape = tensor.shape
     if array.shape == shape:
@@ -117,16 +136,40 @@ def _samples(array: NDArray[Any], tensor: Tensor, where: str, notes: list[str]) 
         return list(np.ascontiguousarray(array))
     if array.dtype.kind == "f" and tensor.quant is not None and tensor.scale > 0:
         if not np.isfinite(array).all():
-            raise DataError("holds values that are not finite (NaN or infinity)", where=where)
-        notes.append(
-            f'floats quantized for "{tensor.name}": scale {tensor.scale:.6g}, zero point {tensor.zero_point}'
-        )
-        return list(np.ascontiguousarray(quantize(array, tensor)))
+            first = int(np.argwhere(~np.isfinite(array))[0][0])
+            raise DataError(
+                f"holds values that are NaN or infinite, the first in sample {first}",
+                where=where,
+                hint="Remove or replace them",
+            )
+        notes.append(f'floats quantized for "{tensor.name}": scale {tensor.scale:.6g}, zero point {tensor.zero_point}')
+        quantized = np.ascontiguousarray(quantize(array, tensor))
+        warnings.extend(_scale_warnings(array, quantized, tensor))
+        return list(quantized)
     raise DataError(
         f'values are {array.dtype}, but the input "{tensor.name}" is {tensor.dtype.value}',
         where=where,
         hint=f"Give {tensor.dtype.value} values as they are, or real values as float32 to be quantized",
     )
+
+
+def _scale_warnings(real: NDArray[Any], quantized: NDArray[Any], tensor: Tensor) -> list[str]:
+    """Signs that the reals are not scaled as the ones that the model was quantized for."""
+    if not real.size:
+        return []
+    info = np.iinfo(tensor.dtype.numpy)
+    low = (info.min - tensor.zero_point) * tensor.scale
+    high = (info.max - tensor.zero_point) * tensor.scale
+    lie = f'values for "{tensor.name}" lie in [{float(real.min()):.3g}, {float(real.max()):.3g}]'
+    was = f"the model was quantized for [{low:.3g}, {high:.3g}]: scale them as in training"
+    # One step of room: the range of the calibration samples is rounded to the scale.
+    outside = float(np.mean((real < low - tensor.scale) | (real > high + tensor.scale)))
+    if outside > _OFTEN_OUTSIDE:
+        return [f"{lie} and {outside:.0%} of them were clipped; {was}"]
+    levels = int(quantized.max()) - int(quantized.min()) + 1
+    if real.min() < real.max() and levels <= _FEW_LEVELS:
+        return [f"{lie}, {levels} of {info.max - info.min + 1} levels; {was}"]
+    return []
 
 
 def _expected(tensor: Tensor) -> str:

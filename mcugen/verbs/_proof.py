@@ -58,6 +58,7 @@ class Proof:
     Attributes:
         inputs: where the verified inputs came from.
         notes: what was done to them.
+        input_warnings: what makes them doubtful.
         project: folder of the emitted project; None if it was temporary.
         emulated: the device was an emulator.
     """
@@ -70,6 +71,7 @@ class Proof:
     notes: tuple[str, ...] = ()
     project: str | None = None
     emulated: bool = True
+    input_warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -100,6 +102,7 @@ class Proof:
         found = list(report.warnings) if report else []
         if not self.trusted and not found:
             found.append(UNTRUSTED)  # a project's model, whose report is not read back
+        found.extend(self.input_warnings)
         found.extend(self.plan.warnings)
         if self.ready.changed:
             found.append(f"the project was changed since it was generated: {', '.join(self.ready.changed)}")

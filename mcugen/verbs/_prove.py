@@ -52,7 +52,17 @@ def prove(
                 layers=layers,
                 progress=lambda done, total: report("verifying", done / total),
             )
-    return Proof(verb, ready, cost, verdict, given.origin, given.notes, project, emulated=port is None)
+    return Proof(
+        verb,
+        ready,
+        cost,
+        verdict,
+        given.origin,
+        given.notes,
+        project,
+        emulated=port is None,
+        input_warnings=given.warnings,
+    )
 
 
 def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: int) -> Inputs:

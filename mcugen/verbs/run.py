@@ -32,6 +32,7 @@ class RunResult:
         outputs: one array per model output, one sample per row, in the output's own dtype.
         costs: cost of every inference, in `unit` ("instructions" or "cycles").
         origin, notes: where the inputs came from, and what was done to them.
+        input_warnings: what makes them doubtful.
         out: the file that holds the outputs, or None.
     """
 
@@ -42,7 +43,15 @@ class RunResult:
     origin: str
     notes: tuple[str, ...]
     out: Path | None
+    input_warnings: tuple[str, ...] = ()
     exit_code: int = 0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person must know besides the outputs."""
+        from mcugen.verbs._proof import UNTRUSTED
+
+        return (*self.input_warnings, *(() if self.trusted else (UNTRUSTED,)))
 
     @property
     def trusted(self) -> bool:
@@ -70,6 +79,7 @@ class RunResult:
             "trusted": self.trusted,
             "inputs": self.origin,
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
             "samples": len(self.costs),
             "outputs": [
                 {
@@ -149,10 +159,8 @@ def run(
                 costs.append(cost)
                 report("running", number / len(given.samples))
             unit = device.cost_unit
-        outputs = tuple(
-            np.stack([_row(results[n]) for results in samples]) for n in range(len(tensors))
-        )
-        result = RunResult(ready, outputs, tuple(costs), unit, given.origin, given.notes, path)
+        outputs = tuple(np.stack([_row(results[n]) for results in samples]) for n in range(len(tensors)))
+        result = RunResult(ready, outputs, tuple(costs), unit, given.origin, given.notes, path, given.warnings)
     if path is not None:
         _write(path, result, dequantize)
     return result
@@ -211,18 +219,17 @@ def command(
 def _render(console: Console, result: RunResult) -> None:
     from mcugen.ui.terminal import grid, say_note, say_verdict
     from mcugen.ui.text import number
-    from mcugen.verbs._proof import UNTRUSTED
 
     costs = result.costs
     spread = number(costs[0]) if min(costs) == max(costs) else f"{number(min(costs))} to {number(max(costs))}"
     rows = [
         ("model", f"{result.ready.plan.graph.name} on {result.ready.board.name}"),
-        ("inputs", f"{number(len(costs))} samples from {result.origin}"),
+        ("inputs", f"{number(len(costs))} sample{'s' * (len(costs) != 1)} from {result.origin}"),
         *(("note", note) for note in result.notes),
         ("cost", f"{spread} {result.unit} per inference"),
     ]
     console.print(grid(rows))
-    if not result.trusted:
-        say_note(console, UNTRUSTED)
+    for warning in result.warnings:
+        say_note(console, warning)
     shapes = ", ".join(f"{values.dtype}{list(values.shape)}" for values in result.outputs)
     say_verdict(console, True, f"wrote {result.out}: {shapes}")

@@ -132,7 +132,7 @@ def test_output_in_a_missing_folder(cli: Cli, float_tflite: Path, tmp_path: Path
     [
         (np.zeros((3, 7), np.int8), "int8[1,6]"),
         (np.zeros((3, 6), np.int32), "int32"),
-        (np.full((3, 6), np.nan, np.float32), "not finite"),
+        (np.full((3, 6), np.nan, np.float32), "NaN or infinite, the first in sample 0"),
         (np.zeros((0, 6), np.int8), "no sample"),
         (np.array([{"a": 1}], dtype=object), "safely"),
     ],

@@ -116,3 +116,28 @@ def test_inputs_are_recognised_through_links(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="overwrite"):
         check_output(tmp_path / "link.tflite", inputs=[model])
     check_output(tmp_path / "new.tflite", inputs=[model])
+
+
+@pytest.mark.parametrize(
+    ("reals", "said"),
+    [
+        (np.linspace(0, 255, 60).reshape(10, 6), "were clipped"),
+        (np.linspace(0, 1, 60).reshape(10, 6) / 255, "levels"),
+    ],
+    ids=["not divided by 255", "divided by 255 twice"],
+)
+def test_reals_of_another_scale_are_warned_of(graph: Graph, reals: np.ndarray, said: str) -> None:
+    given = read_inputs(reals.astype(np.float32), graph)
+    assert said in given.warnings[0]
+    assert "quantized for [-2.62, 2.48]" in given.warnings[0]
+
+
+def test_reals_of_the_models_scale_are_not_warned_of(graph: Graph) -> None:
+    reals = np.linspace(-2.5, 2.5, 60, dtype=np.float32).reshape(10, 6)
+    assert read_inputs(reals, graph).warnings == ()
+    assert read_inputs(np.zeros((1, 6), np.float32), graph).warnings == ()
+
+
+def test_the_same_sample_again_and_again_is_warned_of(graph: Graph) -> None:
+    (warning,) = read_inputs(np.repeat(VALUES[:1], 3, axis=0), graph).warnings
+    assert warning.startswith("all 3 samples are the same")
