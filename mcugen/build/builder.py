@@ -54,7 +54,12 @@ def build_project(
     variables = {TFLM_DIR: str(root)} if root is not None else {}
     workspace = project.folder / ".pio"
     output = workspace / "build" / project.board.name
-    with file_lock(workspace / "mcugen.lock", timeout=timeout, busy="another build of this project is running"):
+    with file_lock(
+        workspace / "mcugen.lock",
+        timeout=timeout,
+        busy="another build of this project is running",
+        unwritable="Building writes into the project: copy it to a folder that you can write to",
+    ):
         if clean:
             shutil.rmtree(workspace / "build", ignore_errors=True)
         text = run_pio(["run", "-e", project.board.name], project.folder, timeout=timeout, variables=variables)

@@ -12,12 +12,13 @@ from mcugen.errors import ToolError
 
 
 @contextlib.contextmanager
-def file_lock(path: Path, *, timeout: float, busy: str) -> Iterator[None]:
+def file_lock(path: Path, *, timeout: float, busy: str, unwritable: str) -> Iterator[None]:
     """Hold an exclusive lock on `path` (made if absent). It ends with the process, whatever happens to that.
 
     Args:
         timeout: seconds to wait for another holder.
         busy: what is wrong if it does not let go, for the message.
+        unwritable: what to try if the file cannot be made, for the message.
 
     Raises:
         ToolError: the file cannot be made, or the wait was too long.
@@ -26,7 +27,7 @@ def file_lock(path: Path, *, timeout: float, busy: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
-        raise ToolError(f"cannot write there: {error.strerror}", where=str(path)) from error
+        raise ToolError(f"cannot write there: {error.strerror}", where=str(path), hint=unwritable) from error
     with file:
         end = time.monotonic() + timeout
         while True:

@@ -133,7 +133,12 @@ def ensure_core_dir() -> Path:
     core = cache_dir() / name
     if _is_whole(core, versions):
         return core
-    with file_lock(cache_dir() / f"{name}.lock", timeout=60, busy="another process is making this folder"):
+    with file_lock(
+        cache_dir() / f"{name}.lock",
+        timeout=60,
+        busy="another process is making this folder",
+        unwritable="mcugen keeps its cache there: set MCUGEN_CACHE_DIR to a folder that you can write to",
+    ):
         if _is_whole(core, versions):
             return core
         try:

@@ -265,7 +265,8 @@ def _fit(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str]) ->
         if not finite.all():
             first = int(np.argwhere(~finite)[0][0])
             raise DataError(
-                f"holds {int((~finite).sum())} values that are NaN or infinite, the first in sample {first}",
+                f"holds values that are NaN or infinite ({int((~finite).sum())} of {rows.size}), "
+                f"the first in sample {first}",
                 where=where,
                 hint="Remove or replace them",
             )
@@ -276,7 +277,11 @@ def _fit(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str]) ->
             warnings.simplefilter("ignore", RuntimeWarning)  # overflow is an error of our own, below
             converted = rows.astype(np.float32)
         if not np.isfinite(converted).all():
-            raise DataError("holds values beyond the range of float32", where=where)
+            raise DataError(
+                "holds values beyond the range of float32",
+                where=where,
+                hint="Scale them as in training",
+            )
         return converted
     target = np.dtype(spec.dtype)
     converted = rows.astype(target)

@@ -52,7 +52,9 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    if any(word in str(error).lower() for word in ("pickle", "python objects")):
+    # numpy takes whatever it does not know for a pickle; real ones begin with their protocol's opcode.
+    numpy_or_pickle = path.read_bytes()[:1] in (b"\x93", b"\x80", b"P")
+    if numpy_or_pickle and any(word in str(error).lower() for word in ("pickle", "python objects")):
         return DataError(
             "holds Python objects, which are not loaded (they could run code)",
             where=str(path),

@@ -35,7 +35,7 @@ from mcugen.errors import ConversionError, DataError, ModelError, ToolError
 from mcugen.graph.schema import pack_model, unpack_model
 
 _TOO_OFTEN_OUTSIDE = 0.01
-_POOR_SQNR_DB = 10.0
+_POOR_SQNR_DB = 15.0
 
 
 def convert(source: object, data: DataSource | None = None, *, progress: Progress | None = None) -> Converted:

@@ -128,6 +128,8 @@ def changed_files(project: Project) -> list[str]:
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST_NAME
     hint = "Make one with mcugen generate MODEL --board BOARD -o DIR"
+    if folder.is_file():
+        raise ProjectError("is a file, not the folder of a project", where=str(folder), hint=hint)
     if not folder.is_dir():
         raise ProjectError("there is no such folder", where=str(folder), hint=hint)
     if not path.is_file():

@@ -167,7 +167,7 @@ def test_choice_is_seeded_and_spans_the_set() -> None:
         (np.zeros((3, 1, 4, 6)), IMAGE, r"float32"),
         (np.zeros((3, 3, 4, 6)), RGB, r"channels first: transpose"),
         (np.array([["a"] * 5]), VECTOR, "not numbers"),
-        (np.array([[1, 2, 3, np.nan, 5]]), VECTOR, "1 values that are NaN or infinite, the first in sample 0"),
+        (np.array([[1, 2, 3, np.nan, 5]]), VECTOR, r"NaN or infinite \(1 of 5\), the first in sample 0"),
         (np.full((1, 5), 1e300), VECTOR, "beyond the range of float32"),
         (np.zeros((0, 5)), VECTOR, "no samples"),
         ([], VECTOR, "no samples"),
@@ -209,6 +209,13 @@ def test_damaged_files(tmp_path: Path, name: str, content: bytes, message: str) 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         load_samples(tmp_path / name, VECTOR)
+
+
+def test_text_is_not_taken_for_python_objects(tmp_path: Path) -> None:
+    for name in ("d.npy", "d.npz"):
+        (tmp_path / name).write_text("1,2,3,4,5\n")
+        with pytest.raises(DataError, match="not a NumPy file"):
+            load_samples(tmp_path / name, VECTOR)
 
 
 def test_pickles_are_not_loaded(tmp_path: Path) -> None:
