@@ -1,7 +1,7 @@
 /* mcg_add_s8() for cores with DSP instructions: ADD of two tensors of one shape.
  *
- * The operand with the larger scale comes first: at twice that scale it is half of itself, and needs no
- * multiplication. The output may be one of the operands.
+ * The operand with the larger scale comes first: at twice that scale it is half of itself, and
+ * needs no multiplication. The output may be one of the operands.
  */
 #ifndef MCG_ADD_S8_DSP_H
 #define MCG_ADD_S8_DSP_H

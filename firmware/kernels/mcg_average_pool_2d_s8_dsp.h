@@ -9,8 +9,8 @@
 
 typedef mcg_pool_2d_s8_dsp_params mcg_average_pool_2d_s8_dsp_params;
 
-MCG_INLINE void mcg_average_pool_window(const mcg_pool_2d_s8_dsp_params *p, const mcg_pool_window *w,
-                                        int8_t *output) {
+MCG_INLINE void mcg_average_pool_window(const mcg_pool_2d_s8_dsp_params *p,
+                                        const mcg_pool_window *w, int8_t *output) {
   const int32_t row_gap = (p->input_width - w->columns) * p->channels;
   const int32_t count = w->rows * w->columns;
   for (int32_t channel = 0; channel < p->channels; channel += 4) {

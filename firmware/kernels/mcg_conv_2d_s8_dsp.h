@@ -1,9 +1,9 @@
 /* mcg_conv_2d_s8() for cores with DSP instructions, four windows at a time.
  *
- * Weights are [channels][height][width][channels of a group], with three bytes after the last row if
- * the depth of a window is not a multiple of 4. scratch holds 8 pairs for every 4 bytes of depth,
- * and if the channels of a group are not a multiple of 4, as many bytes as a window has, rounded up
- * to a multiple of 4, after that.
+ * Weights are [channels][height][width][channels of a group], with three bytes after the last row
+ * if the depth of a window is not a multiple of 4. scratch holds 8 pairs for every 4 bytes of
+ * depth, and if the channels of a group are not a multiple of 4, as many bytes as a window has,
+ * rounded up to a multiple of 4, after that.
  */
 #ifndef MCG_CONV_2D_S8_DSP_H
 #define MCG_CONV_2D_S8_DSP_H
@@ -80,8 +80,8 @@ MCG_INLINE void mcg_gather_outside(mcg_gathered *to, int32_t zero_point, int32_t
   }
 }
 
-/* Appends one row of a window: `row` points to the image row's first wanted channel, x is the column
- * of the first tap. */
+/* Appends one row of a window: `row` points to the image row's first wanted channel, x is the
+ * column of the first tap. */
 MCG_INLINE void mcg_gather_row(const mcg_conv_2d_s8_dsp_params *p, const int8_t *row, int32_t x,
                                mcg_gathered *to) {
   if (p->dilation_w == 1 && p->groups == 1) {

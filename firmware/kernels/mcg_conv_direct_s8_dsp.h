@@ -1,7 +1,7 @@
 /* mcg_conv_direct_s8() for cores with DSP instructions, four windows at a time.
  *
- * Weights are [channels][depth], with three bytes after the last row if depth is not a multiple of 4.
- * scratch holds 8 pairs for every 4 bytes of depth.
+ * Weights are [channels][depth], with three bytes after the last row if depth is not a multiple
+ * of 4. scratch holds 8 pairs for every 4 bytes of depth.
  */
 #ifndef MCG_CONV_DIRECT_S8_DSP_H
 #define MCG_CONV_DIRECT_S8_DSP_H

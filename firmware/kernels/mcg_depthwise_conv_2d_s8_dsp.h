@@ -1,13 +1,13 @@
 /* mcg_depthwise_conv_2d_s8() for cores with DSP instructions, and with several filters per channel.
  *
- * Four channels at a time, and a stripe of output rows at a time, the image is split into planes: one
- * channel each, widened to 16 bits, padding included. There neighbouring columns are pairs, so that
- * one instruction multiplies two taps, and nothing tests for the border. If one stripe is the whole
- * image, each channel is read before it is written: then the output may be the input, if it is as
- * large.
+ * Four channels at a time, and a stripe of output rows at a time, the image is split into planes:
+ * one channel each, widened to 16 bits, padding included. There neighbouring columns are pairs, so
+ * that one instruction multiplies two taps, and nothing tests for the border. If one stripe is the
+ * whole image, each channel is read before it is written: then the output may be the input, if it
+ * is as large.
  *
- * Rows and columns are those of the planes. They may be the image's columns and rows: what is longer
- * should be the row. All steps are in bytes.
+ * Rows and columns are those of the planes. They may be the image's columns and rows: what is
+ * longer should be the row. All steps are in bytes.
  *
  * scratch holds 4 planes and the weights of one channel: 16 * row_words * (rows of the image that a
  * stripe takes) + 4 * filter_rows * filter_words bytes.
@@ -40,13 +40,14 @@ typedef struct {
   int32_t column_dilation;
   int32_t pad_rows; /* before the first row */
   int32_t pad_columns;
-  int32_t channels;        /* of the input */
+  int32_t channels;         /* of the input */
   int32_t depth_multiplier; /* channels of the output for each of the input */
   int32_t input_zero_point;
-  int32_t narrow;       /* 1: at most 3 columns, strides 1 or 2 along them, and fast */
-  int32_t filter_words; /* pairs of weights per row: 2 if narrow, else filter_columns / 2, rounded up */
-  int32_t row_words;    /* pairs per row of a plane: the columns that windows take, rounded up */
-  int32_t stripe_rows;  /* rows of the output that are made at a time */
+  int32_t narrow; /* 1: at most 3 columns, strides 1 or 2 along them, and fast */
+  int32_t
+      filter_words; /* pairs of weights per row: 2 if narrow, else filter_columns / 2, rounded up */
+  int32_t row_words;   /* pairs per row of a plane: the columns that windows take, rounded up */
+  int32_t stripe_rows; /* rows of the output that are made at a time */
   int32_t per_channel;
   int32_t scale_down;
   int32_t output_zero_point;
@@ -93,9 +94,9 @@ MCG_INLINE void mcg_split_row(const int8_t *from, int32_t pixels, int32_t step, 
   }
 }
 
-/* Splits the image's rows y and following, `rows` in all, into the planes of `lanes` channels. image
- * points to the first of these. Padding is in the planes already, but for rows that have held others
- * since: those outside are filled if there are several stripes. */
+/* Splits the image's rows y and following, `rows` in all, into the planes of `lanes` channels.
+ * image points to the first of these. Padding is in the planes already, but for rows that have held
+ * others since: those outside are filled if there are several stripes. */
 MCG_SHARED void mcg_split(const mcg_depthwise_conv_2d_s8_dsp_params *p, const int8_t *image,
                           int32_t y, int32_t rows, int32_t lanes, int16_t *to, int32_t plane) {
   const int32_t columns = 2 * p->row_words;
@@ -218,161 +219,158 @@ typedef struct {
 } mcg_depthwise_job;
 
 #if MCG_DSP
-/* One row of taps of four windows, 44 or 48 bytes, and of two windows, 28 or 32 bytes. r8 holds the
+/* One row of taps of four windows, 44 or 48 bytes, and of two windows, 28 bytes. r8 holds the
  * weights 0 and 1, r9 the weights 1 and 2. */
 #define MCG_DEPTHWISE_WEIGHTS "ldrd r8, r9, [r11], #8\n\t"
 #define MCG_DEPTHWISE_NEXT "add.w r10, r10, lr\n\t"
-#define MCG_DEPTHWISE_FOUR_STRIDE_1              \
-  MCG_DEPTHWISE_WEIGHTS                     \
-  "ldmia.w r10, {r4, r5, r6}\n\t"      \
-  "smlad r0, r4, r8, r0\n\t"           \
-  "smlabt r0, r5, r9, r0\n\t"          \
-  "smlatb r1, r4, r8, r1\n\t"          \
-  "smlad r1, r5, r9, r1\n\t"           \
-  "smlad r2, r5, r8, r2\n\t"           \
-  "smlabt r2, r6, r9, r2\n\t"          \
-  "smlatb r3, r5, r8, r3\n\t"          \
-  "smlad r3, r6, r9, r3\n\t"           \
-  MCG_DEPTHWISE_NEXT
-#define MCG_DEPTHWISE_TWO_STRIDE_1               \
-  MCG_DEPTHWISE_WEIGHTS                     \
-  "ldrd r4, r5, [r10]\n\t"             \
-  "smlad r0, r4, r8, r0\n\t"           \
-  "smlabt r0, r5, r9, r0\n\t"          \
-  "smlatb r1, r4, r8, r1\n\t"          \
-  "smlad r1, r5, r9, r1\n\t"           \
-  MCG_DEPTHWISE_NEXT
-#define MCG_DEPTHWISE_FOUR_STRIDE_2              \
-  MCG_DEPTHWISE_WEIGHTS                     \
-  "ldmia.w r10, {r4, r5, r6}\n\t"      \
-  "smlad r0, r4, r8, r0\n\t"           \
-  "smlabt r0, r5, r9, r0\n\t"          \
-  "smlad r1, r5, r8, r1\n\t"           \
-  "smlabt r1, r6, r9, r1\n\t"          \
-  "ldrd r4, r5, [r10, #12]\n\t"        \
-  "smlad r2, r6, r8, r2\n\t"           \
-  "smlabt r2, r4, r9, r2\n\t"          \
-  "smlad r3, r4, r8, r3\n\t"           \
-  "smlabt r3, r5, r9, r3\n\t"          \
-  MCG_DEPTHWISE_NEXT
-#define MCG_DEPTHWISE_TWO_STRIDE_2               \
-  MCG_DEPTHWISE_WEIGHTS                     \
-  "ldmia.w r10, {r4, r5, r6}\n\t"      \
-  "smlad r0, r4, r8, r0\n\t"           \
-  "smlabt r0, r5, r9, r0\n\t"          \
-  "smlad r1, r5, r8, r1\n\t"           \
-  "smlabt r1, r6, r9, r1\n\t"          \
-  MCG_DEPTHWISE_NEXT
-#define MCG_DEPTHWISE_FIELD(field) MCG_OFFSET(mcg_depthwise_job, field, multiplier)
+#define MCG_DEPTHWISE_FOUR_STRIDE_1 \
+  MCG_DEPTHWISE_WEIGHTS             \
+  "ldmia.w r10, {r4, r5, r6}\n\t"   \
+  "smlad r0, r4, r8, r0\n\t"        \
+  "smlabt r0, r5, r9, r0\n\t"       \
+  "smlatb r1, r4, r8, r1\n\t"       \
+  "smlad r1, r5, r9, r1\n\t"        \
+  "smlad r2, r5, r8, r2\n\t"        \
+  "smlabt r2, r6, r9, r2\n\t"       \
+  "smlatb r3, r5, r8, r3\n\t"       \
+  "smlad r3, r6, r9, r3\n\t" MCG_DEPTHWISE_NEXT
+#define MCG_DEPTHWISE_TWO_STRIDE_1 \
+  MCG_DEPTHWISE_WEIGHTS            \
+  "ldrd r4, r5, [r10]\n\t"         \
+  "smlad r0, r4, r8, r0\n\t"       \
+  "smlabt r0, r5, r9, r0\n\t"      \
+  "smlatb r1, r4, r8, r1\n\t"      \
+  "smlad r1, r5, r9, r1\n\t" MCG_DEPTHWISE_NEXT
+#define MCG_DEPTHWISE_FOUR_STRIDE_2 \
+  MCG_DEPTHWISE_WEIGHTS             \
+  "ldmia.w r10, {r4, r5, r6}\n\t"   \
+  "smlad r0, r4, r8, r0\n\t"        \
+  "smlabt r0, r5, r9, r0\n\t"       \
+  "smlad r1, r5, r8, r1\n\t"        \
+  "smlabt r1, r6, r9, r1\n\t"       \
+  "ldrd r4, r5, [r10, #12]\n\t"     \
+  "smlad r2, r6, r8, r2\n\t"        \
+  "smlabt r2, r4, r9, r2\n\t"       \
+  "smlad r3, r4, r8, r3\n\t"        \
+  "smlabt r3, r5, r9, r3\n\t" MCG_DEPTHWISE_NEXT
+#define MCG_DEPTHWISE_TWO_STRIDE_2 \
+  MCG_DEPTHWISE_WEIGHTS            \
+  "ldmia.w r10, {r4, r5, r6}\n\t"  \
+  "smlad r0, r4, r8, r0\n\t"       \
+  "smlabt r0, r5, r9, r0\n\t"      \
+  "smlad r1, r5, r8, r1\n\t"       \
+  "smlabt r1, r6, r9, r1\n\t" MCG_DEPTHWISE_NEXT
+#define MCG_ROWS_FIELD(field) MCG_OFFSET(mcg_depthwise_job, field, multiplier)
 #define MCG_DEPTHWISE_TO_8(to_8) to_8("r0", "r4", "r5", "r6") to_8("r1", "r4", "r5", "r6")
 #define MCG_DEPTHWISE_FOUR_TO_8(to_8) \
   MCG_DEPTHWISE_TO_8(to_8) to_8("r2", "r4", "r5", "r6") to_8("r3", "r4", "r5", "r6")
 
 /* All rows: windows in fours, then in twos. The last two may be one: then its neighbour goes to its
  * place before it is written. */
-#define MCG_DEPTHWISE_ROWS(four, four_bytes, two, two_bytes, advance)                           \
-  __asm__ volatile(                                                                              \
-      ".syntax unified\n\t"                                                                      \
-      "push {r7}\n\t" /* possibly the frame pointer, which may not be named as clobbered */      \
-      "ldr lr, [r12, %[tap_row_step]]\n\t"                                                       \
-      "ldr r7, [r12, %[weights_end]]\n\t"                                                        \
-      "ldr r0, [r12, %[skipped]]\n\t"                                                            \
-      "movs r1, #" four_bytes "\n\t"                                                             \
-      "adr r2, 2f\n\t"                                                                           \
-      "mla r1, r0, r1, r2\n\t"                                                                   \
-      "str r1, [r12, %[entry]]\n\t"                                                              \
-      "movs r1, #" two_bytes "\n\t"                                                              \
-      "adr r2, 4f\n\t"                                                                           \
-      "mla r1, r0, r1, r2\n\t"                                                                   \
-      "str r1, [r12, %[pair_entry]]\n\t" \
-      "ldr r1, [r12, %[zero_point]]\n\t" \
-      "adr.w r2, 6f + 1\n\t" /* Thumb code has odd addresses */ \
-      "adr.w r3, 7f + 1\n\t" \
-      "cmn r1, #128\n\t" \
-      "it ne\n\t" \
-      "movne r2, r3\n\t" \
-      "str r2, [r12, %[to_8]]\n" \
-      "0:\n\t" /* a row */                                                                       \
-      "ldr r5, [r12, %[columns]]\n"                                                              \
-      "1:\n\t"                                                                                   \
-      "subs r5, #4\n\t"                                                                          \
-      "blt 3f\n\t"                                                                               \
-      "str r5, [r12, %[columns_left]]\n\t"                                                       \
-      "ldmdb r12, {r0, r4, r10, r11}\n\t" /* bias, entry, x, weights */                          \
-      "add r5, r10, #8 * " advance "\n\t"                                                        \
-      "str r5, [r12, %[x]]\n\t"                                                                  \
-      "mov r1, r0\n\t"                                                                           \
-      "mov r2, r0\n\t"                                                                           \
-      "mov r3, r0\n\t"                                                                           \
-      "mov pc, r4\n\t"                                                                           \
-      ".balign 4\n"                                                                              \
-      "2:\n\t" four four four                                                                    \
-      "cmp r11, r7\n\t"                                                                          \
-      "bne 2b\n\t"                                                                               \
-      "ldm r12, {r4, r5, r6, r8, r9}\n\t" /* multiplier, right, zero point, output, its step */  \
-      "ldr pc, [r12, %[to_8]]\n" \
-      "6:\n\t" MCG_DEPTHWISE_FOUR_TO_8(MCG_TO_8_FROM_LOWEST) \
-      "b 8f\n" \
-      "7:\n\t" MCG_DEPTHWISE_FOUR_TO_8(MCG_TO_8) \
-      "8:\n\t" \
-      "strb r0, [r8]\n\t"                                                                        \
-      "strb r1, [r8, r9]\n\t"                                                                    \
-      "add r8, r8, r9, lsl #1\n\t"                                                               \
-      "strb r2, [r8]\n\t"                                                                        \
-      "strb r3, [r8, r9]\n\t"                                                                    \
-      "add r8, r8, r9, lsl #1\n\t"                                                               \
-      "str r8, [r12, %[output]]\n\t"                                                             \
-      "ldr r5, [r12, %[columns_left]]\n\t"                                                       \
-      "b 1b\n"                                                                                   \
-      "3:\n\t"                                                                                   \
-      "adds r5, #4\n\t"                                                                          \
-      "ble 5f\n\t"                                                                               \
-      "str r5, [r12, %[columns_left]]\n\t"                                                       \
-      "ldmdb r12, {r0, r4, r10, r11}\n\t"                                                        \
-      "ldr r4, [r12, %[pair_entry]]\n\t"                                                         \
-      "add r5, r10, #4 * " advance "\n\t"                                                        \
-      "str r5, [r12, %[x]]\n\t"                                                                  \
-      "mov r1, r0\n\t"                                                                           \
-      "mov pc, r4\n\t"                                                                           \
-      ".balign 4\n"                                                                              \
-      "4:\n\t" two two two                                                                       \
-      "cmp r11, r7\n\t"                                                                          \
-      "bne 4b\n\t"                                                                               \
-      "ldm r12, {r4, r5, r6, r8, r9}\n\t"                                                        \
-      MCG_DEPTHWISE_TO_8(MCG_TO_8) \
-      "ldr r5, [r12, %[columns_left]]\n\t"                                                       \
-      "cmp r5, #1\n\t"                                                                           \
-      "it eq\n\t"                                                                                \
-      "moveq r9, #0\n\t"                                                                         \
-      "strb r1, [r8, r9]\n\t"                                                                    \
-      "strb r0, [r8]\n\t"                                                                        \
-      "add r8, r8, r9, lsl #1\n\t"                                                               \
-      "str r8, [r12, %[output]]\n\t"                                                             \
-      "subs r5, #6\n\t" /* by 2, and by 4 as at 3 */                                             \
-      "b 3b\n"                                                                                   \
-      "5:\n\t"                                                                                   \
-      "ldr r4, [r12, %[rows_left]]\n\t"                                                          \
-      "subs r4, #1\n\t"                                                                          \
-      "str r4, [r12, %[rows_left]]\n\t"                                                          \
-      "beq 9f\n\t"                                                                               \
-      "ldrd r4, r5, [r12, %[row]]\n\t" /* row, row_step */                                       \
-      "ldrd r8, r9, [r12, %[output_row]]\n\t" /* output_row, output_row_step */                  \
-      "add r4, r5\n\t"                                                                           \
-      "add r8, r9\n\t"                                                                           \
-      "str r4, [r12, %[row]]\n\t"                                                                \
-      "str r4, [r12, %[x]]\n\t"                                                                  \
-      "str r8, [r12, %[output_row]]\n\t"                                                         \
-      "str r8, [r12, %[output]]\n\t"                                                             \
-      "b 0b\n"                                                                                   \
-      "9:\n\t"                                                                                   \
-      "pop {r7}"                                                                                 \
-      : "+r"(r12)                                                                                \
-      : [entry] MCG_DEPTHWISE_FIELD(entry), [x] MCG_DEPTHWISE_FIELD(x), [output] MCG_DEPTHWISE_FIELD(output),                  \
-        [pair_entry] MCG_DEPTHWISE_FIELD(pair_entry), [weights_end] MCG_DEPTHWISE_FIELD(weights_end),                \
-        [tap_row_step] MCG_DEPTHWISE_FIELD(tap_row_step), [skipped] MCG_DEPTHWISE_FIELD(skipped),                    \
-        [columns_left] MCG_DEPTHWISE_FIELD(columns_left), [rows_left] MCG_DEPTHWISE_FIELD(rows_left),                \
-        [columns] MCG_DEPTHWISE_FIELD(columns), [to_8] MCG_DEPTHWISE_FIELD(to_8),  \
-        [zero_point] MCG_DEPTHWISE_FIELD(zero_point), [row] MCG_DEPTHWISE_FIELD(row), [output_row] MCG_DEPTHWISE_FIELD(output_row)   \
+#define MCG_DEPTHWISE_ROWS(four, four_bytes, two, two_bytes, advance)                              \
+  __asm__ volatile(                                                                                \
+      ".syntax unified\n\t"                                                                        \
+      "push {r7}\n\t" /* possibly the frame pointer, which may not be named as clobbered */        \
+      "ldr lr, [r12, %[tap_row_step]]\n\t"                                                         \
+      "ldr r7, [r12, %[weights_end]]\n\t"                                                          \
+      "ldr r0, [r12, %[skipped]]\n\t"                                                              \
+      "movs r1, #" four_bytes "\n\t"                                                               \
+      "adr r2, 2f\n\t"                                                                             \
+      "mla r1, r0, r1, r2\n\t"                                                                     \
+      "str r1, [r12, %[entry]]\n\t"                                                                \
+      "movs r1, #" two_bytes "\n\t"                                                                \
+      "adr r2, 4f\n\t"                                                                             \
+      "mla r1, r0, r1, r2\n\t"                                                                     \
+      "str r1, [r12, %[pair_entry]]\n\t"                                                           \
+      "ldr r1, [r12, %[zero_point]]\n\t"                                                           \
+      "adr.w r2, 6f + 1\n\t" /* Thumb code has odd addresses */                                    \
+      "adr.w r3, 7f + 1\n\t"                                                                       \
+      "cmn r1, #128\n\t"                                                                           \
+      "it ne\n\t"                                                                                  \
+      "movne r2, r3\n\t"                                                                           \
+      "str r2, [r12, %[to_8]]\n"                                                                   \
+      "0:\n\t" /* a row */                                                                         \
+      "ldr r5, [r12, %[columns]]\n"                                                                \
+      "1:\n\t"                                                                                     \
+      "subs r5, #4\n\t"                                                                            \
+      "blt 3f\n\t"                                                                                 \
+      "str r5, [r12, %[columns_left]]\n\t"                                                         \
+      "ldmdb r12, {r0, r4, r10, r11}\n\t" /* bias, entry, x, weights */                            \
+      "add r5, r10, #8 * " advance "\n\t"                                                          \
+      "str r5, [r12, %[x]]\n\t"                                                                    \
+      "mov r1, r0\n\t"                                                                             \
+      "mov r2, r0\n\t"                                                                             \
+      "mov r3, r0\n\t"                                                                             \
+      "mov pc, r4\n\t"                                                                             \
+      ".balign 4\n"                                                                                \
+      "2:\n\t" four four four MCG_CHECK_STEPS("2b", "3 * " four_bytes)                             \
+      "cmp r11, r7\n\t"                                                                            \
+      "bne 2b\n\t"                                                                                 \
+      "ldm r12, {r4, r5, r6, r8, r9}\n\t" /* multiplier, right, zero point, output, its step */    \
+      "ldr pc, [r12, %[to_8]]\n"                                                                   \
+      "6:\n\t" MCG_DEPTHWISE_FOUR_TO_8(MCG_TO_8_FROM_LOWEST)                                       \
+      "b 8f\n"                                                                                     \
+      "7:\n\t" MCG_DEPTHWISE_FOUR_TO_8(MCG_TO_8)                                                   \
+      "8:\n\t"                                                                                     \
+      "strb r0, [r8]\n\t"                                                                          \
+      "strb r1, [r8, r9]\n\t"                                                                      \
+      "add r8, r8, r9, lsl #1\n\t"                                                                 \
+      "strb r2, [r8]\n\t"                                                                          \
+      "strb r3, [r8, r9]\n\t"                                                                      \
+      "add r8, r8, r9, lsl #1\n\t"                                                                 \
+      "str r8, [r12, %[output]]\n\t"                                                               \
+      "ldr r5, [r12, %[columns_left]]\n\t"                                                         \
+      "b 1b\n"                                                                                     \
+      "3:\n\t"                                                                                     \
+      "adds r5, #4\n\t"                                                                            \
+      "ble 5f\n\t"                                                                                 \
+      "str r5, [r12, %[columns_left]]\n\t"                                                         \
+      "ldmdb r12, {r0, r4, r10, r11}\n\t"                                                          \
+      "ldr r4, [r12, %[pair_entry]]\n\t"                                                           \
+      "add r5, r10, #4 * " advance "\n\t"                                                          \
+      "str r5, [r12, %[x]]\n\t"                                                                    \
+      "mov r1, r0\n\t"                                                                             \
+      "mov pc, r4\n\t"                                                                             \
+      ".balign 4\n"                                                                                \
+      "4:\n\t" two two two MCG_CHECK_STEPS("4b", "3 * " two_bytes)                                 \
+      "cmp r11, r7\n\t"                                                                            \
+      "bne 4b\n\t"                                                                                 \
+      "ldm r12, {r4, r5, r6, r8, r9}\n\t"                                                          \
+      MCG_DEPTHWISE_TO_8(MCG_TO_8)                                                                 \
+      "ldr r5, [r12, %[columns_left]]\n\t"                                                         \
+      "cmp r5, #1\n\t"                                                                             \
+      "it eq\n\t"                                                                                  \
+      "moveq r9, #0\n\t"                                                                           \
+      "strb r1, [r8, r9]\n\t"                                                                      \
+      "strb r0, [r8]\n\t"                                                                          \
+      "add r8, r8, r9, lsl #1\n\t"                                                                 \
+      "str r8, [r12, %[output]]\n\t"                                                               \
+      "subs r5, #6\n\t" /* by 2, and by 4 as at 3 */                                               \
+      "b 3b\n"                                                                                     \
+      "5:\n\t"                                                                                     \
+      "ldr r4, [r12, %[rows_left]]\n\t"                                                            \
+      "subs r4, #1\n\t"                                                                            \
+      "str r4, [r12, %[rows_left]]\n\t"                                                            \
+      "beq 9f\n\t"                                                                                 \
+      "ldrd r4, r5, [r12, %[row]]\n\t" /* row, row_step */                                         \
+      "ldrd r8, r9, [r12, %[output_row]]\n\t" /* output_row, output_row_step */                    \
+      "add r4, r5\n\t"                                                                             \
+      "add r8, r9\n\t"                                                                             \
+      "str r4, [r12, %[row]]\n\t"                                                                  \
+      "str r4, [r12, %[x]]\n\t"                                                                    \
+      "str r8, [r12, %[output_row]]\n\t"                                                           \
+      "str r8, [r12, %[output]]\n\t"                                                               \
+      "b 0b\n"                                                                                     \
+      "9:\n\t"                                                                                     \
+      "pop {r7}"                                                                                   \
+      : "+r"(r12)                                                                                  \
+      : [entry] MCG_ROWS_FIELD(entry), [x] MCG_ROWS_FIELD(x), [output] MCG_ROWS_FIELD(output),     \
+        [pair_entry] MCG_ROWS_FIELD(pair_entry), [weights_end] MCG_ROWS_FIELD(weights_end),        \
+        [tap_row_step] MCG_ROWS_FIELD(tap_row_step), [skipped] MCG_ROWS_FIELD(skipped),            \
+        [columns_left] MCG_ROWS_FIELD(columns_left), [rows_left] MCG_ROWS_FIELD(rows_left),        \
+        [columns] MCG_ROWS_FIELD(columns), [to_8] MCG_ROWS_FIELD(to_8),                            \
+        [zero_point] MCG_ROWS_FIELD(zero_point), [row] MCG_ROWS_FIELD(row),                        \
+        [output_row] MCG_ROWS_FIELD(output_row)                                                    \
       : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "lr", "cc", "memory")
 #endif
 

@@ -3,9 +3,9 @@
  * One function per instruction, or per short run of them that a compiler does not find by itself.
  * Elsewhere the same is said in C, so that the kernels can be read, and tested on any computer.
  *
- * A "pair" is two int16 in one word, the lower half first. Four bytes b0 ... b3 in a word become the
- * pairs (b0, b2) and (b1, b3) in one instruction each. Products do not mind the order as long as both
- * factors have it, so neither weights nor inputs are ever brought into another one.
+ * A "pair" is two int16 in one word, the lower half first. Four bytes b0 ... b3 in a word become
+ * the pairs (b0, b2) and (b1, b3) in one instruction each. Products do not mind the order as long
+ * as both factors have it, so neither weights nor inputs are ever brought into another one.
  */
 #ifndef MCG_DSP_H
 #define MCG_DSP_H
@@ -21,23 +21,29 @@
 #endif
 
 #if MCG_DSP
-/* mcg_requantize_to_8() in assembly, on the registers given as strings. The shift leaves the last bit
- * that it drops in the carry flag, which is the rounding; one less for negatives turns ties upwards
- * into ties away from zero. */
-#define MCG_TO_8(acc, doubled, right, zero)           \
-  "smmlar " acc ", " acc ", " doubled ", " acc "\n\t" \
-  "add " acc ", " acc ", " acc ", asr #31\n\t"        \
-  MCG_TO_8_LAST(acc, right, zero)
+/* mcg_requantize_to_8() in assembly, on the registers given as strings. The shift leaves the last
+ * bit that it drops in the carry flag, which is the rounding; one less for negatives turns ties
+ * upwards into ties away from zero. */
+#define MCG_TO_8(acc, doubled, right, zero)    \
+  "smmlar " acc ", " acc ", " doubled ", " acc \
+  "\n\t"                                       \
+  "add " acc ", " acc ", " acc ", asr #31\n\t" MCG_TO_8_LAST(acc, right, zero)
 
 /* The same where zero is -128: negatives become -128 whichever way their ties go. */
 #define MCG_TO_8_FROM_LOWEST(acc, doubled, right, zero) \
-  "smmlar " acc ", " acc ", " doubled ", " acc "\n\t"   \
-  MCG_TO_8_LAST(acc, right, zero)
+  "smmlar " acc ", " acc ", " doubled ", " acc "\n\t" MCG_TO_8_LAST(acc, right, zero)
 
-#define MCG_TO_8_LAST(acc, right, zero)    \
-  "asrs " acc ", " acc ", " right "\n\t"   \
-  "adc " acc ", " acc ", " zero "\n\t"     \
+#define MCG_TO_8_LAST(acc, right, zero) \
+  "asrs " acc ", " acc ", " right       \
+  "\n\t"                                \
+  "adc " acc ", " acc ", " zero         \
+  "\n\t"                                \
   "ssat " acc ", #8, " acc "\n\t"
+
+/* Stops the assembler if the code since a label has not the bytes that entries into it count on. */
+#define MCG_CHECK_STEPS(label, bytes)                  \
+  ".if . - " label " - (" bytes ")\n\t"                \
+  ".error \"the steps have another size\"\n\t.endif\n\t"
 
 /* An operand: the offset of a field from another one. */
 #define MCG_OFFSET(type, field, base) "i"((int)offsetof(type, field) - (int)offsetof(type, base))
@@ -138,7 +144,8 @@ MCG_INLINE int32_t mcg_requantize_doubled(int32_t value, int32_t doubled, int32_
 /* From an accumulator to an int8 output: product, shift and zero point, saturated to 8 bits.
  *
  * doubled is twice the multiplier modulo 2^32, and so 2^32 less than twice the multiplier, which is
- * 2^30 to 2^31 - 1: acc * doubled / 2^32 + acc, rounded, is mcg_mul_high(acc, multiplier). right is 1 to
+ * 2^30 to 2^31 - 1: acc * doubled / 2^32 + acc, rounded, is mcg_mul_high(acc, multiplier). right is
+ * 1 to
  * 31. A multiplier of 0 is told by doubled = 0 and right = 31. |acc| < 2^30. */
 MCG_INLINE int32_t mcg_requantize_to_8(int32_t acc, int32_t doubled, int32_t right,
                                        int32_t zero_point) {

@@ -59,8 +59,8 @@ MCG_SHARED uint32_t *mcg_widen(const int8_t *from, int32_t words, uint32_t *to) 
       "subs %[words], #1\n\t"
       "bne 3b\n"
       "4:"
-      : [from] "+r"(from), [words] "+l"(words), [to] "+r"(to), [word] "=&r"(word),
-        [even] "=&r"(even)
+      :
+      [from] "+r"(from), [words] "+l"(words), [to] "+r"(to), [word] "=&r"(word), [even] "=&r"(even)
       :
       : "cc", "memory");
 #else
@@ -105,8 +105,8 @@ MCG_INLINE void mcg_dot_windows(const uint32_t *x, int32_t words, const int8_t *
   }
 }
 
-/* The state of mcg_filter_fast(). In assembly a pointer to `multiplier` reaches all of it; the groups
- * of fields are loaded together. */
+/* The state of mcg_filter_fast(). In assembly a pointer to `multiplier` reaches all of it; the
+ * groups of fields are loaded together. */
 typedef struct {
   const int8_t *weights;
   const uint32_t *x_end;
@@ -131,23 +131,23 @@ typedef struct {
 MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
 #if MCG_DSP
 /* Four weights times four bytes of four windows: 16 products in 13 instructions, 52 bytes. */
-#define MCG_FILTER_STEP                           \
-  "ldr.w r9, [r11], #4\n\t"                \
-  "ldmia.w lr!, {r4, r5, r6, r8}\n\t"      \
-  "sxtb16.w r10, r9\n\t"                   \
-  "smlad r1, r4, r10, r1\n\t"              \
-  "smlad r2, r5, r10, r2\n\t"              \
-  "smlad r3, r6, r10, r3\n\t"              \
-  "smlad r12, r8, r10, r12\n\t"            \
-  "ldmia.w lr!, {r4, r5, r6, r8}\n\t"      \
-  "sxtb16.w r10, r9, ror #8\n\t"           \
-  "smlad r1, r4, r10, r1\n\t"              \
-  "smlad r2, r5, r10, r2\n\t"              \
-  "smlad r3, r6, r10, r3\n\t"              \
+#define MCG_FILTER_STEP               \
+  "ldr.w r9, [r11], #4\n\t"           \
+  "ldmia.w lr!, {r4, r5, r6, r8}\n\t" \
+  "sxtb16.w r10, r9\n\t"              \
+  "smlad r1, r4, r10, r1\n\t"         \
+  "smlad r2, r5, r10, r2\n\t"         \
+  "smlad r3, r6, r10, r3\n\t"         \
+  "smlad r12, r8, r10, r12\n\t"       \
+  "ldmia.w lr!, {r4, r5, r6, r8}\n\t" \
+  "sxtb16.w r10, r9, ror #8\n\t"      \
+  "smlad r1, r4, r10, r1\n\t"         \
+  "smlad r2, r5, r10, r2\n\t"         \
+  "smlad r3, r6, r10, r3\n\t"         \
   "smlad r12, r8, r10, r12\n\t"
-#define MCG_FILTER_TO_8(to_8)                                      \
-  to_8("r12", "lr", "r4", "r6") to_8("r3", "lr", "r4", "r6")       \
-  to_8("r2", "lr", "r4", "r6") to_8("r1", "lr", "r4", "r6")
+#define MCG_FILTER_TO_8(to_8)                                                             \
+  to_8("r12", "lr", "r4", "r6") to_8("r3", "lr", "r4", "r6") to_8("r2", "lr", "r4", "r6") \
+      to_8("r1", "lr", "r4", "r6")
 /* Offsets from the job, and from where r0 points later. */
 #define MCG_FILTER_FIELD(field) MCG_OFFSET(mcg_filter_job, field, weights)
 #define MCG_FILTER_LATER(field) MCG_OFFSET(mcg_filter_job, field, multiplier)
@@ -173,9 +173,11 @@ MCG_INLINE void mcg_filter_fast(mcg_filter_job *job) {
       "b 1f\n\t"
       ".balign 4\n"
       "2:\n\t" MCG_FILTER_STEP MCG_FILTER_STEP MCG_FILTER_STEP MCG_FILTER_STEP
+      MCG_CHECK_STEPS("2b", "4 * 52")
       "cmp lr, r7\n\t"
       "bne 2b\n\t"
-      "ldmia r0, {r4, r5, r6, r8, r9, r10}\n\t" /* multiplier, shift, zero_point, output, at1, at2 */
+      /* multiplier, shift, zero_point, output, at1, at2 */
+      "ldmia r0, {r4, r5, r6, r8, r9, r10}\n\t"
       "ldr lr, [r4], #4\n\t"
       "str r4, [r0]\n\t"
       "ldrb r4, [r5], #1\n\t"

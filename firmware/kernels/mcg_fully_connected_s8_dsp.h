@@ -1,8 +1,8 @@
 /* mcg_fully_connected_s8() for cores with DSP instructions, four channels at a time.
  *
- * Rows of weights are padded with zeros to whole words. Those of four channels lie side by side, a word
- * of each in turn; after the last four channels the rows of the remaining ones follow each other. Up to
- * three bytes after the input are read, and count nothing.
+ * Rows of weights are padded with zeros to whole words. Those of four channels lie side by side, a
+ * word of each in turn; after the last four channels the rows of the remaining ones follow each
+ * other. Up to three bytes after the input are read, and count nothing.
  */
 #ifndef MCG_FULLY_CONNECTED_S8_DSP_H
 #define MCG_FULLY_CONNECTED_S8_DSP_H
@@ -41,19 +41,21 @@ typedef struct {
 /* All channels that come in fours, one output row, requantized by mcg_requantize_to_8(). */
 MCG_SHARED void mcg_fully_connected_fours(mcg_fully_connected_job *job) {
 #if MCG_DSP
-#define MCG_DENSE_CHANNEL(acc, w)            \
-  "sxtb16.w r11, " w "\n\t"            \
-  "smlad " acc ", r10, r11, " acc "\n\t" \
-  "sxtb16.w " w ", " w ", ror #8\n\t"  \
+#define MCG_DENSE_CHANNEL(acc, w) \
+  "sxtb16.w r11, " w              \
+  "\n\t"                          \
+  "smlad " acc ", r10, r11, " acc \
+  "\n\t"                          \
+  "sxtb16.w " w ", " w            \
+  ", ror #8\n\t"                  \
   "smlad " acc ", r9, " w ", " acc "\n\t"
 /* Four inputs times four channels: 16 products in 20 instructions, 80 bytes. */
-#define MCG_DENSE_STEP                                            \
-  "ldmia.w r12!, {r4, r5, r6, r8}\n\t"                      \
-  "ldr.w r9, [lr], #4\n\t"                                  \
-  "sxtb16.w r10, r9\n\t"                                    \
-  "sxtb16.w r9, r9, ror #8\n\t"                             \
-  MCG_DENSE_CHANNEL("r0", "r4") MCG_DENSE_CHANNEL("r1", "r5")           \
-  MCG_DENSE_CHANNEL("r2", "r6") MCG_DENSE_CHANNEL("r3", "r8")
+#define MCG_DENSE_STEP                                                                      \
+  "ldmia.w r12!, {r4, r5, r6, r8}\n\t"                                                      \
+  "ldr.w r9, [lr], #4\n\t"                                                                  \
+  "sxtb16.w r10, r9\n\t"                                                                    \
+  "sxtb16.w r9, r9, ror #8\n\t" MCG_DENSE_CHANNEL("r0", "r4") MCG_DENSE_CHANNEL("r1", "r5") \
+      MCG_DENSE_CHANNEL("r2", "r6") MCG_DENSE_CHANNEL("r3", "r8")
 #define MCG_DENSE_FACTORS "ldr r9, [r5], #4\n\tldrb r10, [r6], #1\n\t"
 #define MCG_DENSE_TO_8(acc) MCG_TO_8(acc, "r9", "r10", "r8") "strb " acc ", [r11], #1\n\t"
 #define MCG_DENSE_FIELD(field) MCG_OFFSET(mcg_fully_connected_job, field, multiplier)
@@ -77,6 +79,7 @@ MCG_SHARED void mcg_fully_connected_fours(mcg_fully_connected_job *job) {
       "mov pc, r6\n\t"
       ".balign 4\n"
       "2:\n\t" MCG_DENSE_STEP MCG_DENSE_STEP MCG_DENSE_STEP MCG_DENSE_STEP
+      MCG_CHECK_STEPS("2b", "4 * 80")
       "cmp lr, r7\n\t"
       "bne 2b\n\t"
       "ldr r4, [sp]\n\t"
@@ -97,7 +100,8 @@ MCG_SHARED void mcg_fully_connected_fours(mcg_fully_connected_job *job) {
       "bne 1b\n\t"
       "pop {r4, r7}"
       : "+r"(r4)
-      : [output] MCG_DENSE_FIELD(output), [output_end] MCG_DENSE_FIELD(output_end), [bias] MCG_DENSE_FIELD(bias),
+      : [output] MCG_DENSE_FIELD(output), [output_end] MCG_DENSE_FIELD(output_end),
+        [bias] MCG_DENSE_FIELD(bias),
         [x] MCG_DENSE_FIELD(x), [x_end] MCG_DENSE_FIELD(x_end), [weights] MCG_DENSE_FIELD(weights),
         [skipped] MCG_DENSE_FIELD(skipped), [entry] MCG_DENSE_FIELD(entry),
         [per_channel] MCG_DENSE_FIELD(per_channel)

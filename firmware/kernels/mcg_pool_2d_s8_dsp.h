@@ -1,4 +1,5 @@
-/* What the DSP pools share: the windows of an NHWC image. No window lies outside the image altogether. */
+/* What the DSP pools share: the windows of an NHWC image. No window lies outside the image
+ * altogether. */
 #ifndef MCG_POOL_2D_S8_DSP_H
 #define MCG_POOL_2D_S8_DSP_H
 
@@ -42,17 +43,18 @@ MCG_INLINE mcg_pool_window mcg_window_at(const mcg_pool_2d_s8_dsp_params *p, con
   return window;
 }
 
-/* Calls pool(p, window, output) for all windows, output being that of the window's first channel. */
-#define MCG_FOR_WINDOWS(p, input, output, pool)                                          \
-  for (int32_t batch = 0; batch < (p)->batches; ++batch) {                               \
-    for (int32_t row = 0; row < (p)->output_height; ++row) {                             \
-      for (int32_t column = 0; column < (p)->output_width; ++column) {                   \
-        const mcg_pool_window window = mcg_window_at((p), (input), row, column);         \
-        pool((p), &window, (output));                                                    \
-        (output) += (p)->channels;                                                       \
-      }                                                                                  \
-    }                                                                                    \
-    (input) += (p)->input_height * (p)->input_width * (p)->channels;                     \
+/* Calls pool(p, window, output) for all windows, output being that of the window's first channel.
+ */
+#define MCG_FOR_WINDOWS(p, input, output, pool)                                  \
+  for (int32_t batch = 0; batch < (p)->batches; ++batch) {                       \
+    for (int32_t row = 0; row < (p)->output_height; ++row) {                     \
+      for (int32_t column = 0; column < (p)->output_width; ++column) {           \
+        const mcg_pool_window window = mcg_window_at((p), (input), row, column); \
+        pool((p), &window, (output));                                            \
+        (output) += (p)->channels;                                               \
+      }                                                                          \
+    }                                                                            \
+    (input) += (p)->input_height * (p)->input_width * (p)->channels;             \
   }
 
 /* The bytes of four channels of a pixel, or of the `lanes` that are left. */
