@@ -32,17 +32,18 @@ MAX_FILE_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Core:
-    """What a CPU core can have: FPUs the compiler knows for it, and whether DSP and MVE exist."""
+    """What a CPU core can have: FPUs the compiler knows for it, and whether DSP, MVE and multiply-accumulate exist."""
 
     fpus: tuple[str, ...]
     dsp: bool = False
     mve: bool = False
     dsp_optional: bool = False
+    mla: bool = True
 
 
 CORES: Mapping[str, Core] = {
-    "cortex-m0": Core(()),
-    "cortex-m0plus": Core(()),
+    "cortex-m0": Core((), mla=False),
+    "cortex-m0plus": Core((), mla=False),
     "cortex-m3": Core(()),
     "cortex-m4": Core(("fpv4-sp-d16",), dsp=True),
     "cortex-m7": Core(("fpv5-sp-d16", "fpv5-d16"), dsp=True),
@@ -128,7 +129,7 @@ class Board:
         """The core that kernels are chosen for."""
         from mcugen.ops.base import Target  # imports numpy: too slow for listing boards
 
-        return Target(cpu=self.cpu, dsp=self.dsp, mve=self.mve)
+        return Target(cpu=self.cpu, dsp=self.dsp, mve=self.mve, mla=CORES[self.cpu].mla)
 
     def cpu_flags(self) -> list[str]:
         """Compiler and linker flags that choose the instruction set and the calling convention."""

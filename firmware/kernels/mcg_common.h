@@ -35,9 +35,35 @@ MCG_INLINE int32_t mcg_shift_left(int32_t value, int32_t bits) {
   return (int32_t)((uint32_t)value << bits);
 }
 
+/* Cores with neither a product of 64 bits nor multiply-accumulate, and eight registers for most
+ * instructions: Cortex-M0, M0+, M1 and M23. */
+#if defined(__ARM_ARCH) && __ARM_ARCH_ISA_THUMB == 1
+#define MCG_SMALL_CORE 1
+#else
+#define MCG_SMALL_CORE 0
+#endif
+
+/* a * b / 2^31, rounded to nearest, ties up, by products of 16 bits. a and b may not both be
+ * INT32_MIN. */
+MCG_SHARED int32_t mcg_mul_high_by_halves(int32_t a, int32_t b) {
+  const int32_t low_a = a & 0xFFFF, high_a = a >> 16;
+  const int32_t low_b = b & 0xFFFF, high_b = b >> 16;
+  const int32_t middle1 = high_a * low_b;
+  const int32_t middle2 = low_a * high_b;
+  /* Bits 16 to 33 of the product, whose lowest 16 bits play no part. */
+  const int32_t middle = (int32_t)((uint32_t)low_a * (uint32_t)low_b >> 16) + (middle1 & 0xFFFF) +
+                         (middle2 & 0xFFFF);
+  const int32_t high = high_a * high_b + (middle1 >> 16) + (middle2 >> 16);
+  return high * 2 + (((middle >> 14) + 1) >> 1);
+}
+
 /* a * b / 2^31, rounded to nearest, ties up. a and b may not both be INT32_MIN. */
 MCG_INLINE int32_t mcg_mul_high(int32_t a, int32_t b) {
+#if MCG_SMALL_CORE
+  return mcg_mul_high_by_halves(a, b);
+#else
   return (int32_t)(((int64_t)a * b + (INT64_C(1) << 30)) >> 31);
+#endif
 }
 
 /* The same for all a and b: the one case without a result saturates to INT32_MAX. */

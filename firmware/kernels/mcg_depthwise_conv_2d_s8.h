@@ -70,6 +70,29 @@ MCG_INLINE void mcg_depthwise_conv_2d_s8_sums(const mcg_depthwise_conv_2d_s8_par
   }
 }
 
+/* The same for a window that lies in the image: no tap needs a test. */
+MCG_INLINE void mcg_depthwise_conv_2d_s8_inner_sums(const mcg_depthwise_conv_2d_s8_params *p,
+                                                    const int8_t *first, const int8_t *weights,
+                                                    int32_t *acc) {
+  int32_t acc0 = 0, acc1 = 0, acc2 = 0, acc3 = 0;
+  for (int32_t tap_y = p->filter_height; tap_y > 0; --tap_y) {
+    const int8_t *tap = first;
+    for (int32_t tap_x = p->filter_width; tap_x > 0; --tap_x) {
+      acc0 += tap[0] * weights[0];
+      acc1 += tap[1] * weights[1];
+      acc2 += tap[2] * weights[2];
+      acc3 += tap[3] * weights[3];
+      weights += p->channels;
+      tap += p->dilation_w * p->channels;
+    }
+    first += p->dilation_h * p->input_width * p->channels;
+  }
+  acc[0] = acc0;
+  acc[1] = acc1;
+  acc[2] = acc2;
+  acc[3] = acc3;
+}
+
 MCG_INLINE void mcg_depthwise_conv_2d_s8(const mcg_depthwise_conv_2d_s8_params *p,
                                          const int8_t *restrict input,
                                          const int8_t *restrict weights,
@@ -80,6 +103,8 @@ MCG_INLINE void mcg_depthwise_conv_2d_s8(const mcg_depthwise_conv_2d_s8_params *
       multiplier,           shift,         p->per_channel, p->scale_down,
       p->output_zero_point, p->output_min, p->output_max,
   };
+  const int32_t last_y = p->input_height - 1 - (p->filter_height - 1) * p->dilation_h;
+  const int32_t last_x = p->input_width - 1 - (p->filter_width - 1) * p->dilation_w;
   const int32_t image_bytes = p->input_height * p->input_width * p->channels;
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     const int8_t *image = input + batch * image_bytes;
@@ -87,18 +112,21 @@ MCG_INLINE void mcg_depthwise_conv_2d_s8(const mcg_depthwise_conv_2d_s8_params *
       const int32_t y = row * p->stride_h - p->pad_top;
       for (int32_t column = 0; column < p->output_width; ++column) {
         const int32_t x = column * p->stride_w - p->pad_left;
+        const int32_t inside = y >= 0 && y <= last_y && x >= 0 && x <= last_x;
         for (int32_t channel = 0; channel < p->channels;) {
           int32_t acc[4];
           const int32_t lanes = channel + 4 <= p->channels ? 4 : 1;
-          if (lanes == 4) {
+          if (lanes == 4 && inside) {
+            const int8_t *first = image + (y * p->input_width + x) * p->channels + channel;
+            mcg_depthwise_conv_2d_s8_inner_sums(p, first, weights + channel, acc);
+          } else if (lanes == 4) {
             mcg_depthwise_conv_2d_s8_sums(p, image + channel, weights + channel, y, x, 4, acc);
           } else {
             mcg_depthwise_conv_2d_s8_sums(p, image + channel, weights + channel, y, x, 1, acc);
           }
-          for (int32_t lane = 0; lane < lanes; ++lane) {
-            *output++ = mcg_output(&stage, channel, acc[lane] + bias[channel]);
-            ++channel;
-          }
+          mcg_finish(&stage, channel, acc, 0, bias, lanes, output);
+          output += lanes;
+          channel += lanes;
         }
       }
     }

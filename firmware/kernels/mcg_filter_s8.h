@@ -27,45 +27,107 @@ MCG_INLINE int8_t mcg_output(const mcg_output_stage *stage, int32_t channel, int
   return (int8_t)mcg_clamp(scaled + stage->zero_point, stage->min, stage->max);
 }
 
+/* Accumulators of `count` channels from `channel` on, less their biases, as outputs. */
+MCG_INLINE void mcg_finish(const mcg_output_stage *stage, int32_t channel, const int32_t *sums,
+                            int32_t base, const int32_t *bias, int32_t count, int8_t *output) {
+  const int32_t *multiplier = stage->multiplier + (stage->per_channel ? channel : 0);
+  const int8_t *shift = stage->shift + (stage->per_channel ? channel : 0);
+  const int32_t zero_point = stage->zero_point, low = stage->min, high = stage->max;
+  /* One loop for each way, for the sake of registers. */
+  if (stage->scale_down) {
+    for (int32_t i = 0; i < count; ++i) {
+      const int32_t acc = sums[i] + base + bias[channel + i];
+      const int32_t scaled = mcg_requantize_down(acc, *multiplier, *shift) + zero_point;
+      output[i] = (int8_t)mcg_clamp(scaled, low, high);
+      multiplier += stage->per_channel;
+      shift += stage->per_channel;
+    }
+  } else {
+    for (int32_t i = 0; i < count; ++i) {
+      const int32_t acc = sums[i] + base + bias[channel + i];
+      const int32_t scaled = mcg_requantize(acc, *multiplier, *shift) + zero_point;
+      output[i] = (int8_t)mcg_clamp(scaled, low, high);
+      multiplier += stage->per_channel;
+      shift += stage->per_channel;
+    }
+  }
+}
+
+/* Inner products of one window with `rows` (1, 2 or 4) rows of weights. */
+MCG_INLINE void mcg_filter_rows(const int8_t *restrict window, int32_t depth,
+                                const int8_t *restrict weights, int32_t rows, int32_t *sums) {
+  /* The index counts up to 0, so that it is its own loop counter. */
+  const int8_t *x = window + depth;
+  const int8_t *w0 = weights + depth;
+  const int8_t *w1 = w0 + depth;
+  const int8_t *w2 = w1 + (rows > 2 ? depth : 0);
+  const int8_t *w3 = w2 + (rows > 2 ? depth : 0);
+  int32_t acc0 = 0, acc1 = 0, acc2 = 0, acc3 = 0;
+  int32_t i = -depth;
+#if MCG_SMALL_CORE && defined(__OPTIMIZE__)
+  if (rows == 2) {
+    /* GCC compares the index with 0 although adding has set the flags. */
+    int32_t value, weight;
+    __asm__ volatile(
+        ".syntax unified\n"
+        "1:\n\t"
+        "ldrsb %[value], [%[x], %[i]]\n\t"
+        "ldrsb %[weight], [%[w0], %[i]]\n\t"
+        "muls %[weight], %[value]\n\t"
+        "adds %[acc0], %[acc0], %[weight]\n\t"
+        "ldrsb %[weight], [%[w1], %[i]]\n\t"
+        "muls %[weight], %[value]\n\t"
+        "adds %[acc1], %[acc1], %[weight]\n\t"
+        "adds %[i], #1\n\t"
+        "bne 1b"
+        : [acc0] "+l"(acc0), [acc1] "+l"(acc1), [i] "+l"(i), [value] "=&l"(value),
+          [weight] "=&l"(weight)
+        : [x] "l"(x), [w0] "l"(w0), [w1] "l"(w1)
+        : "cc", "memory");
+  }
+#endif
+  for (; i < 0; ++i) {
+    const int32_t value = x[i];
+    acc0 += value * w0[i];
+    if (rows > 1) {
+      acc1 += value * w1[i];
+    }
+    if (rows > 2) {
+      acc2 += value * w2[i];
+      acc3 += value * w3[i];
+    }
+  }
+  sums[0] = acc0;
+  sums[1] = acc1;
+  sums[2] = acc2;
+  sums[3] = acc3;
+}
+
+/* Rows of weights at a time: each input is loaded once for all of them, as long as all accumulators
+ * are in registers. */
+#define MCG_FILTER_ROWS (MCG_SMALL_CORE ? 2 : 4)
+
 /* Inner products of one window with every row of weights, as int8 outputs.
  * weights is [channels][depth]; bias already holds the input's zero point; base is added to every
- * accumulator. Four rows at a time, so that each input is loaded once for four weights. */
+ * accumulator. */
 MCG_SHARED void mcg_filter_window(const mcg_output_stage *restrict stage,
                                   const int8_t *restrict window, int32_t depth, int32_t base,
                                   const int8_t *restrict weights, const int32_t *restrict bias,
                                   int8_t *restrict output, int32_t channels) {
-  for (int32_t channel = 0; channel < channels; channel += 4) {
-    const int32_t rows = mcg_min(4, channels - channel);
-    int32_t acc[4] = {0, 0, 0, 0};
-    if (rows == 4) {
-      const int8_t *w0 = weights;
-      const int8_t *w1 = w0 + depth;
-      const int8_t *w2 = w1 + depth;
-      const int8_t *w3 = w2 + depth;
-      int32_t acc0 = 0, acc1 = 0, acc2 = 0, acc3 = 0;
-      for (int32_t i = 0; i < depth; ++i) {
-        const int32_t value = window[i];
-        acc0 += value * w0[i];
-        acc1 += value * w1[i];
-        acc2 += value * w2[i];
-        acc3 += value * w3[i];
-      }
-      acc[0] = acc0;
-      acc[1] = acc1;
-      acc[2] = acc2;
-      acc[3] = acc3;
-      weights = w3 + depth;
+  int32_t sums[4];
+  int32_t channel = 0;
+  while (channel < channels) {
+    int32_t rows = MCG_FILTER_ROWS;
+    if (channel + rows <= channels) {
+      mcg_filter_rows(window, depth, weights, MCG_FILTER_ROWS, sums);
     } else {
-      for (int32_t row = 0; row < rows; ++row) {
-        for (int32_t i = 0; i < depth; ++i) {
-          acc[row] += window[i] * *weights++;
-        }
-      }
+      rows = 1;
+      mcg_filter_rows(window, depth, weights, 1, sums);
     }
-    for (int32_t row = 0; row < rows; ++row) {
-      const int32_t sum = acc[row] + base + bias[channel + row];
-      output[channel + row] = mcg_output(stage, channel + row, sum);
-    }
+    weights += rows * depth;
+    mcg_finish(stage, channel, sums, base, bias, rows, output);
+    output += rows;
+    channel += rows;
   }
 }
 

@@ -28,6 +28,8 @@ from mcugen.graph.types import Graph, Op, Tensor
 class Target:
     """The core that kernels are chosen for.
 
+    `mla`, `dsp` and `mve` say whether it has multiply-accumulate, DSP and vector instructions; `mla` counts only where
+    there are no DSP instructions.
     `scratch_limit` is how many bytes of scratch kernels should keep to where they can be made to; None lets each take
     what does not make the arena much larger.
     """
@@ -35,6 +37,7 @@ class Target:
     cpu: str = "generic"
     dsp: bool = False
     mve: bool = False
+    mla: bool = False
     scratch_limit: int | None = None
 
 
@@ -73,7 +76,7 @@ class KernelCall:
         scratch_bytes: size of a scratch buffer in the arena, passed last when not 0.
         inplace: positions in `inputs` whose memory the output may take over (the kernel reads every
             element before it writes over it).
-        variant: "portable", "dsp" or "mve".
+        variant: "portable", "mla", "dsp" or "mve".
         why_not_faster: empty when this is the fastest variant for the target.
         output_offset: bytes from the start of the output tensor to the address passed.
         input_offset: bytes from the start of the first input tensor to the address passed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.ops import dsp, mve, weighted, windows
+from mcugen.ops import dsp, memory, mla, mve, weighted, windows
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
 from mcugen.ops.variants import choose
@@ -91,9 +92,12 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
         constants=(Constant("weights", weights, f"[{shape}], OHWI"), *stage.constants),
         scratch_bytes=0 if direct else int(weights[0].size),
     )
+    mla_variant = functools.partial(
+        mla.conv_direct if direct else mla.conv_2d, budget=memory.scratch_budget(graph, op, target)
+    )
     if direct:
-        return Lowering((choose(target, call, dsp=dsp.conv_direct, mve=mve.conv_direct),))
-    return Lowering((choose(target, call, dsp=dsp.conv_2d, mve=mve.conv_2d),))
+        return Lowering((choose(target, call, dsp=dsp.conv_direct, mve=mve.conv_direct, mla=mla_variant),))
+    return Lowering((choose(target, call, dsp=dsp.conv_2d, mve=mve.conv_2d, mla=mla_variant),))
 
 
 def _direct_params(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.ops import dsp, mve, weighted
+from mcugen.ops import dsp, mla, mve, weighted
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import describe, fused_activation_name
 from mcugen.ops.variants import choose
@@ -78,7 +78,7 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{channels},{depth}]"), *stage.constants),
     )
-    return Lowering((choose(target, call, dsp=dsp.fully_connected, mve=mve.fully_connected),))
+    return Lowering((choose(target, call, dsp=dsp.fully_connected, mve=mve.fully_connected, mla=mla.fully_connected),))
 
 
 def macs(graph: Graph, op: Op) -> int:

@@ -1,7 +1,7 @@
 """Chooses the fastest variant of a kernel that a core can run.
 
 A variant is made from the portable call, which has the op's geometry in its parameters: another kernel, and where
-that needs it other constants and scratch. `mcugen.ops.dsp` and `mcugen.ops.mve` hold the variants of all ops.
+that needs it other constants and scratch. `mcugen.ops.mla`, `mcugen.ops.dsp` and `mcugen.ops.mve` hold the variants of all ops.
 """
 
 from __future__ import annotations
@@ -16,14 +16,25 @@ Variant = Callable[[KernelCall], KernelCall | str]
 
 
 def choose(
-    target: Target, portable: KernelCall, *, dsp: Variant | None = None, mve: Variant | None = None
+    target: Target,
+    portable: KernelCall,
+    *,
+    dsp: Variant | None = None,
+    mve: Variant | None = None,
+    mla: Variant | None = None,
 ) -> KernelCall:
-    """The first of the MVE, DSP and portable variants that exists and that the core runs.
+    """The first of the MVE, DSP, MLA and portable variants that exists and that the core runs.
 
-    `why_not_faster` of the result says why each faster one could not be.
+    `why_not_faster` of the result says why each faster one could not be. Kernels without products have no MLA variant,
+    and nothing to gain from one.
     """
     reasons: list[str] = []
-    for name, runs, variant in (("MVE", target.mve, mve), ("DSP", target.dsp, dsp)):
+    choices = (
+        ("MVE", target.mve, mve),
+        ("DSP", target.dsp, dsp),
+        ("MLA", target.mla and not target.dsp and mla is not None, mla),
+    )
+    for name, runs, variant in choices:
         if not runs:
             continue
         made = variant(portable) if variant else ""
