@@ -16,12 +16,12 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "SUPPORTED_OPS.md"
 INTRO = """\
 # Supported operators
 
-What the ahead-of-time runtime runs, made from the code by `tools/supported_ops.py`. A model that breaks a limit below is
-refused when it is read, with the layer's name and the limit; nothing is found out on the device.
+What the ahead-of-time runtime runs, made from the code by `tools/supported_ops.py`. A model that breaks a limit below
+is refused when it is read, with the layer's name and the limit; nothing is found out on the device.
 
 Types are those of the values that an op computes with or moves. *Cores* says which cores have kernels of their own
-beside the portable C: those with multiply-accumulate (MLA: Cortex-M3), with Arm's DSP extension (Cortex-M4, M7, M33), with MVE
-(Helium: Cortex-M55). All of them give the same bits.
+beside the portable C: those with multiply-accumulate (MLA: Cortex-M3), with Arm's DSP extension (Cortex-M4, M7, M33),
+with MVE (Helium: Cortex-M55). All of them give the same bits.
 
 Results equal TensorFlow Lite Micro's bit for bit ([NUMERICS.md](NUMERICS.md)), which is why some uses that it runs with
 undefined or misleading results are refused here.
@@ -30,7 +30,8 @@ undefined or misleading results are refused here.
 VARIANTS = ("MLA", "DSP", "MVE")
 
 FLOAT_ONLY = (
-    "CEIL", "COS", "EXP", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "L2_POOL_2D", "LOG", "NEG", "ROUND", "SIN", "SQRT", "SQUARE",
+    "CEIL", "COS", "EXP", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "L2_POOL_2D", "LOG", "NEG", "ROUND", "SIN", "SQRT",
+    "SQUARE",
 )  # fmt: skip
 """What TensorFlow Lite Micro has kernels for, but no int8 ones."""
 
@@ -51,8 +52,8 @@ def document() -> str:
         "",
         f"- TensorFlow Lite Micro computes these in float32 only: {', '.join(FLOAT_ONLY)}.",
         f"- It has no kernel for these: {', '.join(WITHOUT_REFERENCE)} (RELU_N1_TO_1 as a fused activation works).",
-        "- State between calls (SVDF, UNIDIRECTIONAL_SEQUENCE_LSTM, variables), control flow (IF, WHILE, CALL_ONCE), int16"
-        " activations, float32 arithmetic, and custom ops are not supported by this runtime.",
+        "- This runtime does not do yet: ADD_N, CUMSUM, DIV; int16 activations and float32 arithmetic; state between calls"
+        " (SVDF, UNIDIRECTIONAL_SEQUENCE_LSTM, variables); control flow (IF, WHILE, CALL_ONCE); custom ops.",
     ]
     return "\n".join(lines) + "\n"
 

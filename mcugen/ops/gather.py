@@ -201,6 +201,26 @@ def _evaluate_nd(graph: Graph, op: Op) -> tuple[NDArray[Any], ...]:
     return (table.data.reshape(-1)[picked].reshape(output.shape),)
 
 
+def index_limit(graph: Graph, tensor_id: int) -> int | None:
+    """Largest number that every op which takes this tensor for indices accepts; None if no op does.
+
+    Ops that break their constraints (another runtime may run them) do not count.
+    """
+    limits: list[int] = []
+    for op in graph.consumers(tensor_id):
+        spec = next((spec for spec in SPECS if spec.kind == op.kind), None)
+        if spec is None or any(constraint(graph, op) for constraint in spec.constraints):
+            continue
+        if op.kind == "GATHER_ND":
+            table, indices = (graph.tensor(i) for i in op.inputs)
+            picked = table.shape[: indices.shape[-1]]
+        else:
+            indices, picked = _plan(graph, op).indices, (_plan(graph, op).rows,)
+        if indices.id == tensor_id:
+            limits += [size - 1 for size in picked]
+    return min(limits, default=None)
+
+
 SPECS = (
     OpSpec(
         kind="GATHER",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Tensor
+from mcugen.ops.gather import index_limit
 
 
 def make_inputs(graph: Graph, samples: int, seed: int = 0) -> list[list[NDArray[Any]]]:
@@ -15,17 +16,20 @@ def make_inputs(graph: Graph, samples: int, seed: int = 0) -> list[list[NDArray[
 
     The first is uniformly random; the next are all lowest, all highest, all zero (the zero point), and lowest
     and highest in turn; the rest are random again, every other one in a narrow band around a random level, as
-    real signals are.
+    real signals are. Inputs that ops take for indices stay within what can be picked.
 
     Returns:
         `samples` lists with one array per model input, in its shape and dtype.
     """
     generator = np.random.default_rng(seed)
-    return [[_values(graph.tensor(i), n, generator) for i in graph.inputs] for n in range(samples)]
+    limits = {i: index_limit(graph, i) for i in graph.inputs}
+    return [[_values(graph.tensor(i), n, generator, limits[i]) for i in graph.inputs] for n in range(samples)]
 
 
-def _values(tensor: Tensor, number: int, generator: np.random.Generator) -> NDArray[Any]:
+def _values(tensor: Tensor, number: int, generator: np.random.Generator, limit: int | None) -> NDArray[Any]:
     shape, dtype = tensor.shape, tensor.dtype
+    if limit is not None:
+        return generator.integers(0, limit, size=shape, endpoint=True).astype(dtype.numpy)
     if dtype is DType.FLOAT32:
         return generator.normal(size=shape).astype(np.float32)
     if dtype is DType.BOOL:
