@@ -20,6 +20,7 @@ IN_ORDER = frozenset(
         "mcg_average_pool_2d_s8",
         "mcg_conv_2d_s8",
         "mcg_conv_2d_s8_dsp",
+        "mcg_conv_2d_s8_mve",
         "mcg_conv_direct_s8",
         "mcg_conv_direct_s8_dsp",
         "mcg_depthwise_conv_2d_s8",

@@ -57,7 +57,7 @@ def _make_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
     if not steps:
         raise ModelError("the model computes nothing: its outputs are its inputs")
     memory.finish(len(steps))
-    buffers, addresses, scratch, arena_bytes = memory.layout(steps, overlays=goal == "ram")
+    buffers, addresses, scratch, arena_bytes = memory.layout(steps, overlays=True)
     plan = Plan(
         graph=graph,
         target=target,

@@ -115,7 +115,7 @@ def _check_reads(plan: Plan) -> None:
 def _check_inplace(plan: Plan, step: Step, output: int, owners: dict[int, tuple[int, int]]) -> None:
     start = plan.addresses[output]
     end = start + plan.graph.tensor(output).nbytes
-    follows = overlay_call(plan.graph, step) if plan.goal == "ram" else None
+    follows = overlay_call(plan.graph, step)
     for call in step.calls:
         for position, i in enumerate(call.inputs):
             if i not in owners:
