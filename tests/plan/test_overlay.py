@@ -18,7 +18,11 @@ from mcugen.plan.verify import PlanError
 from tests.kernels.single_op import Node, TensorSpec, build_graph, make_samples, options, oracle
 from tests.kernels.weighted_models import conv_model, depthwise_model
 
-TARGETS = {"portable": Target(), "dsp": Target("cortex-m4", dsp=True)}
+TARGETS = {
+    "portable": Target(),
+    "mla": Target("cortex-m3", mla=True),
+    "dsp": Target("cortex-m4", dsp=True),
+}
 ARENA_LIMITS = {"kws_ref_model": 12_000, "vww_96_int8": 40_000, "pretrainedResnet_quant": 36_000}
 
 
