@@ -1,7 +1,8 @@
 """Chooses the fastest variant of a kernel that a core can run.
 
 A variant is made from the portable call, which has the op's geometry in its parameters: another kernel, and where
-that needs it other constants and scratch. `mcugen.ops.mla`, `mcugen.ops.dsp` and `mcugen.ops.mve` hold the variants of all ops.
+that needs it other constants and scratch. `mcugen.ops.mla`, `mcugen.ops.dsp` and `mcugen.ops.mve` hold the variants
+of all ops.
 """
 
 from __future__ import annotations

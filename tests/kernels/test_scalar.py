@@ -1,0 +1,127 @@
+"""Kernels for cores without DSP instructions: for Cortex-M3 by MLA, for Cortex-M0 the portable ones, tuned."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcugen.emit.host import host_compiler
+from mcugen.graph import read_graph
+from mcugen.ops.base import KernelCall, Target
+from mcugen.plan import make_plan
+from mcugen.resources import resource_dir
+from tests.kernels import cores, test_conv_2d, test_depthwise_conv_2d, test_pool_2d
+from tests.kernels import test_fully_connected as dense
+from tests.kernels.single_op import assert_bit_exact
+from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
+
+M3 = cores.M3.target
+
+
+def all_models() -> list[bytes]:
+    models = [conv_model(image, filters, **kw) for image, filters, kw in test_conv_2d.SHAPES.values()]
+    models += [conv_model((1, 5, 4, 6), (6, 3, 3), quant=quant) for quant in test_conv_2d.QUANTIZATIONS.values()]
+    models += [conv_model((1, 5, 3, 6), (6, 1, 1), quant=quant) for quant in test_conv_2d.QUANTIZATIONS.values()]
+    models += [conv_model((1, 1, windows, depth), (5, 1, 1)) for windows in (1, 2, 3) for depth in range(1, 10)]
+    models += [depthwise_model(image, size, **kw) for image, size, kw in test_depthwise_conv_2d.SHAPES.values()]
+    models += [
+        depthwise_model((1, 5, 4, 7), (3, 3), quant=quant) for quant in test_depthwise_conv_2d.QUANTIZATIONS.values()
+    ]
+    models += [
+        depthwise_model((1, height, width, 5), (3, 3), stride=(stride, 1), same=same)
+        for height in (3, 4, 7, 10)
+        for width in (3, 6)
+        for stride in (1, 2)
+        for same in (False, True)
+    ]
+    models += [dense_model(source, channels, depth, **kw) for source, channels, depth, kw in dense.SHAPES.values()]
+    models += [dense_model((3, 21), 6, 21, quant=quant) for quant in dense.QUANTIZATIONS.values()]
+    models += [tie_model(kind, 1.0, 0.5, per_channel=True) for kind in ("CONV_2D", "FULLY_CONNECTED")]
+    models += [
+        test_pool_2d.pool_model(kind, image, size, **kw)
+        for kind in test_pool_2d.KINDS
+        for image, size, kw in test_pool_2d.SHAPES.values()
+    ]
+    return models
+
+
+def only_call(model: bytes, target: Target = M3) -> KernelCall:
+    (call,) = make_plan(read_graph(model), target).steps[0].calls
+    return call
+
+
+def test_on_host() -> None:
+    """The reordering and the logic, in C as the compiler of this computer sees it."""
+    models = all_models()
+    assert_bit_exact(cores.join(models), target=M3)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("core", [cores.M0, cores.M3], ids=["m0", "m3"])
+def test_on_core(core: cores.Core, tmp_path: Path) -> None:
+    plan = cores.prove(all_models(), core, tmp_path)
+    variants = {call.variant for step in plan.steps for call in step.calls}
+    assert variants == ({"portable", "mla"} if core is cores.M3 else {"portable"})
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("core", [cores.M0, cores.M3], ids=["m0", "m3"])
+def test_random_layers(core: cores.Core, tmp_path: Path) -> None:
+    rng = np.random.default_rng(30)
+    models = []
+    for seed in range(16):
+        height, width, channels, filters = (int(n) for n in rng.integers(1, (9, 9, 30, 30)))
+        size = (int(rng.integers(1, 5)), int(rng.integers(1, 5)))
+        stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        quant = Quantized(seed=seed, per_channel=bool(seed % 2), input_zero=int(rng.integers(-128, 128)))
+        image = (1, height, width, channels)
+        models.append(conv_model(image, (filters, *size), stride=stride, quant=quant))
+        models.append(depthwise_model(image, size, stride=stride, quant=quant))
+    cores.prove(models, core, tmp_path, seed=2)
+
+
+def test_which_kernel() -> None:
+    conv = conv_model((1, 4, 4, 8), (5, 3, 3))
+    assert only_call(conv).kernel == "mcg_conv_2d_s8_mla"
+    assert only_call(conv, Target("cortex-m0")).kernel == "mcg_conv_2d_s8"
+    assert only_call(conv, Target("cortex-m4", dsp=True, mla=True)).variant == "dsp"
+
+
+def test_limited_scratch_says_why() -> None:
+    deep = conv_model((1, 3, 3, 300), (4, 3, 3))
+    call = only_call(deep, Target("cortex-m3", mla=True, scratch_limit=0))
+    assert call.variant == "portable"
+    assert "scratch" in call.why_not_faster
+
+
+def test_products_by_halves(tmp_path: Path) -> None:
+    """Exact for every pair of extremes, and for random ones."""
+    source = tmp_path / "halves.c"
+    source.write_text(
+        '#include "mcg_common.h"\n'
+        "void run(const int32_t *a, const int32_t *b, int32_t *c, int n);\n"
+        "void run(const int32_t *a, const int32_t *b, int32_t *c, int n) {\n"
+        "  for (int i = 0; i < n; ++i) c[i] = mcg_mul_high_by_halves(a[i], b[i]);\n}\n"
+    )
+    library = tmp_path / "halves.so"
+    include = f"-I{resource_dir('firmware') / 'kernels'}"
+    # -ftrapv: no step of it may overflow.
+    flags = ["-O1", "-ftrapv", "-shared", "-fPIC", include]
+    subprocess.run([host_compiler(), *flags, str(source), "-o", str(library)], check=True)
+    edges = [0, 1, 2, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x3FFFFFFF, 0x40000000, 0x7FFF0000, 0x7FFFFFFF]
+    numbers = np.array(sorted({*edges, *(-n for n in edges), -(1 << 31)}), np.int64)
+    rng = np.random.default_rng(1)
+    first = np.concatenate([np.repeat(numbers, len(numbers)), rng.integers(-(1 << 31), 1 << 31, 100_000)])
+    second = np.concatenate([np.tile(numbers, len(numbers)), rng.integers(-(1 << 31), 1 << 31, 100_000)])
+    possible = ~((first == -(1 << 31)) & (second == -(1 << 31)))
+    a, b = first[possible].astype(np.int32), second[possible].astype(np.int32)
+    got = np.empty_like(a)
+    pointer = ctypes.POINTER(ctypes.c_int32)
+    run = ctypes.CDLL(str(library)).run
+    run(*(array.ctypes.data_as(pointer) for array in (a, b, got)), len(a))
+    wanted = (a.astype(np.int64) * b + (1 << 30)) >> 31
+    np.testing.assert_array_equal(got, wanted)
