@@ -64,7 +64,8 @@ def _nearest_axis(size: int, made: int, options: ResizeOptions) -> NDArray[np.in
     positions = (np.arange(made).astype(np.float32) + np.float32(0.5 * options.half_pixel_centers)) * scale
     # Positions are not negative, so halves away from zero are halves up; the sum is exact in double.
     indices = np.floor(positions.astype(np.float64) + (0.5 if aligned else 0.0))
-    return np.minimum(indices, size - 1).astype(np.int32)
+    nearest: NDArray[np.int32] = np.minimum(indices, size - 1).astype(np.int32)
+    return nearest
 
 
 def _bilinear_axis(
