@@ -32,7 +32,7 @@ format: setup
 	git ls-files -z '*.c' '*.h' | xargs -0 -r .venv/bin/clang-format -i
 
 bench: setup
-	$(PYTHON) benchmarks/run.py
+	$(PYTHON) benchmarks/run.py --bakenn
 
 budgets: setup
 	$(PYTHON) -m tests.budgets.budgets $${MCUGEN_MODELS:-../shared/models}

@@ -25,6 +25,18 @@ class Baseline:
     stack: int = 0
 
 
+TARGETS = {
+    "kws": {"dsp": (4_600_000, 3_900_000), "cortex-m55": (1_250_000, 900_000), "cortex-m3": (7_400_000,),
+            "cortex-m0": (25_000_000,)},
+    "vww": {"dsp": (8_000_000, 6_500_000), "cortex-m55": (3_000_000, 2_200_000), "cortex-m3": (14_000_000,),
+            "cortex-m0": (50_000_000,)},
+    "resnet": {"dsp": (17_000_000, 14_500_000), "cortex-m55": (3_400_000, 2_400_000), "cortex-m3": (29_000_000,),
+               "cortex-m0": (75_000_000,)},
+    "ad": {"dsp": (420_000, 360_000), "cortex-m55": (120_000, 100_000), "cortex-m3": (750_000,),
+           "cortex-m0": (1_500_000,)},
+}  # fmt: skip
+"""Instructions that the kernels are meant to need at most, and where there is a second figure, the one to hope for."""
+
 MODELS = {
     "kws": Baseline(
         "kws_ref_model.tflite", "4e535c25",

@@ -1,10 +1,12 @@
-"""Measures the real models on every emulated board, and the time from a `.tflite` to its verdict.
+"""Measures the real models on every emulated board, layers of many sizes, and the time from a `.tflite` to its verdict.
 
     make bench                                  prints Markdown
     .venv/bin/python benchmarks/run.py --write  writes benchmarks/RESULTS.md as well
 
 The models are not part of the repository: MCUGEN_MODELS names their folder (default ../shared/models).
-Every cell is a firmware built for the board, run in QEMU and compared with the oracle over 16 inputs.
+Every cell is a firmware built for the board, run in QEMU and compared with the oracle over 16 inputs. What is compiled
+for a Cortex-M0 runs on the memory of a larger board too (boards/mps2-m0.toml), where all models fit. `--bakenn`
+measures the generator bakenn beside them, installed from PyPI into a temporary environment.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bakenn
+import layers
 import numpy as np
-from baseline import MODELS, SOURCE, Baseline
+from baseline import MODELS, SOURCE, TARGETS, Baseline
 from numpy.typing import NDArray
 
 from mcugen import __version__, api
-from mcugen.boards import Board, load_boards
+from mcugen.boards import Board, load_board, load_boards
 from mcugen.errors import DoesNotFitError
+from mcugen.goals import GOALS, Goal
 from mcugen.graph import Graph, read_graph
 from mcugen.ui.terminal import Terminal
 from mcugen.verbs._proof import Proof
@@ -35,8 +40,14 @@ FOLDER = Path(os.environ.get("MCUGEN_MODELS", HERE.parent.parent / "shared" / "m
 SAMPLES = 16
 TIMED_MODEL, TIMED_BOARD, TIMED_TARGET_S = "kws", "mps2-an386", 15.0
 TIMED_RUNS = 3
+M0_BOARD = HERE / "boards" / "mps2-m0.toml"
+BY_CORE = ("mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "mps2-an385", "mps2-m0")
+"""The boards of the table by core: M4F, M7, M33, M55, M3, M0."""
+GOAL_BOARD = "mps2-an386"
+LAYER_BOARDS = ("mps2-an386", "mps3-an547", "mps2-an385")
 
 Results = dict[tuple[str, str], Proof | DoesNotFitError]
+Goals = dict[tuple[str, Goal], Proof]
 
 
 def pattern(graph: Graph) -> list[NDArray[Any]]:
@@ -53,17 +64,17 @@ def fnv1a(arrays: tuple[NDArray[Any], ...]) -> str:
     return f"{value:08x}"
 
 
-def measure(name: str, baseline: Baseline, board: Board) -> Proof | DoesNotFitError:
+def measure(name: str, baseline: Baseline, board: str, goal: Goal = "speed") -> Proof | DoesNotFitError:
     path = FOLDER / baseline.file
     graph = read_graph(path.read_bytes())
     samples = [pattern(graph), *make_inputs(graph, SAMPLES - 1)]
     columns = [np.concatenate(column) for column in zip(*samples, strict=True)]
     try:
-        proof: Proof = api.verify(path, board=board.name, inputs=columns)
+        proof: Proof = api.verify(path, board=board, inputs=columns, optimize=goal)
     except DoesNotFitError as error:
         return error
     if not proof.verdict.bit_exact or fnv1a(proof.verdict.outputs[0]) != baseline.output_hash:
-        raise SystemExit(f"{name} on {board.name} is not bit-exact: no figure of it means anything")
+        raise SystemExit(f"{name} on {board} is not bit-exact: no figure of it means anything")
     return proof
 
 
@@ -92,7 +103,62 @@ def beside(ours: int, theirs: int | None) -> str:
     return f"{ours:,} / {theirs:,} ({ours / theirs:.2f}×)" if theirs else f"{ours:,}"
 
 
-def report(results: Results, boards: list[Board], seconds: list[float]) -> str:
+def cores_table(proofs: dict[tuple[str, str], Proof]) -> Iterator[str]:
+    """Instructions by core beside the targets: met, or not."""
+    yield from ["## Instructions by core, mcugen / TFLM, and the targets", ""]
+    rows = []
+    for board in BY_CORE:
+        core = proofs["kws", board].board.cpu
+        row = [core.replace("cortex-m", "M")]
+        for name, targets in TARGETS.items():
+            cost = proofs[name, board].cost.invoke
+            limits = targets.get(core, targets["dsp"])
+            met = "met" if cost <= limits[0] else "**missed**"
+            met = "stretch met" if len(limits) > 1 and cost <= limits[1] else met
+            wanted = " / ".join(f"{limit / 1e6:g} M" for limit in limits)
+            row.append(f"{beside(cost, MODELS[name].instructions.get(core))}; {wanted}: {met}")
+        rows.append(row)
+    yield from table(["core", *TARGETS], rows)
+    yield from ["After the semicolon: target / stretch. On M0 TFLM runs its reference kernels.", ""]
+
+
+def goals_table(goals: Goals) -> Iterator[str]:
+    yield from [f"## What to optimize for ({GOAL_BOARD})", ""]
+    rows = []
+    for name in TARGETS:
+        for goal in GOALS:
+            proof = goals[name, goal]
+            flash, arena = proof.firmware.flash, proof.firmware.ram.arena
+            figures = (proof.cost.invoke, flash.code, flash.weights, flash.total, arena, proof.plan.live_bound)
+            rows.append([f"{name}, {goal}", *(f"{figure:,}" for figure in figures)])
+    headings = ["`--optimize`", "instructions", "code B", "weights B", "flash in all B", "arena B", "live tensors B"]
+    yield from table(headings, rows)
+    yield from [
+        "The arena holds inputs, outputs and scratch. Live tensors: the widest point, below which no layout goes that "
+        "keeps every input apart from its output.",
+        "",
+    ]
+
+
+def layers_tables() -> Iterator[str]:
+    yield from ["## Instructions per MAC by layer", "", "Requantization and all overheads included.", ""]
+    for kind in layers.KINDS:
+        by_board = [layers.measure_kind(kind, board) for board in LAYER_BOARDS]
+        rows = []
+        for cells in zip(*by_board, strict=True):
+            name, first, op = cells[0]
+            row = [name, f"{first.plan.steps[op].macs:,}"]
+            for _, found, number in cells:
+                step = found.plan.steps[number]
+                assert found.cost is not None
+                row.append(f"{found.cost.per_op[number] / step.macs:.2f} ({step.variant})")
+            rows.append(row)
+        yield from table([kind, "MACs", *LAYER_BOARDS], rows)
+
+
+def report(
+    results: Results, boards: list[Board], goals: Goals, seconds: list[float], others: dict[str, bakenn.Figures]
+) -> str:
     proofs = {key: proof for key, proof in results.items() if isinstance(proof, Proof)}
     compiler = next(iter(proofs.values())).firmware.toolchain
     lines = [
@@ -121,6 +187,10 @@ def report(results: Results, boards: list[Board], seconds: list[float]) -> str:
         )
     lines += table(["model", "instructions", "code B", "weights B", "arena B", "stack B"], rows)
     lines += ["Code is without weights and without the harness; TFLM's includes about 700 B of start-up.", ""]
+    lines += cores_table(proofs)
+    lines += goals_table(goals)
+    lines += bakenn.tables(others, {name: goals[name, "speed"] for name in others})
+    lines += layers_tables()
     lines += ["## Instructions on every board, mcugen / TFLM", ""]
     rows = []
     for board in boards:
@@ -156,20 +226,34 @@ def report(results: Results, boards: list[Board], seconds: list[float]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--write", action="store_true", help="write RESULTS.md too")
+    parser.add_argument("--bakenn", action="store_true", help="measure bakenn (PyPI) too")
     arguments = parser.parse_args()
     if not FOLDER.is_dir():
         print(f"skipped: no models in {FOLDER}; MCUGEN_MODELS names their folder", file=sys.stderr)
         return 0
     boards = [board for board in load_boards().values() if board.emulator]
+    boards.append(load_board(str(M0_BOARD)))
     results: Results = {}
+    goals: Goals = {}
+    others: dict[str, bakenn.Figures] = {}
     with Terminal().progress() as progress:
         total = len(MODELS) * len(boards)
         for name, baseline in MODELS.items():
             for board in boards:
                 progress(f"{name} on {board.name}", len(results) / total)
-                results[name, board.name] = measure(name, baseline, board)
-        progress("time to verdict", -1.0)
-        text = report(results, boards, time_to_verdict())
+                path = str(M0_BOARD) if board.name == M0_BOARD.stem else board.name
+                results[name, board.name] = measure(name, baseline, path)
+        for name in TARGETS:
+            for goal in GOALS:
+                progress(f"{name} for {goal}", -1.0)
+                found = measure(name, MODELS[name], GOAL_BOARD, goal)
+                assert isinstance(found, Proof)
+                goals[name, goal] = found
+        if arguments.bakenn:
+            progress("bakenn", -1.0)
+            others = bakenn.measure_all({name: FOLDER / MODELS[name].file for name in TARGETS}, GOAL_BOARD)
+        progress("layers, and the time to a verdict", -1.0)
+        text = report(results, boards, goals, time_to_verdict(), others)
     print(text)
     if arguments.write:
         (HERE / "RESULTS.md").write_text(text)

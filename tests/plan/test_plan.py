@@ -54,7 +54,7 @@ def moved(plan: Plan, tensor: int, address: int) -> Plan:
 def test_a_tensor_moved_onto_a_live_one_is_caught(models_dir: Path) -> None:
     plan = plan_of(models_dir, "kws_ref_model")
     op = plan.steps[1].op
-    with pytest.raises(PlanError, match="writes over its input"):
+    with pytest.raises(PlanError, match=r"writes over its input|overlap"):
         verify_plan(moved(plan, op.outputs[0], plan.addresses[op.inputs[0]]))
 
 
