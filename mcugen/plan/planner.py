@@ -57,7 +57,7 @@ def _make_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
     if not steps:
         raise ModelError("the model computes nothing: its outputs are its inputs")
     memory.finish(len(steps))
-    buffers, addresses, scratch, arena_bytes = memory.layout(steps, overlays=True)
+    buffers, addresses, scratch, arena_bytes = memory.layout(steps)
     plan = Plan(
         graph=graph,
         target=target,
@@ -198,19 +198,14 @@ class _Memory:
                 leads[numbers[id(output)], numbers[id(source)]] = lead(self._graph, step)
         return leads
 
-    def layout(
-        self, steps: Sequence[Step], *, overlays: bool
-    ) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
-        """Pack all blocks; gives buffers, tensor addresses, scratch addresses by step, arena size.
-
-        With `overlays`, outputs may lie over inputs that die as they are written.
-        """
+    def layout(self, steps: Sequence[Step]) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
+        """Pack all blocks; gives buffers, tensor addresses, scratch addresses by step, arena size."""
         storages = self.tensor_blocks()
         scratch_steps = [(n, max(c.scratch_bytes for c in s.calls)) for n, s in enumerate(steps)]
         scratch_steps = [(n, size) for n, size in scratch_steps if size]
         blocks = [Block(s.size, s.first, s.last) for s in storages]
         blocks += [Block(size, n, n) for n, size in scratch_steps]
-        offsets, arena_bytes = pack(blocks, self._leads(steps, storages) if overlays else None)
+        offsets, arena_bytes = pack(blocks, self._leads(steps, storages))
         buffers = [
             Buffer(offset, s.size, s.first, s.last, tuple(s.tensors))
             for s, offset in zip(storages, offsets[: len(storages)], strict=True)
