@@ -17,7 +17,7 @@ from mcugen.build import Firmware, build_project, check_fit
 from mcugen.convert import QuantizationReport, convert
 from mcugen.emit.manifest import MANIFEST_NAME
 from mcugen.emit.project import Project, changed_files, emit_project, load_project
-from mcugen.errors import ProjectError, ToolError
+from mcugen.errors import DataError, ProjectError, ToolError
 from mcugen.graph import Graph, optimize, read_graph
 from mcugen.plan.types import Program
 from mcugen.runtimes import Runtime
@@ -105,10 +105,12 @@ def write_project(
     """Emit the project, if the model fits the board.
 
     Raises:
+        DataError: as many labels as no output has classes.
         DoesNotFitError: with the numbers.
         ProjectError: the folder is not mcugen's, or was changed by hand.
     """
     check_fit(plan, board)
+    _check_labels(labels, plan)
     return emit_project(
         plan,
         board,
@@ -119,6 +121,18 @@ def write_project(
         labels=labels,
         force=force,
     )
+
+
+def _check_labels(labels: Sequence[str], plan: Program) -> None:
+    """A table shorter than the output would be read beyond its end by the user's own code."""
+    classes = [tensor.shape[-1] for tensor in plan.output_tensors() if tensor.shape]
+    # One output between two classes: the probability of the second.
+    if labels and len(labels) not in classes and not (len(labels) == 2 and 1 in classes):
+        raise DataError(
+            f"{len(labels)} label{'s' * (len(labels) != 1)} for {' or '.join(map(str, classes))} classes",
+            where="--labels",
+            hint="Give one name per value of the output, in its order",
+        )
 
 
 def _model_files(model: Model) -> dict[str, str | bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcugen.device.device import open_device
+from mcugen.errors import DataError
 from mcugen.verbs._inputs import Inputs, InputSource, read_inputs
 from mcugen.verbs._pipeline import Ready, no_progress
 from mcugen.verbs._proof import Proof, measure
@@ -66,9 +67,16 @@ def prove(
 
 
 def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: int) -> Inputs:
-    """The user's inputs, or seeded random ones."""
+    """The user's inputs, or seeded random ones.
+
+    Raises:
+        DataError: unusable inputs, or a number of samples or a seed that cannot be.
+    """
     if inputs is not None:
         return read_inputs(inputs, ready.plan.graph)
+    if samples < 1 or seed < 0:
+        wrong = f"{samples} samples" if samples < 1 else f"seed {seed}"
+        raise DataError(f"there is no verdict with {wrong}", hint="Give at least one sample, and a seed from 0 on")
     return Inputs(make_inputs(ready.plan.graph, samples, seed), f"random, seed {seed}")
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mcugen import cli as command_line
 from mcugen import ops
+from mcugen.errors import DataError
+from mcugen.graph import read_graph
+from mcugen.verbs._prove import choose_inputs
 from tests.cli.conftest import BOARD, Cli, Ran, int8_model
 
 
@@ -156,6 +160,19 @@ def test_missing_inputs(cli: Cli, project: Path) -> None:
 def test_outputs_of_another_kind(cli: Cli, project: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((1, 6), np.int8))
     assert_error(cli("run", project, "-i", tmp_path / "x.npy", "-o", tmp_path / "y.csv"), ".npy", "y.csv")
+
+
+def test_labels_must_be_as_many_as_the_classes(cli: Cli, model: Path, tmp_path: Path) -> None:
+    ran = cli("generate", model, "--board", BOARD, "-o", tmp_path / "out", "--labels", "a,b,c")
+    assert_error(ran, "3 labels for 4 classes", "one name per value")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"samples": 0}, {"seed": -1}], ids=["no samples", "negative seed"])
+def test_no_verdict_without_samples(model: Path, wrong: dict[str, int]) -> None:
+    ready = SimpleNamespace(plan=SimpleNamespace(graph=read_graph(model.read_bytes())))
+    with pytest.raises(DataError, match="no verdict"):
+        choose_inputs(ready, **{"inputs": None, "samples": 1, "seed": 0, **wrong})  # type: ignore[arg-type]
 
 
 def test_labels_that_cannot_be_read(cli: Cli, model: Path, tmp_path: Path) -> None:
