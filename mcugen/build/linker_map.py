@@ -57,12 +57,19 @@ def parse_map(text: str) -> LinkerMap:
     return LinkerMap(tuple(_clipped(list(_sections(memory.splitlines())))), _references(references.splitlines()))
 
 
+# The compiler's names for sections that ld merges: .rodata.main.str1.4, .rodata.cst8
+_MERGED = re.compile(r"\.(?:str|cst)\d")
+
+
 def _clipped(pieces: list[InputSection]) -> Iterable[InputSection]:
     """The pieces without the overlaps that ld writes: the first of several merged string sections is shown with the
     strings of all, although those lie elsewhere."""
     for piece, following in itertools.zip_longest(pieces, pieces[1:]):
         end = piece.address + piece.size
-        if following is not None and following.output == piece.output and piece.address <= following.address < end:
+        overlaps = (
+            following is not None and following.output == piece.output and piece.address <= following.address < end
+        )
+        if following is not None and overlaps and _MERGED.search(piece.name):
             yield replace(piece, size=following.address - following.padding - piece.address)
         else:
             yield piece
