@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import re
 import shutil
@@ -12,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcugen.boards import Board, load_boards
+from mcugen.boards import Board, load_board, load_boards
 from mcugen.errors import McugenError
+from mcugen.tflm.library import ARCHIVE, HOW, MAKEFILE, TFLM_DIR, default_variant
 
 _SECONDS = 20.0  # for one call of a tool
 
@@ -173,6 +175,20 @@ def _python_package(tool: _Tool) -> Finding:
     return tool.finding(version=_python_version(tool.name))
 
 
+def _tflm(tool: _Tool) -> Finding:
+    named = os.environ.get(TFLM_DIR, "")
+    if not named:
+        return tool.finding()
+    root = Path(named).expanduser()
+    if not (root / MAKEFILE).is_file():
+        return tool.finding(path=named)  # a library for PlatformIO, which only a build can judge
+    built = sorted(path.parent.parent.name for path in root.glob(f"gen/*/{ARCHIVE}"))
+    if not built:
+        command = default_variant(load_board(_TFLM_EXAMPLE)).how_to_build()
+        return tool.finding(path=named, problem=f"no library is built in it; for {_TFLM_EXAMPLE}: {command}")
+    return tool.finding(path=named, version=f"{len(built)} built: {', '.join(built)}")
+
+
 def _serial_ports(tool: _Tool) -> Finding:
     from serial.tools.list_ports import comports
 
@@ -180,6 +196,7 @@ def _serial_ports(tool: _Tool) -> Finding:
     return tool.finding(path=", ".join(ports))
 
 
+_TFLM_EXAMPLE = "mps2-an386"
 _NEWLIB = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
 _ARM_CASK = "--cask gcc-arm-embedded"
 
@@ -192,6 +209,7 @@ _CHECKS: tuple[tuple[_Tool, Check], ...] = (
     (_Tool("arm-none-eabi-addr2line", "naming the line of a fault", False, apt=_NEWLIB, brew=_ARM_CASK), _program),
     (_Tool("tensorflow", "converting Keras models and SavedModels", False, pip="mcugen[tf]"), _python_package),
     (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),
+    (_Tool("TensorFlow Lite Micro", "the TFLM runtime (--runtime tflm)", False, note=HOW), _tflm),
     (_Tool("openocd", "flashing with ST-Link or CMSIS-DAP", False, apt="openocd", brew="openocd"), _program),
     (_Tool("pyocd", "flashing with CMSIS-DAP, ST-Link or J-Link", False, pip="pyocd"), _program),
     (_Tool("esptool", "flashing ESP chips", False, pip="esptool"), _program),

@@ -37,6 +37,7 @@ from mcugen.graph.types import DType, Tensor
 from mcugen.ops.common import describe
 from mcugen.plan.types import Program
 from mcugen.resources import resource_dir
+from mcugen.tflm.library import parse_variant
 
 _LEAST_PAYLOAD = 256
 _SPEED_FLAGS = ["-O2"]
@@ -274,6 +275,7 @@ def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
         emulate=_emulate_command(board),
         flags=" ".join(board.cpu_flags()),
         labels=labels,
+        tflm=_tflm_view(plan) if plan.runtime == "tflm" else None,
         model={
             "name": markdown(plan.graph.name),
             "arena_bytes": plan.arena_bytes,
@@ -284,6 +286,15 @@ def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
         inputs=[_tensor_view(tensor) for tensor in plan.input_tensors()],
         outputs=[_tensor_view(tensor) for tensor in plan.output_tensors()],
     )
+
+
+def _tflm_view(plan: Program) -> dict[str, Any]:
+    variant = parse_variant(plan.library)
+    return {
+        "arena_exact": plan.arena_exact,
+        "slot_bytes": plan.slot_bytes,
+        "make_command": variant.make_command() if variant else "",
+    }
 
 
 def _emulate_command(board: Board) -> str:

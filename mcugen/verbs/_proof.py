@@ -13,6 +13,7 @@ from mcugen.boards import Board
 from mcugen.build import Firmware
 from mcugen.device.device import Device
 from mcugen.plan.types import Program, ProgramStep
+from mcugen.tflm.program import TflmProgram
 from mcugen.verbs._pipeline import Ready
 from mcugen.verify import Verdict
 
@@ -155,6 +156,7 @@ class Proof:
             },
             "verify": {**self.verdict.to_dict(), "inputs": self.inputs, "notes": list(self.notes)},
             "quantization": model.report.to_dict() if model.report else None,
+            "tflm": tflm_facts(self.plan),
             "project": self.project,
             "warnings": list(self.warnings),
         }
@@ -163,6 +165,21 @@ class Proof:
     def ram_total(self) -> int:
         """Arena, other variables, and the stack that was really used."""
         return self.firmware.ram.arena + self.firmware.ram.static + self.cost.stack
+
+
+def tflm_facts(plan: Program) -> dict[str, Any] | None:
+    """What the JSON says about the TFLM runtime; None for the other."""
+    if not isinstance(plan, TflmProgram):
+        return None
+    return {
+        "library": plan.library,
+        "flatbuffer": len(plan.flatbuffer.data),
+        "saved": plan.flatbuffer.saved,
+        "registered_ops": len(plan.registrations),
+        "int8_only": [r.kind for r in plan.registrations if r.int8],
+        "arena_exact": plan.arena_exact,
+        "slot": plan.slot_bytes,
+    }
 
 
 def _op_facts(number: int, step: ProgramStep, cost: int) -> dict[str, Any]:

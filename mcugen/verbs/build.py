@@ -59,8 +59,11 @@ class Built:
         }
 
 
-def build(folder: str | Path, *, progress: Progress | None = None) -> Built:
+def build(folder: str | Path, *, tflm: str | None = None, progress: Progress | None = None) -> Built:
     """Build a generated project with PlatformIO and measure it.
+
+    Args:
+        tflm: where TensorFlow Lite Micro is, for a project that needs it; None takes MCUGEN_TFLM_DIR.
 
     Raises:
         McugenError: not a project of mcugen's, a tool is missing, or the firmware does not fit.
@@ -71,13 +74,14 @@ def build(folder: str | Path, *, progress: Progress | None = None) -> Built:
     if progress is not None:
         progress("building", -1.0)
     project = load_project(Path(folder))
-    return Built(build_project(Path(folder)), project.board)
+    return Built(build_project(Path(folder), tflm=tflm), project.board)
 
 
 def command(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="A project that mcugen generated.", show_default=False)
     ],
+    tflm: options.Tflm = None,
     json: options.Json = False,
 ) -> int:
     """Build a generated project; says where its bytes went."""
@@ -85,7 +89,7 @@ def command(
 
     terminal = Terminal(json)
     with terminal.progress() as progress:
-        result = build(folder, progress=progress)
+        result = build(folder, tflm=tflm, progress=progress)
     return terminal.show(result, lambda console: _render(console, result))
 
 

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mcugen import api
+from mcugen.boards import load_board
+from mcugen.errors import DeviceError, ModelError, ProjectError, ToolError
+from mcugen.tflm.library import TFLM_DIR
+from tests.conftest import find_model
+from tests.tflm.support import model_bytes, real_tflm
+from tests.tflm.test_firmware import retrained
+
+
+def hello() -> Path:
+    return find_model("hello_world_int8.tflite")
+
+
+def test_without_tflm_the_project_is_written_and_build_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(TFLM_DIR, raising=False)
+    made = api.generate(hello(), board="mps2-an386", out=tmp_path / "p", runtime="tflm")
+    facts = made.to_dict()
+    assert facts["runtime"] == "tflm"
+    assert facts["tflm"]["int8_only"] == ["FULLY_CONNECTED"]
+    assert facts["tflm"]["saved"] == 1008
+    assert {"lib/mcg_model/mcg_model.cc", "lib/mcg_model/mcg_model_data.cc"} <= set(facts["files"])
+    readme = (tmp_path / "p" / "README.md").read_text()
+    assert "TARGET_ARCH=cortex-m4+fp OPTIMIZED_KERNEL_DIR=cmsis_nn BUILD_TYPE=release microlite" in readme
+    with pytest.raises(ToolError, match=r"MCUGEN_TFLM_DIR.*make -f tensorflow/lite/micro/tools/make/Makefile"):
+        api.build(tmp_path / "p")
+
+
+def test_models_that_only_this_runtime_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TFLM_DIR, raising=False)
+    nabu = find_model("okay_nabu.tflite")
+    with pytest.raises(ModelError, match="2 subgraphs"):
+        api.generate(nabu, board="mps2-an386", out=tmp_path / "a")
+    made = api.generate(nabu, board="mps2-an386", out=tmp_path / "b", runtime="tflm")
+    assert made.to_dict()["tflm"]["registered_ops"] == 13
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"runtime": "tflm", "optimize": "size"}, "--optimize"),
+        ({"model_slot": 4096}, "Add --runtime tflm"),
+        ({"keep_names": True}, "Add --runtime tflm"),
+        ({"arena": 4096}, "Add --runtime tflm"),
+        ({"runtime": "tflm", "arena": -1}, "negative"),
+    ],
+)
+def test_options_that_do_not_go_together(options: dict[str, object], what: str, tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=what):
+        api.generate(hello(), board="mps2-an386", out=tmp_path / "p", **options)
+
+
+def test_a_project_knows_its_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TFLM_DIR, raising=False)
+    api.generate(hello(), board="mps2-an386", out=tmp_path / "p", runtime="tflm")
+    with pytest.raises(ProjectError, match="generated with --runtime tflm"):
+        api.verify(tmp_path / "p", runtime="aot")
+
+
+@contextlib.contextmanager
+def running(elf: Path) -> Iterator[str]:
+    """The firmware in QEMU, with its UART on a TCP port; gives the port's URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    emulator = load_board("mps2-an386").emulator
+    assert emulator is not None
+    icount = f"shift={emulator.icount_shift}"
+    command = ["qemu-system-arm", "-M", emulator.machine, "-icount", icount, "-display", "none"]
+    serial = f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on"
+    process = subprocess.Popen([*command, "-serial", serial, "-monitor", "none", "-kernel", str(elf)])
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield f"socket://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.emulator
+def test_push_from_the_command_line(tmp_path: Path) -> None:
+    tflm = real_tflm()
+    api.generate(hello(), board="mps2-an386", out=tmp_path / "p", runtime="tflm", tflm=tflm, model_slot=4096)
+    firmware = api.build(tmp_path / "p", tflm=tflm).firmware
+    new = tmp_path / "new.tflite"
+    new.write_bytes(retrained(model_bytes("hello_world_int8")))
+    with running(firmware.elf) as url:
+        done = subprocess.run(
+            [sys.executable, "-m", "mcugen", "push", str(new), "--port", url, "--json"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        facts = json.loads(done.stdout)
+        assert (facts["schema"], facts["slot"], facts["board"]) == ("mcugen.push/1", 4096, "mps2-an386")
+        with pytest.raises(ModelError, match=r"the model's input is int8\[1, 1960\], the firmware's int8\[1, 1\]"):
+            api.push(find_model("micro_speech_quantized.tflite"), port=url)
+
+
+@pytest.mark.emulator
+def test_a_firmware_without_slot_takes_no_model(tmp_path: Path) -> None:
+    tflm = real_tflm()
+    api.generate(hello(), board="mps2-an386", out=tmp_path / "p", runtime="tflm", tflm=tflm)
+    firmware = api.build(tmp_path / "p", tflm=tflm).firmware
+    with running(firmware.elf) as url, pytest.raises(DeviceError, match=r"cannot be replaced.*--model-slot"):
+        api.push(hello(), port=url)
