@@ -56,3 +56,26 @@ def test_a_chain_reaches_the_bound() -> None:
 def test_a_residual_block_reaches_the_bound() -> None:
     skip = [Block(16384, 0, 3), Block(16384, 1, 2), Block(16384, 2, 3), Block(16384, 3, 4)]
     assert pack(skip)[1] == lower_bound(skip) == 49152
+
+
+@given(blocks, st.data())
+@settings(max_examples=100, deadline=None)
+def test_blocks_with_a_lead_keep_their_distance(given_blocks: list[Block], data: st.DataObject) -> None:
+    pairs = [
+        (i, j)
+        for (i, a), (j, b) in combinations(enumerate(given_blocks), 2)
+        if a.overlaps(b) and data.draw(st.booleans())
+    ]
+    leads = {pair: data.draw(st.integers(0, 6000)) for pair in pairs}
+    offsets, total = pack(given_blocks, leads)
+    for (i, a), (j, b) in combinations(enumerate(given_blocks), 2):
+        assert max(offsets[i] + a.size, offsets[j] + b.size) <= total
+        if a.overlaps(b):
+            apart = offsets[i] + a.size <= offsets[j] or offsets[j] + b.size <= offsets[i]
+            assert apart or ((i, j) in leads and offsets[j] - offsets[i] >= leads[i, j])
+
+
+def test_a_chain_with_leads_goes_below_the_bound() -> None:
+    chain = [Block(8000, n - 1, n) for n in range(5)]
+    leads = {(n + 1, n): 640 for n in range(4)}
+    assert pack(chain, leads)[1] == 8000 + 4 * 640
