@@ -1,5 +1,5 @@
-/* Average over windows of an NHWC image by MVE, four channels at a time, rounded to nearest, ties away
- * from zero. Padding takes no part.
+/* Average over windows of an NHWC image by MVE, four channels at a time, rounded to nearest, ties
+ * away from zero. Padding takes no part.
  *
  * No window lies outside the image altogether, or has more than 4096 elements.
  */
@@ -30,10 +30,9 @@ MCG_INLINE void mcg_mve_average(const mcg_average_pool_2d_s8_params *p, const in
       }
       row += p->input_width * p->channels;
     }
-    const uint32x4_t size =
-        vaddq_n_u32(vreinterpretq_u32_s32(vabsq_s32(sum)), (uint32_t)count / 2);
-    const int32x4_t quotient = vreinterpretq_s32_u32(
-        count > 1 ? vmulhq_u32(size, vdupq_n_u32(reciprocal)) : size);
+    const uint32x4_t size = vaddq_n_u32(vreinterpretq_u32_s32(vabsq_s32(sum)), (uint32_t)count / 2);
+    const int32x4_t quotient =
+        vreinterpretq_s32_u32(count > 1 ? vmulhq_u32(size, vdupq_n_u32(reciprocal)) : size);
     const int32x4_t mean = vnegq_m_s32(quotient, quotient, vcmpltq_n_s32(sum, 0));
     const int32x4_t above = vmaxq_s32(mean, vdupq_n_s32(p->output_min));
     vstrbq_p_s32(output, vminq_s32(above, vdupq_n_s32(p->output_max)), lanes);

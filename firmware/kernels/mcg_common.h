@@ -51,8 +51,8 @@ MCG_SHARED int32_t mcg_mul_high_by_halves(int32_t a, int32_t b) {
   const int32_t middle1 = high_a * low_b;
   const int32_t middle2 = low_a * high_b;
   /* Bits 16 to 33 of the product, whose lowest 16 bits play no part. */
-  const int32_t middle = (int32_t)((uint32_t)low_a * (uint32_t)low_b >> 16) + (middle1 & 0xFFFF) +
-                         (middle2 & 0xFFFF);
+  const int32_t middle =
+      (int32_t)((uint32_t)low_a * (uint32_t)low_b >> 16) + (middle1 & 0xFFFF) + (middle2 & 0xFFFF);
   const int32_t high = high_a * high_b + (middle1 >> 16) + (middle2 >> 16);
   return high * 2 + (((middle >> 14) + 1) >> 1);
 }

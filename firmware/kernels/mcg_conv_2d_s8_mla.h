@@ -1,8 +1,8 @@
 /* mcg_conv_2d_s8() for cores with MLA but no DSP instructions, two windows at a time.
  *
- * Windows are gathered into scratch and widened on the way, 8 bytes for every input of a window and up
- * to a multiple of four of them; the input's zero point stands in for what lies outside the image. The
- * weights of each group are as mcg_filter_s8_mla.h has them.
+ * Windows are gathered into scratch and widened on the way, 8 bytes for every input of a window and
+ * up to a multiple of four of them; the input's zero point stands in for what lies outside the
+ * image. The weights of each group are as mcg_filter_s8_mla.h has them.
  */
 #ifndef MCG_CONV_2D_S8_MLA_H
 #define MCG_CONV_2D_S8_MLA_H
@@ -39,8 +39,8 @@ MCG_SHARED void mcg_conv_2d_s8_mla_gather(const mcg_conv_2d_s8_mla_params *p, co
                                           int32_t y, int32_t x, int32_t *to) {
   const int32_t depth = p->filter_channels;
   const int32_t pitch = p->input_width * p->input_channels;
-  const int32_t one_piece = x >= 0 && x + p->filter_width <= p->input_width &&
-                            p->dilation_w == 1 && depth == p->input_channels;
+  const int32_t one_piece = x >= 0 && x + p->filter_width <= p->input_width && p->dilation_w == 1 &&
+                            depth == p->input_channels;
   for (int32_t tap_y = 0; tap_y < p->filter_height; ++tap_y) {
     const int8_t *row = image + y * pitch;
     if (y < 0 || y >= p->input_height) {
@@ -50,9 +50,8 @@ MCG_SHARED void mcg_conv_2d_s8_mla_gather(const mcg_conv_2d_s8_mla_params *p, co
     } else {
       int32_t at = x;
       for (int32_t tap_x = 0; tap_x < p->filter_width; ++tap_x) {
-        to = at >= 0 && at < p->input_width
-                 ? mcg_mla_widen(row + at * p->input_channels, depth, to)
-                 : mcg_mla_repeat(p->input_zero_point, depth, to);
+        to = at >= 0 && at < p->input_width ? mcg_mla_widen(row + at * p->input_channels, depth, to)
+                                            : mcg_mla_repeat(p->input_zero_point, depth, to);
         at += p->dilation_w;
       }
     }

@@ -1,9 +1,9 @@
 /* 2-D convolution with any stride, dilation, padding and number of groups, by MVE.
  *
  * `batch` windows at a time are gathered into scratch (batch * filter_height *
- * filter_width * filter_channels bytes), the input's zero point standing in for what lies outside the image; so the
- * folded bias holds at the border too. Input and output are NHWC; the weights of each group are as
- * mcg_filter_s8_mve.h has them.
+ * filter_width * filter_channels bytes), the input's zero point standing in for what lies outside
+ * the image; so the folded bias holds at the border too. Input and output are NHWC; the weights of
+ * each group are as mcg_filter_s8_mve.h has them.
  */
 #ifndef MCG_CONV_2D_S8_MVE_H
 #define MCG_CONV_2D_S8_MVE_H
@@ -101,8 +101,8 @@ MCG_SHARED mcg_conv_2d_s8_mve_place mcg_conv_2d_s8_mve_gather(const mcg_conv_2d_
 /* All windows of all images with the filters of one group, whose first input is at `image`. */
 MCG_INLINE void mcg_conv_2d_s8_mve_group(const mcg_conv_2d_s8_mve_params *p,
                                          const mcg_output_stage *stage, const int8_t *image,
-                                         const int8_t *weights, const int32_t *bias,
-                                         int8_t *output, int8_t *windows) {
+                                         const int8_t *weights, const int32_t *bias, int8_t *output,
+                                         int8_t *windows) {
   const int32_t depth = p->filter_height * p->filter_width * p->filter_channels;
   mcg_conv_2d_s8_mve_place place = {image, 0, 0};
   int32_t left = p->batches * p->output_height * p->output_width;

@@ -1,7 +1,7 @@
 /* mcg_conv_direct_s8() for cores with MLA but no DSP instructions, two windows at a time.
  *
- * Weights as mcg_filter_s8_mla.h has them; scratch holds two widened windows, 8 bytes for every input
- * of a window and up to a multiple of four of them.
+ * Weights as mcg_filter_s8_mla.h has them; scratch holds two widened windows, 8 bytes for every
+ * input of a window and up to a multiple of four of them.
  */
 #ifndef MCG_CONV_DIRECT_S8_MLA_H
 #define MCG_CONV_DIRECT_S8_MLA_H
@@ -28,8 +28,7 @@ MCG_SHARED void mcg_conv_direct_s8_mla(const mcg_conv_direct_s8_mla_params *p, c
                                        const int32_t *multiplier, const int8_t *shift,
                                        int8_t *output, void *scratch) {
   const mcg_mla_filters filters = {
-      {multiplier, shift, 1, p->scale_down, p->output_zero_point, p->output_min,
-       p->output_max},
+      {multiplier, shift, 1, p->scale_down, p->output_zero_point, p->output_min, p->output_max},
       weights,
       bias,
       p->depth,

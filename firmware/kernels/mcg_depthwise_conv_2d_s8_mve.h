@@ -1,15 +1,16 @@
-/* Depthwise 2-D convolution by MVE, sixteen channels at a time, any stride, dilation and padding, up to
- * eight filters per input channel.
+/* Depthwise 2-D convolution by MVE, sixteen channels at a time, any stride, dilation and padding,
+ * up to eight filters per input channel.
  *
- * Input and output are NHWC. Output channels are in groups of sixteen. With one filter per channel and
- * at least sixteen channels the last group starts sixteen channels before the end, so that all groups
- * are full. Fewer channels are repeated if they divide sixteen, for windows next to each other are then
- * computed together; else the last group is filled up with zeros. Weights are [group][tap][16]; no two of one channel may both
- * be -128. Of the tables of bias, multipliers and shifts, every group has its entries of channels 0, 4,
- * 8 and 12 first, then of 1, 5, 9 and 13, and so on, as products come out.
+ * Input and output are NHWC. Output channels are in groups of sixteen. With one filter per channel
+ * and at least sixteen channels the last group starts sixteen channels before the end, so that all
+ * groups are full. Fewer channels are repeated if they divide sixteen, for windows next to each
+ * other are then computed together; else the last group is filled up with zeros. Weights are
+ * [group][tap][16]; no two of one channel may both be -128. Of the tables of bias, multipliers and
+ * shifts, every group has its entries of channels 0, 4, 8 and 12 first, then of 1, 5, 9 and 13, and
+ * so on, as products come out.
  *
- * The input's zero point is folded into the bias: taps outside the image read `channels` bytes of it in
- * scratch, which also holds two tables of taps, of four bytes per tap each, before them.
+ * The input's zero point is folded into the bias: taps outside the image read `channels` bytes of
+ * it in scratch, which also holds two tables of taps, of four bytes per tap each, before them.
  */
 #ifndef MCG_DEPTHWISE_CONV_2D_S8_MVE_H
 #define MCG_DEPTHWISE_CONV_2D_S8_MVE_H
@@ -40,7 +41,8 @@ typedef struct {
   int32_t output_max;
 } mcg_depthwise_conv_2d_s8_mve_params;
 
-/* Accumulators of sixteen channels: those of channels 0, 4, 8 and 12, of 1, 5, 9 and 13, and so on. */
+/* Accumulators of sixteen channels: those of channels 0, 4, 8 and 12, of 1, 5, 9 and 13, and so on.
+ */
 typedef struct {
   int32x4_t part0, part1, part2, part3;
 } mcg_mve_sixteen;
@@ -52,39 +54,39 @@ enum {
   MCG_MVE_GATHERED /* from several filters' one channel each */
 };
 
-/* Adds inner products over `pairs` pairs of taps: tap t reads its inputs at image + taps[t]. The two
- * products of a pair are added in 16 bits and then widened. Written out because all eight vector
- * registers are needed. */
-#define MCG_MVE_DEPTHWISE_PAIRS(load_first, load_second)                                        \
-  __asm__ volatile(                                                                             \
-      "vctp.8 %[lanes]\n\t"                                                                     \
-      "dls lr, %[pairs]\n"                                                                      \
-      "1:\n\t"                                                                                  \
-      "ldrd %[first], %[second], [%[taps]], #8\n\t"                                            \
-      "add %[first], %[first], %[image]\n\t"                                                   \
-      "add %[second], %[second], %[image]\n\t" load_first                                      \
-      "vldrb.8 %q[w], [%[weights]], #16\n\t"                                                   \
-      "vmullb.s8 %q[even], %q[odd], %q[w]\n\t"                                                 \
-      "vmullt.s8 %q[odd], %q[odd], %q[w]\n\t" load_second                                      \
-      "vldrb.8 %q[w], [%[weights]], #16\n\t"                                                   \
-      "vmullb.s8 %q[x], %q[x], %q[w]\n\t"                                                      \
-      "vadd.i16 %q[even], %q[even], %q[x]\n\t" load_second                                     \
-      "vmullt.s8 %q[x], %q[x], %q[w]\n\t"                                                      \
-      "vadd.i16 %q[odd], %q[odd], %q[x]\n\t"                                                   \
-      "vmovlb.s16 %q[x], %q[even]\n\t"                                                         \
-      "vadd.i32 %q[part0], %q[part0], %q[x]\n\t"                                               \
-      "vmovlb.s16 %q[x], %q[odd]\n\t"                                                          \
-      "vadd.i32 %q[part1], %q[part1], %q[x]\n\t"                                               \
-      "vmovlt.s16 %q[x], %q[even]\n\t"                                                         \
-      "vadd.i32 %q[part2], %q[part2], %q[x]\n\t"                                               \
-      "vmovlt.s16 %q[x], %q[odd]\n\t"                                                          \
-      "vadd.i32 %q[part3], %q[part3], %q[x]\n\t"                                               \
-      "le lr, 1b"                                                                               \
-      : [part0] "+w"(sums.part0), [part1] "+w"(sums.part1), [part2] "+w"(sums.part2),           \
-        [part3] "+w"(sums.part3), [even] "=&w"(even), [odd] "=&w"(odd), [x] "=&w"(x),           \
-        [w] "=&w"(w), [first] "=&r"(first), [second] "=&r"(second), [taps] "+r"(taps),          \
-        [weights] "+r"(weights)                                                                 \
-      : [image] "r"(image), [pairs] "r"(pairs), [lanes] "r"(lanes)                              \
+/* Adds inner products over `pairs` pairs of taps: tap t reads its inputs at image + taps[t]. The
+ * two products of a pair are added in 16 bits and then widened. Written out because all eight
+ * vector registers are needed. */
+#define MCG_MVE_DEPTHWISE_PAIRS(load_first, load_second)                               \
+  __asm__ volatile(                                                                    \
+      "vctp.8 %[lanes]\n\t"                                                            \
+      "dls lr, %[pairs]\n"                                                             \
+      "1:\n\t"                                                                         \
+      "ldrd %[first], %[second], [%[taps]], #8\n\t"                                    \
+      "add %[first], %[first], %[image]\n\t"                                           \
+      "add %[second], %[second], %[image]\n\t" load_first                              \
+      "vldrb.8 %q[w], [%[weights]], #16\n\t"                                           \
+      "vmullb.s8 %q[even], %q[odd], %q[w]\n\t"                                         \
+      "vmullt.s8 %q[odd], %q[odd], %q[w]\n\t" load_second                              \
+      "vldrb.8 %q[w], [%[weights]], #16\n\t"                                           \
+      "vmullb.s8 %q[x], %q[x], %q[w]\n\t"                                              \
+      "vadd.i16 %q[even], %q[even], %q[x]\n\t" load_second                             \
+      "vmullt.s8 %q[x], %q[x], %q[w]\n\t"                                              \
+      "vadd.i16 %q[odd], %q[odd], %q[x]\n\t"                                           \
+      "vmovlb.s16 %q[x], %q[even]\n\t"                                                 \
+      "vadd.i32 %q[part0], %q[part0], %q[x]\n\t"                                       \
+      "vmovlb.s16 %q[x], %q[odd]\n\t"                                                  \
+      "vadd.i32 %q[part1], %q[part1], %q[x]\n\t"                                       \
+      "vmovlt.s16 %q[x], %q[even]\n\t"                                                 \
+      "vadd.i32 %q[part2], %q[part2], %q[x]\n\t"                                       \
+      "vmovlt.s16 %q[x], %q[odd]\n\t"                                                  \
+      "vadd.i32 %q[part3], %q[part3], %q[x]\n\t"                                       \
+      "le lr, 1b"                                                                      \
+      : [part0] "+w"(sums.part0), [part1] "+w"(sums.part1), [part2] "+w"(sums.part2),  \
+        [part3] "+w"(sums.part3), [even] "=&w"(even), [odd] "=&w"(odd), [x] "=&w"(x),  \
+        [w] "=&w"(w), [first] "=&r"(first), [second] "=&r"(second), [taps] "+r"(taps), \
+        [weights] "+r"(weights)                                                        \
+      : [image] "r"(image), [pairs] "r"(pairs), [lanes] "r"(lanes)                     \
       : "lr", "p0", "cc", "memory")
 
 /* Adds two vectors of products of 16 bits: even channels and odd ones. */
@@ -114,27 +116,27 @@ MCG_INLINE mcg_mve_sixteen mcg_mve_depthwise_sums(mcg_mve_sixteen sums, uintptr_
   for (int32_t left = count - 2 * pairs; left > 0; --left) {
     const int8_t *from = (const int8_t *)(image + *taps++);
     const int8x16_t w = vldrbq_s8(weights);
-    const int8x16_t x =
-        load == MCG_MVE_WHOLE  ? vldrbq_s8(from)
-        : load == MCG_MVE_PART ? vldrbq_z_s8(from, vctp8q((uint32_t)lanes))
-                               : vldrbq_gather_offset_z_s8(from, places, vctp8q((uint32_t)lanes));
+    const int8x16_t x = load == MCG_MVE_WHOLE ? vldrbq_s8(from)
+                        : load == MCG_MVE_PART
+                            ? vldrbq_z_s8(from, vctp8q((uint32_t)lanes))
+                            : vldrbq_gather_offset_z_s8(from, places, vctp8q((uint32_t)lanes));
     mcg_mve_widen(&sums, vmullbq_int_s8(x, w), vmulltq_int_s8(x, w));
     weights += 16;
   }
   return sums;
 }
 
-/* Sixteen accumulators as outputs, in the order of channels. multiplier and shift point to the entries
- * of this group of channels. */
+/* Sixteen accumulators as outputs, in the order of channels. multiplier and shift point to the
+ * entries of this group of channels. */
 MCG_INLINE int8x16_t mcg_mve_depthwise_output(const mcg_output_stage *stage, mcg_mve_sixteen sums,
                                               const int32_t *multiplier, const int8_t *shift,
                                               int32_t scale_down) {
-  const int32x4_t part0 = mcg_mve_requantize(sums.part0, vldrwq_s32(multiplier),
-                                             vldrbq_s32(shift), scale_down);
-  const int32x4_t part1 = mcg_mve_requantize(sums.part1, vldrwq_s32(multiplier + 4),
-                                             vldrbq_s32(shift + 4), scale_down);
-  const int32x4_t part2 = mcg_mve_requantize(sums.part2, vldrwq_s32(multiplier + 8),
-                                             vldrbq_s32(shift + 8), scale_down);
+  const int32x4_t part0 =
+      mcg_mve_requantize(sums.part0, vldrwq_s32(multiplier), vldrbq_s32(shift), scale_down);
+  const int32x4_t part1 =
+      mcg_mve_requantize(sums.part1, vldrwq_s32(multiplier + 4), vldrbq_s32(shift + 4), scale_down);
+  const int32x4_t part2 =
+      mcg_mve_requantize(sums.part2, vldrwq_s32(multiplier + 8), vldrbq_s32(shift + 8), scale_down);
   const int32x4_t part3 = mcg_mve_requantize(sums.part3, vldrwq_s32(multiplier + 12),
                                              vldrbq_s32(shift + 12), scale_down);
   int16x8_t even = vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(part0), part0), part2);
@@ -149,9 +151,9 @@ MCG_INLINE int8x16_t mcg_mve_depthwise_output(const mcg_output_stage *stage, mcg
 /* All channels of the window at `image`. */
 MCG_INLINE void mcg_mve_depthwise_window(const mcg_output_stage *stage, uintptr_t image,
                                          const uintptr_t *taps, int32_t taps_count,
-                                         const int8_t *weights, const int32_t *bias,
-                                         int8_t *output, int32_t channels, int32_t filters,
-                                         int32_t load, int32_t scale_down) {
+                                         const int8_t *weights, const int32_t *bias, int8_t *output,
+                                         int32_t channels, int32_t filters, int32_t load,
+                                         int32_t scale_down) {
   const int32_t *multiplier = stage->multiplier;
   const int8_t *shift = stage->shift;
   for (int32_t left = channels; left > 0; left -= 16) {
@@ -172,8 +174,7 @@ MCG_INLINE void mcg_mve_depthwise_window(const mcg_output_stage *stage, uintptr_
     mcg_mve_sixteen sums = {vldrwq_s32(bias), vldrwq_s32(bias + 4), vldrwq_s32(bias + 8),
                             vldrwq_s32(bias + 12)};
     sums = mcg_mve_depthwise_sums(sums, from, taps, taps_count, weights, left, load, places);
-    const int8x16_t values =
-        mcg_mve_depthwise_output(stage, sums, multiplier, shift, scale_down);
+    const int8x16_t values = mcg_mve_depthwise_output(stage, sums, multiplier, shift, scale_down);
     if (load == MCG_MVE_WHOLE) {
       vstrbq_s8(output, values);
     } else {
@@ -198,14 +199,13 @@ MCG_INLINE void mcg_mve_depthwise_taps(const mcg_depthwise_conv_2d_s8_mve_params
       const int32_t right = tap_x * p->dilation_w;
       const int32_t inside = y + down >= 0 && y + down < p->input_height && x + right >= 0 &&
                              x + right < p->input_width;
-      *taps++ = inside ? (uintptr_t)((down * p->input_width + right) * p->input_channels)
-                       : outside;
+      *taps++ = inside ? (uintptr_t)((down * p->input_width + right) * p->input_channels) : outside;
     }
   }
 }
 
-MCG_INLINE void mcg_mve_depthwise(const mcg_depthwise_conv_2d_s8_mve_params *p,
-                                  const int8_t *input, const int8_t *weights, const int32_t *bias,
+MCG_INLINE void mcg_mve_depthwise(const mcg_depthwise_conv_2d_s8_mve_params *p, const int8_t *input,
+                                  const int8_t *weights, const int32_t *bias,
                                   const int32_t *multiplier, const int8_t *shift, int8_t *output,
                                   void *scratch, int32_t load, int32_t scale_down) {
   const mcg_output_stage stage = {
@@ -239,8 +239,8 @@ MCG_INLINE void mcg_mve_depthwise(const mcg_depthwise_conv_2d_s8_mve_params *p,
         } else if (load == MCG_MVE_PART && left >= p->together && x + p->together - 1 <= last_x) {
           windows = p->together;
         }
-        mcg_mve_depthwise_window(&stage, at, table, taps, weights, bias, output,
-                                 windows * channels, p->filters, load, scale_down);
+        mcg_mve_depthwise_window(&stage, at, table, taps, weights, bias, output, windows * channels,
+                                 p->filters, load, scale_down);
         left -= windows;
         output += windows * channels;
         x += windows * p->stride_w;
@@ -252,12 +252,12 @@ MCG_INLINE void mcg_mve_depthwise(const mcg_depthwise_conv_2d_s8_mve_params *p,
 }
 
 /* One copy for each way to load and to requantize that a model needs. */
-#define MCG_MVE_DEPTHWISE(name, load, scale_down)                                                 \
-  MCG_SHARED void name(const mcg_depthwise_conv_2d_s8_mve_params *p, const int8_t *input,         \
-                       const int8_t *weights, const int32_t *bias, const int32_t *multiplier,     \
-                       const int8_t *shift, int8_t *output, void *scratch) {                      \
-    mcg_mve_depthwise(p, input, weights, bias, multiplier, shift, output, scratch, load,          \
-                      scale_down);                                                                \
+#define MCG_MVE_DEPTHWISE(name, load, scale_down)                                             \
+  MCG_SHARED void name(const mcg_depthwise_conv_2d_s8_mve_params *p, const int8_t *input,     \
+                       const int8_t *weights, const int32_t *bias, const int32_t *multiplier, \
+                       const int8_t *shift, int8_t *output, void *scratch) {                  \
+    mcg_mve_depthwise(p, input, weights, bias, multiplier, shift, output, scratch, load,      \
+                      scale_down);                                                            \
   }
 
 MCG_MVE_DEPTHWISE(mcg_mve_depthwise_whole_down, MCG_MVE_WHOLE, 1)

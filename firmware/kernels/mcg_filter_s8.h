@@ -29,7 +29,7 @@ MCG_INLINE int8_t mcg_output(const mcg_output_stage *stage, int32_t channel, int
 
 /* Accumulators of `count` channels from `channel` on, less their biases, as outputs. */
 MCG_INLINE void mcg_finish(const mcg_output_stage *stage, int32_t channel, const int32_t *sums,
-                            int32_t base, const int32_t *bias, int32_t count, int8_t *output) {
+                           int32_t base, const int32_t *bias, int32_t count, int8_t *output) {
   const int32_t *multiplier = stage->multiplier + (stage->per_channel ? channel : 0);
   const int8_t *shift = stage->shift + (stage->per_channel ? channel : 0);
   const int32_t zero_point = stage->zero_point, low = stage->min, high = stage->max;

@@ -1,13 +1,13 @@
-/* Inner products of windows with filters on cores with a multiply-accumulate instruction (MLA) but no
- * DSP instructions, as int8 outputs.
+/* Inner products of windows with filters on cores with a multiply-accumulate instruction (MLA) but
+ * no DSP instructions, as int8 outputs.
  *
- * Weights are in groups of four channels, [depth][4], then the channels beyond the last whole group,
- * [depth] each. If depth is not a multiple of four, twelve more bytes follow, which are loaded but do not
- * count.
+ * Weights are in groups of four channels, [depth][4], then the channels beyond the last whole
+ * group, [depth] each. If depth is not a multiple of four, twelve more bytes follow, which are
+ * loaded but do not count.
  *
- * Windows are widened to 32 bits first, two side by side: one LDRD then loads both windows' inputs, and
- * four channels of two windows take 13 instructions for 8 products. Written out because that needs
- * thirteen registers, which GCC does not keep free.
+ * Windows are widened to 32 bits first, two side by side: one LDRD then loads both windows' inputs,
+ * and four channels of two windows take 13 instructions for 8 products. Written out because that
+ * needs thirteen registers, which GCC does not keep free.
  */
 #ifndef MCG_FILTER_S8_MLA_H
 #define MCG_FILTER_S8_MLA_H
@@ -56,25 +56,25 @@ MCG_SHARED int32_t *mcg_mla_repeat(int32_t value, int32_t count, int32_t *to) {
   return to;
 }
 
-/* Sums of products of four channels and two windows, `fours` times four inputs deep: first of the first
- * window, then of the second. */
+/* Sums of products of four channels and two windows, `fours` times four inputs deep: first of the
+ * first window, then of the second. */
 MCG_INLINE void mcg_mla_dot_4x2(const int32_t *x, const int8_t *weights, int32_t fours,
                                 int32_t sums[8]) {
   int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0;
 #if MCG_MLA
-#define MCG_MLA_STEP                   \
-  "ldrd %[x0], %[x1], [%[x]], #8\n\t"  \
-  "ldrsb %[w], [%[weights]], #1\n\t"   \
-  "mla %[a0], %[x0], %[w], %[a0]\n\t"  \
-  "mla %[b0], %[x1], %[w], %[b0]\n\t"  \
-  "ldrsb %[w], [%[weights]], #1\n\t"   \
-  "mla %[a1], %[x0], %[w], %[a1]\n\t"  \
-  "mla %[b1], %[x1], %[w], %[b1]\n\t"  \
-  "ldrsb %[w], [%[weights]], #1\n\t"   \
-  "mla %[a2], %[x0], %[w], %[a2]\n\t"  \
-  "mla %[b2], %[x1], %[w], %[b2]\n\t"  \
-  "ldrsb %[w], [%[weights]], #1\n\t"   \
-  "mla %[a3], %[x0], %[w], %[a3]\n\t"  \
+#define MCG_MLA_STEP                  \
+  "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
+  "ldrsb %[w], [%[weights]], #1\n\t"  \
+  "mla %[a0], %[x0], %[w], %[a0]\n\t" \
+  "mla %[b0], %[x1], %[w], %[b0]\n\t" \
+  "ldrsb %[w], [%[weights]], #1\n\t"  \
+  "mla %[a1], %[x0], %[w], %[a1]\n\t" \
+  "mla %[b1], %[x1], %[w], %[b1]\n\t" \
+  "ldrsb %[w], [%[weights]], #1\n\t"  \
+  "mla %[a2], %[x0], %[w], %[a2]\n\t" \
+  "mla %[b2], %[x1], %[w], %[b2]\n\t" \
+  "ldrsb %[w], [%[weights]], #1\n\t"  \
+  "mla %[a3], %[x0], %[w], %[a3]\n\t" \
   "mla %[b3], %[x1], %[w], %[b3]\n\t"
   int32_t x0, x1, w;
   __asm__ volatile(
@@ -127,13 +127,13 @@ MCG_INLINE void mcg_mla_dot_4x1(const int8_t *x, const int8_t *weights, int32_t 
                                 int32_t sums[4]) {
   int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0;
   const int8_t *end = x + depth;
-#define MCG_MLA_STEP()               \
-  do {                               \
-    const int32_t value = *x++;      \
-    a0 += value * *weights++;        \
-    a1 += value * *weights++;        \
-    a2 += value * *weights++;        \
-    a3 += value * *weights++;        \
+#define MCG_MLA_STEP()          \
+  do {                          \
+    const int32_t value = *x++; \
+    a0 += value * *weights++;   \
+    a1 += value * *weights++;   \
+    a2 += value * *weights++;   \
+    a3 += value * *weights++;   \
   } while (0)
   for (int32_t fours = depth >> 2; fours > 0; --fours) {
     MCG_MLA_STEP();
@@ -164,16 +164,16 @@ MCG_INLINE int8_t mcg_mla_output(const mcg_output_stage *stage, mcg_mla_scales a
   return (int8_t)mcg_clamp(scaled + stage->zero_point, stage->min, stage->max);
 }
 
-/* Four channels of the two windows at x, as outputs. If there is no second window, `second` is `first`:
- * its outputs are written, and then written over. */
+/* Four channels of the two windows at x, as outputs. If there is no second window, `second` is
+ * `first`: its outputs are written, and then written over. */
 MCG_INLINE void mcg_mla_four_channels(const mcg_output_stage *stage, const int32_t sums[8],
                                       const int32_t *bias, mcg_mla_scales at, int8_t *first,
                                       int8_t *second, int32_t scale_down) {
   const int32_t zero_point = stage->zero_point, low = stage->min, high = stage->max;
-#define MCG_MLA_OUTPUT(acc)                                                                     \
-  (int8_t) mcg_clamp(zero_point + (scale_down ? mcg_requantize_down(acc, multiplier, shift)     \
-                                              : mcg_requantize(acc, multiplier, shift)),        \
-                     low, high)
+#define MCG_MLA_OUTPUT(acc)                                                                \
+  (int8_t)mcg_clamp(zero_point + (scale_down ? mcg_requantize_down(acc, multiplier, shift) \
+                                             : mcg_requantize(acc, multiplier, shift)),    \
+                    low, high)
   for (int32_t row = 0; row < 4; ++row) {
     const int32_t multiplier = at.multiplier[row];
     const int32_t shift = at.shift[row];
@@ -183,9 +183,9 @@ MCG_INLINE void mcg_mla_four_channels(const mcg_output_stage *stage, const int32
 #undef MCG_MLA_OUTPUT
 }
 
-/* The two windows at x with all filters; `count` of them (1 or 2) are wanted. The second one's outputs
- * come `pitch` bytes after the first one's. x is filled up to a multiple of four with zeros.
- * Multipliers and shifts are per channel. */
+/* The two windows at x with all filters; `count` of them (1 or 2) are wanted. The second one's
+ * outputs come `pitch` bytes after the first one's. x is filled up to a multiple of four with
+ * zeros. Multipliers and shifts are per channel. */
 MCG_SHARED void mcg_mla_filter_windows(const mcg_mla_filters *f, const int32_t *x, int32_t count,
                                        int8_t *output, int32_t pitch) {
   const mcg_output_stage stage = f->stage;

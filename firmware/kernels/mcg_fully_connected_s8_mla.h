@@ -1,5 +1,5 @@
-/* mcg_fully_connected_s8() for cores with MLA but no DSP instructions. Weights as mcg_filter_s8_mla.h
- * has them. */
+/* mcg_fully_connected_s8() for cores with MLA but no DSP instructions. Weights as
+ * mcg_filter_s8_mla.h has them. */
 #ifndef MCG_FULLY_CONNECTED_S8_MLA_H
 #define MCG_FULLY_CONNECTED_S8_MLA_H
 

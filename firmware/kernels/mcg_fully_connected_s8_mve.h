@@ -1,5 +1,5 @@
-/* Fully connected layer by MVE: every row of `depth` inputs times weights as mcg_filter_s8_mve.h has
- * them.
+/* Fully connected layer by MVE: every row of `depth` inputs times weights as mcg_filter_s8_mve.h
+ * has them.
  *
  * The input's zero point is folded into the bias. weights_offset is minus the weights' zero point;
  * if it is not 0 it takes the sum of each row of inputs.

@@ -31,8 +31,8 @@ MCG_INLINE void mcg_mve_maximum(const mcg_max_pool_2d_s8_params *p, const int8_t
   }
 }
 
-MCG_INLINE void mcg_max_pool_2d_s8_mve(const mcg_max_pool_2d_s8_mve_params *p,
-                                       const int8_t *input, int8_t *output) {
+MCG_INLINE void mcg_max_pool_2d_s8_mve(const mcg_max_pool_2d_s8_mve_params *p, const int8_t *input,
+                                       int8_t *output) {
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     for (int32_t row = 0; row < p->output_height; ++row) {
       const int32_t top = row * p->stride_h - p->pad_top;

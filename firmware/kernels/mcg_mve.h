@@ -32,15 +32,14 @@ MCG_INLINE int32x4_t mcg_mve_requantize(int32x4_t value, int32x4_t multiplier, i
   }
   const int32x4_t zero = vdupq_n_s32(0);
   const int32x4_t right = vminq_s32(shift, zero);
-  const int32x4_t product =
-      vqrdmulhq_s32(vshlq_s32(value, vmaxq_s32(shift, zero)), multiplier);
+  const int32x4_t product = vqrdmulhq_s32(vshlq_s32(value, vmaxq_s32(shift, zero)), multiplier);
   /* One less for those negatives that are shifted at all. */
   const int32x4_t less = vshrq_n_s32(vandq_s32(product, right), 31);
   return vrshlq_s32(vqaddq_s32(product, less), right);
 }
 
-/* Four accumulators, requantized, to values within the range of outputs. The stage is passed by value,
- * for else every store to the output could change it. */
+/* Four accumulators, requantized, to values within the range of outputs. The stage is passed by
+ * value, for else every store to the output could change it. */
 MCG_INLINE int32x4_t mcg_mve_output(mcg_output_stage stage, int32x4_t value, int32x4_t multiplier,
                                     int32x4_t shift, int32_t scale_down) {
   const int32x4_t scaled = mcg_mve_requantize(value, multiplier, shift, scale_down);
