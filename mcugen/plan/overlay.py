@@ -41,6 +41,9 @@ def overlay_call(graph: Graph, step: Step) -> KernelCall | None:
     call = step.calls[0]
     if call.kernel not in IN_ORDER or call.input_offset or call.output_offset:
         return None
+    # A fully connected layer may be run as a convolution of its rows, but has no windows.
+    if not isinstance(step.op.options, (Conv2DOptions, DepthwiseConv2DOptions, Pool2DOptions)):
+        return None
     source, output = graph.tensor(call.inputs[0]), graph.tensor(call.outputs[0])
     if source.is_const or len(source.shape) != 4 or len(output.shape) != 4 or source.shape[0] != 1:
         return None
