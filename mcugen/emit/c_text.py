@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 _KEYWORDS = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long "
-    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile "
-    "while asm main".split()
-)
+    [
+        "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
+        "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
+        "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "asm",
+        "main",
+    ]
+)  # fmt: skip
 
 
 def identifier(text: str, fallback: str = "model") -> str:
@@ -60,11 +62,8 @@ def int_literal(value: int) -> str:
 def initializer(values: NDArray[Any], indent: str = "    ", width: int = 100) -> str:
     """The lines between the braces of an array, wrapped and aligned."""
     flat = values.reshape(-1)
-    items: Iterable[str]
-    if flat.dtype == np.float32:
-        items = [float_literal(float(v)) for v in flat]
-    else:
-        items = [int_literal(int(v)) for v in flat]
+    is_float = flat.dtype == np.float32
+    items = [float_literal(float(v)) if is_float else int_literal(int(v)) for v in flat]
     lines, current = [], indent
     for item in items:
         piece = f"{item}, "
