@@ -107,12 +107,6 @@ RULES: dict[str, Rule] = {
     "GREATER_EQUAL": _FREE,
     "LESS": _FREE,
     "LESS_EQUAL": _FREE,
-    # These have no reals at all.
-    "LOGICAL_AND": _FREE_V1,
-    "LOGICAL_OR": _FREE_V1,
-    "LOGICAL_NOT": _FREE_V1,
-    "SHAPE": _FREE_V1,
-    "BROADCAST_ARGS": _FREE_V1,
 }
 
 HINTS: dict[str, str] = {
