@@ -267,7 +267,7 @@ typedef struct {
 
 /* All rows: windows in fours, then in twos. The last two may be one: then its neighbour goes to its
  * place before it is written. */
-#define MCG_DEPTHWISE_ROWS(four, four_bytes, two, two_bytes, advance)                              \
+#define MCG_DEPTHWISE_ROWS(four, four_bytes, two, two_bytes, advance) \
   __asm__ volatile(                                                                                \
       ".syntax unified\n\t"                                                                        \
       "push {r7}\n\t" /* possibly the frame pointer, which may not be named as clobbered */        \

@@ -41,8 +41,9 @@
   "ssat " acc ", #8, " acc "\n\t"
 
 /* Stops the assembler if the code since a label has not the bytes that entries into it count on. */
-#define MCG_CHECK_STEPS(label, bytes)                  \
-  ".if . - " label " - (" bytes ")\n\t"                \
+#define MCG_CHECK_STEPS(label, bytes) \
+  ".if . - " label " - (" bytes       \
+  ")\n\t"                             \
   ".error \"the steps have another size\"\n\t.endif\n\t"
 
 /* An operand: the offset of a field from another one. */

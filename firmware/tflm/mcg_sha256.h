@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint32_t mcg_rotate_right(uint32_t x, int bits) { return x >> bits | x << (32 - bits); }
+static inline uint32_t mcg_rotate_right(uint32_t x, int bits) {
+  return x >> bits | x << (32 - bits);
+}
 
 /* One block of 64 bytes. */
 static inline void mcg_sha256_block(uint32_t state[8], const uint8_t *block) {
@@ -33,10 +35,12 @@ static inline void mcg_sha256_block(uint32_t state[8], const uint8_t *block) {
   memcpy(s, state, sizeof s);
   for (int i = 0; i < 64; i++) {
     const uint32_t e = s[4], a = s[0];
-    const uint32_t t1 = s[7] + (mcg_rotate_right(e, 6) ^ mcg_rotate_right(e, 11) ^ mcg_rotate_right(e, 25)) +
-                        ((e & s[5]) ^ (~e & s[6])) + k[i] + w[i];
-    const uint32_t t2 = (mcg_rotate_right(a, 2) ^ mcg_rotate_right(a, 13) ^ mcg_rotate_right(a, 22)) +
-                        ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
+    const uint32_t t1 =
+        s[7] + (mcg_rotate_right(e, 6) ^ mcg_rotate_right(e, 11) ^ mcg_rotate_right(e, 25)) +
+        ((e & s[5]) ^ (~e & s[6])) + k[i] + w[i];
+    const uint32_t t2 =
+        (mcg_rotate_right(a, 2) ^ mcg_rotate_right(a, 13) ^ mcg_rotate_right(a, 22)) +
+        ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
     memmove(s + 1, s, 7 * sizeof *s);
     s[4] += t1;
     s[0] = t1 + t2;

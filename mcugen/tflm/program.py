@@ -94,8 +94,8 @@ class TflmProgram:
         found = []
         if self.verified_afresh:
             found.append(
-                "the LSTM begins every inference with zeros in CMSIS-NN's kernels, but with what the inference before left "
-                "in TensorFlow Lite Micro's own: call mcg_model_init() between sequences, then both are equal"
+                "the LSTM begins every inference with zeros in CMSIS-NN's kernels, but with what the inference before "
+                "left in TensorFlow Lite Micro's own: call mcg_model_init() between sequences, then both are equal"
             )
         if self.flatbuffer.data and not self.flatbuffer.proved and not self.names_kept:
             found.append("the flatbuffer was not stripped: the host cannot run the custom ops, so cannot prove it")

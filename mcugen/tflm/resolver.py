@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mcugen.errors import UnsupportedOpError
@@ -161,12 +161,6 @@ def check_supported(view: View) -> None:
             f"TensorFlow Lite Micro has no {', '.join(sorted({op.kind for op in unknown}))} ({listed})",
             hint="Convert without SELECT_TF_OPS" if flex else "Rewrite these layers with other ops",
         )
-
-
-def missing_ops(kinds: Sequence[str], available: Sequence[Registration]) -> list[str]:
-    """Those of `kinds` that a firmware with the registrations `available` cannot run."""
-    known = {registration.kind for registration in available}
-    return [kind for kind in kinds if kind not in known]
 
 
 def _all_int8(view: View, kind: str, kernel: Int8Kernel) -> bool:

@@ -5,7 +5,7 @@ import pytest
 
 from mcugen.errors import UnsupportedOpError
 from mcugen.graph.schema import load_schema, pack_model, unpack_model
-from mcugen.tflm.resolver import BUILTINS, INT8_KERNELS, Registration, missing_ops, registrations
+from mcugen.tflm.resolver import BUILTINS, INT8_KERNELS, registrations
 from mcugen.tflm.view import count_macs, read_view
 from tests.kernels.single_op import TensorSpec, build_model, constant, options
 from tests.tflm.support import MODELS, model_bytes
@@ -84,11 +84,6 @@ def test_custom_ops_are_tflms_or_the_users() -> None:
     assert own.custom_name == "MyOp"
     assert known.method == "AddWindow"
     assert not known.is_users
-
-
-def test_missing_ops() -> None:
-    have = [Registration("ADD", "AddAdd"), Registration("CUSTOM:x", "")]
-    assert missing_ops(["ADD", "MUL", "CUSTOM:x", "CUSTOM:y"], have) == ["MUL", "CUSTOM:y"]
 
 
 @pytest.mark.parametrize(
