@@ -72,7 +72,7 @@ def test_unsupported_op_names_op_layer_and_what_exists(
 
 def test_does_not_fit_says_the_numbers(cli: Cli, models_dir: Path, tmp_path: Path) -> None:
     ran = cli("generate", models_dir / "vww_96_int8.tflite", "--board", "microbit", "-o", tmp_path / "out")
-    assert_error(ran, "does not fit", "55,296 arena", "16,384")
+    assert_error(ran, "does not fit", "37,256 arena", "16,384")
     assert not (tmp_path / "out").exists()
 
 
