@@ -28,14 +28,15 @@ find_python() {
 missing_packages() {
   if ! command -v arm-none-eabi-gcc >/dev/null; then
     echo gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
-  elif [[ "$(arm-none-eabi-gcc -print-file-name=nano.specs)" != /* ]]; then
-    echo libnewlib-arm-none-eabi
-  elif [[ "$(arm-none-eabi-gcc -print-file-name=libstdc++_nano.a)" != /* ]]; then
-    echo libstdc++-arm-none-eabi-newlib # what the TFLM runtime emits is C++
+  else
+    [[ "$(arm-none-eabi-gcc -print-file-name=nano.specs)" == /* ]] || echo libnewlib-arm-none-eabi
+    # What the TFLM runtime emits is C++.
+    [[ "$(arm-none-eabi-gcc -print-file-name=libstdc++_nano.a)" == /* ]] || echo libstdc++-arm-none-eabi-newlib
   fi
   [[ -f /usr/include/gemmlowp/fixedpoint/fixedpoint.h ]] || echo libgemmlowp-dev # tests compile TFLM's headers
   command -v qemu-system-arm >/dev/null || echo qemu-system-arm
   echo '#include <stdio.h>' | cc -x c -fsyntax-only - 2>/dev/null || echo gcc libc6-dev
+  command -v g++ >/dev/null || echo g++ # tests compile the emitted headers as C++
   find_python >/dev/null || [[ -x .venv/bin/python ]] || echo python3 python3-venv
 }
 
