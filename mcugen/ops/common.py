@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcugen.graph.types import DType, Graph, Op, Quantization, Tensor
+from mcugen.graph.types import DType, Quantization, Tensor
 
 INT8_MIN, INT8_MAX = -128, 127
 
@@ -95,16 +95,3 @@ def fused_activation_name(code: int) -> str:
 def describe(tensor: Tensor) -> str:
     """A tensor as messages and comments show it: int8[1,49,10,1]."""
     return f"{tensor.dtype.value}[{','.join(str(d) for d in tensor.shape)}]"
-
-
-def int8_inputs_and_outputs(graph: Graph, op: Op) -> str | None:
-    """Activations are int8 with a per-tensor scale and zero point."""
-    tensors = [graph.tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0]
-    for tensor in tensors:
-        if tensor.dtype is not DType.INT8:
-            return f'tensor "{tensor.name}" is {tensor.dtype.value}, not int8'
-        if tensor.quant is None:
-            return f'tensor "{tensor.name}" has no quantization'
-        if tensor.quant.per_channel:
-            return f'tensor "{tensor.name}" is quantized per channel'
-    return None

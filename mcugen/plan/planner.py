@@ -12,7 +12,7 @@ from mcugen.goals import Goal
 from mcugen.graph.read import check_supported
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import Lowering, Target
-from mcugen.plan.layout import ALIGNMENT, Block, pack
+from mcugen.plan.layout import Block, pack
 from mcugen.plan.overlay import lead, overlay_call
 from mcugen.plan.types import Buffer, Plan, Step
 from mcugen.plan.verify import verify_plan
@@ -221,6 +221,3 @@ class _Memory:
 def _live_bound(graph: Graph, storages: Sequence[_Storage], steps: int) -> int:
     """Largest sum of bytes that are alive at once, without scratch and rounding."""
     return max(sum(s.size for s in storages if s.first <= step <= s.last) for step in range(-1, steps + 1))
-
-
-__all__ = ["ALIGNMENT", "make_plan"]
