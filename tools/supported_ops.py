@@ -42,11 +42,15 @@ def document() -> str:
     """The text of docs/SUPPORTED_OPS.md."""
     registry = ops.registry()
     lines = [INTRO, "| op | types | cores |", "|---|---|---|"]
-    for kind, spec in registry.items():
-        lines.append(f"| [{kind}](#{kind.lower()}) | {', '.join(spec.types)} | {', '.join(cores(spec))} |")
+    for kind, specs in registry.items():
+        for spec in specs:
+            lines.append(f"| [{kind}](#{kind.lower()}) | {', '.join(spec.types)} | {', '.join(cores(spec))} |")
     lines += ["", "## Limits", ""]
-    for kind, spec in registry.items():
-        lines += [f"### {kind}", "", *(f"- {rule}" for rule in rules(spec)), ""]
+    for kind, specs in registry.items():
+        lines += [f"### {kind}", ""]
+        for spec in specs:
+            lines += [f"As {', '.join(spec.types)}:", ""] if len(specs) > 1 else []
+            lines += [*(f"- {rule}" for rule in rules(spec)), ""]
     lines += [
         "## Not here",
         "",

@@ -47,7 +47,7 @@ def has_channels(tensor: Tensor) -> bool:
 
 def is_sound(graph: Graph, op: Op) -> bool:
     """Whether the op is supported as it stands, so that its tensors may be reasoned about."""
-    spec = ops.registry().get(op.kind)
+    spec = ops.spec_of(graph, op)
     return spec is not None and not any(constraint(graph, op) for constraint in spec.constraints)
 
 

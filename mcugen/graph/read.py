@@ -75,7 +75,7 @@ def check_supported(graph: Graph) -> None:
             hint=f"Rewrite these layers with supported ops: {', '.join(registry)}",
         )
     for op in graph.ops:
-        for constraint in registry[op.kind].constraints:
+        for constraint in ops.supported_spec(graph, op).constraints:
             problem = constraint(graph, op)
             if problem:
                 rule = " ".join((constraint.__doc__ or "").split()).rstrip(".")
@@ -195,15 +195,12 @@ def _read_op(index: int, raw: Any, model: Any, tensors: dict[int, Tensor]) -> Op
     op = Op(index, kind, inputs, outputs, name)
     if not outputs:
         raise ModelError("has no output", where=op.where)
-    spec = ops.registry().get(kind)
+    operands = [tensors[i] if i >= 0 else None for i in inputs]
+    spec = ops.select(kind, operands)
     if spec is None:
         return op
     try:
-        options = spec.parse(
-            raw.builtinOptions,
-            [tensors[i] if i >= 0 else None for i in inputs],
-            [tensors[i] for i in outputs],
-        )
+        options = spec.parse(raw.builtinOptions, operands, [tensors[i] for i in outputs])
     except (IndexError, ValueError, AttributeError, ZeroDivisionError, TypeError) as error:
         raise ModelError(
             f"its options and tensors do not fit together ({error})",

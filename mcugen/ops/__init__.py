@@ -1,25 +1,52 @@
-"""Operators of the ahead-of-time runtime: one module each, found by name."""
+"""Operators of the ahead-of-time runtime: one module each, or one per family of types, found by name."""
 
 from __future__ import annotations
 
 import functools
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops.base import OpSpec
 
 
 @functools.cache
-def registry() -> Mapping[str, OpSpec]:
-    """All operators by their TFLite name, in alphabetical order.
+def registry() -> Mapping[str, tuple[OpSpec, ...]]:
+    """The specs of all operators by their TFLite name, in alphabetical order.
 
-    Modules without a `SPEC` (one op) or `SPECS` (several) hold what ops share.
+    Modules without a `SPEC` (one) or `SPECS` (several) hold what ops share. The specs of one operator are in the
+    order of their modules' names, so `conv_2d` comes before `conv_2d_f32`.
     """
-    specs: dict[str, OpSpec] = {}
-    for module in pkgutil.iter_modules(__path__):
+    specs: dict[str, tuple[OpSpec, ...]] = {}
+    for module in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name):
         loaded = importlib.import_module(f"{__name__}.{module.name}")
         for spec in getattr(loaded, "SPECS", None) or filter(None, [getattr(loaded, "SPEC", None)]):
-            specs[spec.kind] = spec
+            specs[spec.kind] = (*specs.get(spec.kind, ()), spec)
     return MappingProxyType(dict(sorted(specs.items())))
+
+
+def select(kind: str, inputs: Sequence[Tensor | None]) -> OpSpec | None:
+    """The spec for an operator with these inputs; None if there is no such operator here.
+
+    Where none is for the inputs' type, it is the first: its constraints say what is wrong.
+    """
+    specs = registry().get(kind)
+    if specs is None:
+        return None
+    position = specs[0].typed_by
+    tensor = inputs[position] if position < len(inputs) else None
+    return next((spec for spec in specs if tensor is not None and tensor.dtype.value in spec.types), specs[0])
+
+
+def spec_of(graph: Graph, op: Op) -> OpSpec | None:
+    """The spec for an op of a graph; None if there is no such operator here."""
+    return select(op.kind, [graph.tensor(i) if i >= 0 else None for i in op.inputs])
+
+
+def supported_spec(graph: Graph, op: Op) -> OpSpec:
+    """The spec for an op of a graph that has passed `mcugen.graph.read.check_supported`."""
+    spec = spec_of(graph, op)
+    assert spec is not None, op.where
+    return spec

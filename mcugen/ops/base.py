@@ -129,6 +129,9 @@ class OpSpec:
     `evaluate(graph, op)` computes the outputs from constant inputs, for constant folding; ops whose
     constants never appear in practice leave it out. `reads_values` is False where the outputs depend on the inputs'
     shapes alone, so that they are constants whatever the inputs are.
+
+    An op may have several specs, one per family of `types` (int8; int16 activations, "16x8"; float32). The type of
+    the input at `typed_by` picks one (see :func:`mcugen.ops.select`).
     """
 
     kind: str
@@ -139,3 +142,4 @@ class OpSpec:
     evaluate: Callable[[Graph, Op], tuple[NDArray[Any], ...]] | None = None
     reads_values: bool = True
     types: tuple[str, ...] = field(default=("int8",))
+    typed_by: int = 0

@@ -76,8 +76,8 @@ def _make_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
 
 def _lower(graph: Graph, target: Target, goal: Goal) -> list[tuple[Op, Lowering, int]]:
     """Every op with its kernel calls and its multiply-accumulates."""
-    registry = ops.registry()
-    lowered = [(op, registry[op.kind].lower(graph, op, target), registry[op.kind].macs(graph, op)) for op in graph.ops]
+    specs = [(op, ops.supported_spec(graph, op)) for op in graph.ops]
+    lowered = [(op, spec.lower(graph, op, target), spec.macs(graph, op)) for op, spec in specs]
     if goal != "size":
         return lowered
     work: Counter[str] = Counter()
@@ -88,7 +88,7 @@ def _lower(graph: Graph, target: Target, goal: Goal) -> list[tuple[Op, Lowering,
     chosen = []
     for op, lowering, macs in lowered:
         if not _is_worth_it(lowering, work, enough):
-            lowering = _explained(registry[op.kind].lower(graph, op, Target(target.cpu)))
+            lowering = _explained(ops.supported_spec(graph, op).lower(graph, op, Target(target.cpu)))
         chosen.append((op, lowering, macs))
     return chosen
 

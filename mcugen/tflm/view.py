@@ -117,13 +117,12 @@ def _options(
     kind: str, raw: Any, tensors: dict[int, Tensor], inputs: tuple[int, ...], outputs: tuple[int, ...]
 ) -> Any:
     """The op's options where an op module can read them; TFLM reads its own, so here they only serve to count MACs."""
-    spec = ops.registry().get(kind)
+    operands = [tensors[i] if i >= 0 else None for i in inputs]
+    spec = ops.select(kind, operands)
     if spec is None or not outputs:
         return None
     try:
-        return spec.parse(
-            raw.builtinOptions, [tensors[i] if i >= 0 else None for i in inputs], [tensors[i] for i in outputs]
-        )
+        return spec.parse(raw.builtinOptions, operands, [tensors[i] for i in outputs])
     except (IndexError, ValueError, AttributeError, ZeroDivisionError, TypeError):
         return None
 
@@ -140,7 +139,7 @@ def count_macs(graph: Graph, op: Op) -> int:
         # Every weight is used once per step: input and recurrent weights of the four gates, and the projection.
         weights = [graph.input_of(op, position) for position in (*range(1, 9), 16)]
         return steps * sum(t.elements for t in weights if t)
-    spec = ops.registry().get(op.kind)
+    spec = ops.spec_of(graph, op)
     if spec is None or op.options is None:
         return 0
     try:

@@ -62,7 +62,7 @@ def test_float_model_without_data(cli: Cli, float_tflite: Path, tmp_path: Path) 
 def test_unsupported_op_names_op_layer_and_what_exists(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    known = {kind: spec for kind, spec in ops.registry().items() if kind != "LOGISTIC"}
+    known = {kind: specs for kind, specs in ops.registry().items() if kind != "LOGISTIC"}
     monkeypatch.setattr(ops, "registry", lambda: known)
     code = command_line.run(["generate", str(model), "--board", BOARD, "-o", str(tmp_path / "out")])
     captured = capfd.readouterr()

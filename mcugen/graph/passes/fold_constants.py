@@ -14,11 +14,10 @@ def fold_constants(graph: Graph) -> Graph:
     Only ops with an exact `evaluate` are folded, and never one that writes a model output (outputs live in the
     arena).
     """
-    registry = ops.registry()
     tensors = dict(graph.tensors)
     kept = []
     for op in graph.ops:
-        spec = registry.get(op.kind)
+        spec = ops.spec_of(graph, op)
         foldable = (
             spec is not None
             and spec.evaluate is not None
