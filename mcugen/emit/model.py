@@ -25,13 +25,17 @@ CONSTANT_PREFIX = "mcg_const_"
 
 _CTYPES = {
     np.dtype(np.int8): "int8_t", np.dtype(np.uint8): "uint8_t", np.dtype(np.int16): "int16_t",
-    np.dtype(np.int32): "int32_t", np.dtype(np.float32): "float", np.dtype(np.bool_): "uint8_t",
+    np.dtype(np.uint16): "uint16_t", np.dtype(np.int32): "int32_t", np.dtype(np.int64): "int64_t",
+    np.dtype(np.float32): "float", np.dtype(np.bool_): "uint8_t",
 }  # fmt: skip
 
 _DTYPE_MACROS = {
     DType.FLOAT32: "MCG_DTYPE_FLOAT32", DType.INT8: "MCG_DTYPE_INT8", DType.UINT8: "MCG_DTYPE_UINT8",
     DType.INT16: "MCG_DTYPE_INT16", DType.INT32: "MCG_DTYPE_INT32", DType.BOOL: "MCG_DTYPE_BOOL",
 }  # fmt: skip
+
+_QUANTIZED = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
+"""Types of inputs and outputs that stand for reals, with their limits."""
 
 
 def runtime_version() -> int:
@@ -140,8 +144,8 @@ def io_view(position: int, tensor: Tensor, dims: list[int]) -> dict[str, Any]:
         )
     dims_at = len(dims)
     dims.extend(tensor.shape)
-    quantized = tensor.quant is not None and tensor.dtype in (DType.INT8, DType.UINT8) and tensor.scale > 0
-    low, high = (0, 255) if tensor.dtype is DType.UINT8 else (-128, 127)
+    quantized = tensor.quant is not None and tensor.dtype in _QUANTIZED and tensor.scale > 0
+    low, high = _QUANTIZED.get(tensor.dtype, (0, 0))
     return {
         "position": position,
         "string_name": c_text.string(tensor.name),

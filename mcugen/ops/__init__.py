@@ -16,15 +16,16 @@ from mcugen.ops.base import OpSpec
 def registry() -> Mapping[str, tuple[OpSpec, ...]]:
     """The specs of all operators by their TFLite name, in alphabetical order.
 
-    Modules without a `SPEC` (one) or `SPECS` (several) hold what ops share. The specs of one operator are in the
-    order of their modules' names, so `conv_2d` comes before `conv_2d_f32`.
+    Modules without a `SPEC` (one) or `SPECS` (several) hold what ops share. Of the specs of one operator, those for
+    int8 come first, the others in the order of their modules' names.
     """
     specs: dict[str, tuple[OpSpec, ...]] = {}
     for module in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name):
         loaded = importlib.import_module(f"{__name__}.{module.name}")
         for spec in getattr(loaded, "SPECS", None) or filter(None, [getattr(loaded, "SPEC", None)]):
             specs[spec.kind] = (*specs.get(spec.kind, ()), spec)
-    return MappingProxyType(dict(sorted(specs.items())))
+    ordered = {kind: tuple(sorted(found, key=lambda spec: "int8" not in spec.types)) for kind, found in specs.items()}
+    return MappingProxyType(dict(sorted(ordered.items())))
 
 
 def select(kind: str, inputs: Sequence[Tensor | None]) -> OpSpec | None:

@@ -54,7 +54,7 @@ class Constant:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.values.dtype not in (np.int8, np.uint8, np.int16, np.int32, np.float32):
+        if self.values.dtype not in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.float32):
             raise TypeError(f"constant {self.role} has dtype {self.values.dtype}")
 
 

@@ -14,6 +14,9 @@ import numpy as np
 from mcugen.graph.types import DType, Quantization, Tensor
 
 INT8_MIN, INT8_MAX = -128, 127
+INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
+
+_LIMITS = {DType.UINT8: (0, 255), DType.INT8: (INT8_MIN, INT8_MAX), DType.INT16: (INT16_MIN, INT16_MAX)}
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def activation_range(activation: str, quant: Quantization, dtype: DType = DType.
     Raises:
         ValueError: an activation that has no quantized form (TANH, SIGN_BIT).
     """
-    low, high = (0, 255) if dtype is DType.UINT8 else (INT8_MIN, INT8_MAX)
+    low, high = _LIMITS[dtype]
     scale, zero = quant.scale[0], quant.zero_point[0]
 
     def quantized(real: float) -> int:

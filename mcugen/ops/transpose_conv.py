@@ -154,4 +154,5 @@ SPEC = OpSpec(
     ),
     parse=_parse,
     macs=_macs,
+    typed_by=2,
 )
