@@ -1,0 +1,261 @@
+"""`mcugen ci init`: a test of a model's firmware and the CI job that runs it, for somebody else's repository."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+
+import typer
+
+from mcugen import __version__
+from mcugen.verbs import _options as options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mcugen.ui.terminal import Progress
+    from mcugen.verbs._proof import Proof
+
+Provider = Literal["github", "gitlab"]
+
+JOBS: dict[str, str] = {"github": ".github/workflows/firmware.yml", "gitlab": ".gitlab-ci.yml"}
+TEST = "tests/test_firmware.py"
+SLACK_PERCENT = 5
+"""Room in the written budgets: a CI machine's compiler is another version."""
+
+PACKAGES = "gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
+"""Compiler and emulator, by Debian's and Ubuntu's names."""
+
+_SAFE_PATH = re.compile(r"[\w./ +,=@-]+")
+"""Paths go into YAML, shell commands and Python; what could mean something there is refused."""
+
+
+@dataclass(frozen=True, eq=False)
+class Initialized:
+    """The written files, and what the firmware measured when its budgets were written."""
+
+    folder: Path
+    files: tuple[str, ...]
+    proof: Proof
+    test_command: str
+    exit_code: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": "mcugen.ci/1",
+            "mcugen": __version__,
+            "folder": str(self.folder),
+            "files": list(self.files),
+            "test_command": self.test_command,
+            "board": self.proof.board.name,
+            "flash": self.proof.firmware.flash.total,
+            "ram": self.proof.firmware.ram.total,
+            "instructions": self.proof.cost.invoke,
+        }
+
+
+def ci(
+    model: str | Path,
+    *,
+    board: str,
+    folder: str | Path = ".",
+    provider: Provider = "github",
+    data: str | None = None,
+    install: str | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Initialized:
+    """Write a test of a model's firmware with budgets, and the CI job that runs it.
+
+    The firmware is built and verified first: its figures become the budgets, with some room.
+
+    Args:
+        model: a model file or generated project inside `folder`.
+        board: board with an emulator.
+        folder: the repository.
+        provider: whose job format.
+        data: calibration data for a float model: a file inside `folder`, or "random".
+        install: what pip installs in the job; this version of mcugen by default.
+        force: replace files that exist.
+
+    Raises:
+        ProjectError: files exist, a path is outside `folder`, or the firmware is not bit-exact.
+        McugenError: whatever stops the build or the verification.
+    """
+    from mcugen.boards import load_board
+    from mcugen.errors import BoardError, ProjectError
+    from mcugen.verbs._files import write_atomic
+    from mcugen.verbs.verify import verify
+
+    root = Path(folder)
+    if not root.is_dir():
+        raise ProjectError("is not a folder", where=str(root), hint="Give the root of your repository")
+    chosen = load_board(board)
+    if chosen.emulator is None:
+        raise BoardError(
+            "has no emulator, so a CI machine without hardware cannot run it",
+            where=board,
+            hint="mcugen boards lists those with one; take one with the same core",
+        )
+    files = (JOBS[provider], TEST)
+    for name in files:
+        if (root / name).exists() and not force:
+            raise ProjectError(
+                "exists already", where=str(root / name), hint="--force replaces it; docs/TESTING.md has both to copy"
+            )
+    inside = _inside(root, model, "the model")
+    given = data if data in (None, "random") else _inside(root, data, "the data")
+    board_name = board if board == chosen.name else _inside(root, board, "the board file")
+    proof = verify(
+        root / inside, board=board, samples=4, data=given if given in (None, "random") else root / given,
+        progress=progress,
+    )  # fmt: skip
+    if not proof.verdict.bit_exact:
+        raise ProjectError(
+            "the firmware does not equal the oracle, so there is nothing to keep watch over",
+            where=str(model),
+            hint="mcugen verify --layers names the op that differs",
+        )
+    requirement = install or f"{_package(inside, given)}=={__version__}"
+    given_options = f"--mcugen-model {shlex.quote(inside)} --mcugen-board {shlex.quote(board_name)}"
+    test_command = f"python -m pytest {TEST} {given_options}"
+    contents = _render(proof, provider, test_command, requirement, given)
+    for name, text in zip(files, contents, strict=True):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(root / name, text.encode())
+    return Initialized(root, files, proof, test_command)
+
+
+def _inside(root: Path, given: str | Path, what: str) -> str:
+    """A path relative to the repository, as the job's commands name it."""
+    from mcugen.errors import ProjectError
+
+    path = Path(given) if Path(given).exists() else root / given
+    if not path.exists():
+        raise ProjectError(f"{what} does not exist", where=str(given), hint="Give a path inside the repository")
+    try:
+        relative = path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        raise ProjectError(
+            f"{what} is outside the repository {root}",
+            where=str(given),
+            hint="Copy it in: a CI machine has no other files",
+        ) from None
+    if not _SAFE_PATH.fullmatch(relative):
+        raise ProjectError(
+            f"the path of {what} has characters that a shell or YAML would read as more than a name",
+            where=repr(relative),
+            hint="Rename it: letters, digits, '.', '_', '-' and '/' are safe",
+        )
+    return relative
+
+
+def _package(model: str, data: str | None) -> str:
+    """The package with what the model needs; a .tflite needs no TensorFlow."""
+    return "mcugen" if model.endswith(".tflite") or data is None else "mcugen[tf]"
+
+
+def _render(proof: Proof, provider: Provider, test_command: str, requirement: str, data: str | None) -> tuple[str, str]:
+    """The job and the test."""
+    from mcugen.emit.templates import render
+
+    sudo = "sudo " if provider == "github" else ""  # the other's image runs as root
+    junit = " --junitxml=firmware-tests.xml" if provider == "gitlab" else ""
+    steps = [
+        {
+            "name": "Compiler and emulator",
+            "lines": [f"{sudo}apt-get {rest}" for rest in ("update -qq", f"install -y -qq {PACKAGES}")],
+        },
+        {
+            "name": "mcugen",
+            "lines": [f"python -m pip install --quiet {shlex.quote(requirement)} pytest", "mcugen doctor"],
+        },
+        {"name": "Build, emulate, compare", "lines": [test_command + junit]},
+    ]
+    test = render(
+        "ci/test_firmware.py.j2",
+        test_command=test_command,
+        board=proof.board.name,
+        toolchain=proof.firmware.toolchain,
+        slack=SLACK_PERCENT,
+        flash=_budget(proof.firmware.flash.total),
+        ram=_budget(proof.firmware.ram.total),
+        instructions=_budget(proof.cost.invoke),
+        data=repr(data) if data else "",
+        inputs=[_input_line(tensor) for tensor in proof.plan.input_tensors()],
+    )
+    return render(f"ci/{provider}.yml.j2", steps=steps), test
+
+
+def _budget(figure: int) -> str:
+    """The figure with some room, in three digits, as a Python literal."""
+    wanted = figure * (100 + SLACK_PERCENT) / 100
+    unit = 10 ** max(0, math.floor(math.log10(wanted)) - 2)
+    return f"{math.ceil(wanted / unit) * unit:_}"
+
+
+def _input_line(tensor: Any) -> str:
+    """A Python expression for four random samples of an input."""
+    from mcugen.graph.types import DType
+
+    shape = ", ".join(str(d) for d in (tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape))
+    size = f"(4, {shape})" if shape else "(4,)"
+    if tensor.dtype is DType.FLOAT32:
+        return f"rng.normal(size={size}).astype(np.float32)"
+    if tensor.dtype is DType.BOOL:
+        return f"rng.integers(0, 2, {size}).astype(np.bool_)"
+    low, high = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}.get(tensor.dtype.value, (0, 1))
+    return f"rng.integers({low}, {high}, {size}, np.{tensor.dtype.value}, endpoint=True)"
+
+
+def command(
+    action: Annotated[Literal["init"], typer.Argument(metavar="init", help="Write a test and its CI job.")],
+    model: options.Target,
+    board: options.Board,
+    provider: Annotated[Provider, typer.Option("--provider", help="Whose CI.")] = "github",
+    folder: Annotated[
+        Path, typer.Option("--folder", metavar="DIR", help="The repository; the model is inside it.")
+    ] = Path(),
+    data: options.Data = None,
+    install: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--install", metavar="SPEC", show_default=False,
+                     help="What pip installs in the job: a version, a URL, a wheel. Default: this version."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    json: options.Json = False,
+) -> int:  # fmt: skip
+    """Add a firmware test with budgets to a repository, and the CI job that runs it."""
+    from mcugen.ui.terminal import Terminal
+
+    assert action == "init"
+    terminal = Terminal(json)
+    with terminal.progress() as progress:
+        result = ci(
+            model, board=board, folder=folder, provider=provider, data=data, install=install, force=force,
+            progress=progress,
+        )  # fmt: skip
+    return terminal.show(result, lambda console: _show(console, result))
+
+
+def _show(console: Console, result: Initialized) -> None:
+    from mcugen.ui.terminal import grid, say_verdict
+    from mcugen.ui.text import number
+
+    proof = result.proof
+    console.print(
+        grid(
+            [
+                ("measured", f"{proof.plan.graph.name} on {proof.board.name}, bit-exact"),
+                ("flash", f"{number(proof.firmware.flash.total)} B"),
+                ("RAM", f"{number(proof.firmware.ram.total)} B"),
+                ("cost", f"{number(proof.cost.invoke)} {proof.cost.unit} per inference"),
+                ("try it", result.test_command),
+            ]
+        )
+    )
+    say_verdict(console, True, f"wrote {' and '.join(str(result.folder / name) for name in result.files)}")
