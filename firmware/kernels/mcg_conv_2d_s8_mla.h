@@ -32,6 +32,7 @@ typedef struct {
   int32_t output_zero_point;
   int32_t output_min;
   int32_t output_max;
+  int32_t fast; /* see mcg_mla_filters */
 } mcg_conv_2d_s8_mla_params;
 
 /* The window whose first tap is at (y, x); `image` points to the first wanted channel. */
@@ -95,6 +96,7 @@ MCG_SHARED void mcg_conv_2d_s8_mla(const mcg_conv_2d_s8_mla_params *p, const int
     const mcg_mla_filters filters = {
         {multiplier + first, shift + first, 1, p->scale_down, p->output_zero_point, p->output_min,
          p->output_max},
+        p->fast,
         weights + first * depth,
         bias + first,
         depth,

@@ -21,6 +21,7 @@ typedef struct {
   int32_t output_zero_point;
   int32_t output_min;
   int32_t output_max;
+  int32_t fast; /* see mcg_mla_filters */
 } mcg_conv_direct_s8_mla_params;
 
 MCG_SHARED void mcg_conv_direct_s8_mla(const mcg_conv_direct_s8_mla_params *p, const int8_t *input,
@@ -29,6 +30,7 @@ MCG_SHARED void mcg_conv_direct_s8_mla(const mcg_conv_direct_s8_mla_params *p, c
                                        int8_t *output, void *scratch) {
   const mcg_mla_filters filters = {
       {multiplier, shift, 1, p->scale_down, p->output_zero_point, p->output_min, p->output_max},
+      p->fast,
       weights,
       bias,
       p->depth,

@@ -12,34 +12,9 @@
 
 #include <stddef.h>
 
-#include "mcg_common.h"
-
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
-#define MCG_DSP 1
-#else
-#define MCG_DSP 0
-#endif
+#include "mcg_requantize.h"
 
 #if MCG_DSP
-/* mcg_requantize_to_8() in assembly, on the registers given as strings. The shift leaves the last
- * bit that it drops in the carry flag, which is the rounding; one less for negatives turns ties
- * upwards into ties away from zero. */
-#define MCG_TO_8(acc, doubled, right, zero)    \
-  "smmlar " acc ", " acc ", " doubled ", " acc \
-  "\n\t"                                       \
-  "add " acc ", " acc ", " acc ", asr #31\n\t" MCG_TO_8_LAST(acc, right, zero)
-
-/* The same where zero is -128: negatives become -128 whichever way their ties go. */
-#define MCG_TO_8_FROM_LOWEST(acc, doubled, right, zero) \
-  "smmlar " acc ", " acc ", " doubled ", " acc "\n\t" MCG_TO_8_LAST(acc, right, zero)
-
-#define MCG_TO_8_LAST(acc, right, zero) \
-  "asrs " acc ", " acc ", " right       \
-  "\n\t"                                \
-  "adc " acc ", " acc ", " zero         \
-  "\n\t"                                \
-  "ssat " acc ", #8, " acc "\n\t"
-
 /* Stops the assembler if the code since a label has not the bytes that entries into it count on. */
 #define MCG_CHECK_STEPS(label, bytes) \
   ".if . - " label " - (" bytes       \
@@ -121,43 +96,6 @@ MCG_INLINE int32_t mcg_smlad(uint32_t a, uint32_t b, int32_t acc) {
   return acc;
 #else
   return acc + mcg_low(a) * mcg_low(b) + mcg_high(a) * mcg_high(b);
-#endif
-}
-
-/* mcg_requantize_down() with the factors of mcg_requantize_to_8(), see there. */
-MCG_INLINE int32_t mcg_requantize_doubled(int32_t value, int32_t doubled, int32_t right) {
-#if MCG_DSP
-  __asm__(
-      "smmlar %0, %0, %1, %0\n\t"
-      "add %0, %0, %0, asr #31\n\t"
-      "asrs %0, %0, %2\n\t"
-      "adc %0, %0, #0"
-      : "+r"(value)
-      : "r"(doubled), "r"(right)
-      : "cc");
-  return value;
-#else
-  const int32_t product = value + (int32_t)(((int64_t)value * doubled + (INT64_C(1) << 31)) >> 32);
-  return (((product + (product >> 31)) >> (right - 1)) + 1) >> 1;
-#endif
-}
-
-/* From an accumulator to an int8 output: product, shift and zero point, saturated to 8 bits.
- *
- * doubled is twice the multiplier modulo 2^32, and so 2^32 less than twice the multiplier, which is
- * 2^30 to 2^31 - 1: acc * doubled / 2^32 + acc, rounded, is mcg_mul_high(acc, multiplier). right is
- * 1 to
- * 31. A multiplier of 0 is told by doubled = 0 and right = 31. |acc| < 2^30. */
-MCG_INLINE int32_t mcg_requantize_to_8(int32_t acc, int32_t doubled, int32_t right,
-                                       int32_t zero_point) {
-#if MCG_DSP
-  __asm__(MCG_TO_8("%0", "%1", "%2", "%3")
-          : "+r"(acc)
-          : "r"(doubled), "r"(right), "r"(zero_point)
-          : "cc");
-  return acc;
-#else
-  return mcg_clamp(mcg_requantize_doubled(acc, doubled, right) + zero_point, INT8_MIN, INT8_MAX);
 #endif
 }
 

@@ -7,23 +7,19 @@
  *
  * Windows are widened to 32 bits first, two side by side: one LDRD then loads both windows' inputs,
  * and four channels of two windows take 13 instructions for 8 products. Written out because that
- * needs thirteen registers, which GCC does not keep free.
+ * needs fourteen registers, which GCC does not keep free.
  */
 #ifndef MCG_FILTER_S8_MLA_H
 #define MCG_FILTER_S8_MLA_H
 
 #include "mcg_filter_s8.h"
+#include "mcg_requantize.h"
 
-/* Unoptimized code keeps a register for itself. */
-#if defined(__arm__) && !MCG_SMALL_CORE && defined(__OPTIMIZE__)
-#define MCG_MLA 1
-#else
-#define MCG_MLA 0
-#endif
-
-/* What all windows are multiplied with. bias holds the input's zero point. */
+/* What all windows are multiplied with. bias holds the input's zero point. fast: 1 if multiplier
+ * and shift are factors of mcg_requantize_to_8(), which then makes the outputs. */
 typedef struct {
   mcg_output_stage stage;
+  int32_t fast;
   const int8_t *weights;
   const int32_t *bias;
   int32_t depth;
@@ -56,61 +52,89 @@ MCG_SHARED int32_t *mcg_mla_repeat(int32_t value, int32_t count, int32_t *to) {
   return to;
 }
 
-/* Sums of products of four channels and two windows, `fours` times four inputs deep: first of the
- * first window, then of the second. */
-MCG_INLINE void mcg_mla_dot_4x2(const int32_t *x, const int8_t *weights, int32_t fours,
-                                int32_t sums[8]) {
-  int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0;
+/* Accumulators of four channels and two windows, first of the first window, then of the second: the
+ * biases and the products of x up to `end`, a multiple of four inputs. */
+MCG_INLINE void mcg_mla_dot_4x2(const int32_t *x, const int32_t *end, const int8_t *weights,
+                                const int32_t *bias, int32_t sums[8]) {
+#if MCG_MLA
+#define MCG_MLA_STEP            \
+  "ldrd r11, r12, [r9], #8\n\t" \
+  "ldrsb.w lr, [r10], #1\n\t"   \
+  "mla r0, r11, lr, r0\n\t"     \
+  "mla r4, r12, lr, r4\n\t"     \
+  "ldrsb.w lr, [r10], #1\n\t"   \
+  "mla r1, r11, lr, r1\n\t"     \
+  "mla r5, r12, lr, r5\n\t"     \
+  "ldrsb.w lr, [r10], #1\n\t"   \
+  "mla r2, r11, lr, r2\n\t"     \
+  "mla r6, r12, lr, r6\n\t"     \
+  "ldrsb.w lr, [r10], #1\n\t"   \
+  "mla r3, r11, lr, r3\n\t"     \
+  "mla r8, r12, lr, r8\n\t"
+  register const int32_t *r9 __asm__("r9") = x;
+  register const int8_t *r10 __asm__("r10") = weights;
+  register const int32_t *r11 __asm__("r11") = end;
+  register const int32_t *r12 __asm__("r12") = bias;
+  register int32_t *r14 __asm__("lr") = sums;
+  __asm__ volatile(
+      "push {r7, lr}\n\t" /* r7 is possibly the frame pointer, which may not be named as clobbered
+                           */
+      "mov r7, r11\n\t"
+      "ldm r12, {r0, r1, r2, r3}\n\t"
+      "mov r4, r0\n\t"
+      "mov r5, r1\n\t"
+      "mov r6, r2\n\t"
+      "mov r8, r3\n"
+      "1:\n\t" MCG_MLA_STEP MCG_MLA_STEP MCG_MLA_STEP MCG_MLA_STEP
+      "cmp r9, r7\n\t"
+      "bne 1b\n\t"
+      "pop {r7, lr}\n\t"
+      "stm lr, {r0, r1, r2, r3, r4, r5, r6, r8}"
+      : "+r"(r9), "+r"(r10), "+r"(r11), "+r"(r12), "+r"(r14)
+      :
+      : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "cc", "memory");
+#undef MCG_MLA_STEP
+#else
+  for (int32_t row = 0; row < 4; ++row) {
+    sums[row] = sums[row + 4] = bias[row];
+  }
+  for (; x != end; x += 2) {
+    for (int32_t row = 0; row < 4; ++row) {
+      const int32_t weight = *weights++;
+      sums[row] += x[0] * weight;
+      sums[row + 4] += x[1] * weight;
+    }
+  }
+#endif
+}
+
+/* The same for one channel. */
+MCG_INLINE void mcg_mla_dot_1x2(const int32_t *x, const int32_t *end, const int8_t *weights,
+                                int32_t bias, int32_t sums[2]) {
+  int32_t a = bias, b = bias;
 #if MCG_MLA
 #define MCG_MLA_STEP                  \
   "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
   "ldrsb %[w], [%[weights]], #1\n\t"  \
-  "mla %[a0], %[x0], %[w], %[a0]\n\t" \
-  "mla %[b0], %[x1], %[w], %[b0]\n\t" \
-  "ldrsb %[w], [%[weights]], #1\n\t"  \
-  "mla %[a1], %[x0], %[w], %[a1]\n\t" \
-  "mla %[b1], %[x1], %[w], %[b1]\n\t" \
-  "ldrsb %[w], [%[weights]], #1\n\t"  \
-  "mla %[a2], %[x0], %[w], %[a2]\n\t" \
-  "mla %[b2], %[x1], %[w], %[b2]\n\t" \
-  "ldrsb %[w], [%[weights]], #1\n\t"  \
-  "mla %[a3], %[x0], %[w], %[a3]\n\t" \
-  "mla %[b3], %[x1], %[w], %[b3]\n\t"
+  "mla %[a], %[x0], %[w], %[a]\n\t"   \
+  "mla %[b], %[x1], %[w], %[b]\n\t"
   int32_t x0, x1, w;
-  __asm__ volatile(
-      "1:\n\t" MCG_MLA_STEP MCG_MLA_STEP MCG_MLA_STEP MCG_MLA_STEP
-      "ldr %[w], %[fours]\n\t"
-      "subs %[w], #1\n\t"
-      "str %[w], %[fours]\n\t"
-      "bne 1b"
-      : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3), [b0] "+r"(b0), [b1] "+r"(b1),
-        [b2] "+r"(b2), [b3] "+r"(b3), [x] "+r"(x), [weights] "+r"(weights), [x0] "=&r"(x0),
-        [x1] "=&r"(x1), [w] "=&r"(w), [fours] "+m"(fours)
-      :
-      : "cc", "memory");
+  __asm__ volatile("1:\n\t" MCG_MLA_STEP MCG_MLA_STEP MCG_MLA_STEP MCG_MLA_STEP
+                   "cmp %[x], %[end]\n\t"
+                   "bne 1b"
+                   : [a] "+r"(a), [b] "+r"(b), [x] "+r"(x), [weights] "+r"(weights), [x0] "=&r"(x0),
+                     [x1] "=&r"(x1), [w] "=&r"(w)
+                   : [end] "r"(end)
+                   : "cc", "memory");
 #undef MCG_MLA_STEP
 #else
-  for (int32_t i = 0; i < 4 * fours; ++i) {
-    a0 += x[0] * weights[0];
-    b0 += x[1] * weights[0];
-    a1 += x[0] * weights[1];
-    b1 += x[1] * weights[1];
-    a2 += x[0] * weights[2];
-    b2 += x[1] * weights[2];
-    a3 += x[0] * weights[3];
-    b3 += x[1] * weights[3];
-    x += 2;
-    weights += 4;
+  for (; x != end; x += 2) {
+    a += x[0] * *weights;
+    b += x[1] * *weights++;
   }
 #endif
-  sums[0] = a0;
-  sums[1] = a1;
-  sums[2] = a2;
-  sums[3] = a3;
-  sums[4] = b0;
-  sums[5] = b1;
-  sums[6] = b2;
-  sums[7] = b3;
+  sums[0] = a;
+  sums[1] = b;
 }
 
 /* One channel of one window. */
@@ -158,29 +182,27 @@ typedef struct {
 } mcg_mla_scales;
 
 /* One accumulator as an output. */
-MCG_INLINE int8_t mcg_mla_output(const mcg_output_stage *stage, mcg_mla_scales at, int32_t acc) {
+MCG_INLINE int8_t mcg_mla_output(const mcg_output_stage *stage, int32_t fast, mcg_mla_scales at,
+                                 int32_t acc) {
+  if (fast) {
+    return (int8_t)mcg_requantize_to_8(acc, *at.multiplier, *at.shift, stage->zero_point);
+  }
   const int32_t scaled = stage->scale_down ? mcg_requantize_down(acc, *at.multiplier, *at.shift)
                                            : mcg_requantize(acc, *at.multiplier, *at.shift);
   return (int8_t)mcg_clamp(scaled + stage->zero_point, stage->min, stage->max);
 }
 
-/* Four channels of the two windows at x, as outputs. If there is no second window, `second` is
- * `first`: its outputs are written, and then written over. */
-MCG_INLINE void mcg_mla_four_channels(const mcg_output_stage *stage, const int32_t sums[8],
-                                      const int32_t *bias, mcg_mla_scales at, int8_t *first,
-                                      int8_t *second, int32_t scale_down) {
-  const int32_t zero_point = stage->zero_point, low = stage->min, high = stage->max;
-#define MCG_MLA_OUTPUT(acc)                                                                \
-  (int8_t)mcg_clamp(zero_point + (scale_down ? mcg_requantize_down(acc, multiplier, shift) \
-                                             : mcg_requantize(acc, multiplier, shift)),    \
-                    low, high)
-  for (int32_t row = 0; row < 4; ++row) {
-    const int32_t multiplier = at.multiplier[row];
-    const int32_t shift = at.shift[row];
-    second[row] = MCG_MLA_OUTPUT(sums[row + 4] + bias[row]);
-    first[row] = MCG_MLA_OUTPUT(sums[row] + bias[row]);
+/* Accumulators of `count` channels of two windows, the second's from sums + count on, as outputs.
+ * If there is no second window, `second` is `first`: its outputs are written, and then written
+ * over. */
+MCG_INLINE void mcg_mla_outputs(const mcg_output_stage *stage, int32_t fast, const int32_t *sums,
+                                int32_t count, mcg_mla_scales at, int8_t *first, int8_t *second) {
+  for (int32_t row = 0; row < count; ++row) {
+    second[row] = mcg_mla_output(stage, fast, at, sums[row + count]);
+    first[row] = mcg_mla_output(stage, fast, at, sums[row]);
+    ++at.multiplier;
+    ++at.shift;
   }
-#undef MCG_MLA_OUTPUT
 }
 
 /* The two windows at x with all filters; `count` of them (1 or 2) are wanted. The second one's
@@ -189,40 +211,33 @@ MCG_INLINE void mcg_mla_four_channels(const mcg_output_stage *stage, const int32
 MCG_SHARED void mcg_mla_filter_windows(const mcg_mla_filters *f, const int32_t *x, int32_t count,
                                        int8_t *output, int32_t pitch) {
   const mcg_output_stage stage = f->stage;
+  const int32_t *end = x + 2 * ((f->depth + 3) & ~3);
   const int32_t *bias = f->bias;
   const int8_t *weights = f->weights;
   mcg_mla_scales at = {stage.multiplier, stage.shift};
   int32_t left = f->channels;
-  for (; left >= 4; left -= 4) {
+  int8_t *second = count > 1 ? output + pitch : output;
+  while (left > 0) {
     int32_t sums[8];
-    mcg_mla_dot_4x2(x, weights, (f->depth + 3) >> 2, sums);
-    int8_t *second = count > 1 ? output + pitch : output;
-    if (stage.scale_down) {
-      mcg_mla_four_channels(&stage, sums, bias, at, output, second, 1);
+    const int32_t rows = left >= 4 ? 4 : 1;
+    if (rows == 4) {
+      mcg_mla_dot_4x2(x, end, weights, bias, sums);
+      if (f->fast) {
+        mcg_mla_outputs(&stage, 1, sums, 4, at, output, second);
+      } else {
+        mcg_mla_outputs(&stage, 0, sums, 4, at, output, second);
+      }
     } else {
-      mcg_mla_four_channels(&stage, sums, bias, at, output, second, 0);
+      mcg_mla_dot_1x2(x, end, weights, *bias, sums);
+      mcg_mla_outputs(&stage, f->fast, sums, 1, at, output, second);
     }
-    output += 4;
-    bias += 4;
-    at.multiplier += 4;
-    at.shift += 4;
-    weights += 4 * f->depth;
-  }
-  for (; left > 0; --left) {
-    int32_t a = *bias, b = *bias;
-    for (int32_t i = 0; i < f->depth; ++i) {
-      const int32_t weight = *weights++;
-      a += x[2 * i] * weight;
-      b += x[2 * i + 1] * weight;
-    }
-    output[0] = mcg_mla_output(&stage, at, a);
-    if (count > 1) {
-      output[pitch] = mcg_mla_output(&stage, at, b);
-    }
-    ++output;
-    ++bias;
-    ++at.multiplier;
-    ++at.shift;
+    output += rows;
+    second += rows;
+    bias += rows;
+    at.multiplier += rows;
+    at.shift += rows;
+    weights += rows * f->depth;
+    left -= rows;
   }
 }
 
@@ -243,7 +258,7 @@ MCG_SHARED void mcg_mla_filter_bytes(const mcg_mla_filters *f, const int8_t *x, 
       sums[0] = mcg_mla_dot_1(x, weights, f->depth);
     }
     for (int32_t row = 0; row < rows; ++row) {
-      *output++ = mcg_mla_output(&stage, at, sums[row] + base + *bias++);
+      *output++ = mcg_mla_output(&stage, f->fast, at, sums[row] + base + *bias++);
       at.multiplier += stage.per_channel;
       at.shift += stage.per_channel;
     }

@@ -15,6 +15,7 @@ typedef struct {
   int32_t output_zero_point;
   int32_t output_min;
   int32_t output_max;
+  int32_t fast; /* see mcg_mla_filters */
 } mcg_fully_connected_s8_mla_params;
 
 MCG_SHARED void mcg_fully_connected_s8_mla(const mcg_fully_connected_s8_mla_params *p,
@@ -24,6 +25,7 @@ MCG_SHARED void mcg_fully_connected_s8_mla(const mcg_fully_connected_s8_mla_para
   const mcg_mla_filters filters = {
       {multiplier, shift, p->per_channel, p->scale_down, p->output_zero_point, p->output_min,
        p->output_max},
+      p->fast,
       weights,
       bias,
       p->depth,

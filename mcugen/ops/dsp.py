@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcugen.ops.base import Constant, KernelCall
+from mcugen.ops.requantization import doubled_factors, with_doubled_factors
 
 _WINDOWS = 4
 """Windows that convolutions multiply at a time, MCG_WINDOWS in mcg_filter_s8_dsp.h."""
@@ -23,7 +24,7 @@ _PLANES = 4
 def conv_direct(portable: KernelCall) -> KernelCall:
     """mcg_conv_direct_s8_dsp."""
     depth = _field(portable, "depth")
-    call = _fast_requantization(_readable_in_words(portable, depth))
+    call = with_doubled_factors(_readable_in_words(portable, depth))
     return replace(call, kernel="mcg_conv_direct_s8_dsp", scratch_bytes=_widened_bytes(depth), variant="dsp")
 
 
@@ -31,7 +32,7 @@ def conv_2d(portable: KernelCall) -> KernelCall:
     """mcg_conv_2d_s8_dsp."""
     depth = math.prod(_field(portable, f"filter_{n}") for n in ("height", "width", "channels"))
     gathered_first = 0 if _field(portable, "filter_channels") % 4 == 0 else -(-depth // 4) * 4
-    call = _fast_requantization(_readable_in_words(portable, depth))
+    call = with_doubled_factors(_readable_in_words(portable, depth))
     scratch = _widened_bytes(depth) + gathered_first
     return replace(call, kernel="mcg_conv_2d_s8_dsp", scratch_bytes=scratch, variant="dsp")
 
@@ -50,7 +51,7 @@ def depthwise_conv_2d(
     get = functools.partial(_field, portable)
     channels, (rows, columns) = get("channels"), (get("output_height"), get("output_width"))
     made = channels * depth_multiplier
-    call = _fast_requantization(portable)
+    call = with_doubled_factors(portable)
     fast = _field(call, "fast") == 1
     along_rows, along_columns = _axis(portable, "height", "top"), _axis(portable, "width", "left")
     steps = (get("input_width") * channels, columns * made, get("filter_width") * made)
@@ -114,7 +115,7 @@ def fully_connected(portable: KernelCall) -> KernelCall | str:
         windows = (("batches", 1), ("rows", 1), ("columns", rows), ("batch_step", 0), ("row_step", 0))
         params = (*windows, ("column_step", depth), ("depth", depth), ("channels", channels), *stage)
         return conv_direct(replace(portable, params=params))
-    call = _fast_requantization(replace(portable, params=(*portable.params[:3], *stage)), expand=False)
+    call = with_doubled_factors(replace(portable, params=(*portable.params[:3], *stage)), expand=False)
     weights, *others = call.constants
     words = -(-depth // 4)
     padded = np.zeros((channels, words, 4), np.int8)
@@ -150,8 +151,8 @@ def add(portable: KernelCall) -> KernelCall | str:
         for n, i in zip((1, 2), portable.inputs, strict=True)
     ]
     (*_, zero1, first), (multiplier2, shift2, zero2, second) = sorted(operands, key=lambda o: o[:2] != half)
-    doubled2, right2 = (0, 0) if (multiplier2, shift2) == half else _doubled(multiplier2, shift2)
-    doubled, right = _doubled(_field(portable, "multiplier"), _field(portable, "shift"))
+    doubled2, right2 = (0, 0) if (multiplier2, shift2) == half else doubled_factors(multiplier2, shift2)
+    doubled, right = doubled_factors(_field(portable, "multiplier"), _field(portable, "shift"))
     return replace(
         portable,
         kernel="mcg_add_s8_dsp",
@@ -251,33 +252,3 @@ def _readable_in_words(call: KernelCall, depth: int) -> KernelCall:
     values = np.concatenate([weights.values.reshape(-1), np.zeros(missing, np.int8)])
     weights = Constant(weights.role, values, f"{weights.note}, and {missing} bytes that count nothing")
     return replace(call, constants=(weights, *others))
-
-
-def _fast_requantization(call: KernelCall, *, expand: bool = True) -> KernelCall:
-    """The call with a parameter `fast`, and where that is 1 with the constants of mcg_requantize_to_8().
-
-    Those are doubled multipliers (modulo 2^32) and shifts to the right: one for each channel if `expand`, else as
-    many as there were.
-    """
-    clamps = (_field(call, "output_min"), _field(call, "output_max")) != (-128, 127)
-    if clamps or not _field(call, "scale_down"):
-        return replace(call, params=(*call.params, ("fast", 0)))
-    weights, bias, multiplier, shift = call.constants
-    entries = len(bias.values) if expand else len(multiplier.values)
-    factors = [_doubled(int(m), int(s)) for m, s in zip(multiplier.values, shift.values, strict=True)]
-    doubled, right = np.broadcast_to(np.array(factors, np.int64).T.reshape(2, -1), (2, entries))
-    constants = (
-        weights,
-        bias,
-        Constant("multiplier", doubled.astype(np.int32), f"[{entries}], Q31, doubled modulo 2^32"),
-        Constant("shift", right.astype(np.int8), f"[{entries}], to the right"),
-    )
-    return replace(call, params=(*call.params, ("fast", 1)), constants=constants)
-
-
-def _doubled(multiplier: int, shift: int) -> tuple[int, int]:
-    """Factors as mcg_requantize_to_8() takes them: the multiplier doubled modulo 2^32, and the shift to the right."""
-    if multiplier == 0:
-        # Any value below 2^30 shifted by 31 is 0, which is what a multiplier of 0 makes of it.
-        return 0, 31
-    return 2 * multiplier - (1 << 32), -shift

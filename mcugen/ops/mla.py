@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.ops.base import Constant, KernelCall
+from mcugen.ops.requantization import with_doubled_factors
 
 _CHANNELS = 4
 """Output channels that the filter kernel computes at a time."""
@@ -22,7 +23,8 @@ _ALWAYS = 1152
 def fully_connected(call: KernelCall) -> KernelCall:
     """FULLY_CONNECTED by mcg_fully_connected_s8_mla."""
     values = dict(call.params)
-    return _made(call, 1, _integer(values["channels"]), _integer(values["depth"]), 0)
+    made = _made(call, 1, _integer(values["channels"]), _integer(values["depth"]), 0)
+    return with_doubled_factors(made, expand=False)
 
 
 def conv_direct(call: KernelCall, budget: int) -> KernelCall | str:
@@ -53,6 +55,7 @@ def _within(budget: int, made: KernelCall) -> KernelCall | str:
 
 def _per_channel(call: KernelCall, channels: int) -> KernelCall:
     """The call with a multiplier and shift for every channel, also where all are the same."""
+    call = with_doubled_factors(call)
     weights, bias, *scales = call.constants
     tables = [replace(table, values=np.broadcast_to(table.values, channels).copy()) for table in scales]
     params = tuple(item for item in call.params if item[0] != "per_channel")
