@@ -19,7 +19,10 @@ from mcugen.ops.variants import choose
 
 @dataclass(frozen=True)
 class Conv2DOptions:
-    """Padding is explicit, so that a PAD before the op can be added to it."""
+    """Padding is explicit, so that a PAD before the op can be added to it.
+
+    `int32_sums` says how int16 activations are summed up where there is no bias to say it.
+    """
 
     pads: Pads
     stride_h: int
@@ -27,6 +30,7 @@ class Conv2DOptions:
     dilation_h: int
     dilation_w: int
     activation: str
+    int32_sums: bool = False
 
 
 def parse(raw: Any, inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> Conv2DOptions:
@@ -43,6 +47,7 @@ def parse(raw: Any, inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor])
         dilation_h=dilation[0],
         dilation_w=dilation[1],
         activation=fused_activation_name(raw.fusedActivationFunction),
+        int32_sums=weighted.asks_for_int32_sums(raw),
     )
 
 
@@ -82,11 +87,11 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
     DEPTHWISE_CONV_2D with a depth multiplier comes here too, as a grouped convolution.
     """
     stage = weighted.output_stage(graph, op, _rows(weights), weighted.effective_scales(graph, op), options.activation)
-    direct = _direct_params(graph, op, weights, options)
+    direct = direct_params(graph, op, weights, options)
     shape = ",".join(str(d) for d in weights.shape)
     call = KernelCall(
         kernel="mcg_conv_direct_s8" if direct else "mcg_conv_2d_s8",
-        params=(*(direct or _general_params(graph, op, weights, options)), *stage.params),
+        params=(*(direct or general_params(graph, op, weights, options)), *stage.params),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{shape}], OHWI"), *stage.constants),
@@ -100,7 +105,7 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
     return Lowering((choose(target, call, dsp=dsp.conv_2d, mve=mve.conv_2d, mla=mla_variant),))
 
 
-def _direct_params(
+def direct_params(
     graph: Graph, op: Op, weights: NDArray[np.int8], options: Conv2DOptions
 ) -> tuple[tuple[str, ParamValue], ...] | None:
     """Parameters of the kernel that needs no gathering, or None if windows are not contiguous.
@@ -128,7 +133,7 @@ def _direct_params(
     )
 
 
-def _general_params(
+def general_params(
     graph: Graph, op: Op, weights: NDArray[np.int8], options: Conv2DOptions
 ) -> tuple[tuple[str, ParamValue], ...]:
     batches, height, width, channels = graph.tensor(op.inputs[0]).shape

@@ -15,16 +15,21 @@ from mcugen.ops.variants import choose
 
 @dataclass(frozen=True)
 class FullyConnectedOptions:
-    """`weights_format` is 0 for plain rows. Whether dimensions are kept shows in the output's shape."""
+    """`weights_format` is 0 for plain rows. Whether dimensions are kept shows in the output's shape.
+
+    `int32_sums` says how int16 activations are summed up where there is no bias to say it.
+    """
 
     activation: str
     weights_format: int
+    int32_sums: bool = False
 
 
 def parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> FullyConnectedOptions:
     if raw is None:
         raise ValueError("it has no options")
-    return FullyConnectedOptions(fused_activation_name(raw.fusedActivationFunction), raw.weightsFormat)
+    activation = fused_activation_name(raw.fusedActivationFunction)
+    return FullyConnectedOptions(activation, raw.weightsFormat, weighted.asks_for_int32_sums(raw))
 
 
 def plain_weights(_graph: Graph, op: Op) -> str | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops import weighted
-from mcugen.ops.base import Constant, Constraint, KernelCall, Lowering, OpSpec, Target
+from mcugen.ops.base import Constant, Constraint, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.common import describe, fused_activation_name, same_or_valid_padding
 from mcugen.ops.movement import constant_integers, constant_values, shape_problem
 
@@ -27,7 +27,7 @@ class TransposeConvOptions:
     activation: str
 
 
-def _parse(raw: Any, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> TransposeConvOptions:
+def parse(raw: Any, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> TransposeConvOptions:
     weights, output = inputs[1], outputs[0]
     if raw is None or weights is None or len(weights.shape) != 4 or len(output.shape) != 4:
         raise ValueError("it has no options, or filter or output do not have four dimensions")
@@ -40,12 +40,12 @@ def _parse(raw: Any, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor])
     return TransposeConvOptions(top, left, raw.strideH, raw.strideW, activation)
 
 
-def _as_convolution(op: Op) -> Op:
+def as_convolution(op: Op) -> Op:
     """The op with its operands where other ops with weights have them: image, filter, bias."""
     return replace(op, inputs=(op.inputs[2], op.inputs[1], *op.inputs[3:]))
 
 
-def _operands(graph: Graph, op: Op) -> str | None:
+def operands(graph: Graph, op: Op) -> str | None:
     """Output shape, filter, image, and perhaps a bias; one output; the output shape is constant and true."""
     if len(op.inputs) not in (3, 4) or len(op.outputs) != 1 or min(op.inputs[:3]) < 0:
         return f"it has {len(op.inputs)} inputs and {len(op.outputs)} outputs"
@@ -53,17 +53,17 @@ def _operands(graph: Graph, op: Op) -> str | None:
     return problem or shape_problem(graph.output_of(op), constant_values(graph, op, 0))
 
 
-def _of_convolution(constraint: Constraint) -> Constraint:
+def of_convolution(constraint: Constraint) -> Constraint:
     """A constraint on ops with weights, with this op's operands."""
 
     def moved(graph: Graph, op: Op) -> str | None:
-        return constraint(graph, _as_convolution(op))
+        return constraint(graph, as_convolution(op))
 
     moved.__doc__ = constraint.__doc__
     return moved
 
 
-def _shapes(graph: Graph, op: Op) -> str | None:
+def shapes_fit(graph: Graph, op: Op) -> str | None:
     """Image and output are NHWC, the filter OHWI; the output is as large as padding and stride say."""
     weights, image, output = graph.tensor(op.inputs[1]), graph.tensor(op.inputs[2]), graph.output_of(op)
     options: TransposeConvOptions = op.options
@@ -76,53 +76,58 @@ def _shapes(graph: Graph, op: Op) -> str | None:
     for size, stride, n in sides:
         if not (image.shape[n] - 1) * stride < output.shape[n] + size:
             return f"{describe(output)} is too small for {describe(image)} and a stride of {stride}"
-    return weighted.bias_size_problem(graph, _as_convolution(op), channels)
+    return weighted.bias_size_problem(graph, as_convolution(op), channels)
 
 
-def _filter_scales(graph: Graph, op: Op) -> str | None:
+def filter_scales(graph: Graph, op: Op) -> str | None:
     """The filter is quantized per tensor or per output channel, with zero point 0."""
     return weighted.channel_scales_problem(graph.tensor(op.inputs[1]), axis=0)
 
 
 def _accumulator_fits(graph: Graph, op: Op) -> str | None:
     """No sum of products and bias can exceed 32 bits."""
-    return weighted.overflow_problem(graph, _as_convolution(op), _rows(graph, op))
+    return weighted.overflow_problem(graph, as_convolution(op), filter_rows(graph, op))
 
 
-def _rows(graph: Graph, op: Op) -> NDArray[np.int8]:
+def filter_rows(graph: Graph, op: Op) -> NDArray[np.int8]:
     weights = weighted.weights_of(graph, op)
     return weights.reshape(weights.shape[0], -1)
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+def geometry_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
+    """The first fields of the kernels' parameter structs."""
     weights, image, output = graph.tensor(op.inputs[1]), graph.tensor(op.inputs[2]), graph.output_of(op)
     options: TransposeConvOptions = op.options
-    rows = _rows(graph, op)
-    convolution = _as_convolution(op)
+    _, filter_h, filter_w, depth = weights.shape
+    return (
+        ("batches", image.shape[0]),
+        ("input_height", image.shape[1]),
+        ("input_width", image.shape[2]),
+        ("depth", depth),
+        ("filter_height", filter_h),
+        ("filter_width", filter_w),
+        ("output_height", output.shape[1]),
+        ("output_width", output.shape[2]),
+        ("channels", output.shape[3]),
+        ("stride_h", options.stride_h),
+        ("stride_w", options.stride_w),
+        ("pad_top", options.pad_top),
+        ("pad_left", options.pad_left),
+    )
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+    weights, image = graph.tensor(op.inputs[1]), graph.tensor(op.inputs[2])
+    options: TransposeConvOptions = op.options
+    rows = filter_rows(graph, op)
+    convolution = as_convolution(op)
     scales = weighted.effective_scales(graph, convolution)
     stage = weighted.output_stage(graph, convolution, rows, scales, options.activation)
     # Every output pixel has other taps, so that the input's zero point cannot be folded into the bias.
     plain = Constant("bias", weighted.bias_of(graph, convolution, len(rows)).astype(np.int32), f"[{len(rows)}]")
-    _, filter_h, filter_w, depth = weights.shape
     call = KernelCall(
         kernel="mcg_transpose_conv_s8",
-        params=(
-            ("batches", image.shape[0]),
-            ("input_height", image.shape[1]),
-            ("input_width", image.shape[2]),
-            ("depth", depth),
-            ("filter_height", filter_h),
-            ("filter_width", filter_w),
-            ("output_height", output.shape[1]),
-            ("output_width", output.shape[2]),
-            ("channels", output.shape[3]),
-            ("stride_h", options.stride_h),
-            ("stride_w", options.stride_w),
-            ("pad_top", options.pad_top),
-            ("pad_left", options.pad_left),
-            ("input_zero_point", image.zero_point),
-            *stage.params,
-        ),
+        params=(*geometry_params(graph, op), ("input_zero_point", image.zero_point), *stage.params),
         inputs=(image.id,),
         outputs=op.outputs,
         constants=(
@@ -134,7 +139,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     return Lowering((call,))
 
 
-def _macs(graph: Graph, op: Op) -> int:
+def macs(graph: Graph, op: Op) -> int:
     """Every input pixel meets every weight once (those that fall off the border counted too)."""
     image, weights = graph.tensor(op.inputs[2]), graph.tensor(op.inputs[1])
     return image.elements // image.shape[3] * weights.elements
@@ -144,15 +149,15 @@ SPEC = OpSpec(
     kind="TRANSPOSE_CONV",
     lower=_lower,
     constraints=(
-        _operands,
-        _of_convolution(weighted.int8_with_int32_bias),
-        _of_convolution(weighted.constant_weights),
-        _shapes,
-        _filter_scales,
+        operands,
+        of_convolution(weighted.int8_with_int32_bias),
+        of_convolution(weighted.constant_weights),
+        shapes_fit,
+        filter_scales,
         weighted.known_activation,
         _accumulator_fits,
     ),
-    parse=_parse,
-    macs=_macs,
+    parse=parse,
+    macs=macs,
     typed_by=2,
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from mcugen.ops.common import activation_range, describe, quantize_multiplier
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 _INT32_MAX = (1 << 31) - 1
+_SCHEMA_INT32 = 2
 _SCALE_DOWN_LIMIT = (1 << 30) - 1
 
 
@@ -52,6 +54,11 @@ def bias_of(graph: Graph, op: Op, channels: int) -> NDArray[np.int64]:
         return np.zeros(channels, np.int64)
     assert bias.data is not None, op.where
     return bias.data.reshape(-1).astype(np.int64)
+
+
+def asks_for_int32_sums(raw: Any) -> bool:
+    """Whether a schema options object wants the bias of int16 activations to be int32 (also where there is none)."""
+    return getattr(raw, "quantizedBiasType", 0) == _SCHEMA_INT32
 
 
 def effective_scales(graph: Graph, op: Op) -> list[float]:
