@@ -50,7 +50,8 @@ static void report(uint32_t sample, uint32_t output, uint32_t byte, int32_t got,
   print("\n");
 }
 
-/* Float results agree within the tolerance of tests/conformance; 1e-6 and 1e-5 of the wanted one. */
+/* Float results agree within the tolerance of tests/conformance; 1e-6 and 1e-5 of the wanted one.
+ */
 static int close_enough(const uint8_t *got, const uint8_t *wanted) {
   float a, b;
   memcpy(&a, got, sizeof a);
@@ -77,8 +78,8 @@ static void run(void) {
       uint32_t wrong = 0;
       for (uint32_t byte = 0; byte < info->outputs[i].bytes; ++byte, ++output, ++compared) {
         const uint32_t in_float = byte % 4u;
-        if (got[byte] != *output && !(real && close_enough(got + byte - in_float, output - in_float)) &&
-            wrong++ == 0) {
+        if (got[byte] != *output &&
+            !(real && close_enough(got + byte - in_float, output - in_float)) && wrong++ == 0) {
           report(sample, i, byte, (int8_t)got[byte], (int8_t)*output);
         }
       }
