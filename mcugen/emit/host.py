@@ -94,6 +94,11 @@ class HostModel:
         """Remove the library's folder. (The loaded code stays mapped until the process ends.)"""
         self._folder.cleanup()
 
+    def reset(self) -> None:
+        """Forget what the model kept between inferences."""
+        if self._plan.stateful and self._library.mcg_model_reset() != 0:
+            raise AssertionError("mcg_model_reset failed on the host")
+
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """One inference. `inputs` in the model's order, of its shapes and dtypes.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen import __version__
 from mcugen.emit import c_text
+from mcugen.emit.control import control_lines
 from mcugen.emit.sharing import Place, SharedFunction, shared_functions
 from mcugen.emit.templates import render
 from mcugen.errors import ModelError
@@ -94,24 +96,30 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
     graph = plan.graph
     inputs = [io_view(n, t, dims) for n, t in enumerate(plan.input_tensors())]
     outputs = [io_view(n, t, dims) for n, t in enumerate(plan.output_tensors())]
-    kernels = {call.kernel for step in plan.steps for call in step.calls}
+    kernels = {call.kernel for step in plan.steps for call in step.all_calls()}
     shared = shared_functions(plan)
     shared_by = {place: function for function in shared for place in function.places}
-    steps = [_step_view(plan, number, step, shared_by) for number, step in enumerate(plan.steps)]
+    functions: list[dict[str, Any]] = []
+    steps = [
+        _step_view(plan, step, _Scope(str(number), 0, number), shared_by, functions)
+        for number, step in enumerate(plan.steps)
+    ]
     return {
         "comment_name": c_text.comment(graph.name),
         "string_name": c_text.string(graph.name),
         "generator": c_text.string(f"mcugen {__version__}"),
         "sha256_bytes": [str(b) for b in bytes.fromhex(graph.sha256)],
         "runtime_version": runtime_version(),
-        "headers": sorted(f"{kernel}.h" for kernel in kernels),
+        "headers": sorted(f"{kernel}.h" for kernel in kernels or {"mcg_common"}),
         "arena_bytes": plan.arena_bytes,
         "overlaid": _has_overlays(plan),
         "macs": plan.macs,
         "op_count": len(plan.steps),
         "shared": [_shared_view(plan, function) for function in shared],
-        "params": _join_params(steps),
+        "params": _join_params(functions),
+        "functions": functions,
         "steps": steps,
+        "states": [_state_view(number, plan, tensor) for number, tensor in enumerate(graph.states)],
         "dims": dims or [0],
         "inputs": inputs,
         "outputs": outputs,
@@ -123,7 +131,7 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
 
 def _has_overlays(plan: Plan) -> bool:
     """Whether an output lies over an input that is still read while it is written."""
-    return any(
+    return any(_has_overlays(nested) for step in plan.steps for nested in step.plans) or any(
         a.last == b.first and a.offset < b.offset + b.size and b.offset < a.offset + a.size
         for a in plan.buffers
         for b in plan.buffers
@@ -210,32 +218,88 @@ def _varying(name: str, value: ParamValue) -> str:
     return f"v->{name}"
 
 
+@dataclass(frozen=True)
+class _Scope:
+    """Where a step stands: its name in C, where its plan's addresses count from, its number in that plan."""
+
+    label: str
+    base: int
+    number: int
+
+
 def _step_view(
-    plan: Plan, number: int, step: Step, shared: Mapping[Place, SharedFunction]
+    plan: Plan, step: Step, scope: _Scope, shared: Mapping[Place, SharedFunction], functions: list[dict[str, Any]]
 ) -> dict[str, Any]:
+    """What the templates show of a step; appended to `functions`, after those that it calls."""
     graph, op = plan.graph, step.op
     output = graph.output_of(op)
-    facts = [_tensor_fact("in ", plan, graph.tensor(i)) for i in op.inputs if i >= 0]
-    facts += [_tensor_fact("out", plan, graph.tensor(i)) for i in op.outputs]
-    facts.append(f"{step.macs} MACs, kernel {step.kernels} ({step.variant})")
+    facts = [_tensor_fact("in ", plan, graph.tensor(i), scope.base) for i in op.inputs if i >= 0]
+    facts += [_tensor_fact("out", plan, graph.tensor(i), scope.base) for i in op.outputs]
+    facts.append(f"{step.macs} MACs, kernel {step.kernels or 'none'} ({step.variant or 'portable'})")
     constants: list[dict[str, Any]] = []
     calls = [
-        _call_view(plan, number, n, call, constants, shared.get((number, n))) for n, call in enumerate(step.calls)
+        _call_view(plan, scope, n, call, constants, shared.get((scope.number, n))) for n, call in enumerate(step.calls)
     ]
-    return {
-        "number": number,
+    view = {
+        "number": scope.label,
         "kind": c_text.comment(op.kind),
         "name": c_text.comment(op.name),
         "facts": facts,
         "constants": constants,
         "calls": calls,
-        "output_address": plan.addresses[output.id],
+        "control": _control(plan, step, scope, constants, functions) if step.plans else [],
+        "output_address": plan.addresses[output.id] + scope.base,
         "output_bytes": output.nbytes,
+    }
+    functions.append(view)
+    return view
+
+
+def _control(
+    plan: Plan, step: Step, scope: _Scope, constants: list[dict[str, Any]], functions: list[dict[str, Any]]
+) -> list[str]:
+    """The body of an IF or WHILE; the functions of the graphs that it runs are appended to `functions`."""
+    inner_base = scope.base + plan.scratch.get(scope.number, 0)
+    called = []
+    for part, nested in enumerate(step.plans):
+        views = [
+            _step_view(nested, inner, _Scope(f"{scope.label}_{part}_{number}", inner_base, number), {}, functions)
+            for number, inner in enumerate(nested.steps)
+        ]
+        called.append([f"mcg_op_{view['number']}" for view in views])
+
+    def add_constant(owner: Plan, tensor: int) -> str:
+        data = owner.graph.tensor(tensor).data
+        assert data is not None
+        role = f"value{len(constants)}"
+        return _add_constant(
+            constants, scope.label, role, np.ascontiguousarray(data), describe(owner.graph.tensor(tensor))
+        )
+
+    return control_lines(plan, step, scope.base, inner_base, called, add_constant)
+
+
+def _state_view(number: int, plan: Plan, tensor: Tensor) -> dict[str, Any]:
+    """What the templates show of a state: filled with one byte, or copied from an array."""
+    assert tensor.initial is not None
+    raw = np.frombuffer(tensor.initial.tobytes(), np.uint8)
+    fill = len(set(raw.tolist())) < 2
+    constants: list[dict[str, Any]] = []
+    if not fill:
+        _add_constant(constants, "state", str(number), np.ascontiguousarray(tensor.initial), describe(tensor))
+    return {
+        "address": plan.addresses[tensor.id],
+        "bytes": tensor.nbytes,
+        "fill": int(raw[0]) if fill and len(raw) else 0,
+        "constants": constants,
+        "name": c_text.comment(tensor.name),
     }
 
 
-def _tensor_fact(role: str, plan: Plan, tensor: Tensor) -> str:
-    place = "constant" if tensor.is_const else f"arena + {plan.addresses[tensor.id]}"
+def _tensor_fact(role: str, plan: Plan, tensor: Tensor, base: int) -> str:
+    place = "constant" if tensor.is_const else f"arena + {plan.addresses[tensor.id] + base}"
+    if tensor.is_state:
+        place = f"state, {place}"
     quant = ""
     if tensor.quant is not None and not tensor.quant.per_channel:
         quant = f", scale {tensor.scale:.6g}, zero point {tensor.zero_point}"
@@ -244,9 +308,24 @@ def _tensor_fact(role: str, plan: Plan, tensor: Tensor) -> str:
     return f'{role} {describe(tensor)} "{c_text.comment(tensor.name)}", {place}{quant}'
 
 
+def _add_constant(constants: list[dict[str, Any]], label: str, role: str, values: NDArray[Any], note: str) -> str:
+    """Append an array to those of a step; its name in C."""
+    name = f"{CONSTANT_PREFIX}{label}_{role}"
+    constants.append(
+        {
+            "name": name,
+            "ctype": _CTYPES[values.dtype],
+            "length": max(values.size, 1),
+            "text": c_text.initializer(values) if values.size else "    0",
+            "note": c_text.comment(note),
+        }
+    )
+    return name
+
+
 def _call_view(
     plan: Plan,
-    number: int,
+    scope: _Scope,
     call_number: int,
     call: KernelCall,
     constants: list[dict[str, Any]],
@@ -257,17 +336,7 @@ def _call_view(
     arguments: list[str] = []
 
     def add_constant(role: str, values: NDArray[Any], note: str) -> str:
-        name = f"{CONSTANT_PREFIX}{number}{suffix}_{role}"
-        constants.append(
-            {
-                "name": name,
-                "ctype": _CTYPES[values.dtype],
-                "length": max(values.size, 1),
-                "text": c_text.initializer(values) if values.size else "    0",
-                "note": c_text.comment(note),
-            }
-        )
-        return name
+        return _add_constant(constants, f"{scope.label}{suffix}", role, values, note)
 
     for position, i in enumerate(call.inputs):
         tensor = plan.graph.tensor(i)
@@ -277,16 +346,16 @@ def _call_view(
             arguments.append(f"{name} + {offset // tensor.dtype.itemsize}" if offset else name)
         else:
             arguments.append(
-                f"(const {_CTYPES[tensor.dtype.numpy]} *)mcg_at({plan.addresses[i] + offset}u)"
+                f"(const {_CTYPES[tensor.dtype.numpy]} *)mcg_at({plan.addresses[i] + scope.base + offset}u)"
             )
     for constant in call.constants:
         arguments.append(add_constant(constant.role, constant.values, constant.note))
     for position, i in enumerate(call.outputs):
         tensor = plan.graph.tensor(i)
         offset = call.output_offset if position == 0 else 0
-        arguments.append(f"({_CTYPES[tensor.dtype.numpy]} *)mcg_at({plan.addresses[i] + offset}u)")
+        arguments.append(f"({_CTYPES[tensor.dtype.numpy]} *)mcg_at({plan.addresses[i] + scope.base + offset}u)")
     if call.scratch_bytes:
-        arguments.append(f"mcg_at({plan.scratch[number]}u)")
+        arguments.append(f"mcg_at({plan.scratch[scope.number] + scope.base}u)")
     return {
         "function": shared.name if shared else call.kernel,
         "params_type": f"{shared.name}_values" if shared else f"{call.kernel}_params",

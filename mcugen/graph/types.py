@@ -65,6 +65,7 @@ class Tensor:
 
     `kept` lists the channels (indices along the last axis in the model file) that are left of a tensor of which a
     pass dropped some; None where it is whole.
+    `initial` is set for state, which keeps its value between inferences: the value after a reset, in `shape`.
     """
 
     id: int
@@ -74,6 +75,7 @@ class Tensor:
     quant: Quantization | None = None
     data: NDArray[Any] | None = None
     kept: tuple[int, ...] | None = None
+    initial: NDArray[Any] | None = None
 
     @property
     def elements(self) -> int:
@@ -86,6 +88,10 @@ class Tensor:
     @property
     def is_const(self) -> bool:
         return self.data is not None
+
+    @property
+    def is_state(self) -> bool:
+        return self.initial is not None
 
     @property
     def scale(self) -> float:
@@ -123,7 +129,10 @@ class Op:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A model: one subgraph, ops in execution order. Immutable; passes return a new one."""
+    """A subgraph, ops in execution order; a model is its first one. Immutable; passes return a new one.
+
+    Subgraphs that ops run (IF, WHILE) are in those ops' options.
+    """
 
     tensors: Mapping[int, Tensor]
     ops: tuple[Op, ...]
@@ -138,6 +147,12 @@ class Graph:
 
     def tensor(self, tensor_id: int) -> Tensor:
         return self.tensors[tensor_id]
+
+    @property
+    def states(self) -> tuple[Tensor, ...]:
+        """What ops keep between inferences, in order of first use."""
+        used = dict.fromkeys(i for op in self.ops for i in (*op.inputs, *op.outputs) if i >= 0)
+        return tuple(self.tensors[i] for i in used if self.tensors[i].is_state)
 
     def input_of(self, op: Op, position: int) -> Tensor | None:
         """The op's input tensor at `position`, or None if it is absent."""

@@ -97,13 +97,15 @@ class KernelCall:
 
 @dataclass(frozen=True, eq=False)
 class Lowering:
-    """How an op runs: a sequence of kernel calls, or an alias that costs nothing.
+    """How an op runs: a sequence of kernel calls, an alias that costs nothing, or control flow over other graphs.
 
-    `aliases` holds (output tensor, input tensor, byte offset of the output in the input).
+    `aliases` holds (output tensor, input tensor, byte offset of the output in the input). `graphs` are what an IF or
+    WHILE runs, in the order of its options; of an IF whose condition is constant, the one branch.
     """
 
     calls: tuple[KernelCall, ...] = ()
     aliases: tuple[tuple[int, int, int], ...] = ()
+    graphs: tuple[Graph, ...] = ()
 
 
 Constraint = Callable[[Graph, Op], str | None]

@@ -88,24 +88,38 @@ class Program(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One op that runs on the device, and the kernel calls that do its work."""
+    """One op that runs on the device, and the kernel calls that do its work, or the plans of the graphs that it runs.
+
+    Addresses in `plans` count from the step's scratch memory. Their tensors' ids are their own.
+    """
 
     op: Op
     calls: tuple[KernelCall, ...]
     macs: int
+    plans: tuple[Plan, ...] = ()
 
     @property
     def kernels(self) -> str:
         """Names of the kernels, each once."""
-        return "+".join(dict.fromkeys(call.kernel for call in self.calls))
+        return "+".join(dict.fromkeys(call.kernel for call in self.all_calls()))
 
     @property
     def variant(self) -> str:
-        return "+".join(dict.fromkeys(call.variant for call in self.calls))
+        return "+".join(dict.fromkeys(call.variant for call in self.all_calls()))
 
     @property
     def why_not_faster(self) -> str:
-        return "; ".join(dict.fromkeys(call.why_not_faster for call in self.calls if call.why_not_faster))
+        return "; ".join(dict.fromkeys(call.why_not_faster for call in self.all_calls() if call.why_not_faster))
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Of the kernels, which run one after the other; or of the graphs, which do so as well."""
+        return max([call.scratch_bytes for call in self.calls] + [plan.arena_bytes for plan in self.plans], default=0)
+
+    def all_calls(self) -> list[KernelCall]:
+        """The calls of the step and of the graphs that it runs."""
+        nested = [call for plan in self.plans for step in plan.steps for call in step.all_calls()]
+        return [*self.calls, *nested]
 
 
 @dataclass(frozen=True)
@@ -155,7 +169,6 @@ class Plan:
     goal: Goal = "speed"
 
     runtime = "aot"
-    stateful = False
     verified_afresh = False
     warnings: ClassVar[Sequence[str]] = ()
     arena_exact = True
@@ -167,12 +180,16 @@ class Plan:
     lib_deps: ClassVar[Sequence[str]] = ()
 
     @property
+    def stateful(self) -> bool:
+        return bool(self.graph.states)
+
+    @property
     def macs(self) -> int:
         return sum(step.macs for step in self.steps)
 
     def constant_sizes(self) -> list[int]:
         """Bytes of every constant array that the C holds: weights, biases, multipliers, tables."""
-        sizes: list[int] = []
+        sizes = [size for step in self.steps for plan in step.plans for size in plan.constant_sizes()]
         for step in self.steps:
             for call in step.calls:
                 sizes += [constant.values.nbytes for constant in call.constants]

@@ -25,7 +25,7 @@ def verify_plan(plan: Plan) -> None:
 
 def _check_addresses(plan: Plan) -> None:
     graph = plan.graph
-    used = {i for op in graph.ops for i in (*op.inputs, *op.outputs) if i >= 0} | set(graph.inputs)
+    used = {i for op in graph.ops for i in (*op.inputs, *op.outputs) if i >= 0} | {*graph.inputs, *graph.outputs}
     for i in used:
         tensor = graph.tensor(i)
         if tensor.is_const:
@@ -77,7 +77,8 @@ def _check_reads(plan: Plan) -> None:
         if tensor >= 0:
             owners[tensor] = (start, start + size)
 
-    for i in graph.inputs:
+    states = [state.id for state in graph.states]
+    for i in (*graph.inputs, *states):
         write(i, plan.addresses[i], graph.tensor(i).nbytes)
     by_op = {id(step.op): (number, step) for number, step in enumerate(plan.steps)}
     for op in graph.ops:
@@ -98,18 +99,17 @@ def _check_reads(plan: Plan) -> None:
                 owners[i] = (start, start + graph.tensor(i).nbytes)
             continue
         number, step = by_op[id(op)]
-        scratch = max(call.scratch_bytes for call in step.calls)
-        if scratch:
+        if step.scratch_bytes:
             before = set(owners)
-            write(-1, plan.scratch[number], scratch)
+            write(-1, plan.scratch[number], step.scratch_bytes)
             if lost := (before - set(owners)) & {i for i in op.inputs if i >= 0}:
                 raise PlanError(f"{op.where}: scratch overwrites its inputs {sorted(lost)}")
         for i in op.outputs:
             _check_inplace(plan, step, i, owners)
             write(i, plan.addresses[i], graph.tensor(i).nbytes)
-    for i in graph.outputs:
-        if i not in owners:
-            raise PlanError(f'model output "{graph.tensor(i).name}" was overwritten')
+    for i in (*graph.outputs, *states):
+        if i not in owners and not graph.tensor(i).is_const:
+            raise PlanError(f'"{graph.tensor(i).name}" was overwritten before its end')
 
 
 def _check_inplace(plan: Plan, step: Step, output: int, owners: dict[int, tuple[int, int]]) -> None:

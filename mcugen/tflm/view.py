@@ -83,7 +83,7 @@ def _read_subgraph(number: int, raw: Any, model: Any, name: str, sha256: str) ->
     raw_tensors = list(raw.tensors or [])
     if len(raw_tensors) > _MAX_TENSORS:
         raise ModelError(f"the model claims {len(raw_tensors)} tensors", hint="The file is corrupted")
-    tensors = {i: read_tensor(i, t, model.buffers or [], variables=True) for i, t in enumerate(raw_tensors)}
+    tensors = {i: read_tensor(i, t, model.buffers or []) for i, t in enumerate(raw_tensors)}
     where = f"subgraph {number}"
     inputs = _ids(raw.inputs, len(tensors), where)
     outputs = _ids(raw.outputs, len(tensors), where)

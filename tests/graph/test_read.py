@@ -96,8 +96,9 @@ def test_flipped_bytes_never_end_in_anything_but_a_model_error() -> None:
         (lambda m, s: setattr(s, "outputs", [1]), "is a constant"),
         (lambda m, s: setattr(s, "outputs", [88]), "tensor that does not exist"),
         (lambda m, s: setattr(s, "operators", []), "nothing writes the model output"),
-        (lambda m, s: setattr(s.tensors[3], "isVariable", True), "variable tensors"),
-        (lambda m, s: m.subgraphs.append(s), "2 subgraphs"),
+        (lambda m, s: setattr(s.tensors[3], "isVariable", True), "which is written elsewhere"),
+        (lambda m, s: setattr(s.tensors[0], "isVariable", True), "a model input and a variable at once"),
+        (lambda m, s: m.subgraphs.clear(), "0 subgraphs"),
     ],
 )
 def test_inconsistent_models_are_refused_with_the_place(change, message: str) -> None:

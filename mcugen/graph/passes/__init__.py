@@ -1,11 +1,14 @@
 """Passes over the graph, one file each, `Graph → Graph`. Every pass keeps the result bit for bit."""
 
+from dataclasses import replace
+
 from mcugen.graph.passes.dead_code import remove_dead_code
 from mcugen.graph.passes.drop_channels import drop_channels
 from mcugen.graph.passes.fold_constants import fold_constants
 from mcugen.graph.passes.fuse_activation import fuse_activations
 from mcugen.graph.passes.fuse_pad import fuse_pads
-from mcugen.graph.types import Graph
+from mcugen.graph.types import Graph, Op
+from mcugen.ops.control import ControlOptions
 
 PASSES = (fold_constants, fuse_pads, fuse_activations, remove_dead_code, drop_channels, remove_dead_code)
 """In the order they run: what folds feeds what fuses; channels are dropped from what is alive, and the weights that
@@ -13,10 +16,17 @@ they leave behind are buried last."""
 
 
 def optimize(graph: Graph) -> Graph:
-    """Run every pass once, in order."""
+    """Run every pass once, in order; on the graphs that ops run as well."""
     for run in PASSES:
         graph = run(graph)
-    return graph
+    return graph.with_(ops=tuple(_with_optimized_graphs(op) for op in graph.ops))
+
+
+def _with_optimized_graphs(op: Op) -> Op:
+    if not isinstance(op.options, ControlOptions):
+        return op
+    first, second = op.options.graphs
+    return replace(op, options=replace(op.options, graphs=(optimize(first), optimize(second))))
 
 
 __all__ = [

@@ -6,8 +6,11 @@ from mcugen.graph.types import Graph
 
 
 def remove_dead_code(graph: Graph) -> Graph:
-    """Drop ops whose results nobody reads, and tensors that no op and no model input or output names."""
-    needed = set(graph.outputs)
+    """Drop ops whose results nobody reads, and tensors that no op and no model input or output names.
+
+    Whatever is assigned to a state may be read in the next inference.
+    """
+    needed = {*graph.outputs, *(state.id for state in graph.states)}
     kept = []
     for op in reversed(graph.ops):
         if needed.isdisjoint(op.outputs):
