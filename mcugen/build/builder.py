@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from mcugen.build.framework import require_platform
+from mcugen.build.identity import build_id
 from mcugen.build.locks import file_lock
 from mcugen.build.platformio import missing_compiler, run_pio
 from mcugen.build.sizes import measure
@@ -37,7 +39,7 @@ def build_project(
     Raises:
         ProjectError: not a project of mcugen's, one of another version, or in a folder with an impossible name.
         DoesNotFitError: the linker found a memory region too small; the message has the numbers.
-        ToolError: compiler, PlatformIO or TensorFlow Lite Micro are missing, failed, or took too long.
+        ToolError: compiler, PlatformIO, its platform or TensorFlow Lite Micro are missing, failed, or took too long.
     """
     project = load_project(folder)
     if "$" in str(project.folder) or not str(project.folder).isprintable():
@@ -46,7 +48,11 @@ def build_project(
             where=str(project.folder),
             hint="Move or rename the folder",
         )
-    if shutil.which("arm-none-eabi-gcc") is None:
+    framework = project.board.framework
+    core = None
+    if framework is not None:
+        core = require_platform(framework, str(project.folder))
+    elif shutil.which("arm-none-eabi-gcc") is None:
         raise missing_compiler()
     root = require_library(project.manifest.library, project.board, tflm)
     if progress:
@@ -62,7 +68,8 @@ def build_project(
     ):
         if clean:
             shutil.rmtree(workspace / "build", ignore_errors=True)
-        text = run_pio(["run", "-e", project.board.name], project.folder, timeout=timeout, variables=variables)
+        arguments = ["run", "-e", project.board.name]
+        text = run_pio(arguments, project.folder, timeout=timeout, variables=variables, core=core)
         elf, map_file = output / "firmware.elf", output / "firmware.map"
         if not elf.is_file():
             raise ToolError(
@@ -70,7 +77,13 @@ def build_project(
                 where=str(project.folder),
                 hint="The project's platformio.ini or platform/ was changed: generate the project again",
             )
-        sizes = measure(elf, map_file)
+        if not build_id(elf):
+            raise ToolError(
+                "the firmware has no build id, by which it could be told from others",
+                where=str(elf),
+                hint="Generate the project again: its platformio.ini or linker script was changed",
+            )
+        sizes = measure(elf, map_file, project.board.ram if framework is not None else None)
     return Firmware(
         project=project.folder,
         board=project.board.name,

@@ -38,7 +38,8 @@ class Fit:
         weights: all constants with their alignment; at most 16 bytes per constant more than needed.
         arena, stack: exact.
         code, harness: estimated, rather too high than too low.
-        static: the harness's two frame buffers, exact, and an estimate of its few other variables.
+        static: the harness's two frame buffers, exact, and an estimate of all other variables.
+        framework_ram: the framework's part of `static`, of which little is known.
     """
 
     board: str
@@ -50,6 +51,7 @@ class Fit:
     static: int
     stack: int
     ram_available: int
+    framework_ram: int = 0
 
     @property
     def flash_needed(self) -> int:
@@ -67,24 +69,28 @@ class Fit:
     def impossible(self) -> bool:
         """No build can fit: the estimates would have to be wrong by more than they can be."""
         flash_spared = self.code + self.harness - LEAST_CODE
-        ram_spared = HARNESS_STATIC - LEAST_STATIC
+        ram_spared = HARNESS_STATIC - LEAST_STATIC + self.framework_ram
         return (
             self.flash_needed - flash_spared > self.flash_available or self.ram_needed - ram_spared > self.ram_available
         )
 
 
 def fit_report(plan: Program, board: Board) -> Fit:
-    """What `plan` needs on `board`."""
+    """What `plan` needs on `board`, the framework included that starts it."""
+    framework_flash, framework_ram = 0, 0
+    if board.framework is not None:
+        framework_flash, framework_ram = board.framework.flash_bytes, board.framework.ram_bytes
     return Fit(
         board=board.name,
         weights=sum(-(-size // ALIGNMENT) * ALIGNMENT for size in plan.constant_sizes()) + ALIGNMENT,
         code=_code_bytes(plan),
-        harness=HARNESS_CODE,
+        harness=HARNESS_CODE + framework_flash,
         flash_available=board.flash.size,
         arena=plan.arena_bytes,
-        static=HARNESS_STATIC + 2 * max_payload(plan, board) + plan.static_bytes,
+        static=HARNESS_STATIC + 2 * max_payload(plan, board) + plan.static_bytes + framework_ram,
         stack=board.stack_bytes,
         ram_available=board.ram.size,
+        framework_ram=framework_ram,
     )
 
 

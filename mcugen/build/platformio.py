@@ -210,17 +210,25 @@ def pio_environment(core: Path, base: Mapping[str, str] | None = None) -> dict[s
 
 
 def run_pio(
-    arguments: Sequence[str], project: Path, *, timeout: float = 900.0, variables: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    project: Path,
+    *,
+    timeout: float = 900.0,
+    variables: Mapping[str, str] | None = None,
+    core: Path | None = None,
 ) -> str:
     """Run a PlatformIO command on a project's folder, with further environment variables. Gives what it printed.
 
     Everything it started is ended with it, also on a timeout and on Ctrl-C.
 
+    Args:
+        core: PlatformIO's core folder; None for the private one.
+
     Raises:
         ToolError: PlatformIO or the compiler failed or took longer than `timeout` seconds.
         DoesNotFitError: the linker found that the firmware does not fit into a memory region.
     """
-    core = ensure_core_dir()
+    core = core or ensure_core_dir()
     command = [sys.executable, "-m", "platformio", *arguments, "--project-dir", str(project)]
     with tempfile.TemporaryFile() as log:  # a file: a pipe would fill up if nobody reads it
         process = subprocess.Popen(

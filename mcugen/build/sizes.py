@@ -16,6 +16,7 @@ from typing import Any
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
+from mcugen.boards import Region
 from mcugen.build.linker_map import InputSection, LinkerMap, parse_map
 from mcugen.build.types import FlashUse, RamUse, Symbol
 from mcugen.errors import ToolError
@@ -47,8 +48,12 @@ class _Section:
     in_ram: bool
 
 
-def measure(elf: Path, map_file: Path) -> Sizes:
+def measure(elf: Path, map_file: Path, ram_region: Region | None = None) -> Sizes:
     """Sizes of a linked firmware.
+
+    Args:
+        ram_region: where RAM is, for linker scripts that are not ours: what lies there takes RAM, and nothing else.
+            None takes what is not programmed, or not where it runs.
 
     Raises:
         ToolError: one of the files is missing, damaged, or they do not belong together.
@@ -57,7 +62,7 @@ def measure(elf: Path, map_file: Path) -> Sizes:
         link = parse_map(map_file.read_text(errors="replace"))
         with elf.open("rb") as stream:
             file = ELFFile(stream)
-            sections = _sections(file)
+            sections = _sections(file, ram_region)
             symbols = _raw_symbols(file)
             toolchain = _toolchain(file)
     except OSError as error:
@@ -146,7 +151,7 @@ def _ram_part(section: str, piece: str) -> str:
     return "static"
 
 
-def _sections(file: Any) -> list[_Section]:
+def _sections(file: Any, ram_region: Region | None) -> list[_Section]:
     found = []
     segments = [s for s in file.iter_segments() if s["p_type"] == "PT_LOAD"]
     for index, section in enumerate(file.iter_sections()):
@@ -157,6 +162,8 @@ def _sections(file: Any) -> list[_Section]:
             segment.section_in_segment(section) and segment["p_paddr"] != segment["p_vaddr"] for segment in segments
         )
         in_ram = not in_flash or loaded_elsewhere
+        if ram_region is not None:
+            in_ram = ram_region.origin <= section["sh_addr"] < ram_region.end
         found.append(_Section(index, section.name, section["sh_size"], in_flash, in_ram))
     return found
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.boards import Board, Emulator
+from mcugen.build.identity import build_id
 from mcugen.device import protocol
 from mcugen.device.faults import explain_fault
 from mcugen.device.link import DeviceFault, Link, Refusal, SerialTransport, status_name
@@ -278,7 +279,7 @@ class Device:
     def _start_error(self, code: int) -> ModelStartError:
         hint = ""
         if self.hello.runtime == "tflm" and code == protocol.ARENA_TOO_SMALL:
-            hint = f"The arena has {self.hello.arena_bytes:,} bytes; mcugen deploy finds how many are needed"
+            hint = f"The arena has {self.hello.arena_bytes:,} bytes; mcugen deploy in an emulator finds how many are needed"
         return ModelStartError(f"the model did not start: {self._model_error(code)}", self._name, hint, code)
 
     def _request(
@@ -514,17 +515,3 @@ def _check_identity(device: Device, elf: Path, board: Board, model_sha256: str |
             where=board.name,
             hint=again,
         )
-
-
-def build_id(elf: Path) -> str:
-    """The linker's build id of an ELF file, in hex; "" where it has none."""
-    from elftools.common.exceptions import ELFError
-    from elftools.elf.elffile import ELFFile
-
-    try:
-        with elf.open("rb") as file:
-            section = ELFFile(file).get_section_by_name(".note.gnu.build-id")
-            data = section.data() if section is not None else b""
-    except (OSError, ELFError) as error:
-        raise DeviceError(f"not a firmware: {error}", where=str(elf), hint="Build it again") from error
-    return bytes(data[16:]).hex()

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from mcugen.boards import Board, load_board, load_boards
+from mcugen.build.identity import build_id
 from mcugen.device import device as device_module
 from mcugen.device import open_device, qemu
-from mcugen.device.device import build_id
 from mcugen.device.qemu import QemuEmulator
 from mcugen.errors import BoardError, DeviceError, ToolError
 from tests.device.build import build_double, double_answer
