@@ -73,6 +73,7 @@ class HostModel:
             "-o",
             str(library),
             str(folder / "mcg_model.c"),
+            "-lm",
         ]
         result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         if result.returncode != 0:

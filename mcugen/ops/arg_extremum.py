@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from mcugen.graph.types import DType, Graph, Op
-from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
+from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.movement import constant_integers, constant_values, shape_problem
 
@@ -18,7 +18,7 @@ def _types(graph: Graph, op: Op) -> str | None:
     return None
 
 
-def _axis(graph: Graph, op: Op) -> str | None:
+def axis_exists(graph: Graph, op: Op) -> str | None:
     """The axis is one constant int32, and exists; the output has the input's other dimensions."""
     problem = constant_integers(graph, op, 1, "axis", 1)
     if problem:
@@ -31,17 +31,22 @@ def _axis(graph: Graph, op: Op) -> str | None:
     return shape_problem(graph.output_of(op), (*shape[:axis], *shape[axis + 1 :]))
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+def axis_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
+    """The parameters of the kernels."""
     shape = graph.tensor(op.inputs[0]).shape
     axis = constant_values(graph, op, 1)[0] % len(shape)
+    return (
+        ("outer", math.prod(shape[:axis])),
+        ("size", shape[axis]),
+        ("inner", math.prod(shape[axis + 1 :])),
+        ("largest", int(op.kind == "ARG_MAX")),
+    )
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     call = KernelCall(
         kernel="mcg_arg_extremum_s8",
-        params=(
-            ("outer", math.prod(shape[:axis])),
-            ("size", shape[axis]),
-            ("inner", math.prod(shape[axis + 1 :])),
-            ("largest", int(op.kind == "ARG_MAX")),
-        ),
+        params=axis_params(graph, op),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
     )
@@ -49,6 +54,6 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
 
 
 SPECS = tuple(
-    OpSpec(kind=kind, lower=_lower, constraints=(two_inputs, not_empty, _types, _axis))
+    OpSpec(kind=kind, lower=_lower, constraints=(two_inputs, not_empty, _types, axis_exists))
     for kind in ("ARG_MAX", "ARG_MIN")
 )

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
+from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.common import quantize_multiplier
 from mcugen.ops.elementwise import int8_operands
 from mcugen.ops.movement import shape_problem, strides
 
-_BATCHES = 3  # batch loops of mcg_batch_matmul_s8
+_BATCHES = 3  # batch loops of the kernels
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _operands(graph: Graph, op: Op) -> tuple[_Matrices, _Matrices]:
     return _matrices(first, op.options.first), _matrices(second, op.options.second)
 
 
-def _shapes(graph: Graph, op: Op) -> str | None:
+def shapes_fit(graph: Graph, op: Op) -> str | None:
     """Both inputs have 2 to 5 dimensions; columns of the first are as many as rows of the second; batches broadcast."""
     shapes = [graph.tensor(i).shape for i in op.inputs]
     if not all(2 <= len(s) <= _BATCHES + 2 for s in shapes):
@@ -89,24 +89,30 @@ def _products_fit(graph: Graph, op: Op) -> str | None:
     return None
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+def loop_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
+    """The loops as the kernels' first fields."""
     first, second = _operands(graph, op)
+    return (
+        ("batches", tuple(max(pair) for pair in zip(first.batches, second.batches, strict=True))),
+        ("batch_step1", first.batch_steps),
+        ("batch_step2", second.batch_steps),
+        ("rows", first.rows),
+        ("depth", first.columns),
+        ("columns", second.columns),
+        ("row_step1", first.row_step),
+        ("depth_step1", first.column_step),
+        ("depth_step2", second.row_step),
+        ("column_step2", second.column_step),
+    )
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     multiplier, shift = _factor(graph, op)
     zero_points = [graph.tensor(i).zero_point for i in op.inputs]
-    batches = tuple(max(pair) for pair in zip(first.batches, second.batches, strict=True))
     call = KernelCall(
         kernel="mcg_batch_matmul_s8",
         params=(
-            ("batches", batches),
-            ("batch_step1", first.batch_steps),
-            ("batch_step2", second.batch_steps),
-            ("rows", first.rows),
-            ("depth", first.columns),
-            ("columns", second.columns),
-            ("row_step1", first.row_step),
-            ("depth_step1", first.column_step),
-            ("depth_step2", second.row_step),
-            ("column_step2", second.column_step),
+            *loop_params(graph, op),
             ("zero_point1", zero_points[0]),
             ("zero_point2", zero_points[1]),
             ("multiplier", multiplier),
@@ -126,7 +132,7 @@ def _macs(graph: Graph, op: Op) -> int:
 SPEC = OpSpec(
     kind="BATCH_MATMUL",
     lower=_lower,
-    constraints=(two_inputs, not_empty, int8_operands, _shapes, _products_fit),
+    constraints=(two_inputs, not_empty, int8_operands, shapes_fit, _products_fit),
     parse=_parse,
     macs=_macs,
 )

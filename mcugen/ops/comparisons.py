@@ -8,7 +8,7 @@ from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, quantization_problem, two_inputs
 from mcugen.ops.common import quantize_multiplier
 
-_RESULTS = {
+RESULTS = {
     "EQUAL": (0, 1, 0),
     "NOT_EQUAL": (1, 0, 1),
     "GREATER": (0, 0, 1),
@@ -36,7 +36,7 @@ def _types(graph: Graph, op: Op) -> str | None:
 
 def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     tensors = [graph.tensor(i) for i in op.inputs]
-    less, equal, greater = _RESULTS[op.kind]
+    less, equal, greater = RESULTS[op.kind]
     results: tuple[tuple[str, ParamValue], ...] = (("less", less), ("equal", equal), ("greater", greater))
     is_int8 = tensors[0].dtype is DType.INT8
     if is_int8:
@@ -59,5 +59,5 @@ SPECS = tuple(
         constraints=(two_inputs, not_empty, _types, elementwise.broadcastable),
         types=("int8", "int32"),
     )
-    for kind in _RESULTS
+    for kind in RESULTS
 )

@@ -21,7 +21,7 @@ def _parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor
     return L2NormOptions("NONE" if raw is None else fused_activation_name(raw.fusedActivationFunction))
 
 
-def _no_activation(_graph: Graph, op: Op) -> str | None:
+def no_activation(_graph: Graph, op: Op) -> str | None:
     """No fused activation."""
     activation: str = op.options.activation
     return None if activation == "NONE" else f"the fused activation is {activation}"
@@ -60,6 +60,6 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
 SPEC = OpSpec(
     kind="L2_NORMALIZATION",
     lower=_lower,
-    constraints=(one_input, not_empty, int8_in_and_out, same_shape, _no_activation, _fixed_output, _row_length),
+    constraints=(one_input, not_empty, int8_in_and_out, same_shape, no_activation, _fixed_output, _row_length),
     parse=_parse,
 )

@@ -44,7 +44,7 @@ def _sum_fits(graph: Graph, op: Op) -> str | None:
     """The sum over the axes, scaled to the output, fits 32 bits."""
     source = graph.tensor(op.inputs[0])
     _multiplier, shift = _multiplier_and_shift(graph, op)
-    largest = max(source.zero_point + 128, 127 - source.zero_point, 128) * _reduced_count(graph, op)
+    largest = max(source.zero_point + 128, 127 - source.zero_point, 128) * reduced_count(graph, op)
     if (largest << max(shift, 0)) + 256 >= 1 << 31:
         return "the reference's 32-bit arithmetic overflows: too many elements, or too small an output scale"
     return None
@@ -61,7 +61,7 @@ def _axes(graph: Graph, op: Op) -> set[int]:
     return {a % rank for a in _raw_axes(graph, op)} if rank else set()
 
 
-def _reduced_count(graph: Graph, op: Op) -> int:
+def reduced_count(graph: Graph, op: Op) -> int:
     shape = graph.tensor(op.inputs[0]).shape
     return math.prod(shape[a] for a in _axes(graph, op))
 
@@ -73,7 +73,7 @@ def _multiplier_and_shift(graph: Graph, op: Op) -> tuple[int, int]:
     divide.
     """
     source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
-    count = _reduced_count(graph, op)
+    count = reduced_count(graph, op)
     multiplier, shift = quantize_multiplier(source.scale / output.scale)
     if op.kind == "SUM":
         return multiplier, shift
@@ -102,7 +102,7 @@ def _loops(graph: Graph, op: Op) -> tuple[list[tuple[int, int]], list[tuple[int,
     return loops[False], loops[True]
 
 
-def _loop_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
+def loop_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
     """The loops as the kernels' first fields."""
     kept, reduced = ([(1, 0)] * (_LOOPS - len(loops)) + loops for loops in _loops(graph, op))
     return (
@@ -119,8 +119,8 @@ def _lower_sum(graph: Graph, op: Op, target: Target) -> Lowering:
     call = KernelCall(
         kernel="mcg_mean_s8",
         params=(
-            *_loop_params(graph, op),
-            ("bias", -source.zero_point * _reduced_count(graph, op)),
+            *loop_params(graph, op),
+            ("bias", -source.zero_point * reduced_count(graph, op)),
             ("multiplier", multiplier),
             ("shift", shift),
             ("zero_point", output.zero_point),
@@ -134,14 +134,15 @@ def _lower_sum(graph: Graph, op: Op, target: Target) -> Lowering:
 def _lower_extremum(graph: Graph, op: Op, _target: Target) -> Lowering:
     call = KernelCall(
         kernel="mcg_reduce_extremum_s8",
-        params=(*_loop_params(graph, op), ("largest", int(op.kind == "REDUCE_MAX"))),
+        params=(*loop_params(graph, op), ("largest", int(op.kind == "REDUCE_MAX"))),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
     )
     return Lowering(calls=(call,))
 
 
-_SHAPES = (two_inputs, not_empty, int8_in_and_out, _axes_constant, _output_shape, _loops_suffice)
+AXES = (_axes_constant, _output_shape, _loops_suffice)
+_SHAPES = (two_inputs, not_empty, int8_in_and_out, *AXES)
 
 MEAN = OpSpec(kind="MEAN", lower=_lower_sum, constraints=(*_SHAPES, _sum_fits))
 REDUCE_MAX = OpSpec(kind="REDUCE_MAX", lower=_lower_extremum, constraints=(*_SHAPES, keeps_quantization))

@@ -26,13 +26,13 @@ class ResizeOptions:
     half_pixel_centers: bool
 
 
-def _parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> ResizeOptions:
+def parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> ResizeOptions:
     if raw is None:
         return ResizeOptions(False, False)
     return ResizeOptions(bool(raw.alignCorners), bool(raw.halfPixelCenters))
 
 
-def _shapes(graph: Graph, op: Op) -> str | None:
+def shapes_fit(graph: Graph, op: Op) -> str | None:
     """Images are NHWC; the size is two constant int32, and the output's height and width."""
     shape = graph.tensor(op.inputs[0]).shape
     if len(shape) != 4:
@@ -41,7 +41,7 @@ def _shapes(graph: Graph, op: Op) -> str | None:
     return problem or shape_problem(graph.output_of(op), (shape[0], *constant_values(graph, op, 1), shape[3]))
 
 
-def _one_alignment(_graph: Graph, op: Op) -> str | None:
+def one_alignment(_graph: Graph, op: Op) -> str | None:
     """Corners are not aligned where pixels count by their centres."""
     options: ResizeOptions = op.options
     return "it asks for both kinds of alignment" if options.align_corners and options.half_pixel_centers else None
@@ -133,7 +133,7 @@ def _lower_bilinear(graph: Graph, op: Op, _target: Target) -> Lowering:
     return Lowering((call,))
 
 
-def _macs(graph: Graph, op: Op) -> int:
+def bilinear_macs(graph: Graph, op: Op) -> int:
     return 4 * math.prod(graph.output_of(op).shape)
 
 
@@ -141,17 +141,17 @@ SPECS = (
     OpSpec(
         kind="RESIZE_NEAREST_NEIGHBOR",
         lower=_lower_nearest,
-        constraints=(counts(2), not_empty, moved_types(_NEAREST_TYPES), _shapes),
-        parse=_parse,
+        constraints=(counts(2), not_empty, moved_types(_NEAREST_TYPES), shapes_fit),
+        parse=parse,
         types=type_names(_NEAREST_TYPES),
     ),
     OpSpec(
         kind="RESIZE_BILINEAR",
         lower=_lower_bilinear,
         constraints=(
-            counts(2), not_empty, int8_in_and_out, keeps_quantization, _shapes, _one_alignment, _bilinear_inside,
+            counts(2), not_empty, int8_in_and_out, keeps_quantization, shapes_fit, one_alignment, _bilinear_inside,
         ),
-        parse=_parse,
-        macs=_macs,
+        parse=parse,
+        macs=bilinear_macs,
     ),
 )  # fmt: skip

@@ -51,6 +51,7 @@ env.Append(
     CXXFLAGS=["-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"],
     # Names as the compiler mangles them: demangled ones hold spaces, and the map is read by column.
     LINKFLAGS=[*build["link_flags"], "-Wl,--cref", "-Wl,--no-demangle", "-Wl,-Map=${TARGET.base}.map"],
+    LIBS=["m"],  # for the kernels of float32 models; nothing of it is linked where nobody calls it
     BUILDERS={
         "ElfToBin": Builder(
             action=env.VerboseAction("$OBJCOPY -O binary $SOURCES $TARGET", "Building $TARGET"),

@@ -1,0 +1,15 @@
+/* CEIL, float32. The output may be the input. */
+#ifndef MCG_CEIL_F32_H
+#define MCG_CEIL_F32_H
+
+#include "mcg_unary_f32.h"
+
+typedef mcg_unary_f32_params mcg_ceil_f32_params;
+
+MCG_INLINE void mcg_ceil_f32(const mcg_ceil_f32_params *p, const float *input, float *output) {
+  for (int32_t i = 0; i < p->count; ++i) {
+    output[i] = ceilf(input[i]);
+  }
+}
+
+#endif /* MCG_CEIL_F32_H */

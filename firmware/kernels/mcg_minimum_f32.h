@@ -1,0 +1,14 @@
+/* MINIMUM, float32, with broadcasting. The output may be one of the operands. */
+#ifndef MCG_MINIMUM_F32_H
+#define MCG_MINIMUM_F32_H
+
+#include "mcg_binary_f32.h"
+
+typedef mcg_binary_f32_params mcg_minimum_f32_params;
+
+MCG_INLINE void mcg_minimum_f32(const mcg_minimum_f32_params *p, const float *input1,
+                                const float *input2, float *output) {
+  MCG_FOR_BROADCAST(p, i1, i2, *output++ = input1[i1] < input2[i2] ? input1[i1] : input2[i2])
+}
+
+#endif /* MCG_MINIMUM_F32_H */

@@ -1,0 +1,15 @@
+/* NEG, float32. The output may be the input. */
+#ifndef MCG_NEG_F32_H
+#define MCG_NEG_F32_H
+
+#include "mcg_unary_f32.h"
+
+typedef mcg_unary_f32_params mcg_neg_f32_params;
+
+MCG_INLINE void mcg_neg_f32(const mcg_neg_f32_params *p, const float *input, float *output) {
+  for (int32_t i = 0; i < p->count; ++i) {
+    output[i] = -input[i];
+  }
+}
+
+#endif /* MCG_NEG_F32_H */
