@@ -16,7 +16,14 @@ from mcugen.graph.types import DType, Quantization, Tensor
 INT8_MIN, INT8_MAX = -128, 127
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
 
-_LIMITS = {DType.UINT8: (0, 255), DType.INT8: (INT8_MIN, INT8_MAX), DType.INT16: (INT16_MIN, INT16_MAX)}
+INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
+
+_LIMITS = {
+    DType.UINT8: (0, 255),
+    DType.INT8: (INT8_MIN, INT8_MAX),
+    DType.INT16: (INT16_MIN, INT16_MAX),
+    DType.INT32: (INT32_MIN, INT32_MAX),
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,17 @@ class Pads:
     bottom: int
     left: int
     right: int
+
+
+def integer_limits(dtype: DType) -> tuple[int, int]:
+    """Lowest and highest value of an integer type."""
+    return _LIMITS[dtype]
+
+
+def integer_magnitude(tensor: Tensor) -> int:
+    """The largest |q − zero point| of a quantized tensor."""
+    low, high = _LIMITS[tensor.dtype]
+    return max(tensor.zero_point - low, high - tensor.zero_point)
 
 
 def quantize_multiplier(value: float) -> tuple[int, int]:

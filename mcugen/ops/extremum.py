@@ -8,7 +8,7 @@ from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, same_quantization, two_inputs
 
 
-def _quantized_alike(graph: Graph, op: Op) -> str | None:
+def quantized_alike(graph: Graph, op: Op) -> str | None:
     """All tensors have the same scale and zero point: the reference compares bytes and does not convert."""
     output = graph.output_of(op).quant
     assert output is not None
@@ -39,7 +39,7 @@ SPECS = tuple(
             two_inputs,
             not_empty,
             elementwise.int8_operands,
-            _quantized_alike,
+            quantized_alike,
             elementwise.broadcastable,
         ),
     )

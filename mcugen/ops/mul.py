@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.graph.types import Graph, Op
 from mcugen.ops import elementwise
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.common import INT8_MAX, INT8_MIN, activation_range, quantize_multiplier
+from mcugen.ops.common import activation_range, integer_magnitude, quantize_multiplier
 from mcugen.ops.variants import choose
 from mcugen.ops.weighted import known_activation
 
@@ -17,27 +17,23 @@ def _factor(graph: Graph, op: Op) -> float:
     return scale1 * scale2 / graph.output_of(op).scale
 
 
-def _magnitude(tensor: Tensor) -> int:
-    """Largest |q − zero point| of an int8 tensor."""
-    return max(tensor.zero_point - INT8_MIN, INT8_MAX - tensor.zero_point)
-
-
-def _product_fits(graph: Graph, op: Op) -> str | None:
+def product_fits(graph: Graph, op: Op) -> str | None:
     """The scaled product of any two operands fits 32 bits."""
     _multiplier, shift = quantize_multiplier(_factor(graph, op))
     first, second = (graph.tensor(i) for i in op.inputs)
-    if (_magnitude(first) * _magnitude(second) << max(shift, 0)) + 256 >= 1 << 31:
+    if (integer_magnitude(first) * integer_magnitude(second) << max(shift, 0)) + 256 >= 1 << 31:
         return "the output's scale is so small that the reference's 32-bit arithmetic overflows"
     return None
 
 
-def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
+def product_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
+    """The parameters of mcg_mul_s8."""
     first, second = (graph.tensor(i) for i in op.inputs)
     output = graph.output_of(op)
     assert output.quant is not None
-    low, high = activation_range(op.options.activation, output.quant)
+    low, high = activation_range(op.options.activation, output.quant, output.dtype)
     multiplier, shift = quantize_multiplier(_factor(graph, op))
-    params: tuple[tuple[str, ParamValue], ...] = (
+    return (
         *elementwise.loop_params(graph, op),
         ("zero_point1", first.zero_point),
         ("zero_point2", second.zero_point),
@@ -47,9 +43,12 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         ("min", low),
         ("max", high),
     )
+
+
+def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     call = KernelCall(
         kernel="mcg_mul_s8",
-        params=params,
+        params=product_params(graph, op),
         inputs=op.inputs,
         outputs=op.outputs,
         inplace=elementwise.inplace_operands(graph, op),
@@ -66,7 +65,7 @@ SPEC = OpSpec(
         elementwise.int8_operands,
         known_activation,
         elementwise.broadcastable,
-        _product_fits,
+        product_fits,
     ),
     parse=elementwise.parse_arithmetic,
 )

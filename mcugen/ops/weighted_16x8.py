@@ -7,16 +7,16 @@ All zero points are 0. TFLM sums up in 64 bits and requantizes with a multiplier
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
-from mcugen.ops import checks, weighted
+from mcugen.ops import weighted
 from mcugen.ops.base import Constant, Constraint, ParamValue
 from mcugen.ops.common import INT16_MAX, activation_range, quantize_multiplier
+from mcugen.ops.symmetric import symmetric_problem
 
 _INT32_LIMIT = 1 << 31
 _WIDE_LIMIT = 1 << 47
@@ -33,18 +33,6 @@ class OutputStage:
 
     params: tuple[tuple[str, ParamValue], ...]
     constants: tuple[Constant, ...]
-
-
-def symmetric_problem(graph: Graph, tensor_ids: Sequence[int]) -> str | None:
-    """What keeps tensors from being int16 with one scale above zero and zero point 0. Not a constraint of its own."""
-    for i in tensor_ids:
-        tensor = graph.tensor(i)
-        problem = checks.quantization_problem(tensor, (DType.INT16,))
-        if problem:
-            return problem
-        if tensor.zero_point:
-            return f'tensor "{tensor.name}" has a zero point of {tensor.zero_point}, not 0'
-    return None
 
 
 def int8_weights(*bias_types: DType) -> Constraint:
