@@ -59,7 +59,7 @@ class Proof:
     Attributes:
         inputs: where the verified inputs came from.
         notes: what was done to them.
-        input_warnings: what makes them doubtful.
+        input_warnings: what makes them or the device doubtful.
         project: folder of the emitted project; None if it was temporary.
         emulated: the device was an emulator.
     """

@@ -9,7 +9,7 @@ from mcugen.errors import DataError
 from mcugen.verbs._inputs import Inputs, InputSource, read_inputs
 from mcugen.verbs._pipeline import Ready, no_progress
 from mcugen.verbs._proof import Proof, measure
-from mcugen.verbs._settle import settle_arena
+from mcugen.verbs._settle import settle_arena, settle_flashed
 from mcugen.verify import Oracle, make_inputs, verify_device
 
 if TYPE_CHECKING:
@@ -27,9 +27,13 @@ def prove(
     port: str | None,
     progress: Progress | None,
     project: str | None = None,
+    kept: bool = True,
     tflm: str | None = None,
 ) -> Proof:
     """Measure sizes and cost on the device, and judge its results.
+
+    Args:
+        kept: the project stays, so that what is found out can be written into it.
 
     Raises:
         McugenError: whatever stops it before there is a verdict.
@@ -38,7 +42,7 @@ def prove(
     given = choose_inputs(ready, inputs, samples, seed)
     # The oracle first: a model that it refuses needs no device.
     with Oracle(ready.model.data) as oracle:
-        if port is None:  # on another board a firmware that is built anew would have to be flashed first
+        if port is None:
             report("finding the smallest arena", -1.0)
             ready = settle_arena(ready, lambda r: open_device(r.firmware.elf, r.board, **device_options(r, None)), tflm)
         report("starting the device", -1.0)
@@ -53,6 +57,10 @@ def prove(
                 layers=layers,
                 progress=lambda done, total: report("verifying", done / total),
             )
+            found = [*given.warnings, *device.warnings()]
+            if port is not None:  # a firmware that is built anew has to be flashed first
+                report("finding the smallest arena", -1.0)
+                found += settle_flashed(ready, device, kept, tflm)
     return Proof(
         verb,
         ready,
@@ -62,7 +70,7 @@ def prove(
         given.notes,
         project,
         emulated=port is None,
-        input_warnings=given.warnings,
+        input_warnings=tuple(found),
     )
 
 

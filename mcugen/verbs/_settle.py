@@ -50,6 +50,30 @@ def settle_arena(ready: Ready, open_device: OpenDevice, tflm: str | None) -> Rea
             ready = _with_arena(ready, program, tflm)
 
 
+def settle_flashed(ready: Ready, device: Device, kept: bool, tflm: str | None) -> list[str]:
+    """Find the smallest arena of a firmware that somebody flashed, for the next time that it is.
+
+    Args:
+        device: runs the firmware of `ready`.
+        kept: the project stays: the arena is written into it, and it is built again.
+
+    Returns:
+        What the user must know, if there is anything.
+
+    Raises:
+        DeviceError: the device failed.
+    """
+    program = ready.plan
+    if not isinstance(program, TflmProgram) or program.arena_exact or ready.changed:
+        return []
+    smallest = find_arena(device, program.arena_bytes)
+    found = f"an arena of {smallest:,} bytes suffices on this device, the firmware has {program.arena_bytes:,}"
+    if not kept:
+        return [f"{found}: give --arena {smallest}"]
+    _with_arena(ready, program.with_arena(smallest), tflm)
+    return [f"{found}: the project was built again with that, flash it to save the memory"]
+
+
 def find_arena(device: Device, arena_bytes: int) -> int:
     """Bytes of the smallest arena in which the device's model starts.
 

@@ -32,7 +32,7 @@ class RunResult:
         outputs: one array per model output, one sample per row, in the output's own dtype.
         costs: cost of every inference, in `unit` ("instructions" or "cycles").
         origin, notes: where the inputs came from, and what was done to them.
-        input_warnings: what makes them doubtful.
+        input_warnings: what makes them or the device doubtful.
         out: the file that holds the outputs, or None.
     """
 
@@ -112,6 +112,9 @@ def run(
 ) -> RunResult:
     """Run inputs through a model on a device.
 
+    With the TFLM runtime the arena is as large as the project says, or as computed for a model: only the outputs are
+    wanted, so a firmware is built once and no smaller arena is looked for, as `verify` and `deploy` do.
+
     Args:
         target: a project folder, or a model (then a temporary project is built).
         inputs: see :func:`mcugen.verbs._inputs.read_inputs`.
@@ -158,9 +161,9 @@ def run(
                 samples.append(results)
                 costs.append(cost)
                 report("running", number / len(given.samples))
-            unit = device.cost_unit
+            unit, found = device.cost_unit, (*given.warnings, *device.warnings())
         outputs = tuple(np.stack([_row(results[n]) for results in samples]) for n in range(len(tensors)))
-        result = RunResult(ready, outputs, tuple(costs), unit, given.origin, given.notes, path, given.warnings)
+        result = RunResult(ready, outputs, tuple(costs), unit, given.origin, given.notes, path, found)
     if path is not None:
         _write(path, result, dequantize)
     return result

@@ -46,14 +46,14 @@ def verify(
     Raises:
         McugenError: whatever stops it; a difference is no error but a negative verdict.
     """
-    from mcugen.verbs._pipeline import built
+    from mcugen.verbs._pipeline import built, is_project
     from mcugen.verbs._prove import prove
     from mcugen.verbs._runtime import Choice
 
     with built(target, board, data=data, choice=Choice(runtime, optimize, tflm), progress=progress) as ready:
         return prove(
             ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=progress,
-            tflm=tflm,
+            kept=is_project(target), tflm=tflm,
         )  # fmt: skip
 
 

@@ -35,12 +35,10 @@ def test_without_tflm_the_project_is_written_and_build_says_what_is_missing(
         api.build(tmp_path / "p")
 
 
-def test_models_that_only_this_runtime_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_with_state_in_subgraphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TFLM_DIR, raising=False)
     nabu = find_model("okay_nabu.tflite")
-    with pytest.raises(ModelError, match="2 subgraphs"):
-        api.generate(nabu, board="mps2-an386", out=tmp_path / "a")
-    made = api.generate(nabu, board="mps2-an386", out=tmp_path / "b", runtime="tflm")
+    made = api.generate(nabu, board="mps2-an386", out=tmp_path / "p", runtime="tflm")
     assert made.to_dict()["tflm"]["registered_ops"] == 13
 
 
@@ -83,6 +81,27 @@ def test_push_from_the_command_line(tmp_path: Path) -> None:
         assert (facts["schema"], facts["slot"], facts["board"]) == ("mcugen.push/1", 4096, "mps2-an386")
         with pytest.raises(ModelError, match=r"the model's input is int8\[1, 1960\], the firmware's int8\[1, 1\]"):
             api.push(find_model("micro_speech_quantized.tflite"), port=url)
+
+
+@pytest.mark.emulator
+def test_the_arena_is_found_on_a_flashed_device(tmp_path: Path) -> None:
+    tflm, folder = real_tflm(), tmp_path / "p"
+    bound = api.generate(hello(), board="mps2-an386", out=folder, runtime="tflm", tflm=tflm).plan.arena_bytes
+    with running(api.build(folder, tflm=tflm).firmware.elf) as url:
+        proof = api.verify(folder, port=url, samples=2, tflm=tflm)
+        assert proof.exit_code == 0
+        assert proof.plan.arena_bytes == bound
+        (told,) = (warning for warning in proof.warnings if "suffices" in warning)
+        assert "built again" in told
+        with pytest.raises(DeviceError, match=r"another firmware.*Flash this firmware"):
+            api.verify(folder, port=url, samples=2, tflm=tflm)
+    with running(api.build(folder, tflm=tflm).firmware.elf) as url:
+        again = api.verify(folder, port=url, samples=2, tflm=tflm)
+    assert again.exit_code == 0
+    assert again.plan.arena_exact
+    assert again.plan.arena_bytes < bound
+    assert f"{again.plan.arena_bytes:,} bytes suffices" in told
+    assert not any("suffices" in warning for warning in again.warnings)
 
 
 @pytest.mark.emulator
