@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcugen.errors import BoardError
 from mcugen.resources import resource_dir
+from mcugen.toml_table import Table, short
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -32,13 +33,17 @@ MAX_FILE_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Core:
-    """What a CPU core can have: FPUs the compiler knows for it, and whether DSP, MVE and multiply-accumulate exist."""
+    """What a CPU core can have: FPUs the compiler knows for it, and whether DSP, MVE and multiply-accumulate exist.
+
+    Cores that are not Arm's (`arm` is False) run the portable kernels, under a framework that brings their compiler.
+    """
 
     fpus: tuple[str, ...]
     dsp: bool = False
     mve: bool = False
     dsp_optional: bool = False
     mla: bool = True
+    arm: bool = True
 
 
 CORES: Mapping[str, Core] = {
@@ -49,6 +54,9 @@ CORES: Mapping[str, Core] = {
     "cortex-m7": Core(("fpv5-sp-d16", "fpv5-d16"), dsp=True),
     "cortex-m33": Core(("fpv5-sp-d16",), dsp=True, dsp_optional=True),
     "cortex-m55": Core(("auto",), dsp=True, mve=True),
+    "xtensa-lx6": Core((), mla=False, arm=False),
+    "xtensa-lx7": Core((), mla=False, arm=False),
+    "rv32imc": Core((), mla=False, arm=False),
 }
 
 
@@ -67,12 +75,61 @@ class Region:
 
 @dataclass(frozen=True)
 class Uart:
-    """The UART of the link. `driver` names a file in firmware/bsp/uart; `clock_hz` feeds its baud divider."""
+    """The UART of the link. `driver` names a file in firmware/bsp/uart; `clock_hz` feeds its baud divider.
+
+    `tx_pin` and `rx_pin` are for chips that can put a UART on any pin; None where the chip family knows them. Where a
+    framework drives the UART, only `baud` means something, and `driver` is "".
+    """
 
     driver: str
     base: int
     baud: int
     clock_hz: int
+    tx_pin: int | None = None
+    rx_pin: int | None = None
+
+
+@dataclass(frozen=True)
+class Framework:
+    """PlatformIO's framework, for chips that mcugen has no start-up code for.
+
+    Attributes:
+        name: "arduino".
+        platform, board: as in platformio.ini: PlatformIO's platform (a name, or the URL of a Git repository), and its
+            id of the board.
+        options: further lines of the environment.
+        flash_bytes, ram_bytes: roughly what the framework itself takes.
+    """
+
+    name: str
+    platform: str
+    board: str
+    options: tuple[tuple[str, str], ...]
+    flash_bytes: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True)
+class Flashing:
+    """How firmware gets onto the board.
+
+    Attributes:
+        tools: names of mcugen.flash's tools that can do it, the best first; none where a person has to do it.
+        pyocd: pyOCD's name of the target.
+        openocd: OpenOCD's configuration files.
+        esptool: esptool's name of the chip.
+        uf2: the Board-ID that its boot loader's INFO_UF2.TXT shows.
+        usb: "VID:PID", in lower case, of the serial ports that the board itself shows on USB.
+        usb_bridge: "VID:PID" of general USB-to-serial chips that such boards carry: other things have them as well.
+    """
+
+    tools: tuple[str, ...] = ()
+    pyocd: str = ""
+    openocd: tuple[str, ...] = ()
+    esptool: str = ""
+    uf2: str = ""
+    usb: tuple[str, ...] = ()
+    usb_bridge: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +156,7 @@ class Board:
     """A board.
 
     Attributes:
-        family: folder in firmware/bsp with the chip family's clock and pins.
+        family: folder in firmware/bsp with the chip family's clock and pins; "" where `framework` starts the chip.
         cpu: core name as the compiler knows it ("cortex-m4").
         fpu: the compiler's FPU name, or "" for none (soft float).
         flash, ram: the part's true memories; `regions` are further ones (tightly coupled RAM, …).
@@ -124,6 +181,8 @@ class Board:
     emulator: Emulator | None
     real_hardware: bool
     notes: str
+    framework: Framework | None = None
+    flashing: Flashing = Flashing()
 
     def target(self) -> Target:
         """The core that kernels are chosen for."""
@@ -134,6 +193,8 @@ class Board:
     def cpu_flags(self) -> list[str]:
         """Compiler and linker flags that choose the instruction set and the calling convention."""
         core = CORES[self.cpu]
+        if not core.arm:
+            return []  # the framework's compiler knows
         lacks = "+nodsp" if core.dsp_optional and not self.dsp else ""
         if core.mve and not self.mve:
             lacks += "+nomve"
@@ -168,7 +229,7 @@ def load_board(name: str) -> Board:
 
     close = difflib.get_close_matches(name, board_names(), n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(close)}?" if close else f"Boards: {', '.join(board_names())}."
-    raise BoardError(f"unknown board {_short(name)}", hint=f"{hint} A path to a board's own .toml file works as well")
+    raise BoardError(f"unknown board {short(name)}", hint=f"{hint} A path to a board's own .toml file works as well")
 
 
 def read_board(path: Path) -> Board:
@@ -187,11 +248,11 @@ def read_board(path: Path) -> Board:
 
 
 def _board(path: Path, data: dict[str, Any]) -> Board:
-    top = _Table(path, "", data)
+    top = Table(path, "", data)
     name = path.stem
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name):
         raise BoardError(
-            f"the file's name makes the board name {_short(name)}, which is not made of a-z, 0-9 and -",
+            f"the file's name makes the board name {short(name)}, which is not made of a-z, 0-9 and -",
             where=str(path),
             hint="Rename the file",
         )
@@ -207,10 +268,13 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
     stack_bytes = top.integer("stack_bytes", 512, max(512, ram.size // 2))
     if stack_bytes % 16:
         raise top.error("stack_bytes", f"is {stack_bytes}, not a multiple of 16")
+    framework = _framework(top.table("framework")) if "framework" in data else None
+    if framework is None and not CORES[cpu].arm:
+        raise top.error("framework", f"is missing: mcugen has no start-up code for {cpu}")
     board = Board(
         name=name,
         title=top.text("title"),
-        family=_driver(top, "family", ""),
+        family=_driver(top, "family", "") if framework is None else "",
         mcu=top.text("mcu"),
         cpu=cpu,
         fpu=fpu,
@@ -221,22 +285,20 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
         ram=ram,
         regions=tuple(regions.values()),
         stack_bytes=stack_bytes,
-        uart=Uart(
-            driver=_driver(uart, "driver", "uart"),
-            base=uart.integer("base", 0, 0xFFFF_FFFC),
-            baud=uart.integer("baud", 1_200, 12_000_000),
-            clock_hz=uart.integer("clock_hz", 1_000_000, 2_000_000_000, default=clock_hz),
-        ),
+        uart=_uart(uart, clock_hz, framework),
         emulator=_emulator(top.table("emulator"), clock_hz) if "emulator" in data else None,
         real_hardware=top.boolean("real_hardware"),
         notes=top.text("notes", default="", most=500),
+        framework=framework,
+        flashing=_flashing(top.table("flash")) if "flash" in data else Flashing(),
     )
-    uart.finish()
+    if framework is not None and board.emulator is not None:
+        raise top.error("emulator", "does not go with a framework, whose firmware needs the whole chip")
     top.finish()
     return board
 
 
-def _cpu(table: _Table) -> tuple[str, str, bool, bool]:
+def _cpu(table: Table) -> tuple[str, str, bool, bool]:
     cpu = table.choice("core", tuple(CORES))
     core = CORES[cpu]
     fpu = table.choice("fpu", ("", *core.fpus), default="")
@@ -252,7 +314,81 @@ def _cpu(table: _Table) -> tuple[str, str, bool, bool]:
     return cpu, fpu, "dsp" in features, "mve" in features
 
 
-def _region(table: _Table, name: str) -> Region:
+_ANY_PIN = frozenset({"nrf51"})
+"""UART drivers of chips that can put a UART on any pin: the board has to say on which."""
+
+
+def _uart(table: Table, clock_hz: int, framework: Framework | None) -> Uart:
+    baud = table.integer("baud", 1_200, 12_000_000)
+    if framework is not None:
+        table.finish()
+        return Uart("", 0, baud, clock_hz)
+    driver = _driver(table, "driver", "uart")
+    has_pins = table.has("tx_pin") or table.has("rx_pin") or driver in _ANY_PIN
+    uart = Uart(
+        driver=driver,
+        base=table.integer("base", 0, 0xFFFF_FFFC),
+        baud=baud,
+        clock_hz=table.integer("clock_hz", 1_000_000, 2_000_000_000, default=clock_hz),
+        tx_pin=table.integer("tx_pin", 0, 255) if has_pins else None,
+        rx_pin=table.integer("rx_pin", 0, 255) if has_pins else None,
+    )
+    table.finish()
+    return uart
+
+
+_REPOSITORY = r"https://github\.com/[\w-]+/[\w.-]+\.git(#[\w.-]+)?"
+_PLATFORM = rf"(?:[a-z0-9_-]+/)?[a-z0-9_-]+(?:@[~^]?[0-9.]+)?|{_REPOSITORY}"
+_BOARD_OPTION = r"board_(?:build|upload)\.[a-z0-9_.]{1,60}"
+"""The only options of PlatformIO's that a board file may set: others can run programs."""
+
+
+def _framework(table: Table) -> Framework:
+    options: tuple[tuple[str, str], ...] = ()
+    if table.has("options"):
+        given = table.table("options")
+        keys = given.keys(_BOARD_OPTION, "an option that starts with board_build. or board_upload.")
+        options = tuple((key, given.matching(key, r"[A-Za-z0-9_.-]{1,60}")) for key in keys)
+    framework = Framework(
+        name=table.choice("name", ("arduino",)),
+        platform=table.matching("platform", _PLATFORM),
+        board=table.matching("board", r"[A-Za-z0-9_-]{1,60}"),
+        options=options,
+        flash_bytes=table.integer("flash_bytes", 0, 1 << 31),
+        ram_bytes=table.integer("ram_bytes", 0, 1 << 31),
+    )
+    table.finish()
+    return framework
+
+
+TOOLS = ("platformio", "openocd", "pyocd", "esptool", "picotool", "uf2")
+"""Of mcugen.flash, which checks that these are all that it has."""
+
+
+def _flashing(table: Table) -> Flashing:
+    flashing = Flashing(
+        tools=tuple(table.strings("tools", TOOLS)),
+        pyocd=table.matching("pyocd", r"[a-z0-9_]{1,40}", default=""),
+        # A name in OpenOCD's own scripts: a path elsewhere could run anything.
+        openocd=tuple(table.all_matching("openocd", r"(?:interface|target|board)/[a-z0-9_-]+(?:/[a-z0-9_-]+)?\.cfg")),
+        esptool=table.matching("esptool", r"esp32[a-z0-9]{0,4}", default=""),
+        uf2=table.matching("uf2", r"[A-Za-z0-9-]{1,40}", default=""),
+        usb=tuple(table.all_matching("usb", _USB_ID)),
+        usb_bridge=tuple(table.all_matching("usb_bridge", _USB_ID)),
+    )
+    needs = {"pyocd": flashing.pyocd, "openocd": flashing.openocd, "esptool": flashing.esptool}
+    needs |= {"picotool": flashing.uf2, "uf2": flashing.uf2}
+    for tool in flashing.tools:
+        if not needs.get(tool, True):
+            raise table.error("uf2" if tool == "picotool" else tool, f'is missing, but tools names "{tool}"')
+    table.finish()
+    return flashing
+
+
+_USB_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
+
+
+def _region(table: Table, name: str) -> Region:
     origin = table.integer("origin", 0, 0xFFFF_FFF0)
     size = table.integer("size", 1024, 1 << 31)
     if origin % 16 or size % 16:
@@ -263,14 +399,14 @@ def _region(table: _Table, name: str) -> Region:
     return Region(name, origin, size)
 
 
-def _check_overlap(memory: _Table, regions: list[Region]) -> None:
+def _check_overlap(memory: Table, regions: list[Region]) -> None:
     ordered = sorted(regions, key=lambda region: region.origin)
     for low, high in itertools.pairwise(ordered):
         if low.end > high.origin:
             raise memory.error(high.name, f"overlaps {low.name} ({low.origin:#x}-{low.end:#x} and {high.origin:#x}-…)")
 
 
-def _driver(table: _Table, key: str, kind: str) -> str:
+def _driver(table: Table, key: str, kind: str) -> str:
     """A name that must exist in firmware/bsp: a family's folder, or a UART driver's file."""
     bsp = resource_dir("firmware") / "bsp"
     if kind == "uart":
@@ -285,16 +421,16 @@ _QEMU_OPTIONS = ("-cpu", "-global", "-m")
 """The only QEMU options a board file may set: others can open files and start programs."""
 
 
-def _emulator(table: _Table, clock_hz: int) -> Emulator:
+def _emulator(table: Table, clock_hz: int) -> Emulator:
     args = table.strings("args", None)
     for position, arg in enumerate(args):
         pattern = r"[A-Za-z0-9][A-Za-z0-9_.,=+-]*" if position % 2 else "|".join(_QEMU_OPTIONS)
         if not re.fullmatch(pattern, arg) or len(args) % 2:
             allowed = f"pairs of {', '.join(_QEMU_OPTIONS)} and a value"
-            raise table.error("args", f"holds {_short(arg)}; allowed are {allowed}")
+            raise table.error("args", f"holds {short(arg)}; allowed are {allowed}")
     machine = table.text("machine")
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", machine):
-        raise table.error("machine", f"is {_short(machine)}, not a machine name of a-z, 0-9 and -")
+        raise table.error("machine", f"is {short(machine)}, not a machine name of a-z, 0-9 and -")
     shift = table.integer("icount_shift", 0, 10)
     counter_hz = table.integer("counter_hz", 1_000_000, 2_000_000_000, default=clock_hz)
     if counter_hz << shift < 2 * 10**9:
@@ -305,82 +441,3 @@ def _emulator(table: _Table, clock_hz: int) -> Emulator:
         )
     table.finish()
     return Emulator(machine, tuple(args), shift, counter_hz)
-
-
-_REQUIRED: Any = object()
-
-
-class _Table:
-    """One table of a board file, whose keys are taken out one by one, so that what is left is unknown."""
-
-    def __init__(self, path: Path, name: str, data: Mapping[str, Any]) -> None:
-        self._path, self._name, self._data = path, name, data
-        self._taken: set[str] = set()
-
-    def error(self, key: str, what: str) -> BoardError:
-        field = f"{self._name}.{key}" if self._name else key
-        return BoardError(what, where=f"{self._path}: field {field}", hint="docs/BOARDS.md describes the fields")
-
-    def finish(self) -> None:
-        for key in self._data:
-            if key not in self._taken:
-                known = ", ".join(sorted(self._taken))
-                raise self.error(_short(key), f"is unknown (known here: {known})")
-
-    def keys(self, pattern: str) -> list[str]:
-        for key in self._data:
-            if not re.fullmatch(pattern, key):
-                raise self.error(_short(key), "is not a name of a-z, 0-9 and _")
-        return list(self._data)
-
-    def _take(self, key: str, kind: type, kind_name: str, default: Any) -> Any:
-        self._taken.add(key)
-        if key not in self._data:
-            if default is _REQUIRED:
-                raise self.error(key, "is missing")
-            return default
-        value = self._data[key]
-        if type(value) is not kind:
-            raise self.error(key, f"is {_short(value)}, not {kind_name}")
-        return value
-
-    def table(self, key: str) -> _Table:
-        value = self._take(key, dict, "a table", _REQUIRED)
-        return _Table(self._path, f"{self._name}.{key}" if self._name else key, value)
-
-    def integer(self, key: str, low: int, high: int, default: Any = _REQUIRED) -> int:
-        value: int = self._take(key, int, "an integer", default)
-        if not low <= value <= high:
-            raise self.error(key, f"is {value}, not between {low} and {high}")
-        return value
-
-    def boolean(self, key: str) -> bool:
-        value: bool = self._take(key, bool, "true or false", _REQUIRED)
-        return value
-
-    def text(self, key: str, default: Any = _REQUIRED, most: int = 100) -> str:
-        value: str = self._take(key, str, "a string", default)
-        if len(value) > most or not all(" " <= char <= "~" for char in value):
-            raise self.error(key, f"is not one line of at most {most} printable ASCII characters")
-        return value
-
-    def choice(self, key: str, choices: tuple[str, ...], default: Any = _REQUIRED) -> str:
-        value: str = self._take(key, str, "a string", default)
-        if value not in choices:
-            raise self.error(key, f"is {_short(value)}, not one of {', '.join(c for c in choices if c)}")
-        return value
-
-    def strings(self, key: str, choices: tuple[str, ...] | None) -> list[str]:
-        values: list[Any] = self._take(key, list, "a list of strings", [])
-        for value in values:
-            if type(value) is not str:
-                raise self.error(key, f"holds {_short(value)}, not a string")
-            if choices is not None and value not in choices:
-                raise self.error(key, f"holds {_short(value)}, not one of {', '.join(choices)}")
-        return list(values)
-
-
-def _short(value: object) -> str:
-    """`value` as a message can show it: one line, not too long."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"

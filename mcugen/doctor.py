@@ -118,7 +118,8 @@ def _cross_compiler(tool: _Tool) -> Finding:
     version = _version_in(_run([path, "--version"]))
     if "error" in _run([path, "-E", "-o", "/dev/null", "-x", "c", "-"], "#include <stdint.h>\n#include <string.h>\n"):
         return tool.finding(version=version, path=path, problem="the C library's headers (newlib) are missing")
-    lacking = [board.name for board in load_boards().values() if not _has_library(path, board)]
+    bare_metal = [board for board in load_boards().values() if board.framework is None]
+    lacking = [board.name for board in bare_metal if not _has_library(path, board)]
     problem = f"it has no C library for the cores of {', '.join(lacking)}" if lacking else ""
     return tool.finding(version=version, path=path, problem=problem)
 

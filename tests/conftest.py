@@ -73,3 +73,20 @@ def pytest_make_collect_report(
     if reason := _forbidden(report):
         report.outcome, report.longrepr = "failed", f"MCUGEN_REQUIRE_TOOLS=1 forbids this skip: {reason}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the conformance suite proved, summed over its tests."""
+    proved = [
+        value
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "conformance"
+    ]
+    for place in dict.fromkeys(value["on"] for value in proved):
+        here = [value for value in proved if value["on"] == place]
+        pairs, cases = (sum(value[name] for value in here) for name in ("pairs", "cases"))
+        ops = len({op for value in here for op in value["ops"]})
+        terminalreporter.write_line(
+            f"conformance on {place}: {ops} ops, {pairs} pairs of op and type, {cases} cases equal to the oracle"
+        )

@@ -32,6 +32,7 @@ enum {
   WRITE_MODEL = 0x0A,
   LOAD_MODEL = 0x0B,
   ERROR_TEXT = 0x0C,
+  STORED = 0x0D,
   RESPONSE = 0x80,
   FAULT = 0xFF
 };
@@ -562,8 +563,12 @@ static void write_model(void) {
     respond(BAD_RANGE);
     return;
   }
-  memcpy((uint8_t *)mcg_model_slot() + offset, payload() + 4, bytes);
-  respond(OK);
+  const int result = mcg_model_write(offset, payload() + 4, bytes);
+  if (result != 0) {
+    respond_model_failed(result);
+  } else {
+    respond(OK);
+  }
 }
 
 static void load_model(void) {
@@ -583,6 +588,16 @@ static void load_model(void) {
     respond(OK);
     put32((uint32_t)result);
   }
+}
+
+static void stored(void) {
+  respond(OK);
+#ifdef MCG_MODEL_STORE_ADDRESS
+  put8(1);
+#else
+  put8(0);
+#endif
+  put32((uint32_t)mcg_model_stored());
 }
 #endif
 
@@ -624,6 +639,9 @@ static void serve(void) {
       break;
     case LOAD_MODEL:
       load_model();
+      break;
+    case STORED:
+      stored();
       break;
 #endif
     default:

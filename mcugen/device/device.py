@@ -27,6 +27,7 @@ from mcugen.device.protocol import (
     ProtocolError,
     Started,
     Status,
+    Stored,
     TensorInfo,
 )
 from mcugen.device.qemu import QemuEmulator
@@ -109,6 +110,21 @@ class Device:
         """Bytes of stack that the model's init used."""
         return self.hello.init_stack
 
+    def stored(self) -> Stored:
+        """Whether models that are sent outlive a reset, and whether one runs."""
+        if self.hello.slot_bytes == 0:
+            return Stored(False, 0)
+        found: Stored = self._ask(Command.STORED, protocol.parse_stored)
+        return found
+
+    def warnings(self) -> tuple[str, ...]:
+        """What a person must know about what the device runs."""
+        state = self.stored().state
+        if state >= 0:
+            return ()
+        why = protocol.MODEL_ERRORS.get(state, f"error {state}")
+        return (f"the model that was sent to the device and kept there does not run ({why}): push it again",)
+
     def tensors(self) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
         """The model's (inputs, outputs)."""
         return self.inputs, self.outputs
@@ -187,6 +203,17 @@ class Device:
         if started.result != 0:
             raise self._start_error(started.result)
 
+    def send_model_part(self, offset: int, part: bytes) -> None:
+        """Write into the slot for another model, which nothing reads before all of it is there.
+
+        Args:
+            offset: of the part, a multiple of 4; 0 comes first.
+
+        Raises:
+            DeviceError: no answer, or the slot cannot be written.
+        """
+        self._ask(Command.WRITE_MODEL, bytes, protocol.write_model_request(offset, part))
+
     def push_model(self, flatbuffer: bytes, model_sha256: str) -> None:
         """Replace the running model.
 
@@ -209,8 +236,7 @@ class Device:
             )
         step = self.hello.max_payload - protocol.WRITE_MODEL_OVERHEAD
         for offset in range(0, len(flatbuffer), step):
-            part = protocol.write_model_request(offset, flatbuffer[offset : offset + step])
-            self._ask(Command.WRITE_MODEL, bytes, part)
+            self.send_model_part(offset, flatbuffer[offset : offset + step])
         request = protocol.load_model_request(flatbuffer, model_sha256)
         result: int = self._ask(Command.LOAD_MODEL, protocol.parse_load, request, timeout=self._timeout)
         self.hello = self._ask(Command.HELLO, protocol.parse_hello)
@@ -276,7 +302,8 @@ class Device:
     def _refused(self, refusal: Refusal) -> DeviceError:
         if refusal.status == Status.MODEL_FAILED and len(refusal.detail) == 4:
             code = int.from_bytes(refusal.detail, "little", signed=True)
-            return self._error(f"the model's inference failed: {self._model_error(code)}")
+            failed = "sending the model" if refusal.command is Command.WRITE_MODEL else "the model's inference"
+            return self._error(f"{failed} failed: {self._model_error(code)}")
         if refusal.status == Status.STACK_OVERFLOW:
             return self._error(
                 f"the stack of {self.hello.stack_bytes} bytes overflowed", hint="Raise stack_bytes in the board's file"

@@ -41,6 +41,7 @@ class Command(enum.IntEnum):
     WRITE_MODEL = 0x0A
     LOAD_MODEL = 0x0B
     ERROR_TEXT = 0x0C
+    STORED = 0x0D
 
 
 class Status(enum.IntEnum):
@@ -339,6 +340,26 @@ def parse_load(payload: bytes) -> int:
     return result
 
 
+@dataclass(frozen=True)
+class Stored:
+    """Models that outlive a reset.
+
+    Attributes:
+        keeps: a model that is sent is kept over a reset.
+        state: 1 if such a model runs, 0 if there is none, or the negative reason why one was not taken.
+    """
+
+    keeps: bool
+    state: int
+
+
+def parse_stored(payload: bytes) -> Stored:
+    r = _Reader(payload)
+    stored = Stored(r.integer(1) != 0, r.integer(4, signed=True))
+    r.finish()
+    return stored
+
+
 MODEL_ERRORS = {
     -1: "its flatbuffer does not begin as a model does",
     -2: "its schema has another version than TensorFlow Lite Micro's",
@@ -351,6 +372,7 @@ MODEL_ERRORS = {
     -9: "it is not a sound model",
     -10: "it uses an op, or a type of tensors, that this firmware does not have",
     -11: "its inputs or outputs are not those of this firmware's model",
+    -12: "the flash for it could not be written",
 }
 """The TFLM runtime's errors in words; `mcg_model.h` of such a firmware has their names."""
 

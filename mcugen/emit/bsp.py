@@ -25,7 +25,7 @@ def bsp_files(board: Board) -> dict[str, str]:
     files = {f"{BSP}/{path.name}": path.read_text(encoding="utf-8") for path in paths if path.suffix in (".c", ".h")}
     files[f"{BSP}/mcg_board.h"] = render("bsp/mcg_board.h.j2", board=board)
     files[linker_script(board)] = render("bsp/cortex_m.ld.j2", board=board)
-    files[f"{BSP}/library.json"] = _library(
+    files[f"{BSP}/library.json"] = library_json(
         "mcg_bsp", f"Start-up, counter and UART of {board.name}", {"mcg_harness": "*"}
     )
     return files
@@ -38,7 +38,7 @@ def mlperf_files(board: Board, benchmark: Benchmark) -> dict[str, str]:
     paths = [*headers, source / "mlperf" / "mcg_mlperf.c"]
     files = {f"{HARNESS}/{path.name}": path.read_text(encoding="utf-8") for path in paths}
     files[f"{HARNESS}/mcg_mlperf_config.h"] = render("bsp/mcg_mlperf_config.h.j2", board=board, benchmark=benchmark)
-    files[f"{HARNESS}/library.json"] = _library(
+    files[f"{HARNESS}/library.json"] = library_json(
         "mcg_harness", "MLPerf Tiny protocol: runs the model for the benchmark's runner", {"mcg_model": "*"}
     )
     return files
@@ -60,7 +60,7 @@ def harness_files(board: Board, max_payload: int | None = None) -> dict[str, str
         if path.suffix in (".c", ".h")
     }
     files[f"{HARNESS}/mcg_harness_config.h"] = render("bsp/mcg_harness_config.h.j2", board=board, max_payload=payload)
-    files[f"{HARNESS}/library.json"] = _library(
+    files[f"{HARNESS}/library.json"] = library_json(
         "mcg_harness", "Protocol server: runs the model for a host", {"mcg_model": "*"}
     )
     return files
@@ -101,8 +101,8 @@ def link_flags(board: Board) -> list[str]:
     ]
 
 
-def _library(name: str, description: str, dependencies: dict[str, str]) -> str:
-    """A library.json. Its objects are linked one by one: an archive would drop the vector table."""
+def library_json(name: str, description: str, dependencies: dict[str, str]) -> str:
+    """A library.json. The library's objects are linked one by one: an archive would drop the vector table."""
     manifest = {
         "name": name,
         "version": __version__,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mcugen import __version__
 from mcugen.boards import Board, read_board
 from mcugen.emit import c_text
+from mcugen.emit.arduino import arduino_files
 from mcugen.emit.bsp import (
     bsp_files,
     compile_flags,
@@ -84,7 +85,14 @@ def emit_project(
 
     Raises:
         ProjectError: `out_dir` is not mcugen's, holds changed or added files, or cannot be written.
+        BoardError: the runtime does not go with the board's framework.
     """
+    if board.framework is not None and plan.runtime == "tflm":
+        raise BoardError(
+            f"the TFLM runtime is not made for {board.framework.name}, with which this board's firmware starts",
+            where=f"board {board.name}",
+            hint="Leave --runtime tflm away: the model runs compiled ahead of time",
+        )
     folder = out_dir.expanduser().resolve()
     keep = _check_replaceable(folder, force)
     in_library = {f"lib/mcg_model/{path}": content for path, content in model_files.items()}
@@ -187,9 +195,8 @@ def _project_files(
     """All files but the manifest, by path in the project."""
     first_line = banner(plan.graph.sha256, command)
     files: dict[str, str | bytes] = {
-        "platformio.ini": render("project/platformio.ini.j2", banner=first_line, board=board, program=plan),
-        "src/main.c": render("project/main.c.j2", banner=first_line, protocol=protocol),
         "README.md": _readme(plan, board, banner(plan.graph.sha256, markdown(command)), labels),
+        _board_path(board.name): board_toml(board),
     }
     files["lib/mcg_model/library.json"] = render(
         "project/model_library.json.j2",
@@ -197,12 +204,11 @@ def _project_files(
         flags=_SPEED_FLAGS if plan.runtime == "aot" and plan.goal != "size" else [],
     )
     files |= given
-    files |= bsp_files(board)
+    files |= arduino_files(board, plan, first_line) if board.framework else _bare_metal_files(board, plan, first_line)
     if protocol == "mlperf":
         files |= mlperf_files(board, benchmark_of(plan))
     else:
         files |= harness_files(board, max_payload(plan, board))
-    files |= _platform_files(board)
     for path in files:
         if not is_inside(path):
             raise AssertionError(f"emitted path {path!r} leaves the project")
@@ -218,12 +224,20 @@ def max_payload(plan: Program, board: Board) -> int:
     return max(payload, _LEAST_PAYLOAD)
 
 
+def _bare_metal_files(board: Board, plan: Program, first_line: str) -> dict[str, str]:
+    """What only a project without a framework has: board support, and the local PlatformIO platform."""
+    files = {
+        "platformio.ini": render("project/platformio.ini.j2", banner=first_line, board=board, program=plan),
+        "src/main.c": render("project/main.c.j2", banner=first_line),
+    }
+    return files | bsp_files(board) | _platform_files(board)
+
+
 def _platform_files(board: Board) -> dict[str, str]:
     source = resource_dir("firmware") / "platform"
     names = ("platform.json", "platform.py", "builder/main.py")
     files = {f"platform/{name}": (source / name).read_text(encoding="utf-8") for name in names}
     files[f"platform/boards/{board.name}.json"] = json.dumps(_board_manifest(board), indent=2) + "\n"
-    files[_board_path(board.name)] = board_toml(board)
     return files
 
 
@@ -254,13 +268,21 @@ def board_toml(board: Board) -> str:
     features = [name for name in ("dsp", "mve") if getattr(board, name)]
     top = ("title", "family", "mcu", "clock_hz", "stack_bytes", "real_hardware", "notes")
     tables: dict[str, dict[str, Any]] = {
-        "": {key: getattr(board, key) for key in top},
+        "": {key: getattr(board, key) for key in top if getattr(board, key) != ""},
         "cpu": {"core": board.cpu, "fpu": board.fpu, "features": features},
     }
     for region in (board.flash, board.ram, *board.regions):
         tables[f"memory.{region.name}"] = {"origin": region.origin, "size": region.size}
-    uart = board.uart
-    tables["uart"] = {"driver": uart.driver, "base": uart.base, "baud": uart.baud, "clock_hz": uart.clock_hz}
+    uart = asdict(board.uart) if board.framework is None else {"baud": board.uart.baud}
+    tables["uart"] = {key: value for key, value in uart.items() if value is not None}
+    if board.framework:
+        framework = asdict(board.framework)
+        options = framework.pop("options")
+        tables["framework"] = framework
+        tables["framework.options"] = {f'"{key}"': value for key, value in options}
+    flashing = {key: value for key, value in asdict(board.flashing).items() if value}
+    if flashing:
+        tables["flash"] = flashing
     if board.emulator:
         emulator = board.emulator
         tables["emulator"] = {

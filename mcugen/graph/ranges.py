@@ -46,9 +46,9 @@ def has_channels(tensor: Tensor) -> bool:
 
 
 def is_sound(graph: Graph, op: Op) -> bool:
-    """Whether the op is supported as it stands, so that its tensors may be reasoned about."""
+    """Whether the op is supported as it stands and computes with int8, so that its tensors may be reasoned about."""
     spec = ops.spec_of(graph, op)
-    return spec is not None and not any(constraint(graph, op) for constraint in spec.constraints)
+    return spec is not None and "int8" in spec.types and not any(constraint(graph, op) for constraint in spec.constraints)
 
 
 def channel_limits(graph: Graph) -> dict[int, Limits]:

@@ -38,8 +38,12 @@ def emit_tflm(program: TflmProgram, *, labels: Sequence[str] = (), command: str 
     if view["custom_ops"]:
         for name in ("mcg_custom_ops.h", "mcg_custom_ops.cc"):
             files[name] = render(f"tflm/{name}.j2", **values)
+    firmware = resource_dir("firmware") / "tflm"
     if program.slot_bytes:
-        files["mcg_sha256.h"] = (resource_dir("firmware") / "tflm" / "mcg_sha256.h").read_text(encoding="utf-8")
+        files["mcg_sha256.h"] = (firmware / "mcg_sha256.h").read_text(encoding="utf-8")
+    if program.store is not None:
+        files["mcg_flash.h"] = (firmware / "mcg_flash.h").read_text(encoding="utf-8")
+        files["mcg_flash.c"] = (firmware / "flash" / f"mcg_flash_{program.store.driver}.c").read_text(encoding="utf-8")
     return files
 
 
@@ -67,6 +71,7 @@ def _model_view(program: TflmProgram, labels: Sequence[str]) -> dict[str, Any]:
         "flatbuffer_text": c_text.initializer(np.frombuffer(flatbuffer.data, np.uint8)),
         "saved": flatbuffer.saved,
         "slot_bytes": program.slot_bytes,
+        "store": program.store,
         "resources": program.view.resources,
         "kernel_headers": sorted({r.int8.header for r in program.registrations if r.int8}),
         "registrations": [_registration_view(r, users) for r in program.registrations],
@@ -88,8 +93,8 @@ def _registration_view(registration: Registration, users: Sequence[Registration]
         "call": call,
         "general_call": f"{registration.method}()",
         "guarded": int8 is not None and int8.needs_ndebug,
-        "find": f"tflite::BuiltinOperator_{'CUSTOM' if name else registration.kind}, "
-        f"{c_text.string(name) if name else 'nullptr'}",
+        "builtin": f"tflite::BuiltinOperator_{'CUSTOM' if name else registration.kind}",
+        "custom": c_text.string(name) if name else "nullptr",
         "int8_mask": sum(1 << position for position in int8.int8_inputs) if int8 else 0,
     }
 

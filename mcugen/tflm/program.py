@@ -13,6 +13,7 @@ from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.tflm.arena import ALIGNMENT, arena_bound, host_arena
 from mcugen.tflm.library import TFLM_DIR, Library, build_flags, choose_library, named_library
 from mcugen.tflm.resolver import Registration, registrations
+from mcugen.tflm.store import Store, model_store
 from mcugen.tflm.strip import Stripped, strip_proved
 from mcugen.tflm.view import View, count_macs, read_view
 
@@ -63,6 +64,7 @@ class TflmProgram:
         graph: the model's first subgraph, which an inference runs.
         flatbuffer: what goes into the firmware.
         arena_exact: the arena's size was found on a device, not computed.
+        store: the flash that holds the slots for other models; None where they are in RAM, or where there are none.
     """
 
     view: View
@@ -75,6 +77,7 @@ class TflmProgram:
     arena_exact: bool
     slot_bytes: int
     names_kept: bool
+    store: Store | None = None
 
     runtime = RUNTIME
     goal: ClassVar[Goal] = "speed"
@@ -107,8 +110,9 @@ class TflmProgram:
 
     @property
     def static_bytes(self) -> int:
-        """RAM beside arena and stack: TFLM's objects and the slots for other models."""
-        return OBJECTS_BYTES + OBJECT_BYTES_PER_OP * len(self.registrations) + 2 * self.slot_bytes
+        """RAM beside arena and stack: TFLM's objects, and slots for other models."""
+        slots = 0 if self.store else 2 * self.slot_bytes
+        return OBJECTS_BYTES + OBJECT_BYTES_PER_OP * len(self.registrations) + slots
 
     @property
     def library(self) -> str:
@@ -163,13 +167,14 @@ def make_program(
     found = registrations(view, newest=chosen.newest)
     flatbuffer = Stripped(data, 0, False) if options.keep_names else strip_proved(data, view)
     arena = _arena_bytes(view, flatbuffer, found, chosen, board, options)
-    _check_slot(options.slot_bytes, len(flatbuffer.data), board)
+    store = model_store(board) if options.slot_bytes else None
+    _check_slot(options.slot_bytes, len(flatbuffer.data), board, store)
     graph = view.main
     kinds = {registration.kind: registration for registration in found}
     steps = tuple(_step(graph, op, kinds[op.kind], chosen) for op in graph.ops)
     return TflmProgram(
         view, graph, steps, found, flatbuffer, chosen, arena,
-        options.arena_exact, options.slot_bytes, options.keep_names,
+        options.arena_exact, options.slot_bytes, options.keep_names, store,
     )  # fmt: skip
 
 
@@ -198,13 +203,19 @@ def _arena_bytes(
     return arena_bound(view, host_arena(flatbuffer.data), optimised=library.optimised, mve=board.mve)
 
 
-def _check_slot(slot_bytes: int, model_bytes: int, board: Board) -> None:
+def _check_slot(slot_bytes: int, model_bytes: int, board: Board, store: Store | None) -> None:
     if slot_bytes and slot_bytes < model_bytes:
         raise DoesNotFitError(
             f"a slot of {slot_bytes:,} bytes does not even hold this model's {model_bytes:,}",
             hint=f"Give --model-slot {model_bytes} or more",
         )
-    if 2 * slot_bytes > board.ram.size:
+    if store is not None and slot_bytes > store.capacity:
+        raise DoesNotFitError(
+            f"a slot of {slot_bytes:,} bytes does not fit the {store.capacity:,} that the board's flash has for a model",
+            where=f"board {board.name}",
+            hint="Choose a smaller --model-slot, or reserve more in the board's file (memory.model_slot)",
+        )
+    if store is None and 2 * slot_bytes > board.ram.size:
         raise DoesNotFitError(
             f"two slots of {slot_bytes:,} bytes for models do not fit the board's {board.ram.size:,} bytes of RAM",
             where=f"board {board.name}",

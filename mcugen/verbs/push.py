@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Pushed:
-    """A model that a device runs now. `hello` is what the device says since."""
+    """A model that a device runs now. `hello` is what the device says since; it `keeps` the model over a reset, or not."""
 
     model: Model
     flatbuffer: Stripped
     hello: Hello
     port: str
+    keeps: bool
     exit_code: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +50,7 @@ class Pushed:
             "flatbuffer": len(self.flatbuffer.data),
             "saved": self.flatbuffer.saved,
             "slot": self.hello.slot_bytes,
+            "keeps": self.keeps,
             "quantization": self.model.report.to_dict() if self.model.report else None,
         }
 
@@ -65,7 +67,8 @@ def push(
     """Replace the model of a running firmware that was generated with `--runtime tflm --model-slot BYTES`.
 
     The device checks length, CRC, SHA-256, soundness, inputs and outputs, ops and arena before it changes over; if
-    anything is wrong, the old model stays. The new model is gone after a reset.
+    anything is wrong, the old model stays. After a reset the new model runs where the board has flash for it, else the
+    firmware's own.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
@@ -95,7 +98,7 @@ def push(
         check_interface(loaded.graph, device.inputs, device.outputs, port)
         report("sending", -1.0)
         device.push_model(flatbuffer.data, loaded.graph.sha256)
-        return Pushed(loaded, flatbuffer, device.hello, port)
+        return Pushed(loaded, flatbuffer, device.hello, port, device.stored().keeps)
 
 
 def check_interface(graph: Graph, inputs: Any, outputs: Any, where: str) -> None:
@@ -156,4 +159,5 @@ def _render(console: Console, result: Pushed) -> None:
     console.print(grid(rows))
     if not result.model.trusted:
         say_note(console, UNTRUSTED)
-    say_verdict(console, True, f"{plain(result.hello.board)} at {plain(result.port)} runs it until its next reset")
+    until = " from now on, after a reset too" if result.keeps else " until its next reset"
+    say_verdict(console, True, f"{plain(result.hello.board)} at {plain(result.port)} runs it{until}")

@@ -53,8 +53,9 @@ def read(tmp_path: Path, text: str, name: str = "mine.toml") -> Board:
 def test_the_shipped_boards() -> None:
     boards = load_boards()
     assert list(boards) == [
-        "lm3s6965evb", "microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547",
-        "netduinoplus2", "stm32vldiscovery",
+        "esp32-c3", "esp32-s3", "esp32dev", "lm3s6965evb", "microbit", "mps2-an385", "mps2-an386", "mps2-an500",
+        "mps2-an505", "mps3-an547", "nano33ble", "netduinoplus2", "nrf52840-dk", "nucleo-f446re", "nucleo-h743zi",
+        "nucleo-l4r5zi", "pico", "pico2", "stm32f4-discovery", "stm32vldiscovery", "teensy41",
     ]  # fmt: skip
     assert tuple(boards) == board_names()
     sizes = {name: (board.flash.size >> 10, board.ram.size >> 10) for name, board in boards.items()}
@@ -62,7 +63,7 @@ def test_the_shipped_boards() -> None:
     assert sizes["stm32vldiscovery"] == (128, 8)
     assert sizes["netduinoplus2"] == (1024, 128)
     assert sizes["lm3s6965evb"] == (256, 64)
-    cores = {board.cpu for board in boards.values()}
+    cores = {board.cpu for board in boards.values() if board.emulator}
     assert cores == {f"cortex-m{n}" for n in (0, 3, 4, 7, 33, 55)}
 
 
@@ -157,7 +158,7 @@ def test_files_that_are_no_boards(tmp_path: Path) -> None:
 def test_unknown_names_get_close_matches() -> None:
     with pytest.raises(BoardError, match=r"unknown board 'mps2-an368'.*Did you mean mps2-an386"):
         load_board("mps2-an368")
-    with pytest.raises(BoardError, match=r"unknown board 'zzz'.*Boards: lm3s6965evb, microbit"):
+    with pytest.raises(BoardError, match=r"unknown board 'zzz'.*Boards: esp32-c3, esp32-s3"):
         load_board("zzz")
 
 
@@ -167,7 +168,7 @@ def test_listing_boards_loads_nothing_heavy() -> None:
     assert done.stdout.split() == ["False", "False"]
 
 
-@pytest.mark.parametrize("name", board_names())
+@pytest.mark.parametrize("name", [name for name, board in load_boards().items() if not board.framework])
 def test_board_support_is_complete_and_reproducible(name: str) -> None:
     board = load_board(name)
     files = bsp_files(board)
@@ -190,3 +191,78 @@ def test_payload_sizes_have_limits() -> None:
     for size in (255, 65_536):
         with pytest.raises(ValueError, match="max_payload"):
             harness_files(board, size)
+
+
+# ---- real boards
+
+FRAMEWORK = """\
+
+[framework]
+name = "arduino"
+platform = "ststm32"
+board = "nucleo_h743zi"
+flash_bytes = 4096
+ram_bytes = 1024
+
+[framework.options]
+"board_build.core" = "stm32"
+
+[flash]
+tools = ["platformio", "pyocd"]
+pyocd = "stm32h743xx"
+usb = ["0483:374b"]
+"""
+WITH_FRAMEWORK = (
+    GOOD[: GOOD.index("[emulator]")]
+    .replace('family = "mps"\n', "")
+    .replace('driver = "cmsdk"\nbase = 0x40004000\n', "")
+) + FRAMEWORK
+
+
+def test_a_board_with_a_framework(tmp_path: Path) -> None:
+    board = read(tmp_path, WITH_FRAMEWORK)
+    assert board.framework is not None
+    assert board.framework.options == (("board_build.core", "stm32"),)
+    assert board.flashing.tools == ("platformio", "pyocd")
+    assert (board.family, board.uart.driver, board.uart.baud) == ("", "", 115_200)
+    xtensa = WITH_FRAMEWORK.replace('core = "cortex-m4"\nfpu = "fpv4-sp-d16"', 'core = "xtensa-lx7"')
+    other = read(tmp_path, xtensa.replace('features = ["dsp"]', "features = []"))
+    assert other.cpu_flags() == []
+    assert not other.target().mla
+
+
+BAD_FRAMEWORK = [
+    ('platform = "ststm32"', 'platform = "http://evil.example/x.git"', "field framework.platform: is"),
+    ('platform = "ststm32"', 'platform = "x\\nextra_scripts = y"', "field framework.platform: is not one line"),
+    ('board = "nucleo_h743zi"', 'board = "a b"', "field framework.board: is 'a b'"),
+    ('"board_build.core" =', '"extra_scripts" =', "is not an option that starts with board_build."),
+    ('= "stm32"', '= "${env}"', "field framework.options.board_build.core: is '${env}'"),
+    ('name = "arduino"', 'name = "mbed"', "field framework.name: is 'mbed', not one of arduino"),
+    ('pyocd = "stm32h743xx"\n', "", 'field flash.pyocd: is missing, but tools names "pyocd"'),
+    ('tools = ["platformio", "pyocd"]', 'tools = ["hammer"]', "field flash.tools: holds 'hammer', not one of"),
+    ('usb = ["0483:374b"]', 'usb = ["0483:374B"]', "field flash.usb: holds '0483:374B'"),
+    ('usb = ["0483:374b"]', 'openocd = ["../x.cfg"]', "field flash.openocd: holds '../x.cfg'"),
+    ("[framework.options]", "[framework.option]", "field framework.'option': is unknown"),
+    ("baud = 115_200", 'baud = 115_200\ndriver = "stm32"', "field uart.'driver': is unknown"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BAD_FRAMEWORK)
+def test_bad_fields_of_real_boards(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert WITH_FRAMEWORK.count(old) == 1
+    with pytest.raises(BoardError) as error:
+        read(tmp_path, WITH_FRAMEWORK.replace(old, new))
+    assert message in str(error.value)
+
+
+def test_a_core_that_is_not_arms_needs_a_framework(tmp_path: Path) -> None:
+    text = GOOD.replace('core = "cortex-m4"\nfpu = "fpv4-sp-d16"\nfeatures = ["dsp"]', 'core = "rv32imc"')
+    with pytest.raises(BoardError, match="framework: is missing: mcugen has no start-up code for rv32imc"):
+        read(tmp_path, text.replace("[memory.flash]", "features = []\n[memory.flash]", 1))
+
+
+def test_uart_pins_come_in_pairs(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"uart\.rx_pin: is missing"):
+        read(tmp_path, GOOD.replace("baud = 115_200", "baud = 115_200\ntx_pin = 3"))
+    with pytest.raises(BoardError, match=r"uart\.tx_pin: is missing"):
+        read(tmp_path, GOOD.replace('driver = "cmsdk"', 'driver = "nrf51"'))

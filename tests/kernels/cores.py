@@ -14,6 +14,7 @@ from typing import Any
 
 import flatbuffers
 import numpy as np
+from numpy.typing import NDArray
 
 from mcugen.emit.model import emit_model
 from mcugen.graph import read_graph
@@ -91,7 +92,20 @@ def prove(models: Sequence[bytes], core: Core, folder: Path, samples: int = 1, s
     """
     model = join(models)
     given = make_samples(model, samples, seed)
-    wanted = oracle(model, given)
+    return prove_samples(model, given, oracle(model, given), core, folder)
+
+
+def prove_samples(
+    model: bytes,
+    given: Sequence[Sequence[NDArray[Any]]],
+    wanted: Sequence[Sequence[NDArray[Any]]],
+    core: Core,
+    folder: Path,
+) -> Plan:
+    """The model gives the outputs that are wanted on the core, float32 ones within the conformance suite's tolerance.
+
+    Returns the plan.
+    """
     plan = make_plan(read_graph(model), core.target)
     for path, text in emit_model(plan).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +138,7 @@ def _link(core: Core, folder: Path) -> Path:
     # The sources of tests ask for GNU C only where a register is named.
     _command([*common, "-std=gnu99", "-O1", *warnings, "-c", str(HERE / "main.c"), "-o", str(objects[1])])
     made = folder / "firmware.elf"
-    libraries = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections"]
+    libraries = ["-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections", "-lm"]
     _command([*common, *map(str, objects), *libraries, f"-T{script}", "-o", str(made)])
     return made
 

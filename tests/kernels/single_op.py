@@ -89,10 +89,19 @@ def build_model(op: str, op_options: Any, inputs: Sequence[TensorSpec | None], o
     return build_graph([Node(op, op_options, inputs, outputs)], outputs)
 
 
+def _tensors_of(nodes: Sequence[Node]) -> list[TensorSpec]:
+    return list(dict.fromkeys(t for n in nodes for t in (*n.inputs, *n.outputs) if t is not None))
+
+
+def inputs_of(nodes: Sequence[Node]) -> list[TensorSpec]:
+    """The inputs of the model that `build_graph` makes of these nodes, in its order."""
+    written = {tensor for node in nodes for tensor in node.outputs}
+    return [t for t in _tensors_of(nodes) if t.data is None and t not in written]
+
+
 def build_graph(nodes: Sequence[Node], outputs: Sequence[TensorSpec]) -> bytes:
     """A model of several ops in execution order. Tensors nobody writes and without data are its inputs."""
-    specs = list(dict.fromkeys(t for n in nodes for t in (*n.inputs, *n.outputs) if t is not None))
-    written = {tensor for node in nodes for tensor in node.outputs}
+    specs = _tensors_of(nodes)
     ids = {spec: index for index, spec in enumerate(specs)}
 
     buffers = [schema.BufferT()]
@@ -116,7 +125,7 @@ def build_graph(nodes: Sequence[Node], outputs: Sequence[TensorSpec]) -> bytes:
     subgraph = schema.SubGraphT()
     subgraph.name = b"main"
     subgraph.tensors = tensors
-    subgraph.inputs = [ids[s] for s in specs if s.data is None and s not in written]
+    subgraph.inputs = [ids[s] for s in inputs_of(nodes)]
     subgraph.outputs = [ids[s] for s in outputs]
     subgraph.operators = []
     for node in nodes:
@@ -171,7 +180,7 @@ def oracle(model: bytes, samples: Sequence[Sequence[NDArray[Any]]]) -> list[list
     """Outputs of `tflite_micro` for every sample (a sample is one array per model input)."""
     from tflite_micro import runtime
 
-    interpreter = runtime.Interpreter.from_bytes(model, arena_size=1 << 20)
+    interpreter = runtime.Interpreter.from_bytes(model, arena_size=1 << 22)
     subgraph = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0)).subgraphs[0]
     results = []
     for sample in samples:

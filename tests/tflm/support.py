@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,3 +85,26 @@ def _download_headers(cache: Path, folder: Path) -> None:
     folder.mkdir()
     (partial / wanted).rename(folder / "include")
     shutil.rmtree(partial)
+
+
+@contextlib.contextmanager
+def running(elf: Path, *options: str) -> Iterator[str]:
+    """The firmware in QEMU's mps2-an386, with its UART on a TCP port; gives the port's URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    emulator = load_board("mps2-an386").emulator
+    assert emulator is not None
+    icount = f"shift={emulator.icount_shift}"
+    command = ["qemu-system-arm", "-M", emulator.machine, "-icount", icount, "-display", "none", *options]
+    serial = f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on"
+    process = subprocess.Popen([*command, "-serial", serial, "-monitor", "none", "-kernel", str(elf)])
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield f"socket://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()

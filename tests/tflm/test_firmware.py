@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,8 @@ import pytest
 
 from mcugen.boards import load_board
 from mcugen.build import build_project
-from mcugen.device.device import Device, ModelStartError, open_device
+from mcugen.device.device import Device, ModelStartError, connect, open_device
+from mcugen.device.protocol import Stored
 from mcugen.emit.project import emit_project
 from mcugen.errors import DeviceError
 from mcugen.graph.schema import pack_model, unpack_model
@@ -20,7 +24,7 @@ from mcugen.verbs.deploy import deploy
 from mcugen.verbs.verify import verify
 from mcugen.verify import Oracle, make_inputs
 from tests.conftest import find_model
-from tests.tflm.support import model_bytes, real_tflm
+from tests.tflm.support import model_bytes, real_tflm, running
 
 pytestmark = pytest.mark.emulator
 
@@ -69,11 +73,12 @@ def test_deploy_writes_the_exact_arena_back(tmp_path: Path) -> None:
 
 
 class Firmware:
-    """A replaceable hello_world on mps2-an386."""
+    """A replaceable hello_world on mps2-an386, with its slots in RAM or in what stands for flash."""
 
-    def __init__(self, folder: Path, arena_bytes: int = 0) -> None:
+    def __init__(self, folder: Path, memory: str = "ram", arena_bytes: int = 0) -> None:
         tflm = real_tflm()
-        self.board = load_board("mps2-an386")
+        board = load_board("mps2-an386")
+        self.board = board if memory == "flash" else replace(board, regions=())
         self.data = model_bytes("hello_world_int8")
         options = TflmOptions(tflm, slot_bytes=50_000, arena_bytes=arena_bytes)
         self.program = make_program(self.data, "hello", self.board, options)
@@ -84,9 +89,14 @@ class Firmware:
         return open_device(self.elf, self.board)
 
 
+@pytest.fixture(scope="module", params=["ram", "flash"])
+def firmware(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Firmware:
+    return Firmware(tmp_path_factory.mktemp("replaceable") / "project", request.param)
+
+
 @pytest.fixture(scope="module")
-def firmware(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
-    return Firmware(tmp_path_factory.mktemp("replaceable") / "project")
+def keeping(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
+    return Firmware(tmp_path_factory.mktemp("keeping") / "project", "flash")
 
 
 @pytest.fixture
@@ -123,7 +133,73 @@ def test_a_model_is_replaced_over_the_link(firmware: Firmware, device: Device) -
     assert device.hello.model_sha256 == "ab" * 32
     assert device.outputs[0].scale == pytest.approx(2 * firmware.program.output_tensors()[0].scale)
     device.reset()
-    assert device.hello.model_sha256 == firmware.program.graph.sha256
+    kept = firmware.program.store is not None
+    assert device.stored() == Stored(keeps=kept, state=1 if kept else 0)
+    assert device.hello.model_sha256 == ("ab" * 32 if kept else firmware.program.graph.sha256)
+    assert answers(device, new if kept else firmware.data, graph)
+
+
+def test_a_push_that_breaks_off_leaves_the_kept_model(keeping: Firmware) -> None:
+    first, second = retrained(keeping.data), keeping.data
+    with keeping.start() as device:
+        device.push_model(first, "ab" * 32)
+        for offset in range(0, 512, 256):  # of the second model only this much arrives
+            device.send_model_part(offset, second[offset : offset + 256])
+        device.reset()
+        assert device.hello.model_sha256 == "ab" * 32
+        assert device.warnings() == ()
+        assert answers(device, first, keeping.program.graph)
+        device.push_model(second, "cd" * 32)  # over what had arrived
+        device.reset()
+        assert device.hello.model_sha256 == "cd" * 32
+        assert answers(device, second, keeping.program.graph)
+
+
+def slot_image(flatbuffer: bytes, sequence: int, own_sha256: str, *, check: bool = True) -> bytes:
+    """A slot as the firmware writes it."""
+    digest = hashlib.sha256(flatbuffer).digest()
+    header = struct.pack("<4sII", b"MCGS", sequence, len(flatbuffer)) + digest + b"\xab" * 32 + bytes.fromhex(own_sha256)
+    header += hashlib.sha256(header).digest()[:4] if check else b"\xff" * 4
+    return header.ljust(128, b"\xff") + flatbuffer
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("case", "runs", "says"),
+    [
+        ("whole", "stored", ""),
+        ("newer of two", "stored", ""),
+        ("another firmware's", "own", ""),
+        ("damaged weights", "own", "did not arrive as it was sent"),
+        ("damaged header", "own", "did not arrive as it was sent"),
+        ("header not finished", "own", "did not arrive as it was sent"),
+        ("wrong op", "own", "does not have"),
+    ],
+)
+def test_what_is_kept_is_checked_at_start(
+    case: str, runs: str, says: str, keeping: Firmware, tmp_path: Path
+) -> None:
+    own, store = keeping.program.graph.sha256, keeping.program.store
+    assert store is not None
+    new = broken(keeping.data, "wrong op") if case == "wrong op" else retrained(keeping.data)
+    image = slot_image(new, 7, "00" * 32 if case == "another firmware's" else own, check=case != "header not finished")
+    if case == "damaged weights":
+        image = flipped(image, len(image) - 40)
+    elif case == "damaged header":
+        image = flipped(image, 20)
+    elif case == "newer of two":
+        image = slot_image(keeping.data, 6, own).ljust(store.slot_bytes, b"\xff") + image
+    preloaded = tmp_path / "slots.bin"
+    preloaded.write_bytes(image)
+    loader = f"loader,file={preloaded},addr={store.address:#x},force-raw=on"
+    with running(keeping.elf, "-device", loader) as url, connect(url, board=keeping.board) as device:
+        expected = "ab" * 32 if runs == "stored" else own
+        assert device.hello.model_sha256 == expected
+        assert answers(device, new if runs == "stored" else keeping.data, keeping.program.graph)
+        assert [says in warning for warning in device.warnings()] == ([True] if says else [])
 
 
 def broken(data: bytes, how: str) -> bytes:

@@ -1,22 +1,17 @@
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mcugen import api
-from mcugen.boards import load_board
 from mcugen.errors import DeviceError, ModelError, ProjectError, ToolError
 from mcugen.tflm.library import TFLM_DIR
 from tests.conftest import find_model
-from tests.tflm.support import model_bytes, real_tflm
+from tests.tflm.support import model_bytes, real_tflm, running
 from tests.tflm.test_firmware import retrained
 
 
@@ -69,29 +64,6 @@ def test_a_project_knows_its_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyP
     api.generate(hello(), board="mps2-an386", out=tmp_path / "p", runtime="tflm")
     with pytest.raises(ProjectError, match="generated with --runtime tflm"):
         api.verify(tmp_path / "p", runtime="aot")
-
-
-@contextlib.contextmanager
-def running(elf: Path) -> Iterator[str]:
-    """The firmware in QEMU, with its UART on a TCP port; gives the port's URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    emulator = load_board("mps2-an386").emulator
-    assert emulator is not None
-    icount = f"shift={emulator.icount_shift}"
-    command = ["qemu-system-arm", "-M", emulator.machine, "-icount", icount, "-display", "none"]
-    serial = f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on"
-    process = subprocess.Popen([*command, "-serial", serial, "-monitor", "none", "-kernel", str(elf)])
-    try:
-        for _ in range(100):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.1)
-        yield f"socket://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.emulator

@@ -1,4 +1,5 @@
 /* nRF51: crystal clock, pins of the link, TIMER0 as the counter (the part has no SysTick). */
+#include "mcg_board.h"
 #include "mcg_bsp.h"
 
 #define CLOCK_HFCLKSTART 0x40000000u
@@ -18,9 +19,9 @@ void mcg_system_init(void) {
   MCG_REG32(POWER_RAMON) |= 3; /* both banks of RAM */
   MCG_REG32(CLOCK_HFCLKSTART) = 1;
   mcg_wait_bits(CLOCK_HFCLKSTARTED, 1);
-  MCG_REG32(GPIO_OUTSET) = 1u << 24; /* TX rests high */
-  MCG_REG32(GPIO_DIRSET) = 1u << 24;
-  MCG_REG32(GPIO_PIN_CNF(25)) = 0; /* RX is an input */
+  MCG_REG32(GPIO_OUTSET) = 1u << MCG_UART_TX_PIN; /* TX rests high */
+  MCG_REG32(GPIO_DIRSET) = 1u << MCG_UART_TX_PIN;
+  MCG_REG32(GPIO_PIN_CNF(MCG_UART_RX_PIN)) = 0; /* RX is an input */
 }
 
 void mcg_family_timer_start(void) {

@@ -1,4 +1,4 @@
-/* UART of nRF51. */
+/* UART of nRF51, which nRF52 parts still have. */
 #include "mcg_board.h"
 #include "mcg_bsp.h"
 
@@ -13,15 +13,10 @@
 #define TXD (MCG_UART_BASE + 0x51Cu)
 #define BAUDRATE (MCG_UART_BASE + 0x524u)
 
-#define PIN_TX 24u /* the micro:bit's wiring to its USB interface */
-#define PIN_RX 25u
-
 void mcg_uart_init(void) {
-  MCG_REG32(PSELTXD) = PIN_TX;
-  MCG_REG32(PSELRXD) = PIN_RX;
-  /* The rate in units of 16 MHz / 2^32, to the 20 bits that the part has. */
-  MCG_REG32(BAUDRATE) =
-      (uint32_t)((((uint64_t)MCG_UART_BAUD << 32) / 16000000u + 0x800u) & 0xFFFFF000u);
+  MCG_REG32(PSELTXD) = MCG_UART_TX_PIN;
+  MCG_REG32(PSELRXD) = MCG_UART_RX_PIN;
+  MCG_REG32(BAUDRATE) = MCG_NRF_BAUDRATE;
   MCG_REG32(ENABLE) = 4;
   MCG_REG32(TASKS_STARTRX) = 1;
   MCG_REG32(TASKS_STARTTX) = 1;

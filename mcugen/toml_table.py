@@ -1,0 +1,104 @@
+"""One table of a TOML file that is not trusted, read field by field; every message names file and field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mcugen.errors import BoardError
+
+_REQUIRED: Any = object()
+
+
+class Table:
+    """One table of a board file, whose keys are taken out one by one, so that what is left is unknown."""
+
+    def __init__(self, path: Path, name: str, data: Mapping[str, Any]) -> None:
+        self._path, self._name, self._data = path, name, data
+        self._taken: set[str] = set()
+
+    def error(self, key: str, what: str) -> BoardError:
+        field = f"{self._name}.{key}" if self._name else key
+        return BoardError(what, where=f"{self._path}: field {field}", hint="docs/BOARDS.md describes the fields")
+
+    def finish(self) -> None:
+        for key in self._data:
+            if key not in self._taken:
+                known = ", ".join(sorted(self._taken))
+                raise self.error(short(key), f"is unknown (known here: {known})")
+
+    def keys(self, pattern: str, what: str = "a name of a-z, 0-9 and _") -> list[str]:
+        for key in self._data:
+            if not re.fullmatch(pattern, key):
+                raise self.error(short(key), f"is not {what}")
+        return list(self._data)
+
+    def has(self, key: str) -> bool:
+        return key in self._data
+
+    def matching(self, key: str, pattern: str, default: Any = _REQUIRED) -> str:
+        value = self.text(key, default)
+        if value != default and not re.fullmatch(pattern, value):
+            raise self.error(key, f"is {short(value)}, which it cannot be")
+        return value
+
+    def all_matching(self, key: str, pattern: str) -> list[str]:
+        values = self.strings(key, None)
+        for value in values:
+            if not re.fullmatch(pattern, value):
+                raise self.error(key, f"holds {short(value)}, which it cannot be")
+        return values
+
+    def _take(self, key: str, kind: type, kind_name: str, default: Any) -> Any:
+        self._taken.add(key)
+        if key not in self._data:
+            if default is _REQUIRED:
+                raise self.error(key, "is missing")
+            return default
+        value = self._data[key]
+        if type(value) is not kind:
+            raise self.error(key, f"is {short(value)}, not {kind_name}")
+        return value
+
+    def table(self, key: str) -> Table:
+        value = self._take(key, dict, "a table", _REQUIRED)
+        return Table(self._path, f"{self._name}.{key}" if self._name else key, value)
+
+    def integer(self, key: str, low: int, high: int, default: Any = _REQUIRED) -> int:
+        value: int = self._take(key, int, "an integer", default)
+        if not low <= value <= high:
+            raise self.error(key, f"is {value}, not between {low} and {high}")
+        return value
+
+    def boolean(self, key: str) -> bool:
+        value: bool = self._take(key, bool, "true or false", _REQUIRED)
+        return value
+
+    def text(self, key: str, default: Any = _REQUIRED, most: int = 100) -> str:
+        value: str = self._take(key, str, "a string", default)
+        if len(value) > most or not all(" " <= char <= "~" for char in value):
+            raise self.error(key, f"is not one line of at most {most} printable ASCII characters")
+        return value
+
+    def choice(self, key: str, choices: tuple[str, ...], default: Any = _REQUIRED) -> str:
+        value: str = self._take(key, str, "a string", default)
+        if value not in choices:
+            raise self.error(key, f"is {short(value)}, not one of {', '.join(c for c in choices if c)}")
+        return value
+
+    def strings(self, key: str, choices: tuple[str, ...] | None) -> list[str]:
+        values: list[Any] = self._take(key, list, "a list of strings", [])
+        for value in values:
+            if type(value) is not str:
+                raise self.error(key, f"holds {short(value)}, not a string")
+            if choices is not None and value not in choices:
+                raise self.error(key, f"holds {short(value)}, not one of {', '.join(choices)}")
+        return list(values)
+
+
+def short(value: object) -> str:
+    """`value` as a message can show it: one line, not too long."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
