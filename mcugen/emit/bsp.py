@@ -6,6 +6,7 @@ import json
 
 from mcugen import __version__
 from mcugen.boards import Board
+from mcugen.emit.mlperf import Benchmark
 from mcugen.emit.templates import render
 from mcugen.resources import resource_dir
 
@@ -26,6 +27,19 @@ def bsp_files(board: Board) -> dict[str, str]:
     files[linker_script(board)] = render("bsp/cortex_m.ld.j2", board=board)
     files[f"{BSP}/library.json"] = library_json(
         "mcg_bsp", f"Start-up, counter and UART of {board.name}", {"mcg_harness": "*"}
+    )
+    return files
+
+
+def mlperf_files(board: Board, benchmark: Benchmark) -> dict[str, str]:
+    """Path in the project → text of every file of the MLPerf Tiny protocol, in the place of the harness."""
+    source = resource_dir("firmware")
+    headers = [source / "harness" / name for name in ("mcg_harness.h", "mcg_port.h")]
+    paths = [*headers, source / "mlperf" / "mcg_mlperf.c"]
+    files = {f"{HARNESS}/{path.name}": path.read_text(encoding="utf-8") for path in paths}
+    files[f"{HARNESS}/mcg_mlperf_config.h"] = render("bsp/mcg_mlperf_config.h.j2", board=board, benchmark=benchmark)
+    files[f"{HARNESS}/library.json"] = library_json(
+        "mcg_harness", "MLPerf Tiny protocol: runs the model for the benchmark's runner", {"mcg_model": "*"}
     )
     return files
 

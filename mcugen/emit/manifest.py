@@ -13,6 +13,7 @@ from mcugen.errors import ProjectError
 from mcugen.goals import GOALS, Goal
 from mcugen.graph.types import Tensor
 from mcugen.plan.types import Program, ProgramStep
+from mcugen.protocols import PROTOCOLS, Protocol
 
 SCHEMA = 1
 """Raised when a field changes its meaning or goes away."""
@@ -74,6 +75,7 @@ class Manifest:
     inputs: tuple[TensorFacts, ...]
     outputs: tuple[TensorFacts, ...]
     labels: tuple[str, ...]
+    protocol: Protocol
     optimize: Goal
     ops: tuple[OpFacts, ...]
     files: Mapping[str, str]
@@ -168,6 +170,7 @@ def parse_manifest(text: str, where: str) -> Manifest:
         inputs=top.items("inputs", _read_tensor),
         outputs=top.items("outputs", _read_tensor),
         labels=top.texts("labels"),
+        protocol=_read_protocol(top),
         optimize=_read_goal(top),
         ops=top.items("ops", _read_op),
         files=_read_files(top),
@@ -206,6 +209,14 @@ def _read_goal(top: _Fields) -> Goal:
         if text == goal:
             return goal
     raise top.error("optimize", f"is {_short(text)}, which it cannot be")
+
+
+def _read_protocol(top: _Fields) -> Protocol:
+    text = top.text("protocol")
+    for protocol in PROTOCOLS:
+        if text == protocol:
+            return protocol
+    raise top.error("protocol", f"is {_short(text)}, which it cannot be")
 
 
 def _read_files(top: _Fields) -> dict[str, str]:

@@ -20,6 +20,7 @@ from mcugen.emit.bsp import (
     harness_files,
     link_flags,
     linker_script,
+    mlperf_files,
 )
 from mcugen.emit.folder import OWN_BY_USER, differences, digest, replace_folder
 from mcugen.emit.manifest import (
@@ -31,12 +32,14 @@ from mcugen.emit.manifest import (
     parse_manifest,
     plan_facts,
 )
+from mcugen.emit.mlperf import benchmark_of
 from mcugen.emit.model import banner
 from mcugen.emit.templates import render
 from mcugen.errors import BoardError, ProjectError
 from mcugen.graph.types import DType, Tensor
 from mcugen.ops.common import describe
 from mcugen.plan.types import Program
+from mcugen.protocols import Protocol
 from mcugen.resources import resource_dir
 from mcugen.tflm.library import parse_variant
 
@@ -64,6 +67,7 @@ def emit_project(
     extra_files: Mapping[str, str | bytes] | None = None,
     command: str = "",
     labels: Sequence[str] = (),
+    protocol: Protocol = "mcugen",
     force: bool = False,
 ) -> Project:
     """Write the project's folder. The same arguments give the same bytes, wherever and whenever.
@@ -76,6 +80,7 @@ def emit_project(
         extra_files: further files, by path relative to the project.
         command: shown in the files' banners; without paths of this computer, or the bytes depend on them.
         labels: class names, for the manifest and the README.
+        protocol: what the firmware speaks over its UART.
         force: replace files that the user changed. Files that the user added are kept in any case.
 
     Raises:
@@ -91,12 +96,13 @@ def emit_project(
     folder = out_dir.expanduser().resolve()
     keep = _check_replaceable(folder, force)
     in_library = {f"lib/mcg_model/{path}": content for path, content in model_files.items()}
-    files = _project_files(plan, board, {**in_library, **(extra_files or {})}, command, len(labels))
+    files = _project_files(plan, board, {**in_library, **(extra_files or {})}, command, len(labels), protocol)
     manifest = Manifest(
         mcugen=__version__,
         board=board.name,
         command=command,
         labels=tuple(labels),
+        protocol=protocol,
         files={path: digest(content) for path, content in files.items()},
         **plan_facts(plan),
     )
@@ -184,7 +190,7 @@ def _check_replaceable(folder: Path, force: bool) -> list[str]:
 
 
 def _project_files(
-    plan: Program, board: Board, given: Mapping[str, str | bytes], command: str, labels: int
+    plan: Program, board: Board, given: Mapping[str, str | bytes], command: str, labels: int, protocol: Protocol
 ) -> dict[str, bytes]:
     """All files but the manifest, by path in the project."""
     first_line = banner(plan.graph.sha256, command)
@@ -199,7 +205,10 @@ def _project_files(
     )
     files |= given
     files |= arduino_files(board, plan, first_line) if board.framework else _bare_metal_files(board, plan, first_line)
-    files |= harness_files(board, max_payload(plan, board))
+    if protocol == "mlperf":
+        files |= mlperf_files(board, benchmark_of(plan))
+    else:
+        files |= harness_files(board, max_payload(plan, board))
     for path in files:
         if not is_inside(path):
             raise AssertionError(f"emitted path {path!r} leaves the project")

@@ -20,6 +20,7 @@ from mcugen.emit.project import Project, changed_files, emit_project, load_proje
 from mcugen.errors import DataError, ProjectError, ToolError
 from mcugen.graph import Graph, optimize, read_graph
 from mcugen.plan.types import Program
+from mcugen.protocols import Protocol
 from mcugen.runtimes import Runtime
 from mcugen.tflm.view import read_view
 from mcugen.ui.terminal import Progress
@@ -100,6 +101,7 @@ def write_project(
     *,
     command: str,
     labels: Sequence[str] = (),
+    protocol: Protocol = "mcugen",
     force: bool = False,
 ) -> Project:
     """Emit the project, if the model fits the board.
@@ -119,6 +121,7 @@ def write_project(
         extra_files=_model_files(model),
         command=command,
         labels=labels,
+        protocol=protocol,
         force=force,
     )
 
@@ -251,6 +254,12 @@ def built(
         if data is not None:
             raise ProjectError("a generated project takes no calibration data", hint="Leave --data away")
         project, model, board, plan = open_project(folder, board_name, choice)
+        if project.manifest.protocol == "mlperf":
+            raise ProjectError(
+                "its firmware speaks the MLPerf Tiny protocol, whose rounded results cannot be compared bit for bit",
+                where=str(folder),
+                hint="Generate the same model without --protocol mlperf; the benchmark's runner drives this one",
+            )
         progress("building", -1.0)
         firmware = build_project(folder, tflm=choice.tflm)
         yield Ready(model, board, plan, project, firmware, tuple(changed_files(project)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
+from mcugen.protocols import Protocol
 from mcugen.verbs import _options as options
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Generated:
             },
             "board": manifest.board,
             "runtime": manifest.runtime,
+            "protocol": manifest.protocol,
             "trusted": self.model.trusted,
             "arena": manifest.arena_bytes,
             "arena_live_bound": manifest.live_bound,
@@ -74,6 +76,7 @@ def generate(
     keep_names: bool = False,
     model_slot: int = 0,
     arena: int = 0,
+    protocol: Protocol = "mcugen",
     force: bool = False,
     progress: Progress | None = None,
 ) -> Generated:
@@ -89,6 +92,7 @@ def generate(
         runtime: "aot" (the default) or "tflm".
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.tflm.program.TflmOptions`.
+        protocol: what the firmware speaks over its UART: "mcugen", or "mlperf" for the MLPerf Tiny benchmark's runner.
         force: replace files that were changed by hand.
 
     Raises:
@@ -103,8 +107,10 @@ def generate(
     chosen, names = load_board(board), read_labels(labels)
     loaded = load_model(model, data, progress, choice.runtime)
     plan = plan_model(loaded, chosen, choice)
-    command = command_line("generate", loaded, plan, chosen)
-    project = write_project(loaded, plan, chosen, Path(out), command=command, labels=names, force=force)
+    command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")
+    project = write_project(
+        loaded, plan, chosen, Path(out), command=command, labels=names, protocol=protocol, force=force
+    )
     return Generated(project, loaded, plan, Path(out))
 
 
@@ -122,6 +128,9 @@ def command(
     keep_names: options.KeepNames = False,
     model_slot: options.ModelSlot = 0,
     arena: options.Arena = 0,
+    protocol: Annotated[
+        Protocol, typer.Option("--protocol", help="What the firmware speaks: mlperf is for MLPerf Tiny's runner.")
+    ] = "mcugen",
     force: options.Force = False,
     json: options.Json = False,
 ) -> int:
@@ -132,8 +141,9 @@ def command(
     with terminal.progress() as progress:
         result = generate(
             model, board=board, out=out, data=data, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
-            keep_names=keep_names, model_slot=model_slot, arena=arena, force=force, progress=progress,
-        )
+            keep_names=keep_names, model_slot=model_slot, arena=arena, protocol=protocol, force=force,
+            progress=progress,
+        )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))
 
 

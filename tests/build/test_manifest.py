@@ -21,6 +21,7 @@ def made() -> Manifest:
         board="mps2-an386",
         command="mcugen generate m.tflite",
         labels=("zero", 'o"ne'),
+        protocol="mcugen",
         files={"src/main.c": "0" * 64, "README.md": "f" * 64},
         **plan_facts(tiny_plan(name="näme")),
     )
