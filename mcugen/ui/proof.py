@@ -11,6 +11,7 @@ from mcugen.ui.quantization import agreement_text
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
 from mcugen.ui.text import bar, memory, number, per_mac, share, size
 from mcugen.verbs._proof import Proof
+from mcugen.verify.compare import ABSOLUTE, RELATIVE
 
 
 def show_proof(console: Console, proof: Proof) -> None:
@@ -35,7 +36,7 @@ def show_proof(console: Console, proof: Proof) -> None:
     console.print()
     for warning in proof.warnings:
         say_note(console, warning)
-    say_verdict(console, proof.verdict.bit_exact, verdict_text(proof))
+    say_verdict(console, proof.verdict.passed, verdict_text(proof))
 
 
 def _per_mac(proof: Proof) -> str:
@@ -82,10 +83,17 @@ def verdict_text(proof: Proof) -> str:
     verdict = proof.verdict
     place = f"on {proof.board.name}" + (" (emulated)" if proof.emulated else "")
     equal = verdict.samples - len(verdict.mismatched)
+    layers = f", {number(verdict.layers_checked)} layer results too" if verdict.layers_checked else ""
     if verdict.bit_exact:
-        layers = f", {number(verdict.layers_checked)} layer results too" if verdict.layers_checked else ""
         return f"bit-exact: {equal}/{verdict.samples} samples equal {verdict.oracle} {place}{layers}"
-    text = f"not bit-exact: {equal}/{verdict.samples} samples equal {verdict.oracle} {place}"
+    tolerance = f"within the tolerance of float32 (relative {RELATIVE:g}, absolute {ABSOLUTE:g})"
+    if verdict.passed:
+        return (
+            f"{tolerance}: {equal}/{verdict.samples} samples agree with {verdict.oracle} {place}{layers}, "
+            f"worst error {verdict.worst_error:.2g} of what is allowed"
+        )
+    kind, agree = (tolerance, "agree with") if verdict.tolerant else ("bit-exact", "equal")
+    text = f"not {kind}: {equal}/{verdict.samples} samples {agree} {verdict.oracle} {place}"
     text += f", largest difference {verdict.max_abs_diff:g}"
     if found := verdict.first_divergent_op:
         text += (

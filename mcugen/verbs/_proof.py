@@ -77,7 +77,7 @@ class Proof:
     @property
     def exit_code(self) -> int:
         """1 if the device differs from the oracle."""
-        return 0 if self.verdict.bit_exact else 1
+        return 0 if self.verdict.passed else 1
 
     @property
     def board(self) -> Board:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.plan.types import Program, ProgramStep
+from mcugen.verify.compare import ABSOLUTE, RELATIVE, Difference, compare, tolerant_tensors
 from mcugen.verify.oracle import Oracle
 
 Progress = Callable[[int, int], None]
@@ -38,7 +40,7 @@ class Divergence:
         op: number of the op in the plan; index: its position in the model file.
         sample: number of the input that shows it.
         differing: elements that differ, of `elements`.
-        max_abs_diff: largest difference, in units of the tensor's type.
+        max_abs_diff: largest difference, in units of the tensor's type; infinite where only one of both numbers is.
     """
 
     op: int
@@ -51,7 +53,7 @@ class Divergence:
     max_abs_diff: float
 
     def to_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
+        return {**vars(self), "max_abs_diff": _finite(self.max_abs_diff)}
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,13 @@ class Verdict:
     """What verification found.
 
     Attributes:
-        bit_exact: every output of every sample (and every layer, where asked) equals the oracle's.
-        mismatched: numbers of the samples whose outputs differ.
-        max_abs_diff: largest output difference, in units of the output's type.
+        passed: every output of every sample (and every layer, where asked) counts as equal to the oracle's.
+        bit_exact: all of them equal it byte for byte. Without tolerance, the same as `passed`.
+        tolerant: float32 results may differ by ABSOLUTE + RELATIVE · |oracle| of :mod:`mcugen.verify.compare`.
+        worst_error: largest difference of a float32 output as a part of that; at most 1 where it passed.
+        mismatched: numbers of the samples whose outputs do not count as equal.
+        max_abs_diff: largest output difference, in units of the output's type; infinite where only one of both
+            numbers is.
         layers_checked: ops whose results were compared, over all samples; 0 where layers were not asked for.
         output_moves: False when all distinct inputs gave the same output: the model may be broken.
         costs: cost of every invoke, in the device's unit.
@@ -70,7 +76,10 @@ class Verdict:
 
     oracle: str
     samples: int
+    passed: bool
     bit_exact: bool
+    tolerant: bool
+    worst_error: float
     mismatched: tuple[int, ...]
     max_abs_diff: float
     layers_checked: int
@@ -84,8 +93,15 @@ class Verdict:
         return {
             "oracle": self.oracle,
             "samples": self.samples,
+            "passed": self.passed,
             "bit_exact": self.bit_exact,
-            "max_abs_diff": self.max_abs_diff,
+            "comparison": {
+                "kind": "tolerance" if self.tolerant else "bits",
+                "relative": RELATIVE if self.tolerant else 0.0,
+                "absolute": ABSOLUTE if self.tolerant else 0.0,
+                "worst_error": _finite(self.worst_error),
+            },
+            "max_abs_diff": _finite(self.max_abs_diff),
             "mismatched_samples": list(self.mismatched),
             "layers_checked": self.layers_checked,
             "output_moves": self.output_moves,
@@ -102,7 +118,7 @@ def verify_device(
     layers: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
-    """Run every input on the device and in the oracle and compare all output bytes.
+    """Run every input on the device and in the oracle and compare all outputs: bytes, except of float32 arithmetic.
 
     Args:
         inputs: samples, each one array per model input, of its dtype and shape.
@@ -122,7 +138,8 @@ def verify_device(
     costs: list[int] = []
     outputs: list[tuple[NDArray[Any], ...]] = []
     mismatched: list[int] = []
-    max_abs_diff = 0.0
+    tolerant = tolerant_tensors(plan.graph)
+    bit_exact, worst_error, max_abs_diff = True, 0.0, 0.0
     total = 2 * len(inputs) if layers else len(inputs)
     _start_afresh(device, plan, oracle)
     for number, sample in enumerate(inputs):
@@ -132,11 +149,13 @@ def verify_device(
         actual, cost = device.run(sample)
         costs.append(cost)
         outputs.append(tuple(actual))
-        difference = max(_max_abs_diff(a, e) for a, e in zip(actual, expected, strict=True))
-        equal = all(a.tobytes() == e.tobytes() for a, e in zip(actual, expected, strict=True))
-        if not equal:
-            mismatched.append(number)
-            max_abs_diff = max(max_abs_diff, difference)
+        for i, got, want in zip(plan.graph.outputs, actual, expected, strict=True):
+            difference = compare(got, want, tolerant=i in tolerant)
+            bit_exact = bit_exact and difference.same_bits
+            worst_error = max(worst_error, difference.worst)
+            max_abs_diff = max(max_abs_diff, difference.max_abs_diff)
+            if not difference.accepted and number not in mismatched:
+                mismatched.append(number)
         if progress is not None:
             progress(number + 1, total)
     layers_checked, divergence = 0, None
@@ -144,15 +163,19 @@ def verify_device(
     for done, number in enumerate(looked_at, len(inputs) + 1):
         if plan.verified_afresh or number == looked_at[0]:
             _start_afresh(device, plan, oracle)
-        checked, found = _compare_layers(device, plan, oracle, inputs[number], number)
-        layers_checked += checked if layers else 0
-        divergence = divergence or found
+        looked = _compare_layers(device, plan, oracle, inputs[number], number, tolerant)
+        layers_checked += looked.checked if layers else 0
+        bit_exact = bit_exact and looked.bit_exact
+        divergence = divergence or looked.divergence
         if progress is not None:
             progress(done, max(total, len(inputs) + len(looked_at)))
     return Verdict(
         oracle=oracle.name,
         samples=len(inputs),
-        bit_exact=not mismatched and divergence is None,
+        passed=not mismatched and divergence is None,
+        bit_exact=bit_exact,
+        tolerant=bool(tolerant),
+        worst_error=worst_error,
         mismatched=tuple(mismatched),
         max_abs_diff=max_abs_diff,
         layers_checked=layers_checked,
@@ -184,14 +207,29 @@ def _comparable(graph: Graph, op: Op) -> bool:
     return bool(op.outputs) and graph.output_of(op).dtype is not DType.OTHER
 
 
+@dataclass(frozen=True)
+class _Layers:
+    """What comparing one sample's layers found: how many there were, and the first that differs."""
+
+    checked: int
+    bit_exact: bool
+    divergence: Divergence | None
+
+
 def _compare_layers(
-    device: InferenceDevice, plan: Program, oracle: Oracle, sample: Sequence[NDArray[Any]], number: int
-) -> tuple[int, Divergence | None]:
-    """Compare every op's first output; (ops compared, first that differs)."""
+    device: InferenceDevice,
+    plan: Program,
+    oracle: Oracle,
+    sample: Sequence[NDArray[Any]],
+    number: int,
+    tolerant: frozenset[int],
+) -> _Layers:
+    """Compare every op's first output."""
     numbers = [n for n, step in enumerate(plan.steps) if _comparable(plan.graph, step.op)]
     values = oracle.tensors(sample, [plan.steps[n].op.outputs[0] for n in numbers])
     expected = dict(zip(numbers, values, strict=True))
     divergence: Divergence | None = None
+    bit_exact = True
     shown = 0
     for op, raw in device.layers(sample):
         shown += 1
@@ -202,32 +240,31 @@ def _compare_layers(
         if kept is not None:  # the planned model computes only these channels
             want = want[..., list(kept)]
         got = np.frombuffer(raw, dtype=want.dtype).reshape(want.shape)
-        if divergence is None and got.tobytes() != want.tobytes():
-            divergence = _divergence(op, step, number, got, want)
+        difference = compare(got, want, tolerant=step.op.outputs[0] in tolerant)
+        bit_exact = bit_exact and difference.same_bits
+        if divergence is None and not difference.accepted:
+            divergence = _divergence(op, step, number, want.size, difference)
     if shown != len(plan.steps):
         raise AssertionError(f"the device showed {shown} of {len(plan.steps)} ops")
-    return len(expected), divergence
+    return _Layers(len(expected), bit_exact, divergence)
 
 
-def _divergence(op: int, step: ProgramStep, sample: int, got: NDArray[Any], want: NDArray[Any]) -> Divergence:
+def _divergence(op: int, step: ProgramStep, sample: int, elements: int, difference: Difference) -> Divergence:
     return Divergence(
         op=op,
         index=step.op.index,
         kind=step.op.kind,
         name=step.op.name,
         sample=sample,
-        differing=int(np.count_nonzero(got != want)),
-        elements=want.size,
-        max_abs_diff=_max_abs_diff(got, want),
+        differing=difference.differing,
+        elements=elements,
+        max_abs_diff=difference.max_abs_diff,
     )
 
 
-def _max_abs_diff(a: NDArray[Any], b: NDArray[Any]) -> float:
-    if a.shape != b.shape or a.dtype != b.dtype:
-        raise AssertionError(f"outputs {a.dtype}{a.shape} and {b.dtype}{b.shape} cannot be compared")
-    if a.size == 0:
-        return 0.0
-    return float(np.max(np.abs(a.astype(np.float64) - b.astype(np.float64))))
+def _finite(number: float) -> float | None:
+    """A number as JSON can carry it."""
+    return number if math.isfinite(number) else None
 
 
 def _moves(inputs: Sequence[Sequence[NDArray[Any]]], outputs: Sequence[Sequence[NDArray[Any]]]) -> bool:
