@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -47,8 +48,15 @@ def string(text: str) -> str:
 
 
 def float_literal(value: float) -> str:
-    """The shortest decimal that reads back as the same float32, with the `f` suffix."""
+    """The shortest decimal that reads back as the same float32, with the `f` suffix.
+
+    Infinities and NaN, which have no literal without <math.h>, are quotients that compilers know.
+    """
+    if math.isnan(value):
+        return "(0.0f / 0.0f)"
     number = np.float32(value)
+    if np.isinf(number):
+        return f"({'-' if value < 0 else ''}1.0f / 0.0f)"
     plain = number == 0 or 1e-4 <= abs(number) < 1e7
     written = np.format_float_positional if plain else np.format_float_scientific
     return f"{written(number, unique=True, trim='0')}f"

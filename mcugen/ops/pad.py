@@ -23,20 +23,20 @@ from mcugen.ops.movement import LOOPS
 _MAX_RANK = 5
 
 
-def _operands(_graph: Graph, op: Op) -> str | None:
+def operands(_graph: Graph, op: Op) -> str | None:
     """An input, paddings, for PADV2 a value (which PAD may have too), and one output."""
     if len(op.inputs) not in (2, 3) or len(op.outputs) != 1 or min(op.inputs) < 0:
         return f"it has {sum(i >= 0 for i in op.inputs)} inputs and {len(op.outputs)} outputs"
     return None
 
 
-def _rank(graph: Graph, op: Op) -> str | None:
+def rank_fits(graph: Graph, op: Op) -> str | None:
     """The input has at most 5 dimensions."""
     rank = len(graph.tensor(op.inputs[0]).shape)
     return None if rank <= _MAX_RANK else f"the input has {rank} dimensions"
 
 
-def _paddings(graph: Graph, op: Op) -> str | None:
+def paddings_fit(graph: Graph, op: Op) -> str | None:
     """The paddings are constant int32, none is negative, and they lead from the input's to the output's shape."""
     problem = constant_int32(graph, op, 1, "paddings")
     if problem:
@@ -44,7 +44,7 @@ def _paddings(graph: Graph, op: Op) -> str | None:
     source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
     if graph.tensor(op.inputs[1]).elements != 2 * len(source.shape):
         return f"there are {graph.tensor(op.inputs[1]).elements} paddings for {len(source.shape)} dimensions"
-    pairs = _pairs(graph, op)
+    pairs = pairs_of(graph, op)
     if any(value < 0 for pair in pairs for value in pair):
         return "a padding is negative"
     padded = tuple(size + sum(pair) for size, pair in zip(source.shape, pairs, strict=True))
@@ -71,7 +71,7 @@ def _value(graph: Graph, op: Op) -> str | None:
     return None
 
 
-def _pairs(graph: Graph, op: Op) -> list[tuple[int, int]]:
+def pairs_of(graph: Graph, op: Op) -> list[tuple[int, int]]:
     data = graph.tensor(op.inputs[1]).data
     assert data is not None
     return [(int(before), int(after)) for before, after in data.reshape(-1, 2)]
@@ -110,28 +110,34 @@ def _joined_axes(shape: tuple[int, ...], pairs: list[tuple[int, int]]) -> list[_
     return axes[::-1]
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+def copy_inside(graph: Graph, op: Op) -> KernelCall:
+    """The call that copies the input to its place in the output, for elements of any size."""
     source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
-    axes = _joined_axes(source.shape, _pairs(graph, op))
-    *outer, row = axes
+    size = source.dtype.itemsize
+    *outer, row = _joined_axes(source.shape, pairs_of(graph, op))
     input_strides, output_strides = [row.size], [row.padded]
     for axis in reversed(outer):
         input_strides.insert(0, input_strides[0] * axis.size)
         output_strides.insert(0, output_strides[0] * axis.padded)
     start = sum(a.before * s for a, s in zip(outer, output_strides[1:], strict=True)) + row.before
     fill = (0,) * (LOOPS - len(outer))
-    copy = KernelCall(
+    return KernelCall(
         kernel="mcg_copy",
         params=(
             ("count", (1,) * len(fill) + tuple(a.size for a in outer)),
-            ("input_stride", fill + tuple(input_strides[1:])),
-            ("output_stride", fill + tuple(output_strides[1:])),
-            ("bytes", row.size),
+            ("input_stride", fill + tuple(size * stride for stride in input_strides[1:])),
+            ("output_stride", fill + tuple(size * stride for stride in output_strides[1:])),
+            ("bytes", size * row.size),
         ),
         inputs=(source.id,),
         outputs=(output.id,),
-        output_offset=start,
+        output_offset=size * start,
     )
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+    source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
+    copy = copy_inside(graph, op)
     if source.elements == output.elements:
         return Lowering(calls=(copy,))
     around = KernelCall(
@@ -146,13 +152,13 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
 def _evaluate(graph: Graph, op: Op) -> tuple[NDArray[Any], ...]:
     data = graph.tensor(op.inputs[0]).data
     assert data is not None
-    return (np.pad(data, _pairs(graph, op), constant_values=np.int8(_pad_value(graph, op))),)
+    return (np.pad(data, pairs_of(graph, op), constant_values=np.int8(_pad_value(graph, op))),)
 
 
 PAD = OpSpec(
     kind="PAD",
     lower=_lower,
-    constraints=(_operands, not_empty, int8_in_and_out, keeps_quantization, _rank, _paddings, _value),
+    constraints=(operands, not_empty, int8_in_and_out, keeps_quantization, rank_fits, paddings_fit, _value),
     evaluate=_evaluate,
 )
 SPECS = (PAD, replace(PAD, kind="PADV2"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mcugen.graph.types import Graph, Op
+from mcugen.graph.types import DType, Graph, Op
 
 _CLAMPING = {
-    "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "AVERAGE_POOL_2D", "MAX_POOL_2D",
+    "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "DIV", "AVERAGE_POOL_2D", "MAX_POOL_2D",
+    "L2_POOL_2D",
 }  # fmt: skip
 _ACTIVATIONS = {"RELU", "RELU6"}
 
@@ -16,7 +17,7 @@ def fuse_activations(graph: Graph) -> Graph:
     """Turn a separate RELU or RELU6 into the fused activation of its producer.
 
     Exact only where the activation does not requantize (equal scale and zero point before and after), so only
-    there.
+    there. Float32 is not quantized, and its clamps are the same as the activations.
     """
     for activation in graph.ops:
         producer = _fusable_producer(graph, activation)
@@ -42,6 +43,8 @@ def _fusable_producer(graph: Graph, activation: Op) -> Op | None:
     producer = graph.producer(source.id)
     if producer is None or producer.kind not in _CLAMPING or producer.options.activation != "NONE":
         return None
-    if source.quant is None or source.quant != output.quant or source.id in graph.outputs:
+    if source.dtype is not output.dtype or source.quant != output.quant or source.id in graph.outputs:
+        return None
+    if source.quant is None and source.dtype is not DType.FLOAT32:
         return None
     return producer if len(graph.consumers(source.id)) == 1 else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mcugen.graph.types import Graph, Op
+import numpy as np
+
+from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops.common import Pads
 
 _CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D"}
@@ -21,7 +23,7 @@ def fuse_pads(graph: Graph) -> Graph:
         if pads is None or op.outputs[0] in graph.outputs:
             continue
         consumers = graph.consumers(op.outputs[0])
-        if not all(c.kind in _CONVOLUTIONS and c.inputs[0] == op.outputs[0] for c in consumers):
+        if not all(_takes_padding(graph, c, op.outputs[0]) for c in consumers):
             continue
         fused = {c.index: _with_pads(c, pads, op.inputs[0]) for c in consumers}
         graph = graph.with_(ops=tuple(fused.get(o.index, o) for o in graph.ops if o is not op))
@@ -41,16 +43,33 @@ def _spatial_pads(graph: Graph, op: Op) -> Pads | None:
     source, amounts, output = graph.input_of(op, 0), graph.input_of(op, 1), graph.output_of(op)
     if source is None or amounts is None or amounts.data is None or amounts.shape != (4, 2):
         return None
-    if source.is_const or source.quant is None or source.quant != output.quant:
+    if source.is_const or source.dtype is not output.dtype or source.quant != output.quant:
         return None
-    value = graph.input_of(op, 2)
-    if value is not None and (
-        value.data is None
-        or value.quant != output.quant
-        or int(value.data.reshape(-1)[0]) != output.zero_point
-    ):
+    if source.quant is None and source.dtype is not DType.FLOAT32:
+        return None
+    if not _pads_with_zero(graph, op):
         return None
     rows = [[int(v) for v in row] for row in amounts.data]
     if rows[0] != [0, 0] or rows[3] != [0, 0] or min(min(row) for row in rows) < 0:
         return None
     return Pads(rows[1][0], rows[1][1], rows[2][0], rows[2][1])
+
+
+def _pads_with_zero(graph: Graph, op: Op) -> bool:
+    """Whether the value to pad with stands for 0.0."""
+    value, output = graph.input_of(op, 2), graph.output_of(op)
+    if value is None:
+        return True
+    if value.data is None or value.dtype is not output.dtype or value.quant != output.quant:
+        return False
+    zero = 0 if output.quant is None else output.zero_point
+    return bool(value.data.reshape(-1)[0] == zero)
+
+
+def _takes_padding(graph: Graph, consumer: Op, padded: int) -> bool:
+    """Whether an op is a convolution of the padded image, for which taps in the padding count nothing."""
+    if consumer.kind not in _CONVOLUTIONS or consumer.inputs[0] != padded:
+        return False
+    weights = graph.tensor(consumer.inputs[1])
+    # Infinity times 0.0 is not 0.0.
+    return weights.dtype is not DType.FLOAT32 or (weights.data is not None and bool(np.isfinite(weights.data).all()))
