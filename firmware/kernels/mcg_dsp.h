@@ -10,20 +10,7 @@
 #ifndef MCG_DSP_H
 #define MCG_DSP_H
 
-#include <stddef.h>
-
 #include "mcg_requantize.h"
-
-#if MCG_DSP
-/* Stops the assembler if the code since a label has not the bytes that entries into it count on. */
-#define MCG_CHECK_STEPS(label, bytes) \
-  ".if . - " label " - (" bytes       \
-  ")\n\t"                             \
-  ".error \"the steps have another size\"\n\t.endif\n\t"
-
-/* An operand: the offset of a field from another one. */
-#define MCG_OFFSET(type, field, base) "i"((int)offsetof(type, field) - (int)offsetof(type, base))
-#endif
 
 /* Four bytes at any address: LDR. */
 MCG_INLINE uint32_t mcg_load_4(const int8_t *from) {

@@ -181,27 +181,31 @@ typedef struct {
   const int8_t *shift;
 } mcg_mla_scales;
 
-/* One accumulator as an output. */
-MCG_INLINE int8_t mcg_mla_output(const mcg_output_stage *stage, int32_t fast, mcg_mla_scales at,
-                                 int32_t acc) {
-  if (fast) {
-    return (int8_t)mcg_requantize_to_8(acc, *at.multiplier, *at.shift, stage->zero_point);
-  }
+/* One accumulator as an output, where factors are not fast. */
+MCG_SHARED int8_t mcg_mla_slow_output(const mcg_output_stage *stage, mcg_mla_scales at,
+                                      int32_t acc) {
   const int32_t scaled = stage->scale_down ? mcg_requantize_down(acc, *at.multiplier, *at.shift)
                                            : mcg_requantize(acc, *at.multiplier, *at.shift);
   return (int8_t)mcg_clamp(scaled + stage->zero_point, stage->min, stage->max);
 }
 
-/* Accumulators of `count` channels of two windows, the second's from sums + count on, as outputs.
- * If there is no second window, `second` is `first`: its outputs are written, and then written
- * over. */
+/* Accumulators of `rows` channels of two windows, the second's from sums + rows on, as outputs. If
+ * there is no second window, `second` is `first`: its outputs are written, and then written over.
+ */
 MCG_INLINE void mcg_mla_outputs(const mcg_output_stage *stage, int32_t fast, const int32_t *sums,
-                                int32_t count, mcg_mla_scales at, int8_t *first, int8_t *second) {
-  for (int32_t row = 0; row < count; ++row) {
-    second[row] = mcg_mla_output(stage, fast, at, sums[row + count]);
-    first[row] = mcg_mla_output(stage, fast, at, sums[row]);
-    ++at.multiplier;
-    ++at.shift;
+                                int32_t rows, mcg_mla_scales at, int8_t *first, int8_t *second) {
+  const int32_t zero_point = stage->zero_point;
+  for (int32_t row = 0; row < rows; ++row) {
+    const int32_t a = sums[row], b = sums[row + rows];
+    if (fast) {
+      const int32_t doubled = at.multiplier[row], right = at.shift[row];
+      second[row] = (int8_t)mcg_requantize_to_8(b, doubled, right, zero_point);
+      first[row] = (int8_t)mcg_requantize_to_8(a, doubled, right, zero_point);
+    } else {
+      const mcg_mla_scales scales = {at.multiplier + row, at.shift + row};
+      second[row] = mcg_mla_slow_output(stage, scales, b);
+      first[row] = mcg_mla_slow_output(stage, scales, a);
+    }
   }
 }
 
@@ -214,30 +218,28 @@ MCG_SHARED void mcg_mla_filter_windows(const mcg_mla_filters *f, const int32_t *
   const int32_t *end = x + 2 * ((f->depth + 3) & ~3);
   const int32_t *bias = f->bias;
   const int8_t *weights = f->weights;
+  const int32_t fast = f->fast;
   mcg_mla_scales at = {stage.multiplier, stage.shift};
-  int32_t left = f->channels;
   int8_t *second = count > 1 ? output + pitch : output;
-  while (left > 0) {
+  int32_t left = f->channels;
+  for (; left >= 4; left -= 4) {
     int32_t sums[8];
-    const int32_t rows = left >= 4 ? 4 : 1;
-    if (rows == 4) {
-      mcg_mla_dot_4x2(x, end, weights, bias, sums);
-      if (f->fast) {
-        mcg_mla_outputs(&stage, 1, sums, 4, at, output, second);
-      } else {
-        mcg_mla_outputs(&stage, 0, sums, 4, at, output, second);
-      }
-    } else {
-      mcg_mla_dot_1x2(x, end, weights, *bias, sums);
-      mcg_mla_outputs(&stage, f->fast, sums, 1, at, output, second);
-    }
-    output += rows;
-    second += rows;
-    bias += rows;
-    at.multiplier += rows;
-    at.shift += rows;
-    weights += rows * f->depth;
-    left -= rows;
+    mcg_mla_dot_4x2(x, end, weights, bias, sums);
+    mcg_mla_outputs(&stage, fast, sums, 4, at, output, second);
+    output += 4;
+    second += 4;
+    bias += 4;
+    at.multiplier += 4;
+    at.shift += 4;
+    weights += 4 * f->depth;
+  }
+  for (; left > 0; --left) {
+    int32_t sums[2];
+    mcg_mla_dot_1x2(x, end, weights, *bias++, sums);
+    mcg_mla_outputs(&stage, fast, sums, 1, at, output++, second++);
+    ++at.multiplier;
+    ++at.shift;
+    weights += f->depth;
   }
 }
 
@@ -258,7 +260,10 @@ MCG_SHARED void mcg_mla_filter_bytes(const mcg_mla_filters *f, const int8_t *x, 
       sums[0] = mcg_mla_dot_1(x, weights, f->depth);
     }
     for (int32_t row = 0; row < rows; ++row) {
-      *output++ = mcg_mla_output(&stage, f->fast, at, sums[row] + base + *bias++);
+      const int32_t acc = sums[row] + base + *bias++;
+      *output++ =
+          f->fast ? (int8_t)mcg_requantize_to_8(acc, *at.multiplier, *at.shift, stage.zero_point)
+                  : mcg_mla_slow_output(&stage, at, acc);
       at.multiplier += stage.per_channel;
       at.shift += stage.per_channel;
     }

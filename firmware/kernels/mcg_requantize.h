@@ -1,4 +1,4 @@
-/* From accumulators to outputs in few instructions, for the DSP and MLA kernels.
+/* What the DSP and MLA kernels share: from accumulators to outputs in few instructions.
  *
  * Factors are stored so that one instruction gives the rounded high product: `doubled` is twice the
  * multiplier modulo 2^32, and so 2^32 less than twice the multiplier, which is 2^30 to 2^31 - 1.
@@ -7,6 +7,8 @@
  */
 #ifndef MCG_REQUANTIZE_H
 #define MCG_REQUANTIZE_H
+
+#include <stddef.h>
 
 #include "mcg_common.h"
 
@@ -24,6 +26,15 @@
 #endif
 
 #if MCG_DSP || MCG_MLA
+/* Stops the assembler if the code since a label has not the bytes that entries into it count on. */
+#define MCG_CHECK_STEPS(label, bytes) \
+  ".if . - " label " - (" bytes       \
+  ")\n\t"                             \
+  ".error \"the steps have another size\"\n\t.endif\n\t"
+
+/* An operand: the offset of a field from another one. */
+#define MCG_OFFSET(type, field, base) "i"((int)offsetof(type, field) - (int)offsetof(type, base))
+
 /* The rounded high product in assembly, on registers given as strings. SMLAL adds to 64 bits, and
  * takes a register for the lower half: r10 where none is named. */
 #if MCG_DSP

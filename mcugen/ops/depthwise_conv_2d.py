@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.ops import conv_2d, dsp, memory, mve, weighted, windows
+from mcugen.ops import conv_2d, dsp, memory, mla, mve, weighted, windows
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
 from mcugen.ops.variants import choose
@@ -76,6 +76,14 @@ def accumulator_fits(graph: Graph, op: Op) -> str | None:
     return weighted.overflow_problem(graph, op, _rows(weighted.weights_of(graph, op)))
 
 
+class _How(TypedDict):
+    """What the variants that work on planes are told besides the portable call."""
+
+    budget: int
+    may_overwrite: bool
+    depth_multiplier: int
+
+
 def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     options: DepthwiseConv2DOptions = op.options
     weights = weighted.weights_of(graph, op)
@@ -109,12 +117,16 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
         constants=(Constant("weights", weights, f"[{shape}], 1HWC"), *stage.constants),
     )
     budget = memory.scratch_budget(graph, op, target)
-    overwrites = target.scratch_limit is None and memory.is_last_use(graph, op, op.inputs[0])
-    depthwise_dsp = functools.partial(dsp.depthwise_conv_2d, budget=budget, may_overwrite=overwrites)
+    overwrites = memory.may_write_over(graph, op, target, op.inputs[0])
+    how = _How(budget=budget, may_overwrite=overwrites, depth_multiplier=options.depth_multiplier)
+    depthwise_dsp = functools.partial(dsp.depthwise_conv_2d, **how)
+    depthwise_mla = functools.partial(mla.depthwise_conv_2d, **how)
     if options.depth_multiplier == 1:
-        return Lowering((choose(target, call, dsp=depthwise_dsp, mve=mve.depthwise_conv_2d),))
+        return Lowering((choose(target, call, dsp=depthwise_dsp, mve=mve.depthwise_conv_2d, mla=depthwise_mla),))
     (grouped,) = _lower_grouped(graph, op, target, weights, options).calls
-    planes = depthwise_dsp(call, depth_multiplier=options.depth_multiplier)
+    if target.mla and not target.dsp and isinstance(made := depthwise_mla(call), KernelCall):
+        return Lowering((made,))
+    planes = depthwise_dsp(call)
     if grouped.variant == "dsp" and (dict(planes.params)["narrow"] or options.depth_multiplier < _GROUPED_FROM):
         return Lowering((replace(planes, why_not_faster=grouped.why_not_faster),))
     return Lowering((grouped,))

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
+from mcugen.ops.planes import Axis, integer
 from mcugen.ops.requantization import doubled_factors, with_doubled_factors
 
 _WINDOWS = 4
@@ -23,15 +25,15 @@ _PLANES = 4
 
 def conv_direct(portable: KernelCall) -> KernelCall:
     """mcg_conv_direct_s8_dsp."""
-    depth = _field(portable, "depth")
+    depth = integer(portable, "depth")
     call = with_doubled_factors(_readable_in_words(portable, depth))
     return replace(call, kernel="mcg_conv_direct_s8_dsp", scratch_bytes=_widened_bytes(depth), variant="dsp")
 
 
 def conv_2d(portable: KernelCall) -> KernelCall:
     """mcg_conv_2d_s8_dsp."""
-    depth = math.prod(_field(portable, f"filter_{n}") for n in ("height", "width", "channels"))
-    gathered_first = 0 if _field(portable, "filter_channels") % 4 == 0 else -(-depth // 4) * 4
+    depth = math.prod(integer(portable, f"filter_{n}") for n in ("height", "width", "channels"))
+    gathered_first = 0 if integer(portable, "filter_channels") % 4 == 0 else -(-depth // 4) * 4
     call = with_doubled_factors(_readable_in_words(portable, depth))
     scratch = _widened_bytes(depth) + gathered_first
     return replace(call, kernel="mcg_conv_2d_s8_dsp", scratch_bytes=scratch, variant="dsp")
@@ -48,46 +50,24 @@ def depthwise_conv_2d(
         may_overwrite: whether nobody else reads the input, so that the output can take its place.
         depth_multiplier: channels of the output for each of the input.
     """
-    get = functools.partial(_field, portable)
-    channels, (rows, columns) = get("channels"), (get("output_height"), get("output_width"))
-    made = channels * depth_multiplier
     call = with_doubled_factors(portable)
-    fast = _field(call, "fast") == 1
-    along_rows, along_columns = _axis(portable, "height", "top"), _axis(portable, "width", "left")
-    steps = (get("input_width") * channels, columns * made, get("filter_width") * made)
-    along_rows, along_columns = replace(along_rows, steps=steps), replace(along_columns, steps=(channels, made, made))
-    if _block_cost(along_columns, along_rows, fast) < _block_cost(along_rows, along_columns, fast):
-        along_rows, along_columns = along_columns, along_rows
-    narrow = fast and along_columns.is_narrow
-    row_words = -(-along_columns.taken(along_columns.outputs) // 2)
-    filter_words = 2 if narrow else -(-along_columns.taps // 2)
+    fast = integer(call, "fast") == 1
+    rows, columns = planes.axes(portable, depth_multiplier)
+    on_its_side = _block_cost(columns, rows, fast) < _block_cost(rows, columns, fast)
+    if on_its_side:
+        rows, columns = columns, rows
+    narrow = fast and _is_narrow(columns)
+    row_words = -(-columns.taken(columns.outputs) // 2)
+    filter_words = 2 if narrow else -(-columns.taps // 2)
 
     def scratch(stripe: int) -> int:
-        return 4 * (_PLANES * row_words * along_rows.taken(stripe) + along_rows.taps * filter_words)
+        return 4 * (_PLANES * row_words * rows.taken(stripe) + rows.taps * filter_words)
 
-    stripe = along_rows.outputs
-    output_bytes = rows * columns * made
-    same_size = (get("input_height"), get("input_width"), channels) == (rows, columns, made)
-    overwrites = may_overwrite and same_size and get("batches") == 1 and scratch(stripe) <= budget + output_bytes
-    if not overwrites:
-        stripe = max((n for n in range(1, stripe + 1) if scratch(n) <= budget), default=1)
-    pairs = (("row", along_rows), ("column", along_columns))
+    room = min(budget, scratch(planes.enough_rows(rows, columns)))
+    may_overwrite = may_overwrite and on_its_side
+    stripe, overwrites = planes.in_stripes(portable, rows, scratch, depth_multiplier, room, may_overwrite)
     params = (
-        ("batches", get("batches")),
-        ("input_bytes", get("input_height") * get("input_width") * channels),
-        *((f"input_{name}s", axis.inputs) for name, axis in pairs),
-        *((f"input_{name}_step", axis.steps[0]) for name, axis in pairs),
-        ("output_bytes", output_bytes),
-        *((f"output_{name}s", axis.outputs) for name, axis in pairs),
-        *((f"output_{name}_step", axis.steps[1]) for name, axis in pairs),
-        *((f"filter_{name}s", axis.taps) for name, axis in pairs),
-        *((f"filter_{name}_step", axis.steps[2]) for name, axis in pairs),
-        *((f"{name}_stride", axis.stride) for name, axis in pairs),
-        *((f"{name}_dilation", axis.dilation) for name, axis in pairs),
-        *((f"pad_{name}s", axis.pad) for name, axis in pairs),
-        ("channels", channels),
-        ("depth_multiplier", depth_multiplier),
-        ("input_zero_point", get("input_zero_point")),
+        *planes.geometry(portable, rows, columns, depth_multiplier),
         ("narrow", int(narrow)),
         ("filter_words", filter_words),
         ("row_words", row_words),
@@ -106,7 +86,7 @@ def depthwise_conv_2d(
 
 def fully_connected(portable: KernelCall) -> KernelCall | str:
     """mcg_fully_connected_s8_dsp; for many rows, which are windows side by side, mcg_conv_direct_s8_dsp."""
-    get = functools.partial(_field, portable)
+    get = functools.partial(integer, portable)
     if get("weights_offset"):
         return "the weights' zero point is not 0"
     rows, depth, channels = get("rows"), get("depth"), get("channels")
@@ -147,12 +127,12 @@ def add(portable: KernelCall) -> KernelCall | str:
     # At twice the larger scale, an operand of that scale is half of itself.
     half = (1 << 30, 0)
     operands = [
-        (_field(portable, f"multiplier{n}"), _field(portable, f"shift{n}"), _field(portable, f"zero_point{n}"), i)
+        (integer(portable, f"multiplier{n}"), integer(portable, f"shift{n}"), integer(portable, f"zero_point{n}"), i)
         for n, i in zip((1, 2), portable.inputs, strict=True)
     ]
     (*_, zero1, first), (multiplier2, shift2, zero2, second) = sorted(operands, key=lambda o: o[:2] != half)
     doubled2, right2 = (0, 0) if (multiplier2, shift2) == half else doubled_factors(multiplier2, shift2)
-    doubled, right = doubled_factors(_field(portable, "multiplier"), _field(portable, "shift"))
+    doubled, right = doubled_factors(integer(portable, "multiplier"), integer(portable, "shift"))
     return replace(
         portable,
         kernel="mcg_add_s8_dsp",
@@ -164,7 +144,7 @@ def add(portable: KernelCall) -> KernelCall | str:
             ("right2", right2),
             ("doubled", doubled),
             ("right", right),
-            ("zero_point", _field(portable, "zero_point")),
+            ("zero_point", integer(portable, "zero_point")),
         ),
         inputs=(first, second),
         variant="dsp",
@@ -178,58 +158,23 @@ def max_pool_2d(portable: KernelCall) -> KernelCall:
 
 def average_pool_2d(portable: KernelCall) -> KernelCall | str:
     """mcg_average_pool_2d_s8_dsp, for windows whose sums fit 16 bits."""
-    if _field(portable, "filter_height") * _field(portable, "filter_width") > 255:
+    if integer(portable, "filter_height") * integer(portable, "filter_width") > 255:
         return "its windows have more than 255 pixels"
     params = tuple((name, value) for name, value in portable.params if name != "padded")
     return replace(portable, kernel="mcg_average_pool_2d_s8_dsp", params=params, variant="dsp")
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """One axis of a depthwise convolution. `steps` are bytes between neighbours in input, output and filter."""
-
-    inputs: int
-    outputs: int
-    taps: int
-    stride: int
-    dilation: int
-    pad: int
-    steps: tuple[int, int, int] = (0, 0, 0)
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether windows along this axis can be made of two pairs each."""
-        return self.taps <= 3 and self.stride <= 2 and self.dilation == 1
-
-    def taken(self, outputs: int) -> int:
-        """Inputs, padding included, that so many outputs take."""
-        return (outputs - 1) * self.stride + (self.taps - 1) * self.dilation + 1
+def _is_narrow(columns: Axis) -> bool:
+    """Whether windows along this axis can be made of two pairs each."""
+    return columns.taps <= 3 and columns.stride <= 2 and columns.dilation == 1
 
 
-def _axis(call: KernelCall, name: str, side: str) -> _Axis:
-    initial = name[0]
-    return _Axis(
-        inputs=_field(call, f"input_{name}"),
-        outputs=_field(call, f"output_{name}"),
-        taps=_field(call, f"filter_{name}"),
-        stride=_field(call, f"stride_{initial}"),
-        dilation=_field(call, f"dilation_{initial}"),
-        pad=_field(call, f"pad_{side}"),
-    )
-
-
-def _block_cost(rows: _Axis, columns: _Axis, fast: bool) -> int:
+def _block_cost(rows: Axis, columns: Axis, fast: bool) -> int:
     """Rough instructions per channel with these as rows and columns: windows go in fours, then in twos."""
-    if not (fast and columns.is_narrow):
+    if not (fast and _is_narrow(columns)):
         return rows.outputs * columns.outputs * (20 + rows.taps * (8 + 3 * columns.taps))
     fours, rest = divmod(columns.outputs, 4)
     return rows.outputs * (14 + fours * (40 + 11 * rows.taps) + -(-rest // 2) * (28 + 7 * rows.taps))
-
-
-def _field(call: KernelCall, name: str) -> int:
-    value = dict(call.params)[name]
-    assert isinstance(value, int), name
-    return value
 
 
 def _fields(call: KernelCall, name: str) -> tuple[int, ...]:

@@ -5,20 +5,30 @@ from __future__ import annotations
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import Target
 
-_SLACK = 512
+SLACK = 512
 """Bytes by which scratch may exceed the widest point of the graph: what a kernel needs at the least, and no more."""
+
+UNLIMITED = 1 << 30
+"""A `Target.scratch_limit` that lets every kernel take what it can use."""
 
 
 def scratch_budget(graph: Graph, op: Op, target: Target) -> int:
-    """Bytes of scratch for `op` that keep the arena within `_SLACK` of what its live tensors need at their widest.
+    """Bytes of scratch for `op` that keep the arena within `SLACK` of what its live tensors need at their widest.
 
-    Aliases and operands in place are not known here: they only make the arena smaller.
+    Aliases, operands in place and outputs that follow behind their input are not known here. They only make the arena
+    smaller: so the planner first tries without a limit, and comes here if that makes the arena too large.
     """
     if target.scratch_limit is not None:
         return target.scratch_limit
     live = _live_bytes(graph)
     widest = max(live)
-    return widest + _SLACK - live[_position(graph, op)]
+    return widest + SLACK - live[_position(graph, op)]
+
+
+def may_write_over(graph: Graph, op: Op, target: Target, tensor: int) -> bool:
+    """Whether `op` may take the memory of `tensor` at the price of much scratch: nobody reads it any more."""
+    limited = target.scratch_limit not in (None, UNLIMITED)
+    return not limited and is_last_use(graph, op, tensor)
 
 
 def is_last_use(graph: Graph, op: Op, tensor: int) -> bool:

@@ -10,7 +10,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
+from mcugen.ops.planes import Axis, integer
 from mcugen.ops.requantization import with_doubled_factors
 
 _CHANNELS = 4
@@ -18,6 +20,16 @@ _CHANNELS = 4
 
 _ALWAYS = 1152
 """Bytes of scratch that a layer may have even where the arena grows by them: windows of 3x3 taps of 16 channels."""
+
+
+_TAPS = 3
+"""Taps of a row of a depthwise filter that are multiplied at a time."""
+
+_READ_BEYOND = 4
+"""Bytes that the kernel for depthwise convolutions may load after its scratch, and that count nothing."""
+
+_FILTER_STEPS = ("filter_row_step", "filter_column_step")
+"""Parameters that it has no use for, as its weights are in order."""
 
 
 def fully_connected(call: KernelCall) -> KernelCall:
@@ -46,10 +58,74 @@ def conv_2d(call: KernelCall, budget: int) -> KernelCall | str:
     return _within(budget, _per_channel(_made(call, groups, channels, depth, _scratch_bytes(depth)), channels))
 
 
-def _within(budget: int, made: KernelCall) -> KernelCall | str:
+def depthwise_conv_2d(
+    portable: KernelCall, *, budget: int, may_overwrite: bool, depth_multiplier: int = 1
+) -> KernelCall | str:
+    """mcg_depthwise_conv_2d_s8_mla, over stripes of rows as high as scratch allows.
+
+    Args:
+        portable: the call of mcg_depthwise_conv_2d_s8, whose `channels` are the input's.
+        budget: bytes of scratch that the op should keep to.
+        may_overwrite: whether nobody else reads the input, so that the output can take its place.
+        depth_multiplier: channels of the output for each of the input.
+    """
+    height, width = planes.axes(portable, depth_multiplier)
+    possible = [(rows, columns) for rows, columns in ((height, width), (width, height)) if _has_phases(columns)]
+    if not possible:
+        return "its windows are dilated and more than a column apart"
+    call = _per_channel(portable, integer(portable, "channels") * depth_multiplier)
+    fast = integer(call, "fast") == 1
+    rows, columns = min(possible, key=lambda axes: _depthwise_cost(axes[0], axes[1], fast))
+    row_words = (-(-columns.outputs // columns.dilation) - 1) * columns.stride + columns.taps
+
+    def scratch(stripe: int) -> int:
+        return 4 * row_words * rows.taken(stripe) + 16 * rows.taps * -(-columns.taps // _TAPS) + _READ_BEYOND
+
+    room = min(budget, scratch(planes.enough_rows(rows, columns)))
+    # Rows in order may follow behind their input instead, which leaves the planner more room.
+    may_overwrite = may_overwrite and rows is width and columns.dilation == 1
+    stripe, overwrites = planes.in_stripes(portable, rows, scratch, depth_multiplier, room, may_overwrite)
+    weights, *others = call.constants
+    taps = weights.values.reshape(height.taps, width.taps, -1).transpose(2, 0, 1)
+    turned = taps if rows is height else taps.transpose(0, 2, 1)
+    note = f"[{taps.shape[0]},{rows.taps},{columns.taps}], channels first"
+    params = (
+        *(item for item in planes.geometry(portable, rows, columns, depth_multiplier) if item[0] not in _FILTER_STEPS),
+        ("row_words", row_words),
+        ("stripe_rows", stripe),
+        *call.params[-5:],
+    )
+    made = replace(
+        call,
+        kernel="mcg_depthwise_conv_2d_s8_mla",
+        params=params,
+        constants=(Constant("weights", np.ascontiguousarray(turned), note), *others),
+        scratch_bytes=scratch(stripe),
+        inplace=(0,) if overwrites else (),
+        variant="mla",
+    )
+    return made if overwrites else _within(budget, made, "a row of windows takes")
+
+
+def _has_phases(columns: Axis) -> bool:
+    """Whether the columns that windows share with each other are equally far apart."""
+    return columns.stride == 1 or columns.dilation == 1
+
+
+def _depthwise_cost(rows: Axis, columns: Axis, fast: bool) -> int:
+    """Rough instructions per channel with these as rows and columns: windows go in fours, then in twos."""
+    steps = rows.taps * -(-columns.taps // _TAPS)
+    if not fast or columns.stride > 2:
+        return rows.outputs * columns.outputs * (20 + 13 * steps)
+    phases = min(columns.dilation, columns.outputs)
+    fours, rest = divmod(-(-columns.outputs // phases), 4)
+    return phases * rows.outputs * (16 + fours * (44 + 16 * steps) + -(-rest // 2) * (30 + 10 * steps))
+
+
+def _within(budget: int, made: KernelCall, what: str = "two widened windows take") -> KernelCall | str:
     room = max(budget, _ALWAYS)
     if made.scratch_bytes > room:
-        return f"two widened windows take {made.scratch_bytes} bytes of scratch, there is room for {room}"
+        return f"{what} {made.scratch_bytes} bytes of scratch, there is room for {room}"
     return made
 
 

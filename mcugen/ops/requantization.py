@@ -1,4 +1,4 @@
-"""Factors that make requantization cheap on cores with SMMLAR or SMLAL: constants of firmware/kernels/mcg_requantize.h."""
+"""Factors that make requantization cheap on cores with SMMLAR or SMLAL (firmware/kernels/mcg_requantize.h)."""
 
 from __future__ import annotations
 

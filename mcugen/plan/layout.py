@@ -38,9 +38,7 @@ def lower_bound(blocks: Sequence[Block]) -> int:
     return max((sum(aligned(b.size) for b in blocks if b.first <= t <= b.last) for t in times), default=0)
 
 
-def pack(
-    blocks: Sequence[Block], leads: Mapping[tuple[int, int], int] | None = None
-) -> tuple[list[int], int]:
+def pack(blocks: Sequence[Block], leads: Mapping[tuple[int, int], int] | None = None) -> tuple[list[int], int]:
     """Offsets in bytes for all blocks, and the arena's size. Deterministic.
 
     Args:

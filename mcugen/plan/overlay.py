@@ -27,6 +27,7 @@ IN_ORDER = frozenset(
         "mcg_conv_direct_s8_mla",
         "mcg_depthwise_conv_2d_s8",
         "mcg_depthwise_conv_2d_s8_dsp",
+        "mcg_depthwise_conv_2d_s8_mla",
         "mcg_max_pool_2d_s8",
     }
 )

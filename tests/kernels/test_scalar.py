@@ -57,7 +57,7 @@ def only_call(model: bytes, target: Target = M3) -> KernelCall:
 def test_on_host() -> None:
     """The reordering and the logic, in C as the compiler of this computer sees it."""
     models = all_models()
-    assert_bit_exact(cores.join(models), target=M3)
+    assert_bit_exact(cores.join(models), flags=("-O1",), target=M3)
 
 
 @pytest.mark.emulator
@@ -84,11 +84,67 @@ def test_random_layers(core: cores.Core, tmp_path: Path) -> None:
     cores.prove(models, core, tmp_path, seed=2)
 
 
+def depthwise_filters() -> list[bytes]:
+    """Filters of every rest of steps and taps, strides, and every rest of windows; dilated ones in phases."""
+    models = []
+    for taps in range(1, 8):
+        for stride in (1, 2, 3):
+            size = 8 + (taps + stride) % 4
+            models.append(depthwise_model((1, 6, size, 3), (2, taps), stride=(1, stride)))
+            models.append(depthwise_model((1, 11, 6, 2), (taps, 2), stride=(stride, 1), same=False))
+    for dilation in (2, 3, 5):
+        models.append(depthwise_model((1, 7, 9, 3), (3, 3), dilation=(dilation, dilation)))
+        models.append(depthwise_model((1, 9, 4, 2), (3, 2), dilation=(1, dilation)))
+        models.append(depthwise_model((2, 8, 11, 2), (3, 4), dilation=(dilation, 2), multiplier=2))
+    models.append(depthwise_model((1, 20, 20, 2), (3, 3), dilation=(3, 4), same=False))
+    models.append(depthwise_model((1, 12, 12, 2), (3, 3), dilation=(2, 1), stride=(2, 2)))
+    relu = Quantized(activation="RELU_N1_TO_1", output_zero=3, output_scale=0.02)
+    models.append(depthwise_model((1, 7, 9, 3), (5, 5), quant=relu))
+    return models
+
+
+def test_depthwise_filters_on_host() -> None:
+    models = depthwise_filters()
+    assert {only_call(model).variant for model in models} == {"mla"}
+    assert_bit_exact(cores.join(models), flags=("-O1",), target=M3)
+
+
+@pytest.mark.emulator
+def test_depthwise_filters_on_core(tmp_path: Path) -> None:
+    plan = cores.prove(depthwise_filters(), cores.M3, tmp_path)
+    assert {call.kernel for step in plan.steps for call in step.calls} == {"mcg_depthwise_conv_2d_s8_mla"}
+
+
+@pytest.mark.parametrize("limit", [0, 1200, 2400])
+@pytest.mark.parametrize("settings", [{}, {"stride": (2, 2)}, {"dilation": (2, 2)}])
+def test_depthwise_stripes(limit: int, settings: dict[str, tuple[int, int]]) -> None:
+    """One row at a time, stripes that do not divide the image, or all of it."""
+    model = depthwise_model((2, 33, 35, 3), (3, 3), **settings)
+    target = Target("cortex-m3", mla=True, scratch_limit=limit)
+    assert only_call(model, target).variant == "mla"
+    assert_bit_exact(model, target=target)
+
+
 def test_which_kernel() -> None:
     conv = conv_model((1, 4, 4, 8), (5, 3, 3))
     assert only_call(conv).kernel == "mcg_conv_2d_s8_mla"
     assert only_call(conv, Target("cortex-m0")).kernel == "mcg_conv_2d_s8"
     assert only_call(conv, Target("cortex-m4", dsp=True, mla=True)).variant == "dsp"
+
+
+def test_depthwise_refusals_say_why() -> None:
+    both = depthwise_model((1, 16, 16, 2), (3, 3), dilation=(2, 2), stride=(2, 2), same=False)
+    assert only_call(both).why_not_faster == "no MLA variant: its windows are dilated and more than a column apart"
+    wide = depthwise_model((1, 4, 400, 2), (3, 3))
+    assert "a row of windows takes" in only_call(wide, Target("cortex-m3", mla=True, scratch_limit=0)).why_not_faster
+
+
+def test_scratch_where_outputs_follow_their_inputs() -> None:
+    """Two windows take 2 KB, which does not fit beside both tensors, but does where they share memory."""
+    plan = make_plan(read_graph(conv_model((1, 8, 8, 256), (256, 1, 1))), M3)
+    assert plan.steps[0].calls[0].variant == "mla"
+    assert plan.steps[0].calls[0].scratch_bytes == 2048
+    assert plan.arena_bytes < plan.live_bound
 
 
 def test_limited_scratch_says_why() -> None:
