@@ -51,7 +51,7 @@ def affine_params(low: float, high: float) -> Affine:
     """
     low, high = min(low, 0.0), max(high, 0.0)
     if high - low < _TINY_RANGE:
-        return Affine(1.0, 0)
+        return Affine(1 / 128, 0)  # below 1, which comparisons demand of their inputs
     scale = (high - low) / (QMAX - QMIN)
     from_low, from_high = QMIN - low / scale, QMAX - high / scale
     low_error, high_error = abs(QMIN) + abs(low / scale), abs(QMAX) + abs(high / scale)

@@ -13,6 +13,7 @@ from mcugen.convert import calibrate, flat
 from mcugen.convert.compare import agreement, run_int8
 from mcugen.convert.data import DataSource, choose, describe_inputs, load_samples, sample_shape, short_name
 from mcugen.convert.data_checks import check_samples
+from mcugen.convert.equivalents import use_equivalents
 from mcugen.convert.inspect_source import Inspection, inspect_model
 from mcugen.convert.load import load_tflite
 from mcugen.convert.prepare import constant_outputs, fold_constants, widen_constants
@@ -38,8 +39,10 @@ _TOO_OFTEN_OUTSIDE = 0.01
 _POOR_SQNR_DB = 15.0
 
 
-def convert(source: object, data: DataSource | None = None, *, progress: Progress | None = None) -> Converted:
-    """Make a full int8 model.
+def convert(
+    source: object, data: DataSource | None = None, *, quantize: bool = True, progress: Progress | None = None
+) -> Converted:
+    """Make a full int8 model, or a float32 one.
 
     Float models are converted to float32 `.tflite`, run over the calibration samples, and quantized by the
     TFLite int8 specification. Quantized models are checked and taken as they are, byte for byte.
@@ -49,14 +52,20 @@ def convert(source: object, data: DataSource | None = None, *, progress: Progres
             a Keras model object.
         data: calibration data for float models, see :func:`mcugen.convert.data.load_samples`; at most 200
             samples are used, drawn over the whole set with a fixed seed.
+        quantize: False leaves a float model in float32. Weights of other types are widened.
         progress: called with a step's name and its share done, 0…1.
 
     Raises:
         ModelError: not a model, damaged, or one that no runtime here can run.
-        DataError: no data for a float model, or data that does not fit.
-        ConversionError: cannot be quantized.
+        DataError: no data for a float model, or data that does not fit; data for one that is not quantized.
+        ConversionError: cannot be quantized, or is quantized already and was to stay float32.
         ToolError: TensorFlow is needed and not installed.
     """
+    if data is not None and not quantize:
+        raise DataError(
+            "--no-quantize leaves the model in float32, which needs no calibration data",
+            hint="Leave --data away, or --no-quantize",
+        )
     found = identify(source)
     tflite, attempts = load_tflite(found, _step(progress, "load"))
     model = unpack_model(tflite)
@@ -65,6 +74,8 @@ def convert(source: object, data: DataSource | None = None, *, progress: Progres
         "int8 tflite" if inspection.form == "quantized" else
         "hybrid tflite" if inspection.form == "hybrid" else "float tflite"
     )  # fmt: skip
+    if not quantize:
+        return _keep_float(tflite, found.name, kind, inspection, attempts)
     if inspection.form == "quantized":
         return _take_as_it_is(tflite, found.name, kind, inspection, attempts, data is not None)
     if data is None:
@@ -135,6 +146,22 @@ def _take_as_it_is(
         int8_bytes=len(tflite),
     )  # fmt: skip
     return Converted(tflite, report, name)
+
+
+def _keep_float(
+    tflite: bytes, name: str, kind: SourceKind, inspection: Inspection, attempts: tuple[Attempt, ...]
+) -> Converted:
+    if inspection.form == "quantized":
+        raise ConversionError(
+            "the model is quantized already, so that --no-quantize has no float32 model to run",
+            hint="Leave --no-quantize away, or give the float model",
+        )
+    plain, notes = _plain_float(unpack_model(tflite), tflite, inspection)
+    report = QuantizationReport(
+        kind, Calibration("none"), attempts, inspection.warnings, (*inspection.notes, *notes), inspection.inputs,
+        inspection.outputs, float_bytes=len(plain), quantized=False,
+    )  # fmt: skip
+    return Converted(plain, report, name, plain)
 
 
 def _no_data(inspection: Inspection) -> DataError:
@@ -244,6 +271,10 @@ def _plain_float(model: Any, tflite: bytes, inspection: Inspection) -> tuple[byt
         fold_constants(model, values)
         plain = pack_model(model)
         notes.append(f"{len(folded)} tensors that depend on constants and shapes alone were computed once")
+    rewritten = use_equivalents(model)
+    if rewritten:
+        plain = pack_model(model)
+        notes.append(f"{', '.join(rewritten)} became ops of the same result that run in int8")
     return plain, notes
 
 

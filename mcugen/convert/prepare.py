@@ -59,7 +59,7 @@ def constant_outputs(model: Any) -> list[int]:
     for op in main.operators:
         kind = flat.kind_of(model, op)
         inputs = [i for i in flat.ints(op.inputs) if i >= 0]
-        static = kind in ("SHAPE", "RANK") or (
+        static = kind in ("SHAPE", "RANK", "ZEROS_LIKE") or (
             bool(inputs) and all(i in known or flat.is_constant(model, main.tensors[i]) for i in inputs)
         )
         if static and kind in _PURE:

@@ -40,6 +40,7 @@ class _Rewriter:
         for i, params in self.scheme.activations.items():
             self._quantize_activation(self.main.tensors[i], params)
         self._insert_requantize()
+        self._keep_real()
         for code in self.model.operatorCodes:
             rule = RULES.get(op_kind(code))
             if rule is not None:
@@ -138,6 +139,47 @@ class _Rewriter:
                 result.append(requantize)
             op.outputs = np.array(outputs, np.int32)
         self.main.operators = result
+
+    def _keep_real(self) -> None:
+        """Ops that compute on real numbers read and write float32 between conversions."""
+        result = []
+        for op in self.main.operators:
+            rule = RULES.get(flat.kind_of(self.model, op))
+            if rule is None or not rule.real:
+                result.append(op)
+                continue
+            inputs, outputs = list(flat.ints(op.inputs)), list(flat.ints(op.outputs))
+            for position, i in enumerate(inputs):
+                if i in self.scheme.activations:
+                    inputs[position] = self._real_twin(i)
+                    result.append(self._conversion("DEQUANTIZE", i, inputs[position]))
+            result.append(op)
+            for position, i in enumerate(outputs):
+                if i in self.scheme.activations:
+                    outputs[position] = self._real_twin(i)
+                    result.append(self._conversion("QUANTIZE", outputs[position], i))
+            op.inputs, op.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+        self.main.operators = result
+
+    def _real_twin(self, i: int) -> int:
+        """A float32 tensor of the same shape."""
+        tensor = self.main.tensors[i]
+        self.model.buffers.append(self.schema.BufferT())
+        twin = self.schema.TensorT(
+            shape=tensor.shape,
+            type=self.schema.TensorType.FLOAT32,
+            buffer=len(self.model.buffers) - 1,
+            name=(printable(tensor.name) or f"tensor_{i}") + "/real",
+            hasRank=tensor.hasRank,
+        )
+        self.main.tensors.append(twin)
+        return len(self.main.tensors) - 1
+
+    def _conversion(self, kind: str, source: int, target: int) -> Any:
+        self.model.operatorCodes.append(_code(self.schema, kind, 2))
+        op = self.schema.OperatorT(opcodeIndex=len(self.model.operatorCodes) - 1)
+        op.inputs, op.outputs = np.array([source], np.int32), np.array([target], np.int32)
+        return op
 
     def _written(self, i: int) -> Affine:
         """Parameters with which the producer of tensor `i` writes."""

@@ -23,6 +23,8 @@ class Rule:
         weights: position of constant weights, symmetric in [-127, 127].
         axis: the weights' channel axis for one scale per channel; None for one scale in all.
         bias: position of the int32 bias, scale = activation scale · weight scale.
+        real: float32 inputs and outputs stay float32, since the kernel does not look at scales; DEQUANTIZE comes
+            before, QUANTIZE after.
     """
 
     version: int = 1
@@ -32,6 +34,7 @@ class Rule:
     weights: int | None = None
     axis: int | None = None
     bias: int | None = None
+    real: bool = False
 
 
 _SAME = Rule(version=2, same_scale=True)
@@ -89,6 +92,8 @@ RULES: dict[str, Rule] = {
     "UNPACK": _SAME,
     "GATHER": _SAME,
     "GATHER_ND": _SAME,
+    "EMBEDDING_LOOKUP": _SAME_V1,
+    "FILL": _SAME_V1,
     "REVERSE_V2": _SAME,
     "BROADCAST_TO": _SAME,
     "SELECT_V2": _SAME_V1,
@@ -107,12 +112,20 @@ RULES: dict[str, Rule] = {
     "GREATER_EQUAL": _FREE,
     "LESS": _FREE,
     "LESS_EQUAL": _FREE,
+    "SHAPE": _FREE_V1,
+    # Numbers that are no activations: booleans, shapes, indices.
+    "BROADCAST_ARGS": _FREE_V1,
+    "LOGICAL_AND": _FREE_V1,
+    "LOGICAL_NOT": _FREE_V1,
+    "LOGICAL_OR": _FREE_V1,
+    "CAST": Rule(real=True),
 }
 
 HINTS: dict[str, str] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "Build the LSTM layer with unroll=True, or give an int8 .tflite of the model",
     "WHILE": "Build recurrent layers with unroll=True",
     "IF": "Remove the control flow from the model",
+    "CUMSUM": "Multiply with a triangle of ones: the int8 kernel of the reference adds the zero point to every sum",
     "GELU": "Use relu, relu6 or hard_swish in its place",
     "SVDF": "Give an int8 .tflite of the model",
 }

@@ -29,8 +29,8 @@ REALS = st.floats(-1e4, 1e4, allow_nan=False, width=32)
         (-128.0, 127.0, 1.0, 0),
         (2.0, 6.0, 6 / 255, -128),  # widened to hold 0
         (-6.0, -2.0, 6 / 255, 127),
-        (0.0, 0.0, 1.0, 0),
-        (-1e-12, 1e-12, 1.0, 0),
+        (0.0, 0.0, 1 / 128, 0),
+        (-1e-12, 1e-12, 1 / 128, 0),
     ],
 )
 def test_known_parameters(low: float, high: float, scale: float, zero: int) -> None:

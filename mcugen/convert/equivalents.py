@@ -1,0 +1,175 @@
+"""Puts ops that microcontrollers run in place of some that they do not: the same results, in other words.
+
+Happens on the float model (`ModelT`), in place, before its ranges are measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.convert import flat
+from mcugen.graph.schema import load_schema, type_name
+
+_MOST_DIMENSIONS = 5
+"""Of BROADCAST_TO in TensorFlow Lite Micro."""
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Adds tensors and ops to a model; the ops take the place of `op`."""
+
+    model: Any
+    op: Any
+    made: list[Any]
+
+    @property
+    def tensors(self) -> list[Any]:
+        return self.model.subgraphs[0].tensors  # type: ignore[no-any-return]
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        return flat.ints(self.op.inputs)
+
+    @property
+    def output(self) -> int:
+        return flat.ints(self.op.outputs)[0]
+
+    def constant(self, values: NDArray[Any]) -> int:
+        schema = load_schema()
+        self.model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
+        return self._tensor(values.shape, values.dtype.name, len(self.model.buffers) - 1, "constant")
+
+    def tensor(self, like: int, shape: tuple[int, ...] | None = None, dtype: str = "") -> int:
+        """A new activation, of the type of another."""
+        given = self.tensors[like]
+        self.model.buffers.append(load_schema().BufferT())
+        made = flat.shape_of(given) if shape is None else shape
+        return self._tensor(made, dtype or type_name(given.type), len(self.model.buffers) - 1, "step")
+
+    def _tensor(self, shape: tuple[int, ...], dtype: str, buffer: int, role: str) -> int:
+        schema = load_schema()
+        name = f"{flat.name_of(self.tensors[self.output], self.output)}/{role}{len(self.tensors)}"
+        kind = getattr(schema.TensorType, dtype.upper())
+        self.tensors.append(schema.TensorT(shape=np.array(shape, np.int32), type=kind, buffer=buffer, name=name))
+        return len(self.tensors) - 1
+
+    def add(self, kind: str, inputs: list[int], output: int, options: Any = None) -> int:
+        schema = load_schema()
+        number = getattr(schema.BuiltinOperator, kind)
+        codes = self.model.operatorCodes
+        codes.append(schema.OperatorCodeT(builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=1))
+        op = schema.OperatorT(opcodeIndex=len(codes) - 1)
+        op.inputs, op.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
+        if options is not None:
+            op.builtinOptions = options
+            op.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        self.made.append(op)
+        return output
+
+
+def use_equivalents(model: Any) -> list[str]:
+    """Rewrite the model's ops where that can be done; which kinds of ops were (each once)."""
+    main = model.subgraphs[0]
+    kept: list[Any] = []
+    rewritten: dict[str, None] = {}
+    for op in main.operators:
+        kind = flat.kind_of(model, op)
+        builder = _Builder(model, op, [])
+        if kind in REWRITES and REWRITES[kind](builder):
+            kept.extend(builder.made)
+            rewritten[kind] = None
+        else:
+            kept.append(op)
+    main.operators = kept
+    return list(rewritten)
+
+
+def _add_in_turn(b: _Builder) -> bool:
+    """The int8 kernel of ADD_N wants all inputs quantized alike."""
+    total = b.inputs[0]
+    for n, i in enumerate(b.inputs[1:], 2):
+        output = b.output if n == len(b.inputs) else b.tensor(b.output)
+        total = b.add("ADD", [total, i], output, load_schema().AddOptionsT())
+    return len(b.inputs) > 1
+
+
+def _negate(b: _Builder) -> bool:
+    if type_name(b.tensors[b.output].type) != "float32":
+        return False
+    b.add("MUL", [b.inputs[0], b.constant(np.array(-1.0, np.float32))], b.output, load_schema().MulOptionsT())
+    return True
+
+
+def _square(b: _Builder) -> bool:
+    b.add("MUL", [b.inputs[0], b.inputs[0]], b.output, load_schema().MulOptionsT())
+    return True
+
+
+def _tile(b: _Builder) -> bool:
+    """Repetitions are dimensions of 1 that stretch, which a reshape puts before those that are repeated."""
+    schema = load_schema()
+    source, output = (flat.shape_of(b.tensors[i]) for i in (b.inputs[0], b.output))
+    times = flat.constant(b.model, b.tensors[b.inputs[1]])
+    if times is None or len(times) != len(source) or tuple(np.multiply(source, times)) != output:
+        return False
+    before: list[int] = []
+    after: list[int] = []
+    for size, count in zip(source, times.tolist(), strict=True):
+        if count > 1 and size > 1:
+            before, after = [*before, 1, size], [*after, count, size]
+        elif count == 1 and after and before[-1] == after[-1]:
+            before[-1] *= size  # neighbours that are both left alone are one dimension
+            after[-1] *= size
+        else:
+            before, after = [*before, size], [*after, size * count]
+    if len(after) > _MOST_DIMENSIONS:
+        return False
+    narrow, wide = b.tensor(b.inputs[0], tuple(before)), b.tensor(b.inputs[0], tuple(after))
+    b.add("RESHAPE", [b.inputs[0], b.constant(np.array(before, np.int32))], narrow, schema.ReshapeOptionsT(before))
+    b.add("BROADCAST_TO", [narrow, b.constant(np.array(after, np.int32))], wide, schema.BroadcastToOptionsT())
+    b.add("RESHAPE", [wide, b.constant(np.array(output, np.int32))], b.output, schema.ReshapeOptionsT(list(output)))
+    return True
+
+
+def _select(b: _Builder) -> bool:
+    """SELECT is SELECT_V2 where nothing is broadcast. Neither takes int32, for which sums and products do."""
+    schema = load_schema()
+    condition, x, y = b.inputs
+    shapes = [flat.shape_of(b.tensors[i]) for i in (condition, x, y)]
+    dtype = type_name(b.tensors[b.output].type)
+    if dtype == "int32":
+        return _select_by_sums(b, condition, x, y)
+    if len(set(shapes)) != 1 or flat.kind_of(b.model, b.op) == "SELECT_V2":
+        return False
+    b.add("SELECT_V2", [condition, x, y], b.output, schema.SelectV2OptionsT())
+    return True
+
+
+def _select_by_sums(b: _Builder, condition: int, x: int, y: int) -> bool:
+    """y + condition · (x − y), all modulo 2^32, which is how int32 kernels compute."""
+    schema = load_schema()
+    shape = flat.shape_of(b.tensors[b.output])
+    if any(flat.shape_of(b.tensors[i]) not in (shape, ()) for i in (condition, x, y)):
+        return False
+    codes = schema.TensorType
+    chosen = b.add("CAST", [condition], b.tensor(condition, dtype="int32"),
+                   schema.CastOptionsT(inDataType=codes.BOOL, outDataType=codes.INT32))  # fmt: skip
+    apart = b.add("SUB", [x, y], b.tensor(b.output), schema.SubOptionsT())
+    step = b.add("MUL", [chosen, apart], b.tensor(b.output), schema.MulOptionsT())
+    b.add("ADD", [y, step], b.output, schema.AddOptionsT())
+    return True
+
+
+REWRITES: dict[str, Callable[[_Builder], bool]] = {
+    "ADD_N": _add_in_turn,
+    "NEG": _negate,
+    "SELECT": _select,
+    "SELECT_V2": _select,
+    "SQUARE": _square,
+    "TILE": _tile,
+}
