@@ -50,6 +50,10 @@ class ModelStartError(DeviceError):
         self.code = code
 
 
+class WrongFirmwareError(DeviceError):
+    """The device answers, but it is another board, or runs another firmware or model than it should."""
+
+
 class Device:
     """A model on a board. A context manager; made by `open_device`.
 
@@ -501,16 +505,16 @@ def _check_identity(device: Device, elf: Path, board: Board, model_sha256: str |
     hello = device.hello
     again = "Flash this firmware, or check the port"
     if hello.board != board.name:
-        raise DeviceError(f"the device is a {hello.board}", where=board.name, hint=again)
+        raise WrongFirmwareError(f"the device is a {hello.board}", where=board.name, hint=again)
     if model_sha256 is not None and hello.model_sha256 != model_sha256:
-        raise DeviceError(
+        raise WrongFirmwareError(
             f"the device runs another model (sha256 {hello.model_sha256[:12]}…, expected {model_sha256[:12]}…)",
             where=board.name,
             hint=again,
         )
     expected = build_id(elf)
     if expected and hello.build_id != expected:
-        raise DeviceError(
+        raise WrongFirmwareError(
             f"the device runs another firmware (build {hello.build_id[:12]}…, expected {expected[:12]}…)",
             where=board.name,
             hint=again,

@@ -38,6 +38,10 @@ Data = Annotated[
                  help="Calibration data for a float model: .npy, .npz, .csv, a folder of images, or 'random' "
                  "(untrusted)."),
 ]  # fmt: skip
+NoQuantize = Annotated[
+    bool,
+    typer.Option("--no-quantize", help="Run a float model as it is, in float32, to compare it with int8."),
+]
 OutDir = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.", show_default=False),
@@ -97,5 +101,21 @@ Port = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--port", metavar="URL", show_default=False,
                  help="A running device instead of the emulator: /dev/ttyACM0, socket://host:port, rfc2217://…"),
+]  # fmt: skip
+BoardPort = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--port", metavar="URL", show_default=False,
+                 help="The board's serial port: /dev/ttyACM0. Default: found by the board's USB ids."),
+]  # fmt: skip
+Probe = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--probe", metavar="ID", show_default=False,
+                 help="Serial number of the debug probe, where several are plugged in."),
+]  # fmt: skip
+FlashTool = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--tool", metavar="TOOL", show_default=False,
+                 help="platformio, openocd, pyocd, esptool, picotool or uf2. Default: the board's first that is "
+                 "installed."),
 ]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; see docs/JSON.md.")]

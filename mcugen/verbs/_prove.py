@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from mcugen.device.device import open_device
+from mcugen.device.device import Device, open_device
 from mcugen.errors import DataError
 from mcugen.verbs._inputs import Inputs, InputSource, read_inputs
 from mcugen.verbs._pipeline import Ready, no_progress
@@ -29,11 +30,14 @@ def prove(
     project: str | None = None,
     kept: bool = True,
     tflm: str | None = None,
+    flash: Callable[[Ready], Device] | None = None,
 ) -> Proof:
     """Measure sizes and cost on the device, and judge its results.
 
     Args:
         kept: the project stays, so that what is found out can be written into it.
+        flash: puts a firmware on a board and connects to it; it may be called twice. Without it the device behind
+            `port` runs the firmware already, or the emulator is started.
 
     Raises:
         McugenError: whatever stops it before there is a verdict.
@@ -42,11 +46,13 @@ def prove(
     given = choose_inputs(ready, inputs, samples, seed)
     # The oracle first: a model that it refuses needs no device.
     with Oracle(ready.model.data) as oracle:
-        if port is None:
+        start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port)))
+        runs_already = port is not None and flash is None
+        if not runs_already:
             report("finding the smallest arena", -1.0)
-            ready = settle_arena(ready, lambda r: open_device(r.firmware.elf, r.board, **device_options(r, None)), tflm)
+            ready = settle_arena(ready, start, tflm)
         report("starting the device", -1.0)
-        with open_device(ready.firmware.elf, ready.board, **device_options(ready, port)) as device:
+        with start(ready) as device:
             report("measuring", -1.0)
             cost = measure(device, given.samples[0])
             verdict = verify_device(
@@ -58,7 +64,7 @@ def prove(
                 progress=lambda done, total: report("verifying", done / total),
             )
             found = [*given.warnings, *device.warnings()]
-            if port is not None:  # a firmware that is built anew has to be flashed first
+            if runs_already:  # a firmware that is built anew has to be flashed first
                 report("finding the smallest arena", -1.0)
                 found += settle_flashed(ready, device, kept, tflm)
     return Proof(
@@ -69,7 +75,7 @@ def prove(
         given.origin,
         given.notes,
         project,
-        emulated=port is None,
+        emulated=port is None and flash is None,
         input_warnings=tuple(found),
     )
 

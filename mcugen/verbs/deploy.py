@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mcugen.verbs import _options as options
 
 if TYPE_CHECKING:
+    from mcugen.flash import Choose
     from mcugen.goals import Goal
     from mcugen.runtimes import Runtime
     from mcugen.ui.terminal import Progress
@@ -21,6 +22,7 @@ def deploy(
     *,
     board: str,
     data: Any = None,
+    quantize: bool = True,
     out: str | Path | None = None,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
@@ -35,21 +37,29 @@ def deploy(
     layers: bool = False,
     force: bool = False,
     port: str | None = None,
+    probe: str | None = None,
+    tool: str | None = None,
+    choose: Choose | None = None,
     progress: Progress | None = None,
 ) -> Proof:
     """Quantize a model, generate its project, build it, start it on the board, and verify it bit for bit.
+
+    The board is flashed, unless its emulator is started (boards that have one, without `port`, `probe` and `tool`), the
+    port is a URL ("socket://…": somebody else started the firmware there), or mcugen cannot flash it.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
         board: board name, or path of a board's .toml file.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
+        quantize: False runs a float model as it is, in float32.
         out: folder of the project; without it, the model's name and the board's in the current folder.
         labels: class names for the firmware.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.tflm.program.TflmOptions`.
-        inputs, samples, seed, layers, port: see :func:`mcugen.verbs.verify.verify`.
+        inputs, samples, seed, layers: see :func:`mcugen.verbs.verify.verify`.
+        port, probe, tool, choose: see :func:`mcugen.verbs.flash.flash`.
         force: replace a generated project that was changed by hand.
 
     Raises:
@@ -57,8 +67,11 @@ def deploy(
     """
     from mcugen.boards import load_board
     from mcugen.build import build_project
+    from mcugen.device.device import Device
+    from mcugen.flash import can_flash
     from mcugen.verbs import _pipeline as pipeline
     from mcugen.verbs._files import read_labels
+    from mcugen.verbs._flash import flash_and_connect
     from mcugen.verbs._inputs import read_inputs
     from mcugen.verbs._prove import prove
     from mcugen.verbs._runtime import Choice
@@ -66,7 +79,7 @@ def deploy(
     report = progress or pipeline.no_progress
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = load_board(board), read_labels(labels)
-    loaded = pipeline.load_model(model, data, report, choice.runtime)
+    loaded = pipeline.load_model(model, data, report, choice.runtime, quantize=quantize)
     plan = pipeline.plan_model(loaded, chosen, choice)
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
@@ -76,9 +89,14 @@ def deploy(
     project = pipeline.write_project(loaded, plan, chosen, folder, command=command, labels=names, force=force)
     report("building", -1.0)
     ready = pipeline.Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
+    on_hardware = chosen.emulator is None or port is not None or probe is not None or tool is not None
+
+    def flash(ready: pipeline.Ready) -> Device:
+        return flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=report)[0]
+
     return prove(
         ready, "deploy", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=report,
-        project=str(folder), tflm=tflm,
+        project=str(folder), tflm=tflm, flash=flash if on_hardware and can_flash(chosen, port) else None,
     )  # fmt: skip
 
 
@@ -86,6 +104,7 @@ def command(
     model: options.Model,
     board: options.Board,
     data: options.Data = None,
+    no_quantize: options.NoQuantize = False,
     out: options.OutDir = None,
     labels: options.Labels = None,
     optimize: options.Optimize = None,
@@ -100,17 +119,22 @@ def command(
     layers: options.Layers = False,
     force: options.Force = False,
     port: options.Port = None,
+    probe: options.Probe = None,
+    tool: options.FlashTool = None,
     json: options.Json = False,
 ) -> int:
-    """From a model to a verdict: quantize, generate, build, run on the board, verify."""
+    """From a model to a verdict: quantize, generate, build, flash or emulate the board, verify."""
     from mcugen.ui.proof import show_proof
     from mcugen.ui.terminal import Terminal
+    from mcugen.verbs._flash import terminal_choice
 
     terminal = Terminal(json)
+    choose = terminal_choice(terminal)
     with terminal.progress() as progress:
         proof = deploy(
-            model, board=board, data=data, out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
+            model, board=board, data=data, quantize=not no_quantize,
+            out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
-            layers=layers, force=force, port=port, progress=progress,
+            layers=layers, force=force, port=port, probe=probe, tool=tool, choose=choose, progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

@@ -1,0 +1,153 @@
+"""Writes a built firmware onto its board, and finds out whether it runs there."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcugen.boards import Board
+from mcugen.build import Firmware
+from mcugen.device.device import (
+    DEFAULT_TIMEOUT_S,
+    Device,
+    ModelStartError,
+    WrongFirmwareError,
+    open_device,
+)
+from mcugen.errors import BoardError, DeviceError, ToolError
+from mcugen.flash import esptool, openocd, picotool, platformio, pyocd, uf2
+from mcugen.flash.ports import Choose, choose_probe, find_port, require_port
+from mcugen.flash.types import Job, Tool
+
+TOOLS: Mapping[str, Tool] = {
+    module.TOOL.name: module.TOOL for module in (platformio, openocd, pyocd, esptool, picotool, uf2)
+}
+
+RESTART_S = 15.0
+"""A board that is its own USB device vanishes and comes back after it was flashed."""
+RETRY_S = 0.3
+
+
+@dataclass(frozen=True)
+class Flashed:
+    """What was used to flash a board. `port` is None where it comes into being only when the firmware runs."""
+
+    tool: str
+    probe: str | None
+    port: str | None
+
+
+def can_flash(board: Board, port: str | None) -> bool:
+    """Whether a board behind a port can be flashed from here: not an emulator, and not over a network."""
+    return bool(board.flashing.tools) and (port is None or "://" not in port)
+
+
+def flash_board(
+    firmware: Firmware,
+    board: Board,
+    *,
+    port: str | None = None,
+    probe: str | None = None,
+    tool: str | None = None,
+    choose: Choose | None = None,
+) -> Flashed:
+    """Write a firmware onto its board.
+
+    Args:
+        port: the board's serial port; without it, found by the board's USB ids.
+        probe: serial number of its debug probe; needed where several are plugged in.
+        tool: one of `TOOLS`; without it, the board's first that is installed.
+        choose: asks a person which port; without it, several are an error.
+
+    Raises:
+        BoardError: the board cannot be flashed, or not with this tool.
+        ToolError: no tool is installed that can.
+        DeviceError: no port or several, no probe or several, no permission, or the tool failed.
+    """
+    if probe is not None and not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", probe):
+        raise DeviceError(f"{probe[:60]!r} is no serial number of a probe", where="--probe")
+    chosen, program = _choose_tool(board, tool)
+    if port is None:
+        port = find_port(board, probe=probe, choose=choose)
+    if chosen.through_port(board) or not board.flashing.usb:
+        port = require_port(board, port)
+    if chosen.probes is not None:
+        probe = choose_probe(board, chosen.probes(board, program), probe, port)
+    job = Job(board, firmware.project, firmware.elf.parent, port, probe)
+    chosen.write(job, program)
+    return Flashed(chosen.name, probe, port)
+
+
+def _choose_tool(board: Board, name: str | None) -> tuple[Tool, str]:
+    """The tool, and where its program is."""
+    able = board.flashing.tools
+    if not able:
+        raise BoardError(
+            f"mcugen does not know how to flash {board.title}",
+            where=f"board {board.name}",
+            hint="Write .pio/build/*/firmware.bin with your own tool; mcugen verify DIR --port PORT works then",
+        )
+    if name is not None and name not in able:
+        raise BoardError(
+            f"{name} does not flash this board", where=f"board {board.name}", hint=f"--tool {able[0]} does"
+        )
+    candidates = able if name is None else (name,)
+    for each in candidates:
+        program = TOOLS[each].find()
+        if program is not None:
+            return TOOLS[each], program
+    ways = "; ".join(f"{each}: {TOOLS[each].install}" for each in candidates)
+    raise ToolError(
+        f"{' and '.join(candidates)} {'are' if len(candidates) > 1 else 'is'} not installed",
+        where=f"board {board.name}",
+        hint=f"Install {'one of them' if len(candidates) > 1 else 'it'}: {ways}",
+    )
+
+
+def connect_flashed(
+    flashed: Flashed,
+    firmware: Firmware,
+    board: Board,
+    *,
+    model_sha256: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT_S,
+    wait: float = RESTART_S,
+    choose: Choose | None = None,
+) -> tuple[Device, str]:
+    """Connect to a board that was just flashed, as soon as it answers, and check that it runs this firmware.
+
+    Gives the port as well, which may be another one than before.
+
+    Args:
+        model_sha256: of the model that it must run.
+        timeout: seconds one inference may take.
+        wait: seconds that the board may take to come back.
+        choose: see `flash_board`.
+
+    Raises:
+        DeviceError: no port, no answer, or another firmware or model than the one that was written.
+    """
+    until = time.monotonic() + wait
+    while True:
+        port = flashed.port or find_port(board, probe=flashed.probe, choose=choose)
+        try:
+            port = require_port(board, port)
+            return open_device(firmware.elf, board, port=port, timeout=timeout, model_sha256=model_sha256), port
+        except ModelStartError:
+            raise
+        except WrongFirmwareError as error:
+            raise WrongFirmwareError(
+                f"{error.what}, although {flashed.tool} reported success",
+                where=f"{board.name} at {port}",
+                hint="Does the port belong to the board that was flashed? Name both with --port and --probe",
+            ) from error
+        except DeviceError as error:
+            if time.monotonic() >= until:
+                raise DeviceError(
+                    f"it was flashed with {flashed.tool}, but does not answer: {error.what}",
+                    where=error.where,
+                    hint=f"Press its reset button, and run mcugen verify with --port. {board.notes}",
+                ) from error
+        time.sleep(RETRY_S)
