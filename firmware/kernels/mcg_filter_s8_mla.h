@@ -189,24 +189,38 @@ MCG_SHARED int8_t mcg_mla_slow_output(const mcg_output_stage *stage, mcg_mla_sca
   return (int8_t)mcg_clamp(scaled + stage->zero_point, stage->min, stage->max);
 }
 
-/* Accumulators of `rows` channels of two windows, the second's from sums + rows on, as outputs. If
- * there is no second window, `second` is `first`: its outputs are written, and then written over.
- */
+/* Accumulators of one channel of two windows as outputs. If there is no second window, `second` is
+ * `first`: its output is written, and then written over. */
+MCG_INLINE void mcg_mla_fast_outputs(int32_t zero_point, mcg_mla_scales at, int32_t a, int32_t b,
+                                     int8_t *first, int8_t *second) {
+  const int32_t doubled = *at.multiplier, right = *at.shift;
+  *second = (int8_t)mcg_requantize_to_8(b, doubled, right, zero_point);
+  *first = (int8_t)mcg_requantize_to_8(a, doubled, right, zero_point);
+}
+
+/* The same for `rows` channels, whose accumulators for the second window begin at sums + rows. */
 MCG_INLINE void mcg_mla_outputs(const mcg_output_stage *stage, int32_t fast, const int32_t *sums,
                                 int32_t rows, mcg_mla_scales at, int8_t *first, int8_t *second) {
-  const int32_t zero_point = stage->zero_point;
-  for (int32_t row = 0; row < rows; ++row) {
-    const int32_t a = sums[row], b = sums[row + rows];
-    if (fast) {
-      const int32_t doubled = at.multiplier[row], right = at.shift[row];
-      second[row] = (int8_t)mcg_requantize_to_8(b, doubled, right, zero_point);
-      first[row] = (int8_t)mcg_requantize_to_8(a, doubled, right, zero_point);
-    } else {
-      const mcg_mla_scales scales = {at.multiplier + row, at.shift + row};
-      second[row] = mcg_mla_slow_output(stage, scales, b);
-      first[row] = mcg_mla_slow_output(stage, scales, a);
+#define MCG_MLA_OUTPUTS(row)                                                                 \
+  mcg_mla_fast_outputs(stage->zero_point,                                                    \
+                       (mcg_mla_scales){at.multiplier + (row), at.shift + (row)}, sums[row], \
+                       sums[rows + (row)], first + (row), second + (row))
+  if (!fast) {
+    for (int32_t row = 0; row < rows; ++row) {
+      second[row] = mcg_mla_slow_output(stage, at, sums[rows + row]);
+      first[row] = mcg_mla_slow_output(stage, at, sums[row]);
+      ++at.multiplier;
+      ++at.shift;
     }
+    return;
   }
+  MCG_MLA_OUTPUTS(0);
+  if (rows == 4) {
+    MCG_MLA_OUTPUTS(1);
+    MCG_MLA_OUTPUTS(2);
+    MCG_MLA_OUTPUTS(3);
+  }
+#undef MCG_MLA_OUTPUTS
 }
 
 /* The two windows at x with all filters; `count` of them (1 or 2) are wanted. The second one's

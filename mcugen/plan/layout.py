@@ -14,6 +14,8 @@ ALIGNMENT = 4
 """Bytes. Kernels read int8 activations as 32-bit words; no tensor type here needs more."""
 
 _SEARCH_ROUNDS = 400
+_SEARCH_STEPS = 1_000_000
+"""The search ends after so many rounds, or after about so many pairs of blocks were compared."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def pack(blocks: Sequence[Block], leads: Mapping[tuple[int, int], int] | None = 
         if best_size < 0 or size < best_size:
             best_order, best, best_size = order, offsets, size
     generator = random.Random(0)
-    for _ in range(_SEARCH_ROUNDS):
+    pairs = sum(len(others) for others in conflicts)
+    for _ in range(min(_SEARCH_ROUNDS, _SEARCH_STEPS // (pairs + 1))):
         if best_size <= bound or len(blocks) < 3:
             break
         order = list(best_order)

@@ -15,6 +15,7 @@ from mcugen.ops.base import Lowering, Target
 from mcugen.ops.memory import SLACK, UNLIMITED
 from mcugen.plan.layout import Block, pack
 from mcugen.plan.overlay import lead, overlay_call
+from mcugen.plan.state import place_states
 from mcugen.plan.types import Buffer, Plan, Step
 from mcugen.plan.verify import verify_plan
 
@@ -50,17 +51,22 @@ def make_plan(graph: Graph, target: Target | None = None, goal: Goal = "speed") 
     return _make_plan(graph, target, goal)
 
 
-def _make_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
+def _make_plan(graph: Graph, target: Target, goal: Goal, *, nested: bool = False) -> Plan:
+    """A plan of a model, or of a graph that one of its ops runs: that may do nothing, and give back constants."""
     steps: list[Step] = []
     aliased: list[Op] = []
-    memory = _Memory(graph)
-    for op, lowering, macs in _lower(graph, target, goal):
-        if lowering.calls:
-            steps.append(Step(op, lowering.calls, macs))
+    lowered = _lower(graph, target, goal)
+    states = place_states(graph, [lowering for _, lowering, _ in lowered])
+    memory = _Memory(graph, states.homes)
+    for position, (op, lowering, macs) in enumerate(lowered):
+        lowering = states.lowerings.get(position, lowering)
+        if lowering.calls or lowering.graphs:
+            plans = tuple(_make_plan(inner, target, goal, nested=True) for inner in lowering.graphs)
+            steps.append(Step(op, lowering.calls, macs, plans))
         else:
             aliased.append(op)
         memory.add(op, lowering, len(steps) - 1)
-    if not steps:
+    if not steps and not nested:
         raise ModelError("the model computes nothing: its outputs are its inputs")
     memory.finish(len(steps))
     buffers, addresses, scratch, arena_bytes = memory.layout(steps)
@@ -122,19 +128,24 @@ class _Storage:
 class _Memory:
     """Which tensors share a block, and when each block is alive."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, homes: Mapping[int, int]) -> None:
         self._graph = graph
+        self._homes = homes  # tensors that are computed in a state's memory
         self._storage: dict[int, _Storage] = {}  # tensor id → its block, shared by aliases
         self._offset: dict[int, int] = {}  # tensor id → offset in its block
         self._last_reader = self._last_readers()
-        for i in graph.inputs:
+        for i in (*graph.inputs, *(state.id for state in graph.states)):
             self._define(i, -1)
 
     def _last_readers(self) -> dict[int, int]:
-        """Index in graph.ops of the last op that reads each tensor; model outputs are read at the end."""
+        """Index in graph.ops of the last op that reads each tensor; outputs and states are read at the end."""
         last = {i: position for position, op in enumerate(self._graph.ops) for i in op.inputs if i >= 0}
-        last.update(dict.fromkeys(self._graph.outputs, len(self._graph.ops)))
+        last.update(dict.fromkeys(self._read_at_the_end(), len(self._graph.ops)))
         return last
+
+    def _read_at_the_end(self) -> list[int]:
+        computed = [i for i in self._graph.outputs if not self._graph.tensor(i).is_const]
+        return [*computed, *(state.id for state in self._graph.states)]
 
     def _define(self, tensor: int, step: int) -> None:
         self._storage[tensor] = _Storage(self._graph.tensor(tensor).nbytes, step, step, [tensor])
@@ -151,14 +162,18 @@ class _Memory:
         for output, source, offset in lowering.aliases:
             if source not in self._storage:
                 raise ModelError("its input is a constant, which the arena does not hold", where=op.where)
-            self._join(output, source, offset)
-        if not lowering.calls:
+            if output not in self._storage:  # a state that was assigned what lies in its memory is there already
+                self._join(output, source, offset)
+        if not lowering.calls and not lowering.graphs:
             return
         for i in op.inputs:
             if i in self._storage:
                 self._storage[i].last = max(self._storage[i].last, step)
         for i in op.outputs:
             if i in self._storage:
+                continue
+            if i in self._homes:
+                self._join(i, self._homes[i], 0)
                 continue
             dying = self._dying_source(op, lowering, i)
             if dying is None:
@@ -183,8 +198,8 @@ class _Memory:
         return None
 
     def finish(self, steps: int) -> None:
-        """Model outputs stay alive until they are read."""
-        for i in self._graph.outputs:
+        """Outputs stay alive until they are read, states until the next inference."""
+        for i in self._read_at_the_end():
             self._storage[i].last = steps
 
     def tensor_blocks(self) -> list[_Storage]:
@@ -207,7 +222,7 @@ class _Memory:
     def layout(self, steps: Sequence[Step]) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
         """Pack all blocks; gives buffers, tensor addresses, scratch addresses by step, arena size."""
         storages = self.tensor_blocks()
-        scratch_steps = [(n, max(c.scratch_bytes for c in s.calls)) for n, s in enumerate(steps)]
+        scratch_steps = [(n, s.scratch_bytes) for n, s in enumerate(steps)]
         scratch_steps = [(n, size) for n, size in scratch_steps if size]
         blocks = [Block(s.size, s.first, s.last) for s in storages]
         blocks += [Block(size, n, n) for n, size in scratch_steps]
