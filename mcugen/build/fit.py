@@ -62,8 +62,18 @@ class Fit:
         return self.arena + self.static + self.stack
 
     @property
+    def flash_missing(self) -> int:
+        """Bytes of flash that the board would need more; 0 where there is enough."""
+        return max(0, self.flash_needed - self.flash_available)
+
+    @property
+    def ram_missing(self) -> int:
+        """Bytes of RAM that the board would need more; 0 where there is enough."""
+        return max(0, self.ram_needed - self.ram_available)
+
+    @property
     def fits(self) -> bool:
-        return self.flash_needed <= self.flash_available and self.ram_needed <= self.ram_available
+        return not self.flash_missing and not self.ram_missing
 
     @property
     def impossible(self) -> bool:

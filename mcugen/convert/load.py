@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mcugen.convert.keras_scale import Dimension
 from mcugen.convert.sources import Source
 from mcugen.convert.types import Attempt
 from mcugen.convert.worker_client import run_worker
-from mcugen.errors import ConversionError, McugenError, ToolError
+from mcugen.errors import ConversionError, McugenError, ModelError, ToolError
 
 
 def load_tflite(source: Source, progress: Callable[[float], None] | None = None) -> tuple[bytes, tuple[Attempt, ...]]:
@@ -30,8 +31,35 @@ def load_tflite(source: Source, progress: Callable[[float], None] | None = None)
         return _from_file(source.kind, source.path, folder, progress)
 
 
+def load_scaled(source: Source, dimension: Dimension, factor: float) -> bytes:
+    """A Keras model's architecture with its width or input size times `factor`, untrained, as float32 `.tflite`.
+
+    Raises:
+        ModelError: not a Keras model, whose architecture alone can be changed.
+        ConversionError: it cannot be built so.
+        ToolError: TensorFlow is needed and not installed.
+    """
+    if source.kind not in ("keras", "keras h5", "keras object"):
+        raise ModelError(
+            "only the architecture of a Keras model can be scaled",
+            where=source.name,
+            hint="Give the .keras or .h5 file that this model came from, or leave --scale away",
+        )
+    with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
+        folder, path = Path(name), source.path
+        if path is None:
+            path = folder / "model.keras"
+            source.model.save(path)
+        return _from_file(source.kind, path, folder, None, scale=(dimension, factor))[0]
+
+
 def _from_file(
-    kind: str, path: Path, folder: Path, progress: Callable[[float], None] | None
+    kind: str,
+    path: Path,
+    folder: Path,
+    progress: Callable[[float], None] | None,
+    *,
+    scale: tuple[Dimension, float] | None = None,
 ) -> tuple[bytes, tuple[Attempt, ...]]:
     ways = [("load as SavedModel", False)] if kind == "saved_model" else [
         ("load with Keras 3", False),
@@ -39,7 +67,7 @@ def _from_file(
     ]  # fmt: skip
     attempts: list[Attempt] = []
     for step, legacy in ways:
-        request = {"job": "convert", "kind": kind, "path": str(path.resolve()), "legacy": legacy}
+        request = {"job": "convert", "kind": kind, "path": str(path.resolve()), "legacy": legacy, "scale": scale}
         try:
             answer = run_worker(folder, request, legacy_keras=legacy, progress=progress)
         except ToolError as error:

@@ -14,11 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from mcugen.convert.keras_scale import Dimension, scaled_model
 from mcugen.errors import ConversionError, McugenError
 
 
-def load_and_convert(kind: str, path: str, *, legacy: bool) -> bytes:
+def load_and_convert(kind: str, path: str, *, legacy: bool, scale: tuple[Dimension, float] | None = None) -> bytes:
     """A Keras file or SavedModel folder as float32 `.tflite`, batch fixed to 1.
+
+    Args:
+        scale: take the architecture of a Keras model with this dimension times this factor, and new weights.
 
     Raises:
         ConversionError: the model would run foreign code, needs a shape that is not fixed, or loads but does
@@ -37,7 +41,7 @@ def load_and_convert(kind: str, path: str, *, legacy: bool) -> bytes:
 
         model = keras.saving.load_model(path, compile=False)
     try:
-        return convert_keras(model)
+        return convert_keras(model if scale is None else scaled_model(model, *scale))
     except McugenError:
         raise
     except Exception as error:  # whatever the converter raises

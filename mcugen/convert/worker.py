@@ -22,7 +22,9 @@ def _do(folder: Path, request: dict[str, Any], progress: Callable[[float], None]
     from mcugen.convert import tensorflow_jobs as jobs
 
     if request["job"] == "convert":
-        tflite = jobs.load_and_convert(request["kind"], request["path"], legacy=request["legacy"])
+        tflite = jobs.load_and_convert(
+            request["kind"], request["path"], legacy=request["legacy"], scale=request.get("scale")
+        )
         (folder / "float.tflite").write_bytes(tflite)
         return {}
     if request["job"] == "observe":

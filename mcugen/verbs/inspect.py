@@ -111,7 +111,7 @@ def inspect(
     if measure and chosen is None:
         raise BoardError("--measure needs a board to measure on", hint="Add --board BOARD; mcugen boards lists them")
     goal = optimize or "speed"
-    if data is None and _is_float(model):
+    if data is None and is_float(model):
         data = "random"
     loaded = load_model(model, data, progress)
     plans: dict[Target, Plan] = {}
@@ -140,7 +140,7 @@ def _measure(model: Model, plan: Plan, board: Board, progress: Progress) -> Cost
             return measure(device, make_inputs(model.graph, 1, 0)[0])
 
 
-def _is_float(model: object) -> bool:
+def is_float(model: object) -> bool:
     """Whether a model has to be quantized before its sizes are known."""
     from mcugen.convert.inspect_source import inspect_model
     from mcugen.convert.sources import identify

@@ -1,0 +1,264 @@
+"""`mcugen fit`: which boards a model fits, by how much it misses the others, and which layers are to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+
+import typer
+
+from mcugen import __version__
+from mcugen.verbs import _options as options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mcugen.boards import Board
+    from mcugen.build.blame import Peak, Weight
+    from mcugen.build.fit import Fit
+    from mcugen.goals import Goal
+    from mcugen.ui.terminal import Progress
+    from mcugen.verbs._pipeline import Model
+
+Dimension = Literal["width", "input"]
+
+FACTORS = (0.75, 0.5, 0.35, 0.25)
+"""Tried by --scale: the width multipliers that MobileNets are published with."""
+
+_NAMED = 3
+"""Layers that are named as the heaviest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A model, or an untrained one of its architecture with another width or input size, on all boards.
+
+    Attributes:
+        factor: 1 for the model itself.
+        problem: why it could not be built so; the rest is empty then.
+        weights, macs: bytes of constants, multiply-accumulates.
+        peaks: by board, the op that decides the arena.
+    """
+
+    factor: float
+    problem: str = ""
+    fits: tuple[Fit, ...] = ()
+    weights: int = 0
+    macs: int = 0
+    heaviest: tuple[Weight, ...] = ()
+    peaks: tuple[Peak, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What `fit` found. `candidates[0]` is the model itself."""
+
+    model: Model
+    quantized_here: bool
+    dimension: Dimension | None
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 if the model fits none of the boards."""
+        return 0 if any(fit.fits for fit in self.candidates[0].fits) else 1
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": "mcugen.fit/1",
+            "mcugen": __version__,
+            "model": {"name": self.model.graph.name, "sha256": self.model.graph.sha256, "source": self.model.source},
+            "trusted": self.model.trusted,
+            "quantized_here": self.quantized_here,
+            "scaled": self.dimension,
+            "candidates": [_candidate_facts(candidate) for candidate in self.candidates],
+        }
+
+
+def _candidate_facts(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "factor": candidate.factor,
+        "trained": candidate.factor == 1,
+        "problem": candidate.problem,
+        "weights": candidate.weights,
+        "macs": candidate.macs,
+        "heaviest": [asdict(weight) for weight in candidate.heaviest],
+        "boards": [
+            {
+                **asdict(fit),
+                "flash_needed": fit.flash_needed,
+                "ram_needed": fit.ram_needed,
+                "fits": fit.fits,
+                "flash_missing": fit.flash_missing,
+                "ram_missing": fit.ram_missing,
+                "peak": {**asdict(peak), "tensors": [{"name": n, "bytes": size} for n, size in peak.tensors]},
+            }
+            for fit, peak in zip(candidate.fits, candidate.peaks, strict=True)
+        ],
+    }
+
+
+def fit(
+    model: object,
+    *,
+    boards: Sequence[str] = (),
+    scale: Dimension | None = None,
+    optimize: Goal | None = None,
+    data: Any = None,
+    progress: Progress | None = None,
+) -> FitResult:
+    """Plan a model for boards and say what is missing where, and why.
+
+    Args:
+        model: a model file, a SavedModel folder, or a Keras object; of a float model its int8 form.
+        boards: board names; all by default.
+        scale: also size a Keras model's architecture with its "width" or "input" times 0.75, 0.5, 0.35 and 0.25, with
+            new weights: sizes, not accuracy.
+        optimize: "speed" (the default), "size" of the code, or "ram".
+        data: calibration data of a float model; random data serve, since sizes do not depend on them.
+
+    Raises:
+        McugenError: the model cannot be read, or has an op that cannot run; `scale` without a Keras model.
+    """
+    from mcugen.boards import load_board, load_boards
+    from mcugen.convert.load import load_scaled
+    from mcugen.convert.sources import identify
+    from mcugen.errors import ConversionError
+    from mcugen.verbs._pipeline import load_model, no_progress
+    from mcugen.verbs.inspect import is_float
+
+    report = progress or no_progress
+    chosen = [load_board(name) for name in boards] or list(load_boards().values())
+    if data is None and is_float(model):
+        data = "random"
+    loaded = load_model(model, data, progress)
+    candidates = [_candidate(1, loaded, chosen, optimize or "speed")]
+    for factor in FACTORS if scale is not None else ():
+        assert scale is not None
+        report(f"{scale} × {factor:g}", -1.0)
+        try:
+            scaled = load_model(load_scaled(identify(model), scale, factor), "random")
+        except ConversionError as error:
+            candidates.append(Candidate(factor, problem=str(error)))
+        else:
+            candidates.append(_candidate(factor, scaled, chosen, optimize or "speed"))
+    quantized_here = loaded.report is not None and loaded.report.calibration.kind != "none"
+    return FitResult(loaded, quantized_here, scale, tuple(candidates))
+
+
+def _candidate(factor: float, model: Model, boards: Sequence[Board], goal: Goal) -> Candidate:
+    from mcugen.build import fit_report
+    from mcugen.build.blame import heaviest_layers, peak
+    from mcugen.ops.base import Target
+    from mcugen.plan import Plan, make_plan
+
+    plans: dict[Target, Plan] = {}
+    for board in boards:
+        if board.target() not in plans:
+            plans[board.target()] = make_plan(model.graph, board.target(), goal)
+    peaks = {target: peak(plan) for target, plan in plans.items()}
+    first = plans[boards[0].target()]
+    return Candidate(
+        factor,
+        "",
+        tuple(fit_report(plans[board.target()], board) for board in boards),
+        sum(first.constant_sizes()),
+        first.macs,
+        tuple(heaviest_layers(first)[:_NAMED]),
+        tuple(peaks[board.target()] for board in boards),
+    )
+
+
+def command(
+    model: options.Model,
+    board: Annotated[
+        Optional[list[str]],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+        typer.Option("--board", "-b", metavar="BOARD", show_default=False, help="Only this board; may be repeated."),
+    ] = None,
+    scale: Annotated[
+        Optional[Dimension],  # noqa: UP045
+        typer.Option("--scale", metavar="width|input", show_default=False,
+                     help="Also size the Keras model with fewer channels or smaller images, untrained."),
+    ] = None,
+    optimize: options.Optimize = None,
+    data: options.Data = None,
+    json: options.Json = False,
+) -> int:  # fmt: skip
+    """Say which boards a model fits, what is missing on the others, and which layers are to blame."""
+    from mcugen.ui.terminal import Terminal
+
+    terminal = Terminal(json)
+    with terminal.progress() as progress:
+        result = fit(model, boards=board or (), scale=scale, optimize=optimize, data=data, progress=progress)
+    return terminal.show(result, lambda console: _show(console, result))
+
+
+def _show(console: Console, result: FitResult) -> None:
+    from mcugen.ui.terminal import columns, grid, say_note, say_verdict
+    from mcugen.ui.text import number, share, size
+
+    own = result.candidates[0]
+    heaviest = "; ".join(f"{w.layer} {number(w.bytes)} B, {share(w.bytes, own.weights)}" for w in own.heaviest)
+    console.print(
+        grid(
+            [
+                ("model", f"{result.model.graph.name}, {number(own.macs)} MACs"),
+                ("weights", f"{size(own.weights)}: {heaviest}" if heaviest else size(own.weights)),
+            ]
+        )
+    )
+    console.print()
+    console.print(
+        columns(
+            ("", "board", "flash, about", "RAM, about", "missing"), [_board_row(f) for f in own.fits], whole=(0, 1, 4)
+        )
+    )
+    for blamed in dict.fromkeys(_blame(f, p) for f, p in zip(own.fits, own.peaks, strict=True) if f.ram_missing):
+        say_note(console, blamed)
+    if result.dimension is not None:
+        console.print()
+        headings = (result.dimension, "MACs", "weights", "arena", "fits")
+        console.print(columns(headings, [_candidate_row(c) for c in result.candidates], right=(0, 1, 2, 3)))
+        say_note(console, "scaled models are untrained: these are sizes, what accuracy is left only training can say")
+    if result.quantized_here and not result.model.trusted:
+        say_note(console, "a float model: sizes are those of its int8 form")
+    count = sum(f.fits for f in own.fits)
+    say_verdict(console, count > 0, f"fits {count} of {len(own.fits)} boards")
+
+
+def _board_row(fit: Fit) -> tuple[str, ...]:
+    from mcugen.ui.text import memory, number
+
+    missing = [
+        f"{number(count)} B {name}" for name, count in (("flash", fit.flash_missing), ("RAM", fit.ram_missing)) if count
+    ]
+    return (
+        "fits" if fit.fits else "–",
+        fit.board,
+        f"{number(fit.flash_needed)} B of {memory(fit.flash_available)}",
+        f"{number(fit.ram_needed)} B of {memory(fit.ram_available)}",
+        ", ".join(missing),
+    )
+
+
+def _blame(fit: Fit, peak: Peak) -> str:
+    from mcugen.ui.text import number
+
+    blocks = " + ".join(f"{number(size)} ({name})" for name, size in peak.tensors if size)
+    return f"{fit.board}: most RAM is in use in {peak.kind} {peak.layer}: {blocks} B"
+
+
+def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
+    from mcugen.ui.text import number
+
+    label = f"× {candidate.factor:g}"
+    if candidate.problem:
+        return label, "", "", "", candidate.problem
+    arenas = {fit.arena for fit in candidate.fits}
+    spread = number(min(arenas)) if len(arenas) == 1 else f"{number(min(arenas))} … {number(max(arenas))}"
+    names = [fit.board for fit in candidate.fits if fit.fits]
+    all_of_them = len(names) == len(candidate.fits)
+    return label, number(candidate.macs), f"{number(candidate.weights)} B", f"{spread} B", (
+        "all" if all_of_them else ", ".join(names) or "none"
+    )  # fmt: skip
