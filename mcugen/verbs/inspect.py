@@ -84,6 +84,7 @@ def inspect(
     optimize: Goal | None = None,
     measure: bool = False,
     data: Any = None,
+    quantize: bool = True,
     progress: Progress | None = None,
 ) -> Inspection:
     """Read a model, plan it for every board, and say what it needs.
@@ -95,6 +96,7 @@ def inspect(
         measure: build the model for `board` and run it once, emulated, to tell what every op costs.
         data: calibration data for a float model. Without it random data serve: what a model needs does not depend on
             the calibration.
+        quantize: False shows a float model as it is, in float32.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `measure` without a board, or one that
@@ -111,9 +113,9 @@ def inspect(
     if measure and chosen is None:
         raise BoardError("--measure needs a board to measure on", hint="Add --board BOARD; mcugen boards lists them")
     goal = optimize or "speed"
-    if data is None and _is_float(model):
+    if quantize and data is None and _is_float(model):
         data = "random"
-    loaded = load_model(model, data, progress)
+    loaded = load_model(model, data, progress, quantize=quantize)
     plans: dict[Target, Plan] = {}
     fits = []
     for each in load_boards().values():
@@ -194,6 +196,7 @@ def command(
         bool, typer.Option("--measure", help="Build it for the board and run it there, emulated: cost per layer.")
     ] = False,
     data: options.Data = None,
+    no_quantize: options.NoQuantize = False,
     json: options.Json = False,
 ) -> int:
     """Show a model's layers, what it needs, and which boards it fits."""
@@ -203,6 +206,7 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = inspect(
-            model, board=board, optimize=optimize, measure=measure, data=data, progress=progress
+            model, board=board, optimize=optimize, measure=measure, data=data, quantize=not no_quantize,
+            progress=progress,
         )
     return terminal.show(result, lambda console: show_inspection(console, result))
