@@ -151,27 +151,11 @@ def command(
     return terminal.show(result, lambda console: _render(console, result))
 
 
-def _tflm_rows(plan: Program) -> list[tuple[str, str]]:
-    """What a person wants to know about a TFLM firmware: what was left out, what is registered, what to build first."""
-    from mcugen.tflm.program import TflmProgram
-    from mcugen.ui.text import number
-
-    if not isinstance(plan, TflmProgram):
-        return []
-    rows = []
-    if plan.flatbuffer.saved:
-        rows.append(("left out", f"{number(plan.flatbuffer.saved)} B of names and metadata, outputs proved unchanged"))
-    int8 = sum(1 for registration in plan.registrations if registration.int8)
-    rows.append(("ops", f"{len(plan.registrations)} registered, {int8} of them for int8 only"))
-    if plan.tflm.variant is not None and plan.tflm.root is None:
-        rows.append(("first", f"build TensorFlow Lite Micro: {plan.tflm.variant.how_to_build()}"))
-    return rows
-
-
 def _render(console: Console, result: Generated) -> None:
     from mcugen.ui.quantization import show_report
     from mcugen.ui.terminal import grid, say_verdict
     from mcugen.ui.text import number, size
+    from mcugen.ui.tflm import tflm_rows
 
     manifest, report = result.project.manifest, result.model.report
     if report is not None and report.calibration.kind != "none":
@@ -181,7 +165,7 @@ def _render(console: Console, result: Generated) -> None:
         ("model", f"{manifest.model_name} · {len(manifest.ops)} ops · {number(manifest.macs)} MACs"),
         ("arena", f"{size(manifest.arena_bytes)}, inputs and outputs included"),
         ("weights", size(manifest.weight_bytes)),
-        *_tflm_rows(result.plan),
+        *tflm_rows(result.plan),
         ("next", f"mcugen build {result.folder}, mcugen verify {result.folder}; or pio run in the folder"),
     ]
     console.print(grid(rows))
