@@ -99,7 +99,7 @@ def _activation(graph: Graph, op: Op) -> str | None:
 
 
 def _accumulators_fit(graph: Graph, op: Op) -> str | None:
-    """No sum of products exceeds 31 bits (with an int16 state those over time may, and go round as in the reference)."""
+    """No sum of products exceeds 31 bits (with an int16 state those over time may, and go round like the reference)."""
     features = _constant(graph, op, _FEATURE_WEIGHTS)
     bound = 256 * int(np.abs(features.astype(np.int64)).sum(axis=1).max())
     times = _constant(graph, op, _TIME_WEIGHTS)
