@@ -45,8 +45,8 @@ __attribute__((used)) uint8_t mcg_firmware_id[ID_MAGIC_BYTES + ID_BYTES] = {
 
 static mcg_counter_info counter;
 
-/* One write per byte would be one USB packet per byte. A frame ends with a zero, and has no other.
- */
+/* One write per byte would be one USB packet per byte. What is pending leaves before the host is
+ * listened to. */
 static uint8_t pending[64];
 static size_t pending_bytes;
 
@@ -74,6 +74,7 @@ void mcg_port_init(void) {
 }
 
 int mcg_port_getc(void) {
+  if (pending_bytes > 0) send_pending();
   const int byte = Serial.read();
   if (byte < 0) {
 #if defined(ARDUINO_ARCH_ESP32)
@@ -87,7 +88,7 @@ int mcg_port_getc(void) {
 
 void mcg_port_putc(uint8_t byte) {
   pending[pending_bytes++] = byte;
-  if (byte == 0 || pending_bytes == sizeof pending) send_pending();
+  if (pending_bytes == sizeof pending) send_pending();
 }
 
 void mcg_port_flush(void) {

@@ -1,9 +1,11 @@
 /* 2-D convolution with any stride, dilation, padding and number of groups, by MVE.
  *
- * `batch` windows at a time are gathered into scratch (batch * filter_height *
- * filter_width * filter_channels bytes), the input's zero point standing in for what lies outside
- * the image; so the folded bias holds at the border too. Input and output are NHWC; the weights of
- * each group are as mcg_filter_s8_mve.h has them.
+ * The columns of the image that `batch` windows next to each other take are gathered in scratch, of
+ * each column all pixels under the filter, one after the other, with the input's zero point outside
+ * the image; so the folded bias holds at the border too. As columns follow each other, every window
+ * is in one piece, and windows share columns. Where they do not, for their strides or dilation,
+ * each has its own. Input and output are NHWC; the weights of each group are as mcg_filter_s8_mve.h
+ * has them, column by column.
  */
 #ifndef MCG_CONV_2D_S8_MVE_H
 #define MCG_CONV_2D_S8_MVE_H
@@ -29,7 +31,8 @@ typedef struct {
   int32_t pad_top;
   int32_t pad_left;
   int32_t input_zero_point;
-  int32_t batch; /* windows in scratch */
+  int32_t batch;  /* windows in scratch */
+  int32_t shared; /* 1 if windows share columns */
   int32_t per_channel;
   int32_t scale_down;
   int32_t output_zero_point;
@@ -37,82 +40,89 @@ typedef struct {
   int32_t output_max;
 } mcg_conv_2d_s8_mve_params;
 
-/* A window: of which image, and where in the output. */
-typedef struct {
-  const int8_t *image; /* its first wanted channel */
-  int32_t row;
-  int32_t column;
-} mcg_conv_2d_s8_mve_place;
+/* Copies `count` pieces of `bytes` bytes. */
+MCG_INLINE void mcg_conv_2d_s8_mve_copy(int8_t *to, int32_t to_step, const int8_t *from,
+                                        int32_t from_step, int32_t bytes, int32_t count) {
+  for (int32_t done = 0; done < bytes; done += 16) {
+    int8_t *target = to + done;
+    const int8_t *source = from + done;
+    __asm__ volatile(
+        "vctp.8 %[lanes]\n\t"
+        "wls lr, %[count], 2f\n"
+        "1:\n\t"
+        "vpstt\n\t"
+        "vldrbt.u8 q0, [%[source]]\n\t"
+        "vstrbt.8 q0, [%[target]]\n\t"
+        "add %[source], %[source], %[from_step]\n\t"
+        "add %[target], %[target], %[to_step]\n\t"
+        "le lr, 1b\n"
+        "2:"
+        : [target] "+r"(target), [source] "+r"(source)
+        : [lanes] "r"(bytes - done), [count] "r"(count), [from_step] "r"(from_step),
+          [to_step] "r"(to_step)
+        : "q0", "lr", "p0", "cc", "memory");
+  }
+}
 
-/* A window of which every tap has to be looked at; its first tap is at (y, x). */
-MCG_INLINE int8_t *mcg_conv_2d_s8_mve_gather_border(const mcg_conv_2d_s8_mve_params *p,
-                                                    const int8_t *image, int32_t y, int32_t x,
-                                                    int8_t *window) {
-  for (int32_t tap_y = 0; tap_y < p->filter_height; ++tap_y) {
-    int32_t at = x;
-    for (int32_t tap_x = 0; tap_x < p->filter_width; ++tap_x) {
-      if (y >= 0 && y < p->input_height && at >= 0 && at < p->input_width) {
-        mcg_mve_copy(window, image + (y * p->input_width + at) * p->input_channels,
-                     p->filter_channels);
-      } else {
-        mcg_mve_set(window, p->input_zero_point, p->filter_channels);
-      }
-      window += p->filter_channels;
-      at += p->dilation_w;
+/* Sets `count` pieces of `bytes` bytes. */
+MCG_INLINE void mcg_conv_2d_s8_mve_set(int8_t *to, int32_t to_step, int32_t value, int32_t bytes,
+                                       int32_t count) {
+  for (; count > 0; --count) {
+    mcg_mve_set(to, value, bytes);
+    to += to_step;
+  }
+}
+
+/* Gathers `count` columns from x on, x_step apart, of which the first pixel is in row y. */
+MCG_SHARED void mcg_conv_2d_s8_mve_gather(const mcg_conv_2d_s8_mve_params *p, const int8_t *image,
+                                          int32_t y, int32_t x, int32_t x_step, int32_t count,
+                                          int8_t *to) {
+  const int32_t bytes = p->filter_channels;
+  const int32_t column = p->filter_height * bytes;
+  const int32_t before = x < 0 ? mcg_min((x_step - 1 - x) / x_step, count) : 0;
+  const int32_t end = mcg_clamp((p->input_width - x + x_step - 1) / x_step, before, count);
+  for (int32_t tap = p->filter_height; tap > 0; --tap) {
+    if (y < 0 || y >= p->input_height) {
+      mcg_conv_2d_s8_mve_set(to, column, p->input_zero_point, bytes, count);
+    } else {
+      const int8_t *row = image + (y * p->input_width + x) * p->input_channels;
+      const int32_t step = x_step * p->input_channels;
+      mcg_conv_2d_s8_mve_set(to, column, p->input_zero_point, bytes, before);
+      mcg_conv_2d_s8_mve_copy(to + before * column, column, row + before * step, step, bytes,
+                              end - before);
+      mcg_conv_2d_s8_mve_set(to + end * column, column, p->input_zero_point, bytes, count - end);
     }
+    to += bytes;
     y += p->dilation_h;
   }
-  return window;
 }
 
-/* `count` windows from `place` on. Gives the place after them. */
-MCG_SHARED mcg_conv_2d_s8_mve_place mcg_conv_2d_s8_mve_gather(const mcg_conv_2d_s8_mve_params *p,
-                                                              mcg_conv_2d_s8_mve_place place,
-                                                              int32_t count, int8_t *window) {
-  const int32_t pitch = p->input_width * p->input_channels;
-  const int32_t row_bytes = p->filter_width * p->filter_channels;
-  const int32_t one_piece = p->dilation_w == 1 && p->filter_channels == p->input_channels;
-  const int32_t last_y = p->input_height - 1 - (p->filter_height - 1) * p->dilation_h;
-  const int32_t last_x = p->input_width - p->filter_width;
-  for (; count > 0; --count) {
-    const int32_t y = place.row * p->stride_h - p->pad_top;
-    const int32_t x = place.column * p->stride_w - p->pad_left;
-    if (one_piece && y >= 0 && y <= last_y && x >= 0 && x <= last_x) {
-      const int8_t *from = place.image + y * pitch + x * p->input_channels;
-      for (int32_t tap_y = p->filter_height; tap_y > 0; --tap_y) {
-        mcg_mve_copy(window, from, row_bytes);
-        window += row_bytes;
-        from += p->dilation_h * pitch;
-      }
-    } else {
-      window = mcg_conv_2d_s8_mve_gather_border(p, place.image, y, x, window);
-    }
-    if (++place.column == p->output_width) {
-      place.column = 0;
-      if (++place.row == p->output_height) {
-        place.row = 0;
-        place.image += p->input_height * pitch;
-      }
-    }
-  }
-  return place;
-}
-
-/* All windows of all images with the filters of one group, whose first input is at `image`. */
+/* All windows of an image with the filters of one group, whose first input is at `image`. */
 MCG_INLINE void mcg_conv_2d_s8_mve_group(const mcg_conv_2d_s8_mve_params *p,
                                          const mcg_output_stage *stage, const int8_t *image,
                                          const int8_t *weights, const int32_t *bias, int8_t *output,
                                          int8_t *windows) {
   const int32_t depth = p->filter_height * p->filter_width * p->filter_channels;
-  mcg_conv_2d_s8_mve_place place = {image, 0, 0};
-  int32_t left = p->batches * p->output_height * p->output_width;
-  while (left > 0) {
-    const int32_t count = mcg_min(p->batch, left);
-    place = mcg_conv_2d_s8_mve_gather(p, place, count, windows);
-    mcg_mve_filter(stage, windows, depth, count, depth, 0, weights, bias, output,
-                   p->output_channels / p->groups, p->output_channels);
-    output += count * p->output_channels;
-    left -= count;
+  const int32_t step = p->shared ? p->stride_w * p->filter_height * p->filter_channels : depth;
+  for (int32_t row = 0; row < p->output_height; ++row) {
+    const int32_t y = row * p->stride_h - p->pad_top;
+    int32_t x = -p->pad_left;
+    for (int32_t left = p->output_width; left > 0; left -= p->batch) {
+      const int32_t count = mcg_min(p->batch, left);
+      if (p->shared) {
+        mcg_conv_2d_s8_mve_gather(p, image, y, x, 1, (count - 1) * p->stride_w + p->filter_width,
+                                  windows);
+      } else {
+        for (int32_t i = 0; i < count; ++i) {
+          mcg_conv_2d_s8_mve_gather(p, image, y, x + i * p->stride_w, p->dilation_w,
+                                    p->filter_width, windows + i * depth);
+        }
+      }
+      mcg_mve_filter(stage, windows, step, count, depth, 0, weights, bias, output,
+                     p->output_channels / p->groups, p->output_channels);
+      output += count * p->output_channels;
+      x += count * p->stride_w;
+    }
   }
 }
 
@@ -128,8 +138,12 @@ MCG_INLINE void mcg_conv_2d_s8_mve(const mcg_conv_2d_s8_mve_params *p, const int
         multiplier + entry,   shift + entry, p->per_channel, p->scale_down,
         p->output_zero_point, p->output_min, p->output_max,
     };
-    mcg_conv_2d_s8_mve_group(p, &stage, input + group * p->filter_channels, weights, bias + first,
-                             output + first, scratch);
+    for (int32_t batch = 0; batch < p->batches; ++batch) {
+      const int8_t *image = input + batch * p->input_height * p->input_width * p->input_channels;
+      int8_t *made = output + batch * p->output_height * p->output_width * p->output_channels;
+      mcg_conv_2d_s8_mve_group(p, &stage, image + group * p->filter_channels, weights, bias + first,
+                               made + first, scratch);
+    }
     weights += p->filter_height * p->filter_width * p->filter_channels * channels;
   }
 }

@@ -22,11 +22,31 @@ MCG_INLINE int32x4_t mcg_mve_vector(int32_t a0, int32_t a1, int32_t a2, int32_t 
   return vector;
 }
 
-/* mcg_requantize_down() or, where scale_down is 0, mcg_requantize() of four values. */
+/* How accumulators become outputs. */
+enum {
+  MCG_MVE_ANY,   /* as mcg_requantize() does */
+  MCG_MVE_DOWN,  /* as mcg_requantize_down() does */
+  MCG_MVE_UPWARD /* likewise, and the outputs are all that int8 has from the zero point on */
+};
+
+MCG_INLINE int32_t mcg_mve_form(const mcg_output_stage *stage) {
+  if (!stage->scale_down) {
+    return MCG_MVE_ANY;
+  }
+  return stage->zero_point == INT8_MIN && stage->min == INT8_MIN && stage->max == INT8_MAX
+             ? MCG_MVE_UPWARD
+             : MCG_MVE_DOWN;
+}
+
+/* Four accumulators in the scale of the output. */
 MCG_INLINE int32x4_t mcg_mve_requantize(int32x4_t value, int32x4_t multiplier, int32x4_t shift,
-                                        int32_t scale_down) {
-  if (scale_down) {
+                                        int32_t form) {
+  if (form != MCG_MVE_ANY) {
     const int32x4_t product = vqrdmulhq_s32(value, multiplier);
+    if (form == MCG_MVE_UPWARD) {
+      /* Negatives become the zero point, however their ties are rounded. */
+      return vrshlq_s32(product, shift);
+    }
     /* The shift rounds ties up. One less for negatives makes that ties away from zero. */
     return vrshlq_s32(vaddq_s32(product, vshrq_n_s32(product, 31)), shift);
   }
@@ -41,10 +61,23 @@ MCG_INLINE int32x4_t mcg_mve_requantize(int32x4_t value, int32x4_t multiplier, i
 /* Four accumulators, requantized, to values within the range of outputs. The stage is passed by
  * value, for else every store to the output could change it. */
 MCG_INLINE int32x4_t mcg_mve_output(mcg_output_stage stage, int32x4_t value, int32x4_t multiplier,
-                                    int32x4_t shift, int32_t scale_down) {
-  const int32x4_t scaled = mcg_mve_requantize(value, multiplier, shift, scale_down);
+                                    int32x4_t shift, int32_t form) {
+  const int32x4_t scaled = mcg_mve_requantize(value, multiplier, shift, form);
   const int32x4_t moved = vaddq_n_s32(scaled, stage.zero_point);
   return vminq_s32(vmaxq_s32(moved, vdupq_n_s32(stage.min)), vdupq_n_s32(stage.max));
+}
+
+/* Words of which the lower half has `first` and the upper half `second`, each as one byte of output
+ * of form MCG_MVE_UPWARD. GCC would copy vectors that are an input and
+ * the output. */
+MCG_INLINE uint32x4_t mcg_mve_narrow_upward(int32x4_t first, int32x4_t second) {
+  __asm__(
+      "vqmovunb.s32 %q[first], %q[first]\n\t"
+      "vqmovunt.s32 %q[first], %q[second]\n\t"
+      "vqmovnb.u16 %q[first], %q[first]"
+      : [first] "+w"(first)
+      : [second] "w"(second));
+  return veorq_u32(vreinterpretq_u32_s32(first), vreinterpretq_u32_u8(vdupq_n_u8(128)));
 }
 
 /* Copies bytes, sixteen at a time. */

@@ -195,7 +195,7 @@ def _quantize(
         *check_samples(everything, inspection.inputs, expects_pixels=inspection.rescales_input),
     ]
     model = unpack_model(tflite)
-    plain, notes = _plain_float(model, tflite, inspection)
+    plain, notes = _plain_float(model, tflite, inspection, for_int8=True)
     check_rules(model)  # before the long step
 
     main = model.subgraphs[0]
@@ -252,8 +252,13 @@ def _quantize(
     return Converted(int8, report, name, plain)
 
 
-def _plain_float(model: Any, tflite: bytes, inspection: Inspection) -> tuple[bytes, list[str]]:
-    """Bring the model (in place) to float32 without ops on constants; its bytes and what was done."""
+def _plain_float(
+    model: Any, tflite: bytes, inspection: Inspection, *, for_int8: bool = False
+) -> tuple[bytes, list[str]]:
+    """Bring the model (in place) to float32 without ops on constants; its bytes and what was done.
+
+    `for_int8` also replaces ops that run in float32 alone by others of the same result.
+    """
     notes = []
     widened = widen_constants(model)
     if widened and inspection.form == "hybrid":
@@ -271,7 +276,7 @@ def _plain_float(model: Any, tflite: bytes, inspection: Inspection) -> tuple[byt
         fold_constants(model, values)
         plain = pack_model(model)
         notes.append(f"{len(folded)} tensors that depend on constants and shapes alone were computed once")
-    rewritten = use_equivalents(model)
+    rewritten = use_equivalents(model) if for_int8 else []
     if rewritten:
         plain = pack_model(model)
         notes.append(f"{', '.join(rewritten)} became ops of the same result that run in int8")

@@ -1,4 +1,4 @@
-"""What the convert stage gives: the int8 model and the story of how it came about."""
+"""What the convert stage gives: the model and the story of how it came about."""
 
 from __future__ import annotations
 
@@ -112,7 +112,10 @@ class Agreement:
 
 @dataclass(frozen=True)
 class QuantizationReport:
-    """How the int8 model was made, in facts that JSON can carry."""
+    """How the model was made, in facts that JSON can carry.
+
+    `quantized` is False for a float model that was to stay float32; `int8_bytes` is 0 then.
+    """
 
     source_kind: SourceKind
     calibration: Calibration
@@ -125,6 +128,7 @@ class QuantizationReport:
     agreement: tuple[Agreement, ...] = ()
     float_bytes: int | None = None
     int8_bytes: int = 0
+    quantized: bool = True
 
     @property
     def trusted(self) -> bool:
@@ -138,12 +142,12 @@ class QuantizationReport:
 
 @dataclass(frozen=True)
 class Converted:
-    """A full int8 model.
+    """A full int8 model, or a float32 one where that was asked for.
 
     Attributes:
         tflite: the flatbuffer.
         name: the model's name (file name without its ending).
-        float_tflite: the float32 model it was quantized from; None if the source was quantized already.
+        float_tflite: the float32 model, which int8 was quantized from; None if the source was quantized already.
     """
 
     tflite: bytes

@@ -91,7 +91,7 @@ def _choose_tool(board: Board, name: str | None) -> tuple[Tool, str]:
         )
     if name is not None and name not in able:
         raise BoardError(
-            f"{name} does not flash this board", where=f"board {board.name}", hint=f"--tool {able[0]} does"
+            f"{name[:40]!r} does not flash this board", where=f"board {board.name}", hint=f"Tools: {', '.join(able)}"
         )
     candidates = able if name is None else (name,)
     for each in candidates:
@@ -113,7 +113,7 @@ def connect_flashed(
     *,
     model_sha256: str | None = None,
     timeout: float = DEFAULT_TIMEOUT_S,
-    wait: float = RESTART_S,
+    wait: float | None = None,
     choose: Choose | None = None,
 ) -> tuple[Device, str]:
     """Connect to a board that was just flashed, as soon as it answers, and check that it runs this firmware.
@@ -123,13 +123,13 @@ def connect_flashed(
     Args:
         model_sha256: of the model that it must run.
         timeout: seconds one inference may take.
-        wait: seconds that the board may take to come back.
+        wait: seconds that the board may take to come back; None takes `RESTART_S`.
         choose: see `flash_board`.
 
     Raises:
         DeviceError: no port, no answer, or another firmware or model than the one that was written.
     """
-    until = time.monotonic() + wait
+    until = time.monotonic() + (RESTART_S if wait is None else wait)
     while True:
         port = flashed.port or find_port(board, probe=flashed.probe, choose=choose)
         try:

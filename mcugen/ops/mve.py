@@ -23,8 +23,15 @@ _MAX_FILTERS = 8
 """Filters per input channel of the depthwise kernel, which divides by their number in eight bits."""
 
 _GATHERED_BYTES = 1152
-_MAX_WINDOWS = 8
-"""A convolution gathers as many windows as fit into so many bytes, an even number from two to eight."""
+_MAX_WINDOWS = 16
+"""A convolution takes as many windows at a time as fit into so many bytes, but at least two. More than sixteen gain
+nothing where windows do not share columns: parameters are loaded once for all."""
+
+_AXES = (
+    ("input_height", "input_width"), ("filter_height", "filter_width"), ("output_height", "output_width"),
+    ("stride_h", "stride_w"), ("dilation_h", "dilation_w"), ("pad_top", "pad_left"),
+)  # fmt: skip
+"""Parameters of a convolution along the height of the image, and those along its width."""
 
 _MAX_AVERAGED = 4096
 """Elements of a window of which the average is exact by multiplication in 32 bits."""
@@ -33,8 +40,8 @@ _BY_LANE = "by group of 16 channels: 0, 4, 8, 12, then 1, 5 and so on"
 
 _DEPTHWISE_FIELDS = (
     "batches", "input_height", "input_width", "input_channels", "filter_height", "filter_width", "output_height",
-    "output_width", "filters", "together", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top", "pad_left",
-    "input_zero_point", "scale_down", "output_zero_point", "output_min", "output_max",
+    "output_width", "filters", "together", "columns", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top",
+    "pad_left", "kept_rows", "input_zero_point", "scale_down", "output_zero_point", "output_min", "output_max",
 )  # fmt: skip
 
 
@@ -54,14 +61,17 @@ def conv_direct(call: KernelCall) -> KernelCall:
     if values["rows"] == 1 and values["batch_step"] == values["columns"] * values["column_step"]:
         values["columns"] *= values["batches"]
         values["batches"] = 1
-    weights = _in_fours(call.constants[0], values["channels"], values["depth"])
-    return _made(call, f"{call.kernel}_mve", tuple(values.items()), weights)
+    depth, channels = values["depth"], values["channels"]
+    batch = min(_evenly(values["columns"], min(_MAX_WINDOWS, _GATHERED_BYTES // depth)), values["columns"])
+    at = list(values).index("per_channel")
+    params = (*list(values.items())[:at], ("batch", batch), *list(values.items())[at:])
+    return _made(call, f"{call.kernel}_mve", params, _in_fours(call.constants[0], channels, depth), batch * depth)
 
 
 def conv_2d(call: KernelCall) -> KernelCall:
     """CONV_2D: by the depthwise kernel where groups have one input channel, else by mcg_conv_2d_s8_mve.
 
-    The latter gathers several windows at a time.
+    The latter gathers the columns of the image under several windows at a time.
     """
     values = _integers(call)
     taps = values["filter_height"] * values["filter_width"]
@@ -72,12 +82,32 @@ def conv_2d(call: KernelCall) -> KernelCall:
         made = _depthwise(call, values, rows, channels // values["groups"])
         if isinstance(made, KernelCall):
             return made
-    total = values["batches"] * values["output_height"] * values["output_width"]
-    batch = min(max(2, min(_MAX_WINDOWS, _GATHERED_BYTES // depth) & ~1), total)
+    if values["input_width"] == values["filter_width"] == values["output_width"] == 1:
+        # One column is the same as one row, of which several windows can be made together.
+        for along, across in _AXES:
+            values[along], values[across] = values[across], values[along]
+    shared = values["dilation_w"] == 1 and values["stride_w"] < values["filter_width"]
+    column = values["filter_height"] * values["filter_channels"]
+    width = values["output_width"]
+
+    def gathered(windows: int) -> int:
+        own = values["filter_width"]
+        return column * ((windows - 1) * values["stride_w"] + own if shared else windows * own)
+
+    most = max(n for n in range(1, width + 1) if n <= 2 or gathered(n) <= _GATHERED_BYTES)
+    batch = min(_evenly(width, most), width)
     at = list(values).index("per_channel")
-    params = (*call.params[:at], ("batch", batch), *call.params[at:])
-    weights = _in_fours(call.constants[0], channels, depth, values["groups"])
-    return _made(call, f"{call.kernel}_mve", params, weights, batch * depth)
+    params = (*list(values.items())[:at], ("batch", batch), ("shared", int(shared)), *list(values.items())[at:])
+    shape = (channels, values["filter_height"], values["filter_width"], values["filter_channels"])
+    by_column = call.constants[0].values.reshape(shape).transpose(0, 2, 1, 3)
+    weights = _in_fours(replace(call.constants[0], values=by_column), channels, depth, values["groups"])
+    return _made(call, f"{call.kernel}_mve", params, weights, gathered(batch))
+
+
+def _evenly(count: int, most: int) -> int:
+    """How many of `count` at a time, at most `most`, so that there are few times and those alike: an even number."""
+    times = -(-count // max(2, most & ~1))
+    return (-(-count // times) + 1) & ~1
 
 
 def depthwise_conv_2d(call: KernelCall) -> KernelCall | str:
@@ -96,7 +126,15 @@ def _depthwise(call: KernelCall, values: dict[str, int], rows: NDArray[np.int8],
         return "two weights of one channel are -128, and such products do not add up in 16 bits"
     taps, channels = rows.shape
     together = _LANES // channels if filters == 1 and values["stride_w"] == 1 and _LANES % channels == 0 else 1
-    values = {**values, "filters": filters, "together": together}
+    width, height = values["filter_width"], values["filter_height"]
+    extent_w = (width - 1) * values["dilation_w"] + 1
+    # Rows without gaps between them are kept for the next rows of windows; others are copied piece by piece.
+    keeps = height > 1 and values["dilation_h"] == 1
+    pixel = height * values["input_channels"]
+    columns = max(1, min(values["output_width"], (_GATHERED_BYTES // pixel - extent_w) // values["stride_w"] + 1))
+    columns = values["output_width"] if keeps else columns
+    kept = pixel * ((columns - 1) * values["stride_w"] + extent_w)
+    values = {**values, "filters": filters, "together": together, "columns": columns, "kept_rows": height * keeps}
     lanes = _lanes(channels, filters, together)
     weights = Constant(
         "weights",
@@ -105,7 +143,8 @@ def _depthwise(call: KernelCall, values: dict[str, int], rows: NDArray[np.int8],
     )
     tables = [replace(table, values=_by_lane(table.values, lanes), note=_BY_LANE) for table in call.constants[1:]]
     params = tuple((name, values[name]) for name in _DEPTHWISE_FIELDS)
-    made = _made(call, "mcg_depthwise_conv_2d_s8_mve", params, weights, 8 * taps + values["input_channels"])
+    # What is loaded beyond the last pixel counts nothing.
+    made = _made(call, "mcg_depthwise_conv_2d_s8_mve", params, weights, 4 * taps + kept + _LANES)
     return replace(made, constants=(weights, *tables))
 
 
@@ -188,8 +227,8 @@ def _in_fours(weights: Constant, channels: int, depth: int, groups: int = 1) -> 
         whole = len(rows) // _CHANNELS * _CHANNELS
         for first in range(0, whole, _CHANNELS):
             four = rows[first : first + _CHANNELS]
-            parts.append(four[:, : blocks * _LANES].reshape(_CHANNELS, blocks, _LANES).transpose(1, 0, 2).ravel())
-            parts.append(four[:, blocks * _LANES :].ravel())
+            parts.append(four[:, :rest].ravel())
+            parts.append(four[:, rest:].reshape(_CHANNELS, blocks, _LANES).transpose(1, 0, 2).ravel())
         parts.append(rows[whole:].ravel())
     if rest:
         parts.append(np.zeros(_LANES - rest, np.int8))

@@ -7,6 +7,8 @@ more. So the output may follow behind in the same memory, if the input begins fa
 
 from __future__ import annotations
 
+import itertools
+
 from mcugen.graph.types import Graph
 from mcugen.ops.base import KernelCall
 from mcugen.ops.common import Pads
@@ -18,6 +20,7 @@ from mcugen.plan.types import Step
 IN_ORDER = frozenset(
     {
         "mcg_average_pool_2d_s8",
+        "mcg_average_pool_2d_s8_mve",
         "mcg_conv_2d_s8",
         "mcg_conv_2d_s8_dsp",
         "mcg_conv_2d_s8_mla",
@@ -25,14 +28,21 @@ IN_ORDER = frozenset(
         "mcg_conv_direct_s8",
         "mcg_conv_direct_s8_dsp",
         "mcg_conv_direct_s8_mla",
+        "mcg_conv_direct_s8_mve",
         "mcg_depthwise_conv_2d_s8",
         "mcg_depthwise_conv_2d_s8_dsp",
         "mcg_depthwise_conv_2d_s8_mla",
+        "mcg_depthwise_conv_2d_s8_mve",
         "mcg_max_pool_2d_s8",
+        "mcg_max_pool_2d_s8_mve",
     }
 )
 """Kernels that write row after row, and have read all they need for the rows before; and pixel after pixel likewise
-where windows are single pixels. A parameter `stripe_rows` says how many rows count as one."""
+where windows are single pixels. A parameter `stripe_rows` says how many rows count as one; `kept_rows`, how many rows
+from a window's first on the kernel has copied before it writes the row of that window."""
+
+_COPIES_WINDOWS = frozenset({"mcg_conv_direct_s8_mve"})
+"""Kernels that write window after window, each of which lies in one piece and has been copied before."""
 
 
 def overlay_call(graph: Graph, step: Step) -> KernelCall | None:
@@ -66,7 +76,15 @@ def lead(graph: Graph, step: Step) -> int:
     _, height, width, channels = source.shape
     _, rows, columns, filters = output.shape
     options: Conv2DOptions | DepthwiseConv2DOptions | Pool2DOptions = op.options
-    stripe = _stripe_rows(step)
+    stripe = _param(step, "stripe_rows", 1)
+    kept = _param(step, "kept_rows", 0)
+    if step.calls[0].kernel in _COPIES_WINDOWS:
+        starts = [
+            (row * options.stride_h * width + column * options.stride_w) * channels
+            for row, column in itertools.product(range(rows), range(columns))
+        ]
+        needed = [*starts[1:], source.nbytes]
+        return max(0, *((pixel + 1) * filters - first for pixel, first in enumerate(needed)))
     if _single_pixels(graph, step) and stripe == 1:
         pixels = [(row, column) for row in (0, rows - 1) for column in (0, columns - 1)]
         written = {(row, column): (row * columns + column + 1) * filters for row, column in pixels}
@@ -78,9 +96,9 @@ def lead(graph: Graph, step: Step) -> int:
         return max(written[pixel] - read[pixel] for pixel in pixels)
     leads = []
     for row in range(0, rows, stripe):
-        first = min(max(row * options.stride_h - options.pads.top, 0), height)
+        first = min(max(row * options.stride_h - options.pads.top + kept, 0), height)
         leads.append(min(row + stripe, rows) * columns * filters - first * width * channels)
-    return max(leads)
+    return max(0, *leads)
 
 
 def first_conflict(graph: Graph, step: Step, input_at: int, output_at: int) -> str | None:
@@ -92,26 +110,30 @@ def first_conflict(graph: Graph, step: Step, input_at: int, output_at: int) -> s
     _, height, width, channels = source.shape
     _, rows, columns, filters = output.shape
     options = step.op.options
-    stripe = _stripe_rows(step)
+    stripe = _param(step, "stripe_rows", 1)
     single = _single_pixels(graph, step) and stripe == 1
+    copies, kept = step.calls[0].kernel in _COPIES_WINDOWS, _param(step, "kept_rows", 0)
     needed = input_at + source.nbytes
     if output_at >= needed:
         return None
     for row in reversed(range(rows)):
-        y = min(max(row // stripe * stripe * options.stride_h - options.pads.top, 0), height)
-        for column in reversed(range(columns)) if single else (columns - 1,):
-            x = column * options.stride_w if single else 0
-            needed = min(needed, input_at + (y * width + x) * channels)
+        y = min(max(row // stripe * stripe * options.stride_h - options.pads.top + kept, 0), height)
+        for column in reversed(range(columns)) if single or copies else (columns - 1,):
+            x = column * options.stride_w if single or copies else 0
+            start = input_at + (y * width + x) * channels
             written = output_at + (row * columns + column + 1) * filters
+            if not copies:
+                needed = min(needed, start)
             if written > needed:
                 return f"output row {row} is written up to {written}, input from {needed} on is still needed"
+            needed = min(needed, start)
     return None
 
 
-def _stripe_rows(step: Step) -> int:
-    rows = dict(step.calls[0].params).get("stripe_rows", 1)
-    assert isinstance(rows, int)
-    return rows
+def _param(step: Step, name: str, missing: int) -> int:
+    value = dict(step.calls[0].params).get(name, missing)
+    assert isinstance(value, int)
+    return value
 
 
 def _single_pixels(graph: Graph, step: Step) -> bool:

@@ -110,5 +110,3 @@ def _run_time_quantization(view: dict[str, Any]) -> dict[str, Any]:
         ]
 
     return {"inputs": asked("inputs"), "outputs": asked("outputs")}
-
-

@@ -292,9 +292,11 @@ def object_facts(content: bytes, where: str) -> Facts:
 
     try:
         section: Any = ELFFile(io.BytesIO(content)).get_section_by_name(".ARM.attributes")
-        attributes = {} if section is None else {
-            a.tag: a.value for a in section.subsections[0].subsubsections[0].iter_attributes()
-        }
+        attributes = (
+            {}
+            if section is None
+            else {a.tag: a.value for a in section.subsections[0].subsubsections[0].iter_attributes()}
+        )
     except (ELFError, IndexError, KeyError, ValueError, AssertionError) as error:
         raise ToolError(f"holds a damaged object file: {error}", where=where) from error
     arch = attributes.get("TAG_CPU_ARCH")
@@ -342,13 +344,15 @@ def _best_built(root: Path, board: Board) -> Variant | None:
 
 
 def build_flags(library: Library, root: str) -> list[str]:
-    """Compiler and linker flags of a project that is built with a checkout.
+    """Compiler and linker flags of a project.
 
     Args:
         root: the checkout, as the project's configuration writes it.
     """
     if library.variant is None:
-        return []
+        return [
+            "-DTF_LITE_STATIC_MEMORY"
+        ]  # for the library and for what calls it: it decides how structures are laid out
     includes = ["", f"/{DOWNLOADS}/flatbuffers/include", f"/{DOWNLOADS}/gemmlowp"]
     return [
         *(f"-isystem {_quoted(root + path)}" for path in includes),

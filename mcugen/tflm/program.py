@@ -10,7 +10,7 @@ from mcugen.boards import Board
 from mcugen.errors import DoesNotFitError, ModelError
 from mcugen.goals import Goal
 from mcugen.graph.types import DType, Graph, Op, Tensor
-from mcugen.tflm.arena import ALIGNMENT, arena_bound, host_arena
+from mcugen.tflm.arena import HostArena, arena_bound, host_arena, round_up
 from mcugen.tflm.library import TFLM_DIR, Library, build_flags, choose_library, named_library
 from mcugen.tflm.resolver import Registration, registrations
 from mcugen.tflm.store import Store, model_store
@@ -146,14 +146,56 @@ class TflmProgram:
         return replace(self, arena_bytes=arena_bytes, arena_exact=True)
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What is found out about a model once, for whatever board.
+
+    Attributes:
+        host: what the host's interpreter needs; None where it was not asked.
+    """
+
+    view: View
+    flatbuffer: Stripped
+    host: HostArena | None
+
+
+def prepare(data: bytes, name: str, options: TflmOptions) -> Prepared:
+    """Read a model, strip it, and find out how large an arena the host's interpreter needs.
+
+    Raises:
+        ModelError: the file is no model, or TFLM refuses it.
+        UnsupportedOpError: an op that TFLM does not have.
+        ToolError: `tflite-micro` is not installed.
+    """
+    view = read_view(data, name)
+    found = registrations(view)
+    flatbuffer = Stripped(data, 0, False) if options.keep_names else strip_proved(data, view)
+    if options.arena_bytes:
+        return Prepared(view, flatbuffer, None)
+    names = ", ".join(registration.custom_name for registration in found if registration.is_users)
+    if names:
+        raise ModelError(
+            f"the arena cannot be computed for a model with custom ops of one's own ({names})",
+            hint="Say how large it is with --arena BYTES",
+        )
+    return Prepared(view, flatbuffer, host_arena(flatbuffer.data))
+
+
 def make_program(
-    data: bytes, name: str, board: Board, options: TflmOptions | None = None, *, library: str | None = None
+    data: bytes,
+    name: str,
+    board: Board,
+    options: TflmOptions | None = None,
+    *,
+    library: str | None = None,
+    prepared: Prepared | None = None,
 ) -> TflmProgram:
     """Everything that is decided about a model before its firmware is emitted.
 
     Args:
         data: a `.tflite` file that TFLM can run.
         library: name of the library that a project was generated with; without it the best one is chosen.
+        prepared: what `prepare` found out about the model with these options.
 
     Raises:
         ModelError: the file is no model, or TFLM refuses it.
@@ -162,11 +204,13 @@ def make_program(
         ToolError: `tflite-micro` is not installed, or what the user named is no TensorFlow Lite Micro.
     """
     options = options or TflmOptions()
-    view = read_view(data, name)
     chosen = named_library(library) if library else choose_library(board, options.tflm)
+    known = prepared or prepare(data, name, options)
+    view, flatbuffer = known.view, known.flatbuffer
     found = registrations(view, newest=chosen.newest)
-    flatbuffer = Stripped(data, 0, False) if options.keep_names else strip_proved(data, view)
-    arena = _arena_bytes(view, flatbuffer, found, chosen, board, options)
+    arena = round_up(options.arena_bytes)
+    if known.host is not None:
+        arena = arena_bound(view, known.host, optimised=chosen.optimised, mve=board.mve)
     store = model_store(board) if options.slot_bytes else None
     _check_slot(options.slot_bytes, len(flatbuffer.data), board, store)
     graph = view.main
@@ -184,25 +228,6 @@ def _step(graph: Graph, op: Op, registration: Registration, library: Library) ->
     return TflmStep(op, count_macs(graph, op), kernels, variant)
 
 
-def _arena_bytes(
-    view: View,
-    flatbuffer: Stripped,
-    found: tuple[Registration, ...],
-    library: Library,
-    board: Board,
-    options: TflmOptions,
-) -> int:
-    if options.arena_bytes:
-        return (options.arena_bytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-    if any(registration.is_users for registration in found):
-        names = ", ".join(registration.custom_name for registration in found if registration.is_users)
-        raise ModelError(
-            f"the arena cannot be computed for a model with custom ops of one's own ({names})",
-            hint="Say how large it is with --arena BYTES",
-        )
-    return arena_bound(view, host_arena(flatbuffer.data), optimised=library.optimised, mve=board.mve)
-
-
 def _check_slot(slot_bytes: int, model_bytes: int, board: Board, store: Store | None) -> None:
     if slot_bytes and slot_bytes < model_bytes:
         raise DoesNotFitError(
@@ -211,7 +236,7 @@ def _check_slot(slot_bytes: int, model_bytes: int, board: Board, store: Store | 
         )
     if store is not None and slot_bytes > store.capacity:
         raise DoesNotFitError(
-            f"a slot of {slot_bytes:,} bytes does not fit the {store.capacity:,} that the board's flash has for a model",
+            f"a slot of {slot_bytes:,} bytes does not fit the {store.capacity:,} that the board's flash has",
             where=f"board {board.name}",
             hint="Choose a smaller --model-slot, or reserve more in the board's file (memory.model_slot)",
         )

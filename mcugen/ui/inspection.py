@@ -6,10 +6,11 @@ from rich.console import Console
 
 from mcugen.graph import Graph, Tensor
 from mcugen.ops.common import describe
-from mcugen.plan import Step
+from mcugen.plan.types import ProgramStep
 from mcugen.ui.proof import say_why_not_faster
 from mcugen.ui.terminal import columns, grid, say_note
 from mcugen.ui.text import memory, number, per_mac, share, size
+from mcugen.ui.tflm import tflm_rows
 from mcugen.verbs.inspect import Inspection
 
 
@@ -26,7 +27,8 @@ def show_inspection(console: Console, found: Inspection) -> None:
     if found.board and found.cost:
         cost = f"{number(found.cost.invoke)} {found.cost.unit} per inference"
         rows += [(found.board.name, f"{cost} ({per_mac(found.cost.invoke, plan.macs)} per MAC)")]
-    rows += [("note", note) for note in graph.notes]
+    rows += tflm_rows(plan)
+    rows += [("note", note) for note in found.notes]
     console.print(grid(rows))
     console.print()
     wide = console.width >= 100
@@ -81,7 +83,7 @@ def _described(tensor: Tensor) -> str:
     return f"{tensor.name} {describe(tensor)}{quantization}"
 
 
-def _op_row(graph: Graph, step: Step, wide: bool, with_weights: bool) -> tuple[str, ...]:
+def _op_row(graph: Graph, step: ProgramStep, wide: bool, with_weights: bool) -> tuple[str, ...]:
     op = step.op
     output = describe(graph.output_of(op))
     if not wide:

@@ -37,7 +37,7 @@ def no_progress(_step: str, _done: float) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A full int8 model, ready to plan.
+    """A model, ready to plan: full int8, or float32 where that was asked for.
 
     Attributes:
         data: the `.tflite`.
@@ -76,14 +76,19 @@ def source_name(source: object) -> str:
 
 
 def load_model(
-    source: object, data: Any = None, progress: Progress | None = None, runtime: Runtime | None = None
+    source: object,
+    data: Any = None,
+    progress: Progress | None = None,
+    runtime: Runtime | None = None,
+    *,
+    quantize: bool = True,
 ) -> Model:
-    """Convert whatever the user gave to full int8, and read it as the runtime needs it.
+    """Convert whatever the user gave to full int8, or to float32, and read it as the runtime needs it.
 
     Raises:
         ModelError, DataError, ConversionError: see the convert and graph stages.
     """
-    converted = convert(source, data, progress=progress)
+    converted = convert(source, data, quantize=quantize, progress=progress)
     graph = read_model(converted, runtime or "aot")
     return Model(converted.tflite, graph, source_name(source), converted.report.trusted, converted.report)
 
@@ -149,8 +154,10 @@ def _model_files(model: Model) -> dict[str, str | bytes]:
 
 def command_line(verb: str, model: Model, plan: Program, board: Board) -> str:
     """The command for the banners of generated files, without this computer's folders."""
-    random = " --data random" if not model.trusted else ""
-    return f"mcugen {verb} {model.source} --board {board.name}{random}{options_text(plan)}"
+    how = " --data random" if not model.trusted else ""
+    if model.report is not None and not model.report.quantized:
+        how = " --no-quantize"
+    return f"mcugen {verb} {model.source} --board {board.name}{how}{options_text(plan)}"
 
 
 def default_folder(model: Model, board: Board) -> Path:
@@ -239,6 +246,7 @@ def built(
     board_name: str | None,
     *,
     data: Any = None,
+    quantize: bool = True,
     choice: Choice | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Ready]:
@@ -253,6 +261,8 @@ def built(
         folder = Path(str(target))
         if data is not None:
             raise ProjectError("a generated project takes no calibration data", hint="Leave --data away")
+        if not quantize:
+            raise ProjectError("a generated project has its model already", hint="Leave --no-quantize away")
         project, model, board, plan = open_project(folder, board_name, choice)
         if project.manifest.protocol == "mlperf":
             raise ProjectError(
@@ -265,7 +275,7 @@ def built(
         yield Ready(model, board, plan, project, firmware, tuple(changed_files(project)))
         return
     board = require_board(board_name)
-    model = load_model(target, data, progress, choice.runtime)
+    model = load_model(target, data, progress, choice.runtime, quantize=quantize)
     with built_temporarily(model, plan_model(model, board, choice), board, choice.tflm, progress) as ready:
         yield ready
 

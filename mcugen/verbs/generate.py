@@ -69,6 +69,7 @@ def generate(
     board: str,
     out: str | Path,
     data: Any = None,
+    quantize: bool = True,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
     runtime: Runtime | None = None,
@@ -87,6 +88,7 @@ def generate(
         board: board name, or path of a board's .toml file.
         out: folder of the project; absent, empty, or an older project of mcugen's.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
+        quantize: False runs a float model as it is, in float32.
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
@@ -105,7 +107,7 @@ def generate(
 
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = load_board(board), read_labels(labels)
-    loaded = load_model(model, data, progress, choice.runtime)
+    loaded = load_model(model, data, progress, choice.runtime, quantize=quantize)
     plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")
     project = write_project(
@@ -121,6 +123,7 @@ def command(
         Path, typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.", show_default=False)
     ],
     data: options.Data = None,
+    no_quantize: options.NoQuantize = False,
     labels: options.Labels = None,
     optimize: options.Optimize = None,
     runtime: options.RuntimeName = None,
@@ -140,34 +143,19 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = generate(
-            model, board=board, out=out, data=data, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
+            model, board=board, out=out, data=data, quantize=not no_quantize,
+            labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, protocol=protocol, force=force,
             progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))
 
 
-def _tflm_rows(plan: Program) -> list[tuple[str, str]]:
-    """What a person wants to know about a TFLM firmware: what was left out, what is registered, what to build first."""
-    from mcugen.tflm.program import TflmProgram
-    from mcugen.ui.text import number
-
-    if not isinstance(plan, TflmProgram):
-        return []
-    rows = []
-    if plan.flatbuffer.saved:
-        rows.append(("left out", f"{number(plan.flatbuffer.saved)} B of names and metadata, outputs proved unchanged"))
-    int8 = sum(1 for registration in plan.registrations if registration.int8)
-    rows.append(("ops", f"{len(plan.registrations)} registered, {int8} of them for int8 only"))
-    if plan.tflm.variant is not None and plan.tflm.root is None:
-        rows.append(("first", f"build TensorFlow Lite Micro: {plan.tflm.variant.how_to_build()}"))
-    return rows
-
-
 def _render(console: Console, result: Generated) -> None:
     from mcugen.ui.quantization import show_report
     from mcugen.ui.terminal import grid, say_verdict
     from mcugen.ui.text import number, size
+    from mcugen.ui.tflm import tflm_rows
 
     manifest, report = result.project.manifest, result.model.report
     if report is not None and report.calibration.kind != "none":
@@ -177,7 +165,7 @@ def _render(console: Console, result: Generated) -> None:
         ("model", f"{manifest.model_name} · {len(manifest.ops)} ops · {number(manifest.macs)} MACs"),
         ("arena", f"{size(manifest.arena_bytes)}, inputs and outputs included"),
         ("weights", size(manifest.weight_bytes)),
-        *_tflm_rows(result.plan),
+        *tflm_rows(result.plan),
         ("next", f"mcugen build {result.folder}, mcugen verify {result.folder}; or pio run in the folder"),
     ]
     console.print(grid(rows))

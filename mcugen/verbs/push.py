@@ -61,6 +61,7 @@ def push(
     port: str,
     board: str | None = None,
     data: Any = None,
+    quantize: bool = True,
     keep_names: bool = False,
     progress: Progress | None = None,
 ) -> Pushed:
@@ -75,6 +76,7 @@ def push(
         port: URL of the running device.
         board: board name, for the baud rate of a serial port.
         data: calibration data for a float model.
+        quantize: False runs a float model as it is, in float32.
         keep_names: send the flatbuffer as it is.
 
     Raises:
@@ -89,7 +91,7 @@ def push(
 
     report = progress or no_progress
     chosen = load_board(board) if board is not None else None
-    loaded = load_model(model, data, report, "tflm")
+    loaded = load_model(model, data, report, "tflm", quantize=quantize)
     view = read_view(loaded.data, loaded.graph.name)
     check_supported(view)
     flatbuffer = Stripped(loaded.data, 0, False) if keep_names else strip_proved(loaded.data, view)
@@ -131,6 +133,7 @@ def command(
     ],
     board: options.OptionalBoard = None,
     data: options.Data = None,
+    no_quantize: options.NoQuantize = False,
     keep_names: options.KeepNames = False,
     json: options.Json = False,
 ) -> int:  # fmt: skip
@@ -139,7 +142,10 @@ def command(
 
     terminal = Terminal(json)
     with terminal.progress() as progress:
-        result = push(model, port=port, board=board, data=data, keep_names=keep_names, progress=progress)
+        result = push(
+            model, port=port, board=board, data=data, quantize=not no_quantize, keep_names=keep_names,
+            progress=progress,
+        )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))
 
 

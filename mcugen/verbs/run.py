@@ -104,6 +104,7 @@ def run(
     out: str | Path | None = None,
     dequantize: bool = False,
     data: Any = None,
+    quantize: bool = True,
     optimize: Goal | None = None,
     runtime: Runtime | None = None,
     tflm: str | None = None,
@@ -122,6 +123,7 @@ def run(
         out: `.npy` file for the outputs, one sample per row; `.npz` for several outputs (arr_0, arr_1, …).
         dequantize: write real values (float32) instead of the output's own.
         data: calibration data, if `target` is a float model.
+        quantize: False runs a float model `target` as it is, in float32.
         optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
@@ -146,7 +148,8 @@ def run(
         check_output(path, inputs=[item for item in (target, inputs, data) if isinstance(item, str | Path)])
         if path.suffix not in (".npy", ".npz"):
             raise DataError("outputs are written as .npy or .npz", where=str(path), hint="Name it so")
-    with built(target, board, data=data, choice=Choice(runtime, optimize, tflm), progress=report) as ready:
+    choice = Choice(runtime, optimize, tflm)
+    with built(target, board, data=data, quantize=quantize, choice=choice, progress=report) as ready:
         given = read_inputs(inputs, ready.plan.graph)
         tensors = ready.plan.output_tensors()
         if path is not None and path.suffix == ".npy" and len(tensors) > 1:
@@ -201,6 +204,7 @@ def command(
     board: options.OptionalBoard = None,
     dequantize: Annotated[bool, typer.Option("--dequantize", help="Write real values (float32).")] = False,
     data: options.Data = None,
+    no_quantize: options.NoQuantize = False,
     optimize: options.Optimize = None,
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
@@ -214,6 +218,7 @@ def command(
     with terminal.progress() as progress:
         result = run(
             target, inputs=inputs, board=board, out=out, dequantize=dequantize, data=data,
+            quantize=not no_quantize,
             optimize=optimize, runtime=runtime, tflm=tflm, port=port, progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))

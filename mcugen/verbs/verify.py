@@ -23,13 +23,14 @@ def verify(
     seed: int = 0,
     layers: bool = False,
     data: Any = None,
+    quantize: bool = True,
     optimize: Goal | None = None,
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
     progress: Progress | None = None,
 ) -> Proof:
-    """Run a model on a device and compare every output byte with the oracle's.
+    """Run a model on a device and compare every output with the oracle's: bytes, except of float32 arithmetic.
 
     Args:
         target: a project folder, or a model (then a temporary project is built).
@@ -38,6 +39,7 @@ def verify(
             over the whole range of the input type, the extremes among them.
         layers: compare the result of every op as well.
         data: calibration data, if `target` is a float model.
+        quantize: False runs a float model `target` as it is, in float32.
         optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
@@ -50,7 +52,8 @@ def verify(
     from mcugen.verbs._prove import prove
     from mcugen.verbs._runtime import Choice
 
-    with built(target, board, data=data, choice=Choice(runtime, optimize, tflm), progress=progress) as ready:
+    choice = Choice(runtime, optimize, tflm)
+    with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
         return prove(
             ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=progress,
             kept=is_project(target), tflm=tflm,
@@ -65,6 +68,7 @@ def command(
     seed: options.Seed = 0,
     layers: options.Layers = False,
     data: options.Data = None,
+    no_quantize: options.NoQuantize = False,
     optimize: options.Optimize = None,
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
@@ -79,6 +83,7 @@ def command(
     with terminal.progress() as progress:
         proof = verify(
             target, board=board, inputs=inputs, samples=samples, seed=seed, layers=layers, data=data,
+            quantize=not no_quantize,
             optimize=optimize, runtime=runtime, tflm=tflm, port=port, progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -266,3 +267,17 @@ def test_uart_pins_come_in_pairs(tmp_path: Path) -> None:
         read(tmp_path, GOOD.replace("baud = 115_200", "baud = 115_200\ntx_pin = 3"))
     with pytest.raises(BoardError, match=r"uart\.tx_pin: is missing"):
         read(tmp_path, GOOD.replace('driver = "cmsdk"', 'driver = "nrf51"'))
+
+
+def test_the_document_is_up_to_date() -> None:
+    root = Path(__file__).resolve().parents[2]
+    generator = root / "tools" / "boards_doc.py"
+    if not generator.exists():
+        pytest.skip("tools/ is not part of this distribution")
+    written = (root / "docs" / "BOARDS.md").read_text(encoding="utf-8")
+    assert written == runpy.run_path(str(generator))["document"](), "run tools/boards_doc.py"
+    for name, board in load_boards().items():
+        assert f"| `{name}` |" in written
+        for field in ("clock_hz", "flash.usb_bridge", "framework.options"):
+            assert f"`{field}`" in written
+        assert board.notes in written

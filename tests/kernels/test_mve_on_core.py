@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mcugen.graph import read_graph
-from mcugen.ops.base import KernelCall
-from mcugen.plan import make_plan
-from mcugen.plan.types import Plan
-from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_pool_2d
+from mcugen.graph import Graph, read_graph
+from mcugen.ops.base import KernelCall, Target
+from mcugen.plan import make_plan, verify_plan
+from mcugen.plan.layout import aligned
+from mcugen.plan.overlay import lead, overlay_call
+from mcugen.plan.types import Buffer, Plan
+from tests.kernels import cores, test_conv_2d, test_depthwise_conv_2d, test_pool_2d
 from tests.kernels import test_fully_connected as dense
 from tests.kernels.cores import M55, prove
 from tests.kernels.single_op import TensorSpec, build_model, options
@@ -42,6 +45,59 @@ def test_conv_shapes(tmp_path: Path) -> None:
     plan = prove(models, M55, tmp_path)
     all_mve(plan)
     assert {call.kernel for call in calls(plan)} == set(KERNELS)
+
+
+def tightened(plan: Plan) -> Plan:
+    """The plan of layers side by side, with every input as near behind its output as it may lie."""
+    end, addresses, buffers = 0, {}, []
+    for number, step in enumerate(plan.steps):
+        assert overlay_call(plan.graph, step) is not None
+        source, output = step.op.inputs[0], step.op.outputs[0]
+        places = {output: end, source: end + aligned(lead(plan.graph, step))}
+        for tensor, first, last in ((source, -1, number), (output, number, len(plan.steps))):
+            size = plan.graph.tensor(tensor).nbytes
+            buffers.append(Buffer(places[tensor], size, first, last, (tensor,)))
+            end = max(end, aligned(places[tensor] + size))
+        addresses.update(places)
+    scratch = dict.fromkeys(plan.scratch, end)
+    sizes = {number: max(call.scratch_bytes for call in plan.steps[number].calls) for number in scratch}
+    buffers += [Buffer(end, size, number, number, ()) for number, size in sizes.items()]
+    end += aligned(max(sizes.values()))
+    return replace(plan, addresses=addresses, buffers=tuple(buffers), scratch=scratch, arena_bytes=end)
+
+
+def test_outputs_over_their_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = (((3, 3), (1, 1)), ((3, 2), (2, 1)), ((1, 5), (1, 1)), ((3, 3), (2, 2)), ((1, 1), (1, 1)))
+    models = []
+    for size, stride in settings:
+        for channels in (3, 8, 20):
+            quant = Quantized(seed=channels)
+            models.append(depthwise_model((1, 9, 7, channels), size, stride=stride, quant=quant))
+            for filters in (channels - 1, channels, channels + 6):
+                models.append(conv_model((1, 9, 7, channels), (filters, *size), stride=stride, quant=quant))
+        for kind in test_pool_2d.KINDS:
+            models.append(test_pool_2d.pool_model(kind, (1, 9, 7, 18), size, stride=stride))
+
+    def make_tight_plan(graph: Graph, target: Target) -> Plan:
+        plan = tightened(make_plan(graph, target))
+        verify_plan(plan)
+        return plan
+
+    monkeypatch.setattr(cores, "make_plan", make_tight_plan)
+    models = [model for model in models if without_pairs_of_lowest(model)]
+    plan = prove(models, M55, tmp_path)
+    all_mve(plan)
+    assert {call.kernel for call in calls(plan)} >= {*KERNELS, "mcg_max_pool_2d_s8_mve", "mcg_average_pool_2d_s8_mve"}
+
+
+def test_conv_one_column_wide(tmp_path: Path) -> None:
+    """A signal along the height, whose windows are made as if it lay along the width."""
+    models = [
+        conv_model((1, 19, 1, 5), (6, 4, 1), stride=(2, 1)),
+        conv_model((1, 19, 1, 16), (8, 9, 1)),
+        conv_model((1, 12, 1, 3), (4, 3, 1), dilation=(2, 1)),
+    ]
+    all_mve(prove(models, M55, tmp_path))
 
 
 def test_conv_depths_and_windows(tmp_path: Path) -> None:

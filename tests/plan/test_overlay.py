@@ -23,6 +23,7 @@ TARGETS = {
     "mla": Target("cortex-m3", mla=True),
     "dsp": Target("cortex-m4", dsp=True),
 }
+M55 = Target("cortex-m55", dsp=True, mve=True)
 ARENA_LIMITS = {"kws_ref_model": 12_000, "vww_96_int8": 40_000, "pretrainedResnet_quant": 36_000}
 
 
@@ -80,10 +81,19 @@ def random_layer(seed: int) -> bytes:
     return build_graph([Node(name, pool, [x], [y])], [y])
 
 
+@pytest.mark.parametrize("name", sorted(ARENA_LIMITS))
+def test_arenas_of_real_models_on_a_core_with_mve(models_dir: Path, name: str) -> None:
+    """No host runs these kernels: tests/kernels/test_mve_on_core.py proves them on the core."""
+    model = (models_dir / f"{name}.tflite").read_bytes()
+    plan = make_plan(optimize(read_graph(model)), M55, "ram")
+    assert plan.arena_bytes <= ARENA_LIMITS[name] < plan.live_bound
+
+
+@pytest.mark.parametrize("target", [Target(), M55], ids=["portable", "mve"])
 @pytest.mark.parametrize("seed", range(60))
-def test_the_lead_is_enough(seed: int) -> None:
+def test_the_lead_is_enough(seed: int, target: Target) -> None:
     graph = read_graph(random_layer(seed))
-    [step] = make_plan(graph).steps
+    [step] = make_plan(graph, target).steps
     assert overlay_call(graph, step) is not None
     assert first_conflict(graph, step, lead(graph, step), 0) is None
 
@@ -109,6 +119,24 @@ def test_one_pixel_of_input_less_is_a_conflict() -> None:
     [step] = make_plan(graph).steps
     assert lead(graph, step) == 4
     assert first_conflict(graph, step, 3, 0) is not None
+
+
+def test_copied_windows_may_be_written_over() -> None:
+    """The kernel for MVE has copied a pixel, or the rows of a depthwise window, before it writes there."""
+    for model in (conv_model((1, 6, 6, 4), (4, 1, 1)), depthwise_model((1, 6, 6, 4), (3, 3))):
+        graph = read_graph(model)
+        [step] = make_plan(graph, M55).steps
+        assert lead(graph, step) == 0
+        assert first_conflict(graph, step, 0, 0) is None
+        assert first_conflict(graph, step, 0, 1) is not None
+
+
+def test_rows_that_are_not_kept_are_not_written_over() -> None:
+    """Rows of a dilated window are copied again for the next windows."""
+    graph = read_graph(depthwise_model((1, 8, 6, 4), (3, 3), dilation=(2, 1)))
+    [step] = make_plan(graph, M55).steps
+    assert lead(graph, step) == 3 * 6 * 4
+    assert first_conflict(graph, step, 3 * 6 * 4 - 1, 0) is not None
 
 
 def test_a_growing_layer_starts_far_behind_its_input() -> None:

@@ -44,9 +44,7 @@ def test_the_sources_compile_against_tflms_headers(name: str, tmp_path: Path) ->
 @needs_gemmlowp
 @pytest.mark.parametrize("defines", [RELEASE, WITH_TEXTS, DEBUG])
 @pytest.mark.parametrize("name", ["okay_nabu", "trained_lstm_int8"])
-def test_replaceable_models_compile_in_every_build_type(
-    name: str, defines: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_replaceable_models_compile_in_every_build_type(name: str, defines: tuple[str, ...], tmp_path: Path) -> None:
     compile_library(emit_tflm(program(name, slot_bytes=100_000)), tmp_path, defines)
 
 

@@ -119,9 +119,7 @@ def answers(device: Device, data: bytes, program_graph: object) -> bool:
     """Whether the device computes what the oracle computes of a model."""
     inputs = make_inputs(program_graph, 4)  # type: ignore[arg-type]
     with Oracle(data) as oracle:
-        return all(
-            device.run(sample)[0][0].tobytes() == oracle.run(sample)[0].tobytes() for sample in inputs
-        )
+        return all(device.run(sample)[0][0].tobytes() == oracle.run(sample)[0].tobytes() for sample in inputs)
 
 
 def test_a_model_is_replaced_over_the_link(firmware: Firmware, device: Device) -> None:
@@ -158,7 +156,9 @@ def test_a_push_that_breaks_off_leaves_the_kept_model(keeping: Firmware) -> None
 def slot_image(flatbuffer: bytes, sequence: int, own_sha256: str, *, check: bool = True) -> bytes:
     """A slot as the firmware writes it."""
     digest = hashlib.sha256(flatbuffer).digest()
-    header = struct.pack("<4sII", b"MCGS", sequence, len(flatbuffer)) + digest + b"\xab" * 32 + bytes.fromhex(own_sha256)
+    header = (
+        struct.pack("<4sII", b"MCGS", sequence, len(flatbuffer)) + digest + b"\xab" * 32 + bytes.fromhex(own_sha256)
+    )
     header += hashlib.sha256(header).digest()[:4] if check else b"\xff" * 4
     return header.ljust(128, b"\xff") + flatbuffer
 
@@ -179,9 +179,7 @@ def flipped(data: bytes, at: int) -> bytes:
         ("wrong op", "own", "does not have"),
     ],
 )
-def test_what_is_kept_is_checked_at_start(
-    case: str, runs: str, says: str, keeping: Firmware, tmp_path: Path
-) -> None:
+def test_what_is_kept_is_checked_at_start(case: str, runs: str, says: str, keeping: Firmware, tmp_path: Path) -> None:
     own, store = keeping.program.graph.sha256, keeping.program.store
     assert store is not None
     new = broken(keeping.data, "wrong op") if case == "wrong op" else retrained(keeping.data)

@@ -1,0 +1,86 @@
+"""Models with state and control flow, built in memory, and their proof over a sequence of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.emit.host import HostModel
+from mcugen.graph import optimize, read_graph
+from mcugen.graph.schema import pack_model, unpack_model
+from mcugen.ops.base import Target
+from mcugen.plan import make_plan
+from mcugen.plan.types import Plan
+from tests.kernels.single_op import make_samples, oracle
+
+_RESOURCE = 13
+
+
+def with_variables(model: bytes, names: Collection[str]) -> bytes:
+    """The model whose inputs of these names are variable tensors instead."""
+    raw = unpack_model(model)
+    main = raw.subgraphs[0]
+    for i, tensor in enumerate(main.tensors):
+        if tensor.name.decode() in names:
+            tensor.isVariable = True
+            main.inputs = [n for n in main.inputs if n != i]
+    return pack_model(raw)
+
+
+def joined(main: bytes, *others: bytes) -> bytes:
+    """One model with the subgraphs of several, in that order. Tensors called "handle…" become resources."""
+    made = unpack_model(main)
+    for other in map(unpack_model, others):
+        subgraph = other.subgraphs[0]
+        for tensor in subgraph.tensors:
+            tensor.buffer += len(made.buffers)
+        for operator in subgraph.operators:
+            operator.opcodeIndex += len(made.operatorCodes)
+        made.buffers += other.buffers
+        made.operatorCodes += other.operatorCodes
+        made.subgraphs.append(subgraph)
+    codes: dict[int, int] = {}  # every op once: TFLM's resolver is asked by code
+    for subgraph in made.subgraphs:
+        for tensor in subgraph.tensors:
+            if tensor.name.startswith(b"handle"):
+                tensor.type = _RESOURCE
+        for operator in subgraph.operators:
+            code = made.operatorCodes[operator.opcodeIndex].builtinCode
+            operator.opcodeIndex = codes.setdefault(code, operator.opcodeIndex)
+    return pack_model(made)
+
+
+def edited_inputs(model: bytes, names: Sequence[str]) -> bytes:
+    """The model with exactly these inputs, by tensor name, in this order; they may be unused."""
+    raw = unpack_model(model)
+    ids = {tensor.name.decode(): i for i, tensor in enumerate(raw.subgraphs[0].tensors)}
+    raw.subgraphs[0].inputs = [ids[name] for name in names]
+    return pack_model(raw)
+
+
+def assert_sequence_bit_exact(
+    model: bytes,
+    samples: int | Sequence[Sequence[NDArray[Any]]] = 6,
+    *,
+    seed: int = 0,
+    target: Target | None = None,
+) -> Plan:
+    """Run a sequence on the host and in the oracle, twice, with a reset between; every output must be equal.
+
+    Returns the plan, so that a test can say what it must be like.
+    """
+    given = make_samples(model, samples, seed) if isinstance(samples, int) else samples
+    expected = oracle(model, given)
+    plan = make_plan(optimize(read_graph(model)), target)
+    with HostModel(plan) as host:
+        for attempt in range(2):
+            for number, (sample, wanted) in enumerate(zip(given, expected, strict=True)):
+                for got, want in zip(host.run(list(sample)), wanted, strict=True):
+                    np.testing.assert_array_equal(
+                        got.reshape(want.shape), want, err_msg=f"step {number}, attempt {attempt}"
+                    )
+            host.reset()
+    return plan

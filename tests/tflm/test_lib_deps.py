@@ -1,0 +1,177 @@
+"""A project whose TensorFlow Lite Micro is a PlatformIO library: a folder with a library.json.
+
+The library is none: it has just what an emitted model calls of TFLM, and "computes" x + 1. So this proves how
+a project, PlatformIO and a library come together, from `lib_deps` to a firmware that answers.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcugen import api
+from mcugen.boards import load_board
+from mcugen.device.device import open_device
+from tests.conftest import find_model
+
+API = """
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#ifndef TF_LITE_STATIC_MEMORY
+#error "TFLM's structures are laid out otherwise without it"
+#endif
+#define TF_LITE_REMOVE_VIRTUAL_DELETE void operator delete(void *) {}
+#define TFLITE_SCHEMA_VERSION 3
+
+enum TfLiteStatus { kTfLiteOk, kTfLiteError };
+union TfLitePtrUnion { void *data; };
+struct TfLiteIntArray { int size; int data[1]; };
+struct TfLiteEvalTensor { TfLitePtrUnion data; };
+struct TfLiteTensor { TfLitePtrUnion data; };
+struct TfLiteNode { TfLiteIntArray *inputs, *outputs; };
+struct TfLiteContext { TfLiteEvalTensor *(*GetEvalTensor)(const TfLiteContext *, int); };
+struct TFLMRegistration { TfLiteStatus (*invoke)(TfLiteContext *, TfLiteNode *); };
+
+void MicroPrintf(const char *format, ...);
+
+namespace tflite {
+enum BuiltinOperator { BuiltinOperator_FULLY_CONNECTED = 9, BuiltinOperator_CUSTOM = 32 };
+
+struct Model { int version() const { return 3; } };
+inline const Model *GetModel(const void *data) { return static_cast<const Model *>(data); }
+
+class IPersistentBufferAllocator {
+ public:
+  virtual ~IPersistentBufferAllocator() {}
+  virtual uint8_t *AllocatePersistentBuffer(size_t size, size_t alignment) = 0;
+  virtual size_t GetPersistentUsedBytes() const = 0;
+};
+
+class INonPersistentBufferAllocator {
+ public:
+  virtual ~INonPersistentBufferAllocator() {}
+  virtual uint8_t *AllocateTemp(size_t size, size_t alignment) = 0;
+  virtual void DeallocateTemp(uint8_t *buffer) = 0;
+  virtual bool IsAllTempDeallocated() = 0;
+  virtual TfLiteStatus ResetTempAllocations() = 0;
+  virtual uint8_t *AllocateResizableBuffer(size_t size, size_t alignment) = 0;
+  virtual TfLiteStatus ResizeBuffer(uint8_t *buffer, size_t size, size_t alignment) = 0;
+  virtual TfLiteStatus DeallocateResizableBuffer(uint8_t *buffer) = 0;
+  virtual uint8_t *GetOverlayMemoryAddress() const = 0;
+  virtual TfLiteStatus ReserveNonPersistentOverlayMemory(size_t size, size_t alignment) = 0;
+  virtual size_t GetNonPersistentUsedBytes() const = 0;
+  virtual size_t GetAvailableMemory(size_t alignment) const = 0;
+};
+
+class MicroMemoryPlanner {};
+class GreedyMemoryPlanner : public MicroMemoryPlanner {};
+
+class MicroAllocator {
+ public:
+  IPersistentBufferAllocator *memory;
+
+ protected:
+  MicroAllocator(IPersistentBufferAllocator *kept, INonPersistentBufferAllocator *, MicroMemoryPlanner *)
+      : memory(kept) {}
+  virtual ~MicroAllocator() {}
+  TF_LITE_REMOVE_VIRTUAL_DELETE
+};
+
+class MicroOpResolver {
+ public:
+  virtual const TFLMRegistration *FindOp(BuiltinOperator op) const = 0;
+  virtual const TFLMRegistration *FindOp(const char *op) const = 0;
+};
+
+template <unsigned count>
+class MicroMutableOpResolver : public MicroOpResolver {
+ public:
+  TfLiteStatus AddFullyConnected(const TFLMRegistration &registration) {
+    registration_ = registration;
+    return kTfLiteOk;
+  }
+  const TFLMRegistration *FindOp(BuiltinOperator) const override { return &registration_; }
+  const TFLMRegistration *FindOp(const char *) const override { return nullptr; }
+
+ private:
+  TFLMRegistration registration_;
+};
+
+class MicroInterpreter {
+ public:
+  MicroInterpreter(const Model *, const MicroOpResolver &, MicroAllocator *allocator) : allocator_(allocator) {}
+  TfLiteStatus AllocateTensors();
+  TfLiteStatus Invoke();
+  TfLiteTensor *input(size_t) { return &input_; }
+  TfLiteTensor *output(size_t) { return &output_; }
+  size_t arena_used_bytes() const { return 32; }
+
+ private:
+  MicroAllocator *allocator_;
+  TfLiteTensor input_, output_;
+};
+
+TFLMRegistration Register_FULLY_CONNECTED_INT8();
+TfLiteStatus TfLiteEvalTensorByteLength(const TfLiteEvalTensor *tensor, size_t *bytes);
+}  // namespace tflite
+"""
+
+LIBRARY = """
+#include "tensorflow/lite/micro/api.h"
+
+void MicroPrintf(const char *, ...) {}
+
+namespace tflite {
+TFLMRegistration Register_FULLY_CONNECTED_INT8() { return {nullptr}; }
+TfLiteStatus TfLiteEvalTensorByteLength(const TfLiteEvalTensor *, size_t *) { return kTfLiteError; }
+
+TfLiteStatus MicroInterpreter::AllocateTensors() {
+  input_.data.data = allocator_->memory->AllocatePersistentBuffer(16, 16);
+  output_.data.data = allocator_->memory->AllocatePersistentBuffer(16, 16);
+  return kTfLiteOk;
+}
+
+TfLiteStatus MicroInterpreter::Invoke() {
+  *static_cast<int8_t *>(output_.data.data) = static_cast<int8_t>(*static_cast<int8_t *>(input_.data.data) + 1);
+  return kTfLiteOk;
+}
+}  // namespace tflite
+"""
+
+HEADERS = (
+    "micro/arena_allocator/ibuffer_allocator.h", "micro/kernels/fully_connected.h", "micro/memory_helpers.h",
+    "micro/memory_planner/greedy_memory_planner.h", "micro/micro_allocator.h", "micro/micro_interpreter.h",
+    "micro/micro_log.h", "micro/micro_mutable_op_resolver.h", "schema/schema_generated.h",
+)  # fmt: skip
+"""What an emitted model includes of TFLM."""
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    folder = tmp_path / "a library"
+    lite = folder / "src" / "tensorflow" / "lite"
+    for name in HEADERS:
+        (lite / name).parent.mkdir(parents=True, exist_ok=True)
+        (lite / name).write_text('#pragma once\n#include "tensorflow/lite/micro/api.h"\n')
+    (lite / "micro" / "api.h").write_text(API)
+    (lite / "micro" / "library.cpp").write_text(LIBRARY)
+    (folder / "library.json").write_text(json.dumps({"name": "not-tflm", "version": "1.0.0"}))
+    return folder
+
+
+@pytest.mark.emulator
+def test_a_folder_with_a_library_json_is_built_and_linked(library: Path, tmp_path: Path) -> None:
+    model, project = find_model("hello_world_int8.tflite"), tmp_path / "p"
+    made = api.generate(model, board="mps2-an386", out=project, runtime="tflm", tflm=str(library))
+    assert made.to_dict()["tflm"]["library"] == f"symlink://{library.resolve()}"
+    firmware = api.build(project).firmware
+    assert any(symbol.name.startswith("_ZN6tflite16MicroInterpreter6Invoke") for symbol in firmware.symbols)
+    with open_device(firmware.elf, load_board("mps2-an386")) as device:
+        for value in (-128, 5):
+            (output,), _ = device.run([np.full((1, 1), value, np.int8)])
+            assert output.item() == value + 1
+        assert device.start_model(16).result == -4  # the emitted model's own arena, without room for both tensors

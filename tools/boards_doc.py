@@ -1,0 +1,140 @@
+"""Writes docs/BOARDS.md from the board files: python tools/boards_doc.py"""
+
+# ruff: noqa: E501 (rows of Markdown tables cannot be broken)
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mcugen.boards import Board, load_boards
+from mcugen.resources import resource_dir
+from mcugen.ui.text import memory
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "BOARDS.md"
+
+INTRO = """\
+# Boards
+
+Made from the files in `boards/` by `tools/boards_doc.py`. Choose one with `--board NAME`; the path of a `.toml` file of your own works
+too, see [Files](#files).
+
+## What is proved, and what is not
+
+| | |
+|---|---|
+| **emulated** | Every change runs models on it in QEMU and compares all outputs, bit for bit; instructions are counted, stack is measured. |
+| **built** | Every change builds its firmware with GCC, checks sizes and memory. Clock, pins and UART follow the data sheets; no such board has run it here. |
+| **linted** | Its PlatformIO configuration is read by PlatformIO's own parser, and the Arduino port, harness and model run on the host, bit for bit. Nothing was built for the chip here: compiler and framework come from PlatformIO's registry. |
+
+No board of those that are sold was at hand: whatever an emulator does not check (clocks, pins, flashing, USB) is unproved on hardware. What happens
+on a desk is checked by `mcugen flash` and `mcugen verify`: a board counts as flashed only when it answers with the hash of this very firmware, and
+its results are compared bit for bit.
+
+Start-up leaves watchdogs as they are after reset (off, on all chips here); on the ESP32 family the idle task's watchdog is switched off, as it would
+end a long inference. Clocks of the STM32F4 come from the internal oscillator, so that no crystal has to be known.
+"""
+
+FIELDS = """\
+## Files
+
+A board is one TOML file in `boards/`; its name is the file's name (a-z, 0-9, `-`). A board of a known family needs nothing else. All fields are
+checked; unknown ones are refused.
+
+| field | |
+|---|---|
+| `title` | what people call it |
+| `family` | folder in `firmware/bsp/` with clock and pins: {families}; not with `framework` |
+| `mcu` | the part |
+| `clock_hz` | CPU clock that start-up sets |
+| `stack_bytes` | RAM reserved for the stack, a multiple of 16 |
+| `real_hardware` | true where start-up sets clocks and pins of a real part |
+| `notes` | optional: where the link's pins are, … |
+| `cpu.core` | `cortex-m0`, `-m0plus`, `-m3`, `-m4`, `-m7`, `-m33`, `-m55`; with a framework also `xtensa-lx6`, `xtensa-lx7`, `rv32imc` |
+| `cpu.fpu` | optional, the compiler's name: `fpv4-sp-d16` (M4), `fpv5-sp-d16` (M7, M33), `fpv5-d16` (M7), `auto` (M55) |
+| `cpu.features` | `["dsp"]`, `["dsp", "mve"]` |
+| `memory.flash`, `memory.ram` | `origin` and `size` in bytes, the part's true ones |
+| `memory.<name>` | optional further regions; the linker script names them in upper case. `memory.model_slot` holds a model that outlives a reset ([TFLM.md](TFLM.md)) |
+| `uart.driver` | file in `firmware/bsp/uart/`: {uarts}; not with `framework` |
+| `uart.base`, `uart.baud` | address, and speed of the link; with `framework` only the speed |
+| `uart.clock_hz` | optional: clock of the baud divider, else `clock_hz` |
+| `uart.tx_pin`, `uart.rx_pin` | pins of the link, where the chip leaves the choice (nRF: 32 · port + pin) |
+| `emulator.machine` | optional: QEMU's machine |
+| `emulator.icount_shift` | an instruction takes 2^shift ns of virtual time: two counter ticks or more |
+| `emulator.counter_hz` | optional: SysTick's rate in the emulator, else `clock_hz` |
+| `emulator.args` | optional: further `-cpu`, `-global`, `-m` options |
+| `framework.name` | optional: `arduino`; PlatformIO's framework starts the chip, and the link is `Serial` |
+| `framework.platform`, `framework.board` | as in platformio.ini; the platform is a name of the registry or the URL of a repository on GitHub |
+| `framework.flash_bytes`, `framework.ram_bytes` | roughly what the framework itself takes, for the check whether a model fits |
+| `framework.options` | optional: lines `"board_build.…" = "…"` of platformio.ini |
+| `flash.tools` | optional: what flashes it, the best first: `platformio`, `openocd`, `pyocd`, `esptool`, `picotool`, `uf2` |
+| `flash.openocd` | OpenOCD's configuration files, by name |
+| `flash.pyocd`, `flash.esptool` | pyOCD's name of the target, esptool's of the chip |
+| `flash.uf2` | the Board-ID that the boot loader's disk shows in INFO_UF2.TXT |
+| `flash.usb` | `"VID:PID"` of the serial ports that the board itself shows; the only such port that is plugged in is taken |
+| `flash.usb_bridge` | `"VID:PID"` of general USB-to-serial chips on it; such a port is offered, but never taken unasked |
+
+A new family is a folder with `mcg_system.c` (`mcg_system_init()`: clock and pins) and `mcg_family.h` (`MCG_FAMILY_TIMER`, 1 where
+the family brings a counter because the core has neither DWT nor SysTick).
+
+## Memory
+
+Vectors, code and constants lie in flash. RAM begins with the stack, so that an overflow leaves the RAM and faults instead
+of changing variables; then come initialised data, the model's arena, and zeroed data. Linking fails, with the number of
+bytes, when a region overflows. With a framework, memory is laid out by the framework's linker script, its stack is not measured, and faults are
+handled by the framework.
+
+## Flashing
+
+`mcugen flash DIR` builds, writes and checks; `mcugen deploy MODEL --board B --port P` does all from the model to the verdict. Both take
+`--port` (else the only port with the board's USB ids), `--probe` (serial number of the debug probe, where several are plugged in) and `--tool`.
+Where two ports or probes could be the board's, a terminal is asked, and a script gets an error that lists them.
+
+Boards with a framework are built by your own PlatformIO (`~/.platformio`, or `PLATFORMIO_CORE_DIR`): mcugen downloads nothing, and says which
+command installs what is missing.
+"""
+
+
+def document() -> str:
+    """The text of docs/BOARDS.md."""
+    boards = load_boards().values()
+    lines = [
+        INTRO,
+        "| board | chip | core | flash | RAM | starts with | proof | flashed with |",
+        "|---|---|---|--:|--:|---|---|---|",
+    ]
+    lines += [row(board) for board in sorted(boards, key=lambda board: (PROOFS.index(proof(board)), board.name))]
+    lines += ["", "## Links and notes", ""]
+    lines += [f"- `{board.name}`: {board.title}. {board.notes}".rstrip() for board in boards]
+    bsp = resource_dir("firmware") / "bsp"
+    families = sorted(path.parent.name for path in bsp.glob("*/mcg_family.h"))
+    uarts = sorted(path.stem.removeprefix("mcg_uart_") for path in (bsp / "uart").glob("*.c"))
+    named = {"families": ", ".join(f"`{name}`" for name in families), "uarts": ", ".join(f"`{name}`" for name in uarts)}
+    fields = FIELDS
+    for key, value in named.items():
+        fields = fields.replace(f"{{{key}}}", value)
+    return "\n".join([*lines, "", fields])
+
+
+PROOFS = ("emulated", "built", "linted")
+
+
+def proof(board: Board) -> str:
+    """How far a board's firmware is proved by the tests."""
+    if board.emulator is not None:
+        return "emulated"
+    return "built" if board.framework is None else "linted"
+
+
+def row(board: Board) -> str:
+    core = board.cpu.replace("cortex-m", "M")
+    features = [name for name, has in (("FPU", bool(board.fpu)), ("DSP", board.dsp), ("MVE", board.mve)) if has]
+    start = f"{board.framework.name}" if board.framework else "own start-up"
+    cells = [
+        f"`{board.name}`", board.mcu, " ".join([core, *features]), memory(board.flash.size), memory(board.ram.size),
+        start, proof(board), ", ".join(board.flashing.tools) or "–",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(document(), encoding="utf-8")
