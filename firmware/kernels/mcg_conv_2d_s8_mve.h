@@ -1,11 +1,11 @@
 /* 2-D convolution with any stride, dilation, padding and number of groups, by MVE.
  *
- * The columns of the image that `batch` windows next to each other take are gathered in scratch, of
- * each column all pixels under the filter, one after the other, with the input's zero point outside
- * the image; so the folded bias holds at the border too. As columns follow each other, every window
- * is in one piece, and windows share columns. Where they do not, for their strides or dilation,
- * each has its own. Input and output are NHWC; the weights of each group are as mcg_filter_s8_mve.h
- * has them, column by column.
+ * `batch` windows at a time are gathered in scratch, with the input's zero point outside the image;
+ * so the folded bias holds at the border too. There are two ways. Where windows next to each other
+ * are `shared`, the columns of the image that they take lie one after the other, each with all
+ * pixels under the filter, so that every window is in one piece although it shares columns with its
+ * neighbours; weights are ordered column by column. Else every window has its own copy, row by row.
+ * Input and output are NHWC; the weights of each group are as mcg_filter_s8_mve.h has them.
  */
 #ifndef MCG_CONV_2D_S8_MVE_H
 #define MCG_CONV_2D_S8_MVE_H
@@ -32,7 +32,7 @@ typedef struct {
   int32_t pad_left;
   int32_t input_zero_point;
   int32_t batch;  /* windows in scratch */
-  int32_t shared; /* 1 if windows share columns */
+  int32_t shared; /* 1 if windows share columns; then they are of one row */
   int32_t per_channel;
   int32_t scale_down;
   int32_t output_zero_point;
@@ -73,27 +73,57 @@ MCG_INLINE void mcg_conv_2d_s8_mve_set(int8_t *to, int32_t to_step, int32_t valu
   }
 }
 
-/* Gathers `count` columns from x on, x_step apart, of which the first pixel is in row y. */
-MCG_SHARED void mcg_conv_2d_s8_mve_gather(const mcg_conv_2d_s8_mve_params *p, const int8_t *image,
-                                          int32_t y, int32_t x, int32_t x_step, int32_t count,
-                                          int8_t *to) {
+/* Gathers `count` columns next to each other, of which the first pixel is at (y, x). */
+MCG_SHARED void mcg_conv_2d_s8_mve_gather_columns(const mcg_conv_2d_s8_mve_params *p,
+                                                  const int8_t *image, int32_t y, int32_t x,
+                                                  int32_t count, int8_t *to) {
   const int32_t bytes = p->filter_channels;
   const int32_t column = p->filter_height * bytes;
-  const int32_t before = x < 0 ? mcg_min((x_step - 1 - x) / x_step, count) : 0;
-  const int32_t end = mcg_clamp((p->input_width - x + x_step - 1) / x_step, before, count);
+  const int32_t before = mcg_clamp(-x, 0, count);
+  const int32_t end = mcg_clamp(p->input_width - x, before, count);
   for (int32_t tap = p->filter_height; tap > 0; --tap) {
     if (y < 0 || y >= p->input_height) {
       mcg_conv_2d_s8_mve_set(to, column, p->input_zero_point, bytes, count);
     } else {
       const int8_t *row = image + (y * p->input_width + x) * p->input_channels;
-      const int32_t step = x_step * p->input_channels;
       mcg_conv_2d_s8_mve_set(to, column, p->input_zero_point, bytes, before);
-      mcg_conv_2d_s8_mve_copy(to + before * column, column, row + before * step, step, bytes,
-                              end - before);
+      mcg_conv_2d_s8_mve_copy(to + before * column, column, row + before * p->input_channels,
+                              p->input_channels, bytes, end - before);
       mcg_conv_2d_s8_mve_set(to + end * column, column, p->input_zero_point, bytes, count - end);
     }
     to += bytes;
     y += p->dilation_h;
+  }
+}
+
+/* Gathers the window whose first pixel is at (y, x). */
+MCG_SHARED void mcg_conv_2d_s8_mve_gather_window(const mcg_conv_2d_s8_mve_params *p,
+                                                 const int8_t *image, int32_t y, int32_t x,
+                                                 int8_t *to) {
+  const int32_t bytes = p->filter_channels;
+  const int32_t row_bytes = p->filter_width * bytes;
+  /* Taps from `top` to `bottom`, `left` to `right` lie in the image. */
+  const int32_t top =
+      y < 0 ? mcg_min((p->dilation_h - 1 - y) / p->dilation_h, p->filter_height) : 0;
+  const int32_t left =
+      x < 0 ? mcg_min((p->dilation_w - 1 - x) / p->dilation_w, p->filter_width) : 0;
+  const int32_t bottom =
+      mcg_clamp((p->input_height - y + p->dilation_h - 1) / p->dilation_h, top, p->filter_height);
+  const int32_t right =
+      mcg_clamp((p->input_width - x + p->dilation_w - 1) / p->dilation_w, left, p->filter_width);
+  if (bottom - top < p->filter_height || right - left < p->filter_width) {
+    mcg_mve_set(to, p->input_zero_point, p->filter_height * row_bytes);
+  }
+  const int32_t pitch = p->input_width * p->input_channels;
+  const int32_t one_piece = p->dilation_w == 1 && bytes == p->input_channels;
+  const int32_t taps = one_piece ? right - left : 1;
+  const int8_t *from =
+      image + (y + top * p->dilation_h) * pitch + (x + left * p->dilation_w) * p->input_channels;
+  to += top * row_bytes + left * bytes;
+  for (int32_t tap = left; tap < right; tap += taps) {
+    mcg_conv_2d_s8_mve_copy(to, row_bytes, from, p->dilation_h * pitch, taps * bytes, bottom - top);
+    to += bytes;
+    from += p->dilation_w * p->input_channels;
   }
 }
 
@@ -102,27 +132,36 @@ MCG_INLINE void mcg_conv_2d_s8_mve_group(const mcg_conv_2d_s8_mve_params *p,
                                          const mcg_output_stage *stage, const int8_t *image,
                                          const int8_t *weights, const int32_t *bias, int8_t *output,
                                          int8_t *windows) {
-  const int32_t depth = p->filter_height * p->filter_width * p->filter_channels;
-  const int32_t step = p->shared ? p->stride_w * p->filter_height * p->filter_channels : depth;
-  for (int32_t row = 0; row < p->output_height; ++row) {
-    const int32_t y = row * p->stride_h - p->pad_top;
-    int32_t x = -p->pad_left;
-    for (int32_t left = p->output_width; left > 0; left -= p->batch) {
-      const int32_t count = mcg_min(p->batch, left);
-      if (p->shared) {
-        mcg_conv_2d_s8_mve_gather(p, image, y, x, 1, (count - 1) * p->stride_w + p->filter_width,
-                                  windows);
-      } else {
-        for (int32_t i = 0; i < count; ++i) {
-          mcg_conv_2d_s8_mve_gather(p, image, y, x + i * p->stride_w, p->dilation_w,
-                                    p->filter_width, windows + i * depth);
+  const int32_t column_bytes = p->filter_height * p->filter_channels;
+  const int32_t depth = column_bytes * p->filter_width;
+  const int32_t step = p->shared ? p->stride_w * column_bytes : depth;
+  const int32_t total = p->output_height * p->output_width;
+  int32_t row = 0, column = 0;
+  for (int32_t done = 0; done < total;) {
+    const int32_t count = mcg_min(p->batch, p->shared ? p->output_width - column : total - done);
+    if (p->shared) {
+      mcg_conv_2d_s8_mve_gather_columns(p, image, row * p->stride_h - p->pad_top,
+                                        column * p->stride_w - p->pad_left,
+                                        (count - 1) * p->stride_w + p->filter_width, windows);
+      column += count;
+      if (column == p->output_width) {
+        column = 0;
+        ++row;
+      }
+    } else {
+      for (int32_t i = 0; i < count; ++i) {
+        mcg_conv_2d_s8_mve_gather_window(p, image, row * p->stride_h - p->pad_top,
+                                         column * p->stride_w - p->pad_left, windows + i * depth);
+        if (++column == p->output_width) {
+          column = 0;
+          ++row;
         }
       }
-      mcg_mve_filter(stage, windows, step, count, depth, 0, weights, bias, output,
-                     p->output_channels / p->groups, p->output_channels);
-      output += count * p->output_channels;
-      x += count * p->stride_w;
     }
+    mcg_mve_filter(stage, windows, step, count, depth, 0, weights, bias, output,
+                   p->output_channels / p->groups, p->output_channels);
+    output += count * p->output_channels;
+    done += count;
   }
 }
 

@@ -64,6 +64,9 @@ typedef struct {
       " %[b0], q1, q2\n\t" vmladav " %[a1], q0, q3\n\t" load(q2) next vmladav \
       " %[b1], q1, q3\n\t" vmladav " %[a2], q0, q2\n\t" load(q3) next vmladav \
       " %[b2], q1, q2\n\t" vmladav " %[a3], q0, q3\n\t" vmladav " %[b3], q1, q3\n\t"
+#define MCG_MVE_INPUTS_4X2       \
+  "vldrb.8 q0, [%[x0]], #16\n\t" \
+  "vldrb.8 q1, [%[x1]], #16\n\t"
 #define MCG_MVE_LOAD(q) "vldrb.8 " #q ", [%[w]]\n\t"
 #define MCG_MVE_LOAD_NEXT(q) "vldrb.8 " #q ", [%[w]], #16\n\t"
 
@@ -84,18 +87,25 @@ MCG_INLINE mcg_mve_pair mcg_mve_dot_4x2(const int8_t *x0, const int8_t *x1, cons
       "beq 3f\n\t"
       "b 2f\n"
       "1:\n\t"
-      "vldrb.8 q0, [%[x0]], #16\n\t"
-      "vldrb.8 q1, [%[x1]], #16\n\t"
+      MCG_MVE_INPUTS_4X2
       MCG_MVE_BLOCK_4X2("vmladav.s8", MCG_MVE_LOAD_NEXT, "")
       "lsr %[n], %[depth], #4\n\t"
       "subs %[n], %[n], #1\n\t"
       "beq 3f\n"
-      "2:\n\t"
-      "vldrb.8 q0, [%[x0]], #16\n\t"
-      "vldrb.8 q1, [%[x1]], #16\n\t"
-      "subs %[n], %[n], #1\n\t"
+      "2:\n\t" /* one if their number is odd, then two at a time */
+      "tst %[n], #1\n\t"
+      "beq 4f\n\t"
+      MCG_MVE_INPUTS_4X2
       MCG_MVE_BLOCK_4X2("vmladava.s8", MCG_MVE_LOAD_NEXT, "")
-      "bne 2b\n"
+      "subs %[n], %[n], #1\n\t"
+      "beq 3f\n"
+      "4:\n\t"
+      MCG_MVE_INPUTS_4X2
+      MCG_MVE_BLOCK_4X2("vmladava.s8", MCG_MVE_LOAD_NEXT, "")
+      MCG_MVE_INPUTS_4X2
+      MCG_MVE_BLOCK_4X2("vmladava.s8", MCG_MVE_LOAD_NEXT, "")
+      "subs %[n], %[n], #2\n\t"
+      "bne 4b\n"
       "3:"
       : [a0] "=&Te"(a0), [a1] "=&Te"(a1), [a2] "=&Te"(a2), [a3] "=&Te"(a3), [b0] "=&Te"(b0),
         [b1] "=&Te"(b1), [b2] "=&Te"(b2), [b3] "=&Te"(b3), [x0] "+r"(x0), [x1] "+r"(x1),

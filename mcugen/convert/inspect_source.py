@@ -73,10 +73,6 @@ def inspect_model(model: Any) -> Inspection:
                 where=_calling_op(model),
                 hint="Build recurrent layers with unroll=True and remove loops and conditions, or give an int8 .tflite",
             )
-        warnings.append(
-            f"the model has {len(model.subgraphs)} subgraphs (state or control flow): "
-            "the ahead-of-time runtime runs models with one"
-        )
     if form == "quantized":
         warnings.extend(f"{op} runs in float32: the model is not fully quantized" for op in floats[:5])
     return Inspection(

@@ -130,6 +130,15 @@ def abs_table(scales: Pair, zero_points: IntPair) -> NDArray[np.uint8]:
     return byte_table(convert)
 
 
+def rsqrt_factor(input_scale: float, output_scale: float) -> tuple[int, int]:
+    """Multiplier and shift of RSQRT: 1 / (√input scale · output scale), in double.
+
+    TFLM's sources have the root and the product in float32 (`SetRsqrtOutputMultiplier`), the oracle does not, as its
+    outputs at ties show.
+    """
+    return quantize_multiplier(1.0 / (math.sqrt(input_scale) * output_scale))
+
+
 def rsqrt_table(scales: Pair, zero_points: IntPair) -> NDArray[np.uint8]:
     """RSQRT: 1 / √x in fixed point, the highest int8 for 0 (TFLM `elementwise.cc`). The input's zero point is −128.
 
@@ -137,8 +146,7 @@ def rsqrt_table(scales: Pair, zero_points: IntPair) -> NDArray[np.uint8]:
         OverflowError: scales for which the reference overflows or shifts by more than 31 bits.
     """
     fraction_bits = 20
-    root = float(np.sqrt(np.float32(scales[0])))
-    multiplier, shift = quantize_multiplier(1.0 / float(np.float32(root) * np.float32(scales[1])))
+    multiplier, shift = rsqrt_factor(*scales)
     if shift - fraction_bits < -31:
         raise OverflowError("the output scale is so large that the reference shifts by more than 31 bits")
 

@@ -72,7 +72,7 @@ def shapes_fit(graph: Graph, op: Op) -> str | None:
     return shape_problem(graph.output_of(op), (*batches, first.rows, second.columns))
 
 
-def _factor(graph: Graph, op: Op) -> tuple[int, int]:
+def factor(graph: Graph, op: Op) -> tuple[int, int]:
     """Multiplier and shift from the product of the scales to the output's, in double."""
     scale1, scale2 = (graph.tensor(i).scale for i in op.inputs)
     return quantize_multiplier(scale1 * scale2 / graph.output_of(op).scale)
@@ -84,7 +84,7 @@ def _products_fit(graph: Graph, op: Op) -> str | None:
     for i in op.inputs:
         zero_point = graph.tensor(i).zero_point
         largest *= max(zero_point + 128, 127 - zero_point)
-    if (largest << max(_factor(graph, op)[1], 0)) + 256 >= 1 << 31:
+    if (largest << max(factor(graph, op)[1], 0)) + 256 >= 1 << 31:
         return "the reference's 32-bit arithmetic overflows: too long a sum, or too small an output scale"
     return None
 
@@ -107,7 +107,7 @@ def loop_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
 
 
 def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
-    multiplier, shift = _factor(graph, op)
+    multiplier, shift = factor(graph, op)
     zero_points = [graph.tensor(i).zero_point for i in op.inputs]
     call = KernelCall(
         kernel="mcg_batch_matmul_s8",

@@ -1,4 +1,4 @@
-"""DEQUANTIZE: int8 or uint8 to float32."""
+"""DEQUANTIZE: int8, uint8 or int16 to float32."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from mcugen.numerics import affine
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, one_input, quantization_problem, same_shape
 
-_KERNELS = {DType.INT8: "mcg_dequantize_s8_f32", DType.UINT8: "mcg_dequantize_u8_f32"}
+_KERNELS = {
+    DType.INT8: "mcg_dequantize_s8_f32",
+    DType.UINT8: "mcg_dequantize_u8_f32",
+    DType.INT16: "mcg_dequantize_s16_f32",
+}
 
 
 def _types(graph: Graph, op: Op) -> str | None:
-    """The input is int8 or uint8 with one scale above zero and one zero point, the output float32."""
+    """The input is int8, uint8 or int16 with one scale above zero and one zero point, the output float32."""
     output = graph.output_of(op)
     if output.dtype is not DType.FLOAT32:
         return f'tensor "{output.name}" is {output.dtype.value}, not float32'
@@ -48,5 +52,5 @@ SPEC = OpSpec(
     lower=_lower,
     constraints=(one_input, not_empty, _types, same_shape),
     evaluate=_evaluate,
-    types=("int8", "uint8"),
+    types=("int8", "uint8", "int16"),
 )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import constant_int32, int8_in_and_out, keeps_quantization, not_empty, two_inputs
-from mcugen.ops.common import quantize_multiplier
+from mcugen.ops.common import integer_limits, integer_magnitude, quantize_multiplier
 from mcugen.ops.variants import choose
 
 _LOOPS = 3  # loops of the kernels over what is kept, and over what is reduced
@@ -40,11 +40,11 @@ def _loops_suffice(graph: Graph, op: Op) -> str | None:
     return None if max(len(kept), len(reduced)) <= _LOOPS else "its axes need more nested loops than the kernel has"
 
 
-def _sum_fits(graph: Graph, op: Op) -> str | None:
+def sum_fits(graph: Graph, op: Op) -> str | None:
     """The sum over the axes, scaled to the output, fits 32 bits."""
     source = graph.tensor(op.inputs[0])
-    _multiplier, shift = _multiplier_and_shift(graph, op)
-    largest = max(source.zero_point + 128, 127 - source.zero_point, 128) * reduced_count(graph, op)
+    _, shift = multiplier_and_shift(graph, op)
+    largest = max(integer_magnitude(source), -integer_limits(source.dtype)[0]) * reduced_count(graph, op)
     if (largest << max(shift, 0)) + 256 >= 1 << 31:
         return "the reference's 32-bit arithmetic overflows: too many elements, or too small an output scale"
     return None
@@ -66,7 +66,7 @@ def reduced_count(graph: Graph, op: Op) -> int:
     return math.prod(shape[a] for a in _axes(graph, op))
 
 
-def _multiplier_and_shift(graph: Graph, op: Op) -> tuple[int, int]:
+def multiplier_and_shift(graph: Graph, op: Op) -> tuple[int, int]:
     """The quotient of the scales, divided by the number of elements (TFLite's `QuantizedMeanOrSum`).
 
     As many bits as the count has are put before the division, as far as the shift stays above −32. SUM does not
@@ -115,7 +115,7 @@ def loop_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
 
 def _lower_sum(graph: Graph, op: Op, target: Target) -> Lowering:
     source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
-    multiplier, shift = _multiplier_and_shift(graph, op)
+    multiplier, shift = multiplier_and_shift(graph, op)
     call = KernelCall(
         kernel="mcg_mean_s8",
         params=(
@@ -144,6 +144,6 @@ def _lower_extremum(graph: Graph, op: Op, _target: Target) -> Lowering:
 AXES = (_axes_constant, _output_shape, _loops_suffice)
 _SHAPES = (two_inputs, not_empty, int8_in_and_out, *AXES)
 
-MEAN = OpSpec(kind="MEAN", lower=_lower_sum, constraints=(*_SHAPES, _sum_fits))
+MEAN = OpSpec(kind="MEAN", lower=_lower_sum, constraints=(*_SHAPES, sum_fits))
 REDUCE_MAX = OpSpec(kind="REDUCE_MAX", lower=_lower_extremum, constraints=(*_SHAPES, keeps_quantization))
 SPECS = (MEAN, replace(MEAN, kind="SUM"), REDUCE_MAX, replace(REDUCE_MAX, kind="REDUCE_MIN"))

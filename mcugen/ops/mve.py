@@ -5,6 +5,8 @@ Weights are reordered here as the kernels' headers describe.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -71,7 +73,7 @@ def conv_direct(call: KernelCall) -> KernelCall:
 def conv_2d(call: KernelCall) -> KernelCall:
     """CONV_2D: by the depthwise kernel where groups have one input channel, else by mcg_conv_2d_s8_mve.
 
-    The latter gathers the columns of the image under several windows at a time.
+    The latter gathers several windows at a time, or the columns of the image that they share.
     """
     values = _integers(call)
     taps = values["filter_height"] * values["filter_width"]
@@ -86,22 +88,54 @@ def conv_2d(call: KernelCall) -> KernelCall:
         # One column is the same as one row, of which several windows can be made together.
         for along, across in _AXES:
             values[along], values[across] = values[across], values[along]
-    shared = values["dilation_w"] == 1 and values["stride_w"] < values["filter_width"]
-    column = values["filter_height"] * values["filter_channels"]
-    width = values["output_width"]
-
-    def gathered(windows: int) -> int:
-        own = values["filter_width"]
-        return column * ((windows - 1) * values["stride_w"] + own if shared else windows * own)
-
-    most = max(n for n in range(1, width + 1) if n <= 2 or gathered(n) <= _GATHERED_BYTES)
-    batch = min(_evenly(width, most), width)
+    shared = _shares_columns(values)
+    batch = _gathered_windows(values, shared)
+    size = _gathered_bytes(values, shared, batch)
     at = list(values).index("per_channel")
     params = (*list(values.items())[:at], ("batch", batch), ("shared", int(shared)), *list(values.items())[at:])
     shape = (channels, values["filter_height"], values["filter_width"], values["filter_channels"])
-    by_column = call.constants[0].values.reshape(shape).transpose(0, 2, 1, 3)
-    weights = _in_fours(replace(call.constants[0], values=by_column), channels, depth, values["groups"])
-    return _made(call, f"{call.kernel}_mve", params, weights, gathered(batch))
+    rows = call.constants[0].values.reshape(shape)
+    ordered = replace(call.constants[0], values=rows.transpose(0, 2, 1, 3) if shared else rows)
+    weights = _in_fours(ordered, channels, depth, values["groups"])
+    return _made(call, f"{call.kernel}_mve", params, weights, size)
+
+
+def _gathered_bytes(values: Mapping[str, int], shared: bool, windows: int) -> int:
+    """Scratch for so many windows next to each other, with shared columns or not."""
+    width = values["filter_width"]
+    columns = (windows - 1) * values["stride_w"] + width if shared else windows * width
+    return columns * values["filter_height"] * values["filter_channels"]
+
+
+def _gathered_windows(values: Mapping[str, int], shared: bool) -> int:
+    """Windows at a time: of one row if they share columns."""
+    limit = values["output_width"]
+    if not shared:
+        limit = min(_MAX_WINDOWS, limit * values["output_height"])
+    most = max(n for n in range(1, limit + 1) if n <= 2 or _gathered_bytes(values, shared, n) <= _GATHERED_BYTES)
+    return min(_evenly(limit, most), limit)
+
+
+def _shares_columns(values: Mapping[str, int]) -> bool:
+    """Whether gathering columns costs fewer instructions per window than gathering windows, as far as both can be.
+
+    Every piece costs six per vector, a window of its own about 45 more; a row with an odd number of windows has one
+    that goes alone through the filters.
+    """
+    if values["dilation_w"] > 1 or values["stride_w"] >= values["filter_width"]:
+        return False
+    height, channels, row = values["filter_height"], values["filter_channels"], values["output_width"]
+    windows = _gathered_windows(values, True)
+    columns = (windows - 1) * values["stride_w"] + values["filter_width"]
+    pieces = columns / windows * height * _vectors(channels)
+    alone = row % 2 * 30 / row * values["output_channels"] / values["groups"] / _CHANNELS
+    in_one_piece = channels == values["input_channels"]
+    own_pieces = height * (_vectors(values["filter_width"] * channels) if in_one_piece else values["filter_width"])
+    return 6 * pieces + alone < 6 * own_pieces + 45
+
+
+def _vectors(count: int) -> int:
+    return -(-count // _LANES)
 
 
 def _evenly(count: int, most: int) -> int:
@@ -167,11 +201,29 @@ def _by_lane(table: NDArray[Any], lanes: NDArray[np.intp]) -> NDArray[Any]:
 
 
 def add(call: KernelCall) -> KernelCall | str:
-    """ADD and SUB by mcg_add_s8_mve."""
+    """ADD and SUB by mcg_add_s8_mve, which is told where it need not look for ties."""
     strides = {name: value for name, value in call.params if name in ("stride1", "stride2")}
     if any(not isinstance(steps, tuple) or steps[-1] not in (0, 1) for steps in strides.values()):
         return "an operand's last axis is not in one piece"
-    return _same_work(call)
+    get = functools.partial(_integer, call)
+    inputs = np.arange(-128, 128, dtype=np.int64)
+    first, ties1 = _rescaled((inputs - get("zero_point1")) << 20, get("multiplier1"), get("shift1"))
+    second, ties2 = _rescaled((inputs - get("zero_point2")) << 20, get("multiplier2"), get("shift2"))
+    sums = first[:, None] + (-second if get("subtract") else second)
+    _, ties = _rescaled(sums, get("multiplier"), get("shift"))
+    found = (("ties1", int(ties1)), ("ties2", int(ties2)), ("ties", int(ties)))
+    return replace(_same_work(call), params=(*call.params, *found))
+
+
+def _rescaled(values: NDArray[np.int64], multiplier: int, shift: int) -> tuple[NDArray[np.int64], bool]:
+    """mcg_rescale() of values, and whether a negative one meets a tie; shift is 0 or to the right."""
+    products = (values * multiplier + (1 << 30)) >> 31
+    if shift == 0:
+        return products, False
+    half = 1 << (-shift - 1)
+    negatives = products < 0
+    ties = negatives & ((products & (2 * half - 1)) == half)
+    return (products + half - negatives) >> -shift, bool(ties.any())
 
 
 def average_pool_2d(call: KernelCall) -> KernelCall | str:
@@ -208,6 +260,12 @@ def _made(
         scratch_bytes=scratch_bytes,
         variant="mve",
     )
+
+
+def _integer(call: KernelCall, name: str) -> int:
+    value = dict(call.params)[name]
+    assert isinstance(value, int), name
+    return value
 
 
 def _integers(call: KernelCall) -> dict[str, int]:

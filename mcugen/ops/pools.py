@@ -68,17 +68,17 @@ CONSTRAINTS: tuple[Constraint, ...] = (
 )
 
 
-def lower_pool(graph: Graph, op: Op, target: Target, kernel: str, *, counts: bool) -> Lowering:
-    """One call of a pooling kernel; `counts` if it wants to know whether windows can be cut short."""
+def pool_params(graph: Graph, op: Op, *, counts: bool) -> tuple[tuple[str, ParamValue], ...]:
+    """The parameters of a pooling kernel; `counts` if it wants to know whether windows can be cut short."""
     options: Pool2DOptions = op.options
     output = graph.output_of(op)
     assert output.quant is not None, op.where
     batches, height, width, channels = graph.tensor(op.inputs[0]).shape
     _, rows, columns, _ = output.shape
-    low, high = activation_range(options.activation, output.quant)
+    low, high = activation_range(options.activation, output.quant, output.dtype)
     padded = windows.reaches_outside(graph, op, options, (options.filter_h, options.filter_w))
     cut: tuple[tuple[str, ParamValue], ...] = (("padded", int(padded)),) if counts else ()
-    params = (
+    return (
         ("batches", batches),
         ("input_height", height),
         ("input_width", width),
@@ -95,9 +95,13 @@ def lower_pool(graph: Graph, op: Op, target: Target, kernel: str, *, counts: boo
         ("output_min", low),
         ("output_max", high),
     )
+
+
+def lower_pool(graph: Graph, op: Op, target: Target, kernel: str, *, counts: bool) -> Lowering:
+    """One call of a pooling kernel for int8."""
     call = KernelCall(
         kernel=kernel,
-        params=params,
+        params=pool_params(graph, op, counts=counts),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
     )

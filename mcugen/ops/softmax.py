@@ -1,4 +1,4 @@
-"""SOFTMAX over the last dimension: a table of exponentials, and the reference's reciprocal on the device."""
+"""SOFTMAX over the last dimension, int8 to int8 or int16: a table of exponentials, the reciprocal on the device."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.numerics.tables import softmax_exp_table
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
-from mcugen.ops.checks import int8_in_and_out, not_empty, one_input, same_shape
+from mcugen.ops.checks import not_empty, one_input, quantization_problem, same_shape
 from mcugen.ops.variants import choose
 
 _MAX_DEPTH = 4095
+_KERNELS = {DType.INT8: "mcg_softmax_s8", DType.INT16: "mcg_softmax_s8_s16"}
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,16 @@ def _parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor
     return SoftmaxOptions(0.0 if raw is None else float(raw.beta))
 
 
+def _types(graph: Graph, op: Op) -> str | None:
+    """The input is int8, the output int8 or int16, with one scale above zero and one zero point each."""
+    return quantization_problem(graph.tensor(op.inputs[0])) or quantization_problem(graph.output_of(op), _KERNELS)
+
+
 def _fixed_output(graph: Graph, op: Op) -> str | None:
-    """The output's scale is 1/256 and its zero point −128, the only ones that the reference computes for."""
+    """The output's scale is 1/256 and its zero point −128 (int16: 1/65536, −32768), as the reference computes it."""
     output = graph.output_of(op)
-    if (output.scale, output.zero_point) != (1.0 / 256.0, -128):
+    steps = 256 if output.dtype is DType.INT8 else 65536
+    if (output.scale, output.zero_point) != (1.0 / steps, -steps // 2):
         return f"the output's scale is {output.scale:g} and its zero point {output.zero_point}"
     return None
 
@@ -56,7 +63,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     table = softmax_exp_table(op.options.beta, source.scale)
     depth = source.shape[-1]
     call = KernelCall(
-        kernel="mcg_softmax_s8",
+        kernel=_KERNELS[graph.output_of(op).dtype],
         params=(("rows", source.elements // depth), ("depth", depth), ("entries", len(table))),
         inputs=op.inputs,
         constants=(Constant("exp", table, "exp(-beta * scale * distance to the maximum) in Q0.31"),),
@@ -69,6 +76,6 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
 SPEC = OpSpec(
     kind="SOFTMAX",
     lower=_lower,
-    constraints=(one_input, not_empty, int8_in_and_out, same_shape, _fixed_output, _row_length, _slope),
+    constraints=(one_input, not_empty, _types, same_shape, _fixed_output, _row_length, _slope),
     parse=_parse,
 )

@@ -21,6 +21,8 @@ from mcugen.ops.symmetric import symmetric_problem
 _INT32_LIMIT = 1 << 31
 _WIDE_LIMIT = 1 << 47
 _WIDE_SHIFTS = range(-31, 8)
+_ROOM = 1 << 16
+_TOO_SMALL = "the output's scale is so small that the reference's scaling overflows"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,16 +79,26 @@ def accumulator_problem(graph: Graph, op: Op, rows: NDArray[np.int8]) -> str | N
     """
     bias = weighted.bias_of(graph, op, rows.shape[0])
     sums = np.abs(bias) + (INT16_MAX + 1) * np.abs(rows.astype(np.int64)).sum(axis=1)
-    bound, narrow = int(sums.max()), sums_in_32_bits(graph, op)
-    if bound >= (_INT32_LIMIT if narrow else _WIDE_LIMIT):
-        return f"its accumulator can reach 2^{math.log2(bound):.1f}, more than {31 if narrow else 47} bits hold"
+    problem_of = narrow_scaling_problem if sums_in_32_bits(graph, op) else wide_scaling_problem
     factors = [quantize_multiplier(scale) for scale in weighted.effective_scales(graph, op)]
-    for channel, total in enumerate(sums):
-        multiplier, shift = factors[channel if len(factors) > 1 else 0]
-        reach = int(total) << max(shift, 0) if narrow else int(total) * multiplier * 2.0 ** (shift - 31)
-        if reach >= _INT32_LIMIT - (1 << 16) or (multiplier and not narrow and shift not in _WIDE_SHIFTS):
-            return "the output's scale is so small that the reference's scaling overflows"
-    return None
+    pairs = zip(sums, factors if len(factors) > 1 else factors * len(sums), strict=True)
+    problems = (problem_of(int(bound), *factor) for bound, factor in pairs)
+    return next((p for p in problems if p), None)
+
+
+def narrow_scaling_problem(bound: int, _multiplier: int, shift: int) -> str | None:
+    """Whether a 32-bit accumulator of up to `bound`, or what it is scaled to, could overflow; or None."""
+    if bound >= _INT32_LIMIT:
+        return f"its accumulator can reach 2^{math.log2(bound):.1f}, more than 31 bits hold"
+    return _TOO_SMALL if bound << max(shift, 0) >= _INT32_LIMIT - _ROOM else None
+
+
+def wide_scaling_problem(bound: int, multiplier: int, shift: int) -> str | None:
+    """Whether a 64-bit accumulator of up to `bound`, or what it is scaled to, could overflow; or None."""
+    if bound >= _WIDE_LIMIT:
+        return f"its accumulator can reach 2^{math.log2(bound):.1f}, more than 47 bits hold"
+    reach = bound * (short_multiplier(multiplier) + 1) * 2.0 ** (shift - 15)
+    return _TOO_SMALL if reach >= _INT32_LIMIT - _ROOM or shift not in _WIDE_SHIFTS else None
 
 
 def output_stage(graph: Graph, op: Op, channels: int, activation: str) -> OutputStage:

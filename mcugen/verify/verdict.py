@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.plan.types import Program, ProgramStep
 from mcugen.verify.compare import ABSOLUTE, RELATIVE, Difference, compare, tolerant_tensors
-from mcugen.verify.oracle import Oracle
+from mcugen.verify.oracle import Reference
 
 Progress = Callable[[int, int], None]
 """Called with (inferences done, inferences in all); layers are compared in inferences of their own."""
@@ -71,6 +71,7 @@ class Verdict:
         layers_checked: ops whose results were compared, over all samples; 0 where layers were not asked for.
         output_moves: False when all distinct inputs gave the same output: the model may be broken.
         costs: cost of every invoke, in the device's unit.
+        unverified: the user's own ops without a reference function, which were compared with their own kernels.
         outputs: the device's outputs, per sample and output.
     """
 
@@ -86,6 +87,7 @@ class Verdict:
     output_moves: bool
     first_divergent_op: Divergence | None
     costs: tuple[int, ...]
+    unverified: tuple[str, ...] = ()
     outputs: tuple[tuple[NDArray[Any], ...], ...] = field(repr=False, default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,6 +106,7 @@ class Verdict:
             "max_abs_diff": _finite(self.max_abs_diff),
             "mismatched_samples": list(self.mismatched),
             "layers_checked": self.layers_checked,
+            "unverified": list(self.unverified),
             "output_moves": self.output_moves,
             "first_divergent_op": self.first_divergent_op.to_dict() if self.first_divergent_op else None,
         }
@@ -112,7 +115,7 @@ class Verdict:
 def verify_device(
     device: InferenceDevice,
     plan: Program,
-    oracle: Oracle,
+    oracle: Reference,
     inputs: Sequence[Sequence[NDArray[Any]]],
     *,
     layers: bool = False,
@@ -182,11 +185,12 @@ def verify_device(
         output_moves=_moves(inputs, outputs),
         first_divergent_op=divergence,
         costs=tuple(costs),
+        unverified=oracle.unverified,
         outputs=tuple(outputs),
     )
 
 
-def _start_afresh(device: InferenceDevice, plan: Program, oracle: Oracle) -> None:
+def _start_afresh(device: InferenceDevice, plan: Program, oracle: Reference) -> None:
     if plan.stateful:
         device.forget()
         oracle.forget()
@@ -202,9 +206,17 @@ def _samples_to_look_into(plan: Program, samples: int, mismatched: Sequence[int]
     return range(0 if needs_those_before else mismatched[0], mismatched[0] + 1)
 
 
-def _comparable(graph: Graph, op: Op) -> bool:
-    """Whether an op's first output is a tensor of values; handles of variables are not."""
-    return bool(op.outputs) and graph.output_of(op).dtype is not DType.OTHER
+def _oracle_tensor(graph: Graph, op: Op) -> int | None:
+    """The model's tensor that an op's first output must equal; None where there is no such tensor of values.
+
+    A state that was assigned (which is no tensor of the model file) holds the assigned value. Handles are no values.
+    """
+    if not op.outputs or graph.output_of(op).dtype is DType.OTHER:
+        return None
+    if op.kind == "ASSIGN_VARIABLE":
+        value = graph.tensor(op.inputs[0])
+        return None if value.is_const else value.id
+    return op.outputs[0]
 
 
 @dataclass(frozen=True)
@@ -219,15 +231,15 @@ class _Layers:
 def _compare_layers(
     device: InferenceDevice,
     plan: Program,
-    oracle: Oracle,
+    oracle: Reference,
     sample: Sequence[NDArray[Any]],
     number: int,
     tolerant: frozenset[int],
 ) -> _Layers:
     """Compare every op's first output."""
-    numbers = [n for n, step in enumerate(plan.steps) if _comparable(plan.graph, step.op)]
-    values = oracle.tensors(sample, [plan.steps[n].op.outputs[0] for n in numbers])
-    expected = dict(zip(numbers, values, strict=True))
+    tensors = {n: _oracle_tensor(plan.graph, step.op) for n, step in enumerate(plan.steps)}
+    compared = {n: tensor for n, tensor in tensors.items() if tensor is not None}
+    expected = dict(zip(compared, oracle.tensors(sample, list(compared.values())), strict=True))
     divergence: Divergence | None = None
     bit_exact = True
     shown = 0

@@ -1,0 +1,30 @@
+/* QUANTIZE, float32 to int16: the quotient by the scale, rounded to nearest, ties away from zero.
+ * Out of range saturates; NaN becomes -32768. */
+#ifndef MCG_QUANTIZE_F32_S16_H
+#define MCG_QUANTIZE_F32_S16_H
+
+#include "mcg_common.h"
+
+typedef struct {
+  int32_t count;
+  int32_t zero_point;
+  float scale;
+} mcg_quantize_f32_s16_params;
+
+MCG_INLINE void mcg_quantize_f32_s16(const mcg_quantize_f32_s16_params *p, const float *input,
+                                     int16_t *output) {
+  const float low = (float)(INT16_MIN - p->zero_point);
+  const float high = (float)(INT16_MAX - p->zero_point);
+  for (int32_t i = 0; i < p->count; ++i) {
+    const float quotient = input[i] / p->scale;
+    /* Clamped first: the limits are whole numbers, and what is converted to int must fit. */
+    const float above = quotient > low ? quotient : low;
+    const float clamped = above < high ? above : high;
+    const int32_t whole = (int32_t)clamped;
+    const float rest = clamped - (float)whole;
+    const int32_t rounded = whole + (rest >= 0.5f) - (rest <= -0.5f);
+    output[i] = (int16_t)(rounded + p->zero_point);
+  }
+}
+
+#endif /* MCG_QUANTIZE_F32_S16_H */
