@@ -35,6 +35,10 @@ class UnsupportedOpError(ModelError):
     """An op, or a use of it, that the chosen runtime has no kernel for."""
 
 
+class CustomOpError(ModelError):
+    """A user's own operator whose files cannot be used."""
+
+
 class DataError(McugenError):
     """Calibration or input data of the wrong shape, type or range."""
 

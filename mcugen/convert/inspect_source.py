@@ -12,6 +12,7 @@ from mcugen.convert import flat
 from mcugen.convert.types import TensorSpec
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.graph.schema import printable, type_name
+from mcugen.ops import registry
 
 # More than any board can hold; a hostile shape must not make the host allocate it.
 _MAX_ELEMENTS = 1 << 27
@@ -164,7 +165,7 @@ def _check_ops(model: Any) -> None:
             kind = flat.kind_of(model, op)
             if kind.startswith("CUSTOM:Flex"):
                 flex.append(flat.where(model, subgraph, i))
-            elif kind.startswith("CUSTOM:"):
+            elif kind.startswith("CUSTOM:") and kind not in registry():
                 custom.append(flat.where(model, subgraph, i))
     if flex:
         raise UnsupportedOpError(
@@ -176,7 +177,8 @@ def _check_ops(model: Any) -> None:
         raise UnsupportedOpError(
             "the model holds custom operators",
             where="; ".join(custom[:4]),
-            hint="Replace them with built-in ops, or cut them off and run them before or after the model",
+            hint="Bring a kernel of your own (--custom-op NAME=path/kernel.c, docs/CUSTOM_OPS.md), replace them with "
+            "built-in ops, or run them before or after the model",
         )
 
 

@@ -72,22 +72,30 @@ def emit_model(plan: Plan, *, labels: Sequence[str] = (), command: str = "") -> 
         "mcg_model.h": render("aot/mcg_model.h.j2", **values),
         "mcg_model.c": render("aot/mcg_model.c.j2", **values),
     }
-    for header in _with_includes(view["headers"]):
-        files[f"kernels/{header}"] = (resource_dir("firmware") / "kernels" / header).read_text()
-    return files
+    own = {f"{call.kernel}.h": call.source for step in plan.steps for call in step.all_calls() if call.source}
+    return {**files, **{f"kernels/{header}": text for header, text in _with_includes(view["headers"], own).items()}}
 
 
-def _with_includes(headers: Sequence[str]) -> list[str]:
-    """The headers and those that they include, in alphabetical order."""
+def _with_includes(headers: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
+    """The headers and those that they include, in alphabetical order; `own` are the user's, by name."""
     folder = resource_dir("firmware") / "kernels"
-    found: set[str] = set()
+    found: dict[str, str] = {}
     pending = list(headers)
     while pending:
         header = pending.pop()
-        if header not in found:
-            found.add(header)
-            pending += re.findall(r'#include "(\w+\.h)"', (folder / header).read_text())
-    return sorted(found)
+        if header in found:
+            continue
+        text = _guarded(header, own[header]) if header in own else (folder / header).read_text()
+        found[header] = text
+        pending += re.findall(r'#include "(\w+\.h)"', text)
+    return dict(sorted(found.items()))
+
+
+def _guarded(header: str, source: str) -> str:
+    """A user's kernel as a header that may be included twice."""
+    guard = re.sub(r"\W", "_", header).upper()
+    end = "" if source.endswith("\n") else "\n"
+    return f"#ifndef {guard}\n#define {guard}\n\n{source}{end}\n#endif\n"
 
 
 def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
@@ -96,7 +104,10 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
     graph = plan.graph
     inputs = [io_view(n, t, dims) for n, t in enumerate(plan.input_tensors())]
     outputs = [io_view(n, t, dims) for n, t in enumerate(plan.output_tensors())]
-    kernels = {call.kernel for step in plan.steps for call in step.all_calls()}
+    calls = [call for step in plan.steps for call in step.all_calls()]
+    kernels = {call.kernel for call in calls}
+    if all(call.source for call in calls):
+        kernels.add("mcg_common")  # which the others include
     shared = shared_functions(plan)
     shared_by = {place: function for function in shared for place in function.places}
     functions: list[dict[str, Any]] = []
@@ -110,7 +121,7 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
         "generator": c_text.string(f"mcugen {__version__}"),
         "sha256_bytes": [str(b) for b in bytes.fromhex(graph.sha256)],
         "runtime_version": runtime_version(),
-        "headers": sorted(f"{kernel}.h" for kernel in kernels or {"mcg_common"}),
+        "headers": sorted(f"{kernel}.h" for kernel in kernels),
         "arena_bytes": plan.arena_bytes,
         "overlaid": _has_overlays(plan),
         "macs": plan.macs,

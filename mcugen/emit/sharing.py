@@ -53,7 +53,7 @@ def shared_functions(plan: Plan) -> list[SharedFunction]:
     by_kernel: dict[object, list[Place]] = {}
     for place, call in calls.items():
         # A kernel without parameters is small; one that is a function already is shared as it is.
-        if call.params and not _is_function(call.kernel):
+        if call.params and not _is_function(call):
             by_kernel.setdefault(_interface(plan, call), []).append(place)
     groups: list[list[Place]] = []
     for places in by_kernel.values():
@@ -95,10 +95,10 @@ def _dtype(plan: Plan, tensor: int) -> DType:
     return plan.graph.tensor(tensor).dtype
 
 
-def _is_function(kernel: str) -> bool:
+def _is_function(call: KernelCall) -> bool:
     """Whether the kernel is one function for all its calls, not inlined into each."""
-    text = (resource_dir("firmware") / "kernels" / f"{kernel}.h").read_text()
-    return re.search(rf"^MCG_SHARED void {kernel}\(", text, re.MULTILINE) is not None
+    text = call.source or (resource_dir("firmware") / "kernels" / f"{call.kernel}.h").read_text()
+    return re.search(rf"^MCG_SHARED void {call.kernel}\(", text, re.MULTILINE) is not None
 
 
 def _shared(number: int, calls: Mapping[Place, KernelCall], places: list[Place]) -> SharedFunction:

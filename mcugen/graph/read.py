@@ -270,7 +270,8 @@ def _read_op(index: int, raw: Any, model: Any, tensors: dict[int, Tensor]) -> Op
     if spec is None:
         return op
     try:
-        options = spec.parse(raw.builtinOptions, operands, [tensors[i] for i in outputs])
+        given = raw.customOptions if kind.startswith("CUSTOM:") else raw.builtinOptions
+        options = spec.parse(given, operands, [tensors[i] for i in outputs])
     except (IndexError, ValueError, AttributeError, ZeroDivisionError, TypeError) as error:
         raise ModelError(
             f"its options and tensors do not fit together ({error})",

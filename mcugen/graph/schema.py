@@ -149,7 +149,7 @@ def _check_lengths(model: Any, size: int) -> None:
         for j in range(charge(subgraph.OperatorsLength())):
             op = subgraph.Operators(j)
             charge(op.InputsLength() + op.OutputsLength() + op.IntermediatesLength())
-            charge(op.MutatingVariableInputsLength(), 1)
+            charge(op.MutatingVariableInputsLength() + op.CustomOptionsLength(), 1)
 
 
 def _check_tensor(tensor: Any, budget: _Budget) -> None:

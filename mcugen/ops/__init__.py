@@ -9,12 +9,19 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.ops import custom
 from mcugen.ops.base import OpSpec
 
 
-@functools.cache
 def registry() -> Mapping[str, tuple[OpSpec, ...]]:
-    """The specs of all operators by their TFLite name, in alphabetical order.
+    """The specs of all operators by their TFLite name, those of the user's own last (see `mcugen.ops.custom`)."""
+    own = {op.kind: (op.spec,) for op in custom.current()}
+    return {**builtin(), **own} if own else builtin()
+
+
+@functools.cache
+def builtin() -> Mapping[str, tuple[OpSpec, ...]]:
+    """The specs of mcugen's own operators by their TFLite name, in alphabetical order.
 
     Modules without a `SPEC` (one) or `SPECS` (several) hold what ops share. Of the specs of one operator, those for
     int8 come first, the others in the order of their modules' names.

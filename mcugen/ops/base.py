@@ -80,6 +80,7 @@ class KernelCall:
         why_not_faster: empty when this is the fastest variant for the target.
         output_offset: bytes from the start of the output tensor to the address passed.
         input_offset: bytes from the start of the first input tensor to the address passed.
+        source: the kernel's header, where it is the user's own and not in firmware/kernels.
     """
 
     kernel: str
@@ -93,6 +94,7 @@ class KernelCall:
     why_not_faster: str = ""
     output_offset: int = 0
     input_offset: int = 0
+    source: str = ""
 
 
 @dataclass(frozen=True, eq=False)

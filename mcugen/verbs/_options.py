@@ -42,6 +42,11 @@ NoQuantize = Annotated[
     bool,
     typer.Option("--no-quantize", help="Run a float model as it is, in float32, to compare it with int8."),
 ]
+CustomOps = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--custom-op", metavar="NAME=K.c", show_default=False,
+                 help="A kernel of your own for the model's custom op NAME, with K.py beside it; may be repeated."),
+]  # fmt: skip
 OutDir = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.", show_default=False),

@@ -107,6 +107,10 @@ class Proof:
         found.extend(self.plan.warnings)
         if self.ready.changed:
             found.append(f"the project was changed since it was generated: {', '.join(self.ready.changed)}")
+        found.extend(
+            f"{op} has no reference function: only its own kernel, run on this computer, says what is right"
+            for op in self.verdict.unverified
+        )
         if not self.verdict.output_moves:
             found.append("the output never changed, whatever the input: the model may be broken")
         return tuple(found)

@@ -11,7 +11,8 @@ from mcugen.verbs._inputs import Inputs, InputSource, read_inputs
 from mcugen.verbs._pipeline import Ready, no_progress
 from mcugen.verbs._proof import Proof, measure
 from mcugen.verbs._settle import settle_arena, settle_flashed
-from mcugen.verify import Oracle, make_inputs, verify_device
+from mcugen.verify import make_inputs, verify_device
+from mcugen.verify.parted_oracle import open_oracle
 
 if TYPE_CHECKING:
     from mcugen.ui.terminal import Progress
@@ -45,7 +46,7 @@ def prove(
     report = progress or no_progress
     given = choose_inputs(ready, inputs, samples, seed)
     # The oracle first: a model that it refuses needs no device.
-    with Oracle(ready.model.data) as oracle:
+    with open_oracle(ready.model.data) as oracle:
         start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port)))
         runs_already = port is not None and flash is None
         if not runs_already:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcugen.verbs import _options as options
+from mcugen.verbs._custom import takes_custom_ops
 
 if TYPE_CHECKING:
     from mcugen.flash import Choose
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mcugen.verbs._proof import Proof
 
 
+@takes_custom_ops
 def deploy(
     model: object,
     *,
@@ -40,6 +42,7 @@ def deploy(
     probe: str | None = None,
     tool: str | None = None,
     choose: Choose | None = None,
+    custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Proof:
     """Quantize a model, generate its project, build it, start it on the board, and verify it bit for bit.
@@ -61,6 +64,7 @@ def deploy(
         inputs, samples, seed, layers: see :func:`mcugen.verbs.verify.verify`.
         port, probe, tool, choose: see :func:`mcugen.verbs.flash.flash`.
         force: replace a generated project that was changed by hand.
+        custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
     Raises:
         McugenError: whatever stops it; a difference is no error but a negative verdict.
@@ -121,6 +125,7 @@ def command(
     port: options.Port = None,
     probe: options.Probe = None,
     tool: options.FlashTool = None,
+    custom_op: options.CustomOps = None,
     json: options.Json = False,
 ) -> int:
     """From a model to a verdict: quantize, generate, build, flash or emulate the board, verify."""
@@ -135,6 +140,7 @@ def command(
             model, board=board, data=data, quantize=not no_quantize,
             out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
-            layers=layers, force=force, port=port, probe=probe, tool=tool, choose=choose, progress=progress,
+            layers=layers, force=force, port=port, probe=probe, tool=tool, choose=choose,
+            custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

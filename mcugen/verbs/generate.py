@@ -12,6 +12,7 @@ import typer
 from mcugen import __version__
 from mcugen.protocols import Protocol
 from mcugen.verbs import _options as options
+from mcugen.verbs._custom import takes_custom_ops
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,6 +64,7 @@ class Generated:
         }
 
 
+@takes_custom_ops
 def generate(
     model: object,
     *,
@@ -79,6 +81,7 @@ def generate(
     arena: int = 0,
     protocol: Protocol = "mcugen",
     force: bool = False,
+    custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Generated:
     """Write the project of a model for a board.
@@ -96,6 +99,7 @@ def generate(
         keep_names, model_slot, arena: see :class:`mcugen.tflm.program.TflmOptions`.
         protocol: what the firmware speaks over its UART: "mcugen", or "mlperf" for the MLPerf Tiny benchmark's runner.
         force: replace files that were changed by hand.
+        custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
     Raises:
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.
@@ -135,6 +139,7 @@ def command(
         Protocol, typer.Option("--protocol", help="What the firmware speaks: mlperf is for MLPerf Tiny's runner.")
     ] = "mcugen",
     force: options.Force = False,
+    custom_op: options.CustomOps = None,
     json: options.Json = False,
 ) -> int:
     """Write the PlatformIO project of a model."""
@@ -146,7 +151,7 @@ def command(
             model, board=board, out=out, data=data, quantize=not no_quantize,
             labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, protocol=protocol, force=force,
-            progress=progress,
+            custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))
 

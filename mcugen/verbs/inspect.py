@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -9,6 +10,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.verbs import _options as options
+from mcugen.verbs._custom import takes_custom_ops
 
 if TYPE_CHECKING:
     from mcugen.boards import Board
@@ -93,6 +95,7 @@ class Inspection:
         }  # fmt: skip
 
 
+@takes_custom_ops
 def inspect(
     model: object,
     *,
@@ -103,6 +106,7 @@ def inspect(
     measure: bool = False,
     data: Any = None,
     quantize: bool = True,
+    custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Inspection:
     """Read a model, plan it for every board, and say what it needs.
@@ -117,6 +121,7 @@ def inspect(
         data: calibration data for a float model. Without it random data serve: what a model needs does not depend on
             the calibration.
         quantize: False shows a float model as it is, in float32.
+        custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `measure` without a board, or one that
@@ -256,6 +261,7 @@ def command(
     ] = False,
     data: options.Data = None,
     no_quantize: options.NoQuantize = False,
+    custom_op: options.CustomOps = None,
     json: options.Json = False,
 ) -> int:
     """Show a model's layers, what it needs, and which boards it fits."""
@@ -267,6 +273,6 @@ def command(
         result = inspect(
             model, board=board, optimize=optimize, runtime=runtime, tflm=tflm, measure=measure, data=data,
             quantize=not no_quantize,
-            progress=progress,
+            custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: show_inspection(console, result))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.verbs import _options as options
+from mcugen.verbs._custom import takes_custom_ops
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +98,7 @@ class RunResult:
         }
 
 
+@takes_custom_ops
 def run(
     target: object,
     *,
@@ -109,6 +112,7 @@ def run(
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
+    custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> RunResult:
     """Run inputs through a model on a device.
@@ -128,6 +132,7 @@ def run(
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
+        custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
     Raises:
         McugenError: whatever stops it.
@@ -209,6 +214,7 @@ def command(
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
     port: options.Port = None,
+    custom_op: options.CustomOps = None,
     json: options.Json = False,
 ) -> int:  # fmt: skip
     """Run inputs through a model on a device; outputs go to a file."""
@@ -219,7 +225,7 @@ def command(
         result = run(
             target, inputs=inputs, board=board, out=out, dequantize=dequantize, data=data,
             quantize=not no_quantize,
-            optimize=optimize, runtime=runtime, tflm=tflm, port=port, progress=progress,
+            optimize=optimize, runtime=runtime, tflm=tflm, port=port, custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcugen.verbs import _options as options
+from mcugen.verbs._custom import takes_custom_ops
 
 if TYPE_CHECKING:
     from mcugen.goals import Goal
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from mcugen.verbs._proof import Proof
 
 
+@takes_custom_ops
 def verify(
     target: object,
     *,
@@ -28,6 +31,7 @@ def verify(
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
+    custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Proof:
     """Run a model on a device and compare every output with the oracle's: bytes, except of float32 arithmetic.
@@ -44,6 +48,7 @@ def verify(
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
+        custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
     Raises:
         McugenError: whatever stops it; a difference is no error but a negative verdict.
@@ -73,6 +78,7 @@ def command(
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
     port: options.Port = None,
+    custom_op: options.CustomOps = None,
     json: options.Json = False,
 ) -> int:
     """Run a model on a device and compare it with the oracle, bit for bit."""
@@ -84,6 +90,6 @@ def command(
         proof = verify(
             target, board=board, inputs=inputs, samples=samples, seed=seed, layers=layers, data=data,
             quantize=not no_quantize,
-            optimize=optimize, runtime=runtime, tflm=tflm, port=port, progress=progress,
+            optimize=optimize, runtime=runtime, tflm=tflm, port=port, custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

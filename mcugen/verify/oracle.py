@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,19 @@ def oracle_name() -> str:
         ) from None
 
 
+class Reference(Protocol):
+    """What a device is compared with."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def unverified(self) -> tuple[str, ...]:
+        """Ops whose results nothing but their own kernel knows, as messages name them."""
+    def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]: ...
+    def tensors(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> list[NDArray[Any]]: ...
+    def forget(self) -> None: ...
+
+
 class Oracle:
     """A model in TFLM's interpreter. Use as a context manager.
 
@@ -50,6 +63,7 @@ class Oracle:
 
     def __init__(self, model: bytes) -> None:
         self.name = oracle_name()
+        self.unverified: tuple[str, ...] = ()
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mcugen.verify.oracle_worker"],

@@ -68,6 +68,7 @@ class Verdict:
         mismatched: numbers of the samples whose outputs do not count as equal.
         max_abs_diff: largest output difference, in units of the output's type; infinite where only one of both
             numbers is.
+        sequence: the samples were the steps of one sequence, over which the model kept its state.
         layers_checked: ops whose results were compared, over all samples; 0 where layers were not asked for.
         output_moves: False when all distinct inputs gave the same output: the model may be broken.
         costs: cost of every invoke, in the device's unit.
@@ -88,6 +89,7 @@ class Verdict:
     first_divergent_op: Divergence | None
     costs: tuple[int, ...]
     unverified: tuple[str, ...] = ()
+    sequence: bool = False
     outputs: tuple[tuple[NDArray[Any], ...], ...] = field(repr=False, default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,6 +107,7 @@ class Verdict:
             },
             "max_abs_diff": _finite(self.max_abs_diff),
             "mismatched_samples": list(self.mismatched),
+            "sequence": self.sequence,
             "layers_checked": self.layers_checked,
             "unverified": list(self.unverified),
             "output_moves": self.output_moves,
@@ -186,6 +189,7 @@ def verify_device(
         first_divergent_op=divergence,
         costs=tuple(costs),
         unverified=oracle.unverified,
+        sequence=plan.stateful and not plan.verified_afresh,
         outputs=tuple(outputs),
     )
 

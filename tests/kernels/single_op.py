@@ -55,7 +55,10 @@ class TensorSpec:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One op: TFLite name, schema options object (see `options`) or None, and its tensors."""
+    """One op: TFLite name, schema options object (see `options`) or None, and its tensors.
+
+    A custom op's name is `CUSTOM:<name>`, its options are bytes.
+    """
 
     op: str
     options: Any
@@ -133,7 +136,9 @@ def build_graph(nodes: Sequence[Node], outputs: Sequence[TensorSpec]) -> bytes:
         operator.opcodeIndex = codes.index(node.op)
         operator.inputs = [-1 if t is None else ids[t] for t in node.inputs]
         operator.outputs = [ids[t] for t in node.outputs]
-        if node.options is not None:
+        if isinstance(node.options, bytes):
+            operator.customOptions = np.frombuffer(node.options, np.uint8)
+        elif node.options is not None:
             table = type(node.options).__name__.removesuffix("T")
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, table)
             operator.builtinOptions = node.options
@@ -160,7 +165,9 @@ def _stored(data: NDArray[Any], dtype: str) -> bytes:
 
 def _operator_code(name: str) -> Any:
     code = schema.OperatorCodeT()
-    code.builtinCode = getattr(schema.BuiltinOperator, name)
+    builtin, _, custom = name.partition(":")
+    code.customCode = custom.encode() if custom else None
+    code.builtinCode = getattr(schema.BuiltinOperator, builtin)
     code.deprecatedBuiltinCode = min(code.builtinCode, 127)
     code.version = 1
     return code

@@ -1,0 +1,169 @@
+"""The oracle of models with the user's own ops, which TensorFlow Lite Micro does not know.
+
+The model is cut at them. What lies between runs in TFLM; they themselves run by the reference function of their
+Python file. Where there is none, their own kernel runs on this computer, which proves the compiler and not the kernel:
+`unverified` names these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.emit.host import HostModel
+from mcugen.errors import CustomOpError, ModelError
+from mcugen.graph import read_graph
+from mcugen.graph.schema import op_kind, pack_model, unpack_model
+from mcugen.graph.types import Graph, Op
+from mcugen.ops.custom import CustomOp, current, find
+from mcugen.plan import make_plan
+from mcugen.verify.oracle import Oracle, oracle_name
+
+Values = dict[int, NDArray[Any]]
+
+
+def open_oracle(model: bytes) -> Oracle | PartedOracle:
+    """The oracle of a model: TFLM alone, if it holds none of the user's ops.
+
+    Raises:
+        ModelError, ToolError: as :class:`Oracle`; a model with the user's ops and several subgraphs.
+    """
+    own = {op.kind for op in current()}
+    codes = unpack_model(model).operatorCodes or [] if own else []
+    return PartedOracle(model) if any(op_kind(code) in own for code in codes) else Oracle(model)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A run of TFLM's ops: what it reads of what came before, what others read of it, and all that it makes."""
+
+    oracle: Oracle
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    made: frozenset[int]
+
+
+@dataclass(frozen=True, eq=False)
+class _OwnOp:
+    """One of the user's ops, and its kernel on this computer where there is no reference function."""
+
+    op: Op
+    custom: CustomOp
+    host: HostModel | None
+
+
+class PartedOracle:
+    """As :class:`mcugen.verify.oracle.Oracle`, for a model with the user's ops. Use as a context manager."""
+
+    def __init__(self, model: bytes) -> None:
+        if len(unpack_model(model).subgraphs) > 1:
+            raise ModelError(
+                "has custom ops beside several subgraphs, which cannot be verified together",
+                hint="Take the control flow or the resource variables out of the model",
+            )
+        self._graph = read_graph(model)
+        self._open = ExitStack()
+        try:
+            self._parts = [self._part(model, ops) for ops in _cut(self._graph)]
+        except BaseException:
+            self._open.close()
+            raise
+        own = [part for part in self._parts if isinstance(part, _OwnOp)]
+        self.unverified = tuple(part.op.where for part in own if part.host is not None)
+        names = ", ".join(dict.fromkeys(part.custom.name for part in own if part.host is None))
+        self.name = oracle_name() + (f" and the reference functions of {names}" if names else "")
+
+    def __enter__(self) -> PartedOracle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """One inference: outputs in the model's order, shapes and dtypes."""
+        values = self._run(inputs, ())
+        return [values[i] for i in self._graph.outputs]
+
+    def tensors(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> list[NDArray[Any]]:
+        """One inference: the values of intermediate tensors, by tensor id of the model file."""
+        values = self._run(inputs, ids)
+        return [values[i] for i in ids]
+
+    def forget(self) -> None:
+        """Start the model afresh."""
+        for part in self._parts:
+            if isinstance(part, _Part):
+                part.oracle.forget()
+
+    def _run(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> Values:
+        graph = self._graph
+        values: Values = {i: t.data for i, t in graph.tensors.items() if t.data is not None}
+        values.update(zip(graph.inputs, inputs, strict=True))
+        for part in self._parts:
+            if isinstance(part, _Part):
+                given = [values[i] for i in part.inputs]
+                wanted = [*part.outputs, *(i for i in ids if i in part.made)]
+                got = part.oracle.tensors(given, wanted) if ids else part.oracle.run(given)
+                values.update(zip(wanted, got, strict=True))
+            else:
+                values.update(zip(part.op.outputs, self._own(part, values), strict=True))
+        return {i: np.asarray(value).reshape(graph.tensor(i).shape) for i, value in values.items()}
+
+    def _own(self, part: _OwnOp, values: Values) -> list[NDArray[Any]]:
+        read = [i for i in part.op.inputs if i >= 0]
+        if part.host is None:
+            return part.custom.refer(self._graph, part.op, [values[i] for i in read])
+        return part.host.run([values[i] for i in dict.fromkeys(read) if not self._graph.tensor(i).is_const])
+
+    def _part(self, model: bytes, ops: Sequence[Op]) -> _Part | _OwnOp:
+        custom = find(ops[0].kind)
+        if custom is not None:
+            host = None
+            if custom.reference is None:
+                host = self._open.enter_context(HostModel(make_plan(_alone(self._graph, ops[0]))))
+            return _OwnOp(ops[0], custom, host)
+        made = frozenset(i for op in ops for i in op.outputs)
+        graph = self._graph
+        read = dict.fromkeys(i for op in ops for i in op.inputs if i >= 0)
+        inputs = tuple(i for i in read if i not in made and not (graph.tensor(i).is_const or graph.tensor(i).is_state))
+        elsewhere = {i for op in graph.ops if op not in ops for i in op.inputs} | set(graph.outputs)
+        outputs = tuple(i for i in sorted(made) if i in elsewhere)
+        oracle = self._open.enter_context(Oracle(_submodel(model, ops, inputs, outputs)))
+        return _Part(oracle, inputs, outputs, made)
+
+
+def _cut(graph: Graph) -> list[list[Op]]:
+    """The graph's ops in runs: each of the user's ops alone, the others together as far as they follow each other."""
+    runs: list[list[Op]] = []
+    for op in graph.ops:
+        if find(op.kind) is None and runs and find(runs[-1][0].kind) is None:
+            runs[-1].append(op)
+        else:
+            runs.append([op])
+    return runs
+
+
+def _alone(graph: Graph, op: Op) -> Graph:
+    """A graph of one op."""
+    read = dict.fromkeys(i for i in op.inputs if i >= 0 and not graph.tensor(i).is_const)
+    if not read:
+        raise CustomOpError("reads constants only", where=op.where, hint="Compute its result before the conversion")
+    return graph.with_(ops=(op,), inputs=tuple(read), outputs=op.outputs)
+
+
+def _submodel(model: bytes, ops: Sequence[Op], inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+    """The model file with some of its ops only."""
+    part = unpack_model(model)
+    main = part.subgraphs[0]
+    main.operators = [main.operators[op.index] for op in ops]
+    main.inputs, main.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+    part.signatureDefs = part.metadata = part.metadataBuffer = None
+    return pack_model(part)
