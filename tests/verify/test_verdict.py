@@ -166,3 +166,10 @@ def test_an_oracle_survives_a_bad_request_and_ends(chain: tuple[Plan, HostModel,
     with pytest.raises(ModelError):
         oracle.run([np.zeros((1, 99), np.int8)])
     assert len(oracle.run([np.zeros((1, 6), np.int8)])) == 1
+
+
+def test_without_float_arithmetic_there_is_no_tolerance(chain: tuple[Plan, HostModel, Oracle]) -> None:
+    plan, host, oracle = chain
+    verdict = verify_device(HostDevice(host, plan), plan, oracle, make_inputs(plan.graph, 2))
+    assert (verdict.passed, verdict.bit_exact, verdict.tolerant) == (True, True, False)
+    assert verdict.to_dict()["comparison"] == {"kind": "bits", "relative": 0.0, "absolute": 0.0, "worst_error": 0.0}
