@@ -83,17 +83,18 @@ def verdict_text(proof: Proof) -> str:
     verdict = proof.verdict
     place = f"on {proof.board.name}" + (" (emulated)" if proof.emulated else "")
     equal = verdict.samples - len(verdict.mismatched)
+    samples = "steps of one sequence" if verdict.sequence else "samples"
     layers = f", {number(verdict.layers_checked)} layer results too" if verdict.layers_checked else ""
     if verdict.bit_exact:
-        return f"bit-exact: {equal}/{verdict.samples} samples equal {verdict.oracle} {place}{layers}"
+        return f"bit-exact: {equal}/{verdict.samples} {samples} equal {verdict.oracle} {place}{layers}"
     tolerance = f"within the tolerance of float32 (relative {RELATIVE:g}, absolute {ABSOLUTE:g})"
     if verdict.passed:
         return (
-            f"{tolerance}: {equal}/{verdict.samples} samples agree with {verdict.oracle} {place}{layers}, "
+            f"{tolerance}: {equal}/{verdict.samples} {samples} agree with {verdict.oracle} {place}{layers}, "
             f"worst error {verdict.worst_error:.2g} of what is allowed"
         )
     kind, agree = (tolerance, "agree with") if verdict.tolerant else ("bit-exact", "equal")
-    text = f"not {kind}: {equal}/{verdict.samples} samples {agree} {verdict.oracle} {place}"
+    text = f"not {kind}: {equal}/{verdict.samples} {samples} {agree} {verdict.oracle} {place}"
     text += f", largest difference {verdict.max_abs_diff:g}"
     if found := verdict.first_divergent_op:
         text += (

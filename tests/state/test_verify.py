@@ -1,0 +1,78 @@
+"""Verification of models with state: one sequence from a reset, on the device as in the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mcugen import api
+from mcugen.emit.host import HostModel
+from mcugen.graph import optimize, read_graph
+from mcugen.plan import make_plan
+from mcugen.verify import Oracle, make_inputs, verify_device
+from tests.conftest import find_model
+from tests.state.test_recurrent import lstm_model
+from tests.state.test_variables import add, assign, declare, handle, model, read, tensor
+
+
+class HostDevice:
+    """A host model as verification knows a device; `forgetful` says whether it can be reset."""
+
+    def __init__(self, host: HostModel, *, forgetful: bool = True) -> None:
+        self._host, self._forgetful = host, forgetful
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], int]:
+        return self._host.run(inputs), 0
+
+    def layers(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[int, bytes]]:
+        for op, values in self._host.layers(inputs):
+            yield op, values.tobytes()
+
+    def forget(self) -> None:
+        if self._forgetful:
+            self._host.reset()
+
+
+def running_sum() -> bytes:
+    h, x, old, new = handle(), tensor("x"), tensor("old"), tensor("new")
+    again, y = tensor("again"), tensor("y")
+    return model([declare(h), read(h, old), add(old, x, new), assign(h, new), read(h, again), add(again, old, y)], y)
+
+
+@pytest.mark.parametrize("data", [running_sum(), lstm_model(np.random.default_rng(3))], ids=["variable", "lstm"])
+def test_a_sequence_is_run_from_a_reset(data: bytes) -> None:
+    graph = optimize(read_graph(data))
+    plan = make_plan(graph)
+    samples = make_inputs(graph, 6)
+    with HostModel(plan) as host, Oracle(data) as oracle:
+        verdict = verify_device(HostDevice(host), plan, oracle, samples, layers=True)
+        assert verdict.bit_exact
+        assert verdict.sequence
+        assert verdict.layers_checked == len(samples) * len(plan.steps)
+        assert verdict.to_dict()["sequence"] is True
+        forgets_nothing = verify_device(HostDevice(host, forgetful=False), plan, oracle, samples, layers=True)
+        assert not forgets_nothing.passed
+
+
+@pytest.mark.emulator
+def test_a_stream_on_the_device(tmp_path: Path) -> None:
+    """Twice from a reset: once for the outputs, once for all layers and the six states."""
+    proof = api.deploy(
+        find_model("okay_nabu.tflite"), board="mps2-an386", out=tmp_path / "stream", samples=50, layers=True
+    )
+    assert proof.exit_code == 0
+    assert proof.verdict.sequence
+    assert proof.verdict.layers_checked == 50 * len(proof.plan.steps)
+    assert sum(step.op.kind == "ASSIGN_VARIABLE" for step in proof.plan.steps) == 6
+
+
+@pytest.mark.emulator
+def test_an_lstm_on_the_device(tmp_path: Path) -> None:
+    proof = api.deploy(find_model("trained_lstm_int8.tflite"), board="mps2-an386", out=tmp_path / "lstm", samples=4)
+    assert proof.exit_code == 0
+    assert proof.plan.steps[0].variant == "dsp"
