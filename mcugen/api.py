@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.push import push as push
     from mcugen.verbs.quantize import quantize as quantize
     from mcugen.verbs.run import run as run
+    from mcugen.verbs.sweep import sweep as sweep
     from mcugen.verbs.verify import verify as verify
 
 
