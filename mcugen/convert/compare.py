@@ -66,8 +66,8 @@ def _agreement(real: NDArray[Any], quantized: NDArray[Any], spec: TensorSpec) ->
 
 
 def _encode(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
-    if spec.dtype == "int8" and spec.scale > 0 and values.dtype == np.float32:
-        return quantize_array(values, Affine(spec.scale, spec.zero_point))
+    if spec.dtype in ("int8", "int16") and spec.scale > 0 and values.dtype == np.float32:
+        return quantize_array(values, Affine(spec.scale, spec.zero_point), np.dtype(spec.dtype))
     return values
 
 

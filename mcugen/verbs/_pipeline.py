@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mcugen.activations import Activations
 from mcugen.boards import Board, load_board
 from mcugen.build import Firmware, build_project, check_fit
 from mcugen.convert import QuantizationReport, convert
@@ -82,13 +83,14 @@ def load_model(
     runtime: Runtime | None = None,
     *,
     quantize: bool = True,
+    activations: Activations = "int8",
 ) -> Model:
-    """Convert whatever the user gave to full int8, or to float32, and read it as the runtime needs it.
+    """Convert whatever the user gave to full int8, int16 activations or float32, and read it as the runtime needs it.
 
     Raises:
         ModelError, DataError, ConversionError: see the convert and graph stages.
     """
-    converted = convert(source, data, quantize=quantize, progress=progress)
+    converted = convert(source, data, quantize=quantize, activations=activations, progress=progress)
     graph = read_model(converted, runtime or "aot")
     return Model(converted.tflite, graph, source_name(source), converted.report.trusted, converted.report)
 
@@ -157,6 +159,8 @@ def command_line(verb: str, model: Model, plan: Program, board: Board) -> str:
     how = " --data random" if not model.trusted else ""
     if model.report is not None and not model.report.quantized:
         how = " --no-quantize"
+    elif model.report is not None and model.report.activations != "int8":
+        how += f" --activations {model.report.activations}"
     return f"mcugen {verb} {model.source} --board {board.name}{how}{options_text(plan)}"
 
 

@@ -10,6 +10,7 @@ from mcugen.verbs import _options as options
 from mcugen.verbs._custom import takes_custom_ops
 
 if TYPE_CHECKING:
+    from mcugen.activations import Activations
     from mcugen.flash import Choose
     from mcugen.goals import Goal
     from mcugen.runtimes import Runtime
@@ -24,6 +25,7 @@ def deploy(
     *,
     board: str,
     data: Any = None,
+    activations: Activations = "int8",
     quantize: bool = True,
     out: str | Path | None = None,
     labels: str | Sequence[str] | None = None,
@@ -55,6 +57,7 @@ def deploy(
         board: board name, or path of a board's .toml file.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
         quantize: False runs a float model as it is, in float32.
+        activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         out: folder of the project; without it, the model's name and the board's in the current folder.
         labels: class names for the firmware.
         optimize: "speed" (the default), "size" of the code, or "ram".
@@ -83,7 +86,7 @@ def deploy(
     report = progress or pipeline.no_progress
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = load_board(board), read_labels(labels)
-    loaded = pipeline.load_model(model, data, report, choice.runtime, quantize=quantize)
+    loaded = pipeline.load_model(model, data, report, choice.runtime, quantize=quantize, activations=activations)
     plan = pipeline.plan_model(loaded, chosen, choice)
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
@@ -108,6 +111,7 @@ def command(
     model: options.Model,
     board: options.Board,
     data: options.Data = None,
+    activations: options.ActivationsName = "int8",
     no_quantize: options.NoQuantize = False,
     out: options.OutDir = None,
     labels: options.Labels = None,
@@ -137,7 +141,7 @@ def command(
     choose = terminal_choice(terminal)
     with terminal.progress() as progress:
         proof = deploy(
-            model, board=board, data=data, quantize=not no_quantize,
+            model, board=board, data=data, activations=activations, quantize=not no_quantize,
             out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
             layers=layers, force=force, port=port, probe=probe, tool=tool, choose=choose,

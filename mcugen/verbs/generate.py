@@ -17,6 +17,7 @@ from mcugen.verbs._custom import takes_custom_ops
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mcugen.activations import Activations
     from mcugen.emit.project import Project
     from mcugen.goals import Goal
     from mcugen.plan.types import Program
@@ -71,6 +72,7 @@ def generate(
     board: str,
     out: str | Path,
     data: Any = None,
+    activations: Activations = "int8",
     quantize: bool = True,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
@@ -92,6 +94,7 @@ def generate(
         out: folder of the project; absent, empty, or an older project of mcugen's.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
         quantize: False runs a float model as it is, in float32.
+        activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
@@ -111,7 +114,7 @@ def generate(
 
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = load_board(board), read_labels(labels)
-    loaded = load_model(model, data, progress, choice.runtime, quantize=quantize)
+    loaded = load_model(model, data, progress, choice.runtime, quantize=quantize, activations=activations)
     plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")
     project = write_project(
@@ -127,6 +130,7 @@ def command(
         Path, typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.", show_default=False)
     ],
     data: options.Data = None,
+    activations: options.ActivationsName = "int8",
     no_quantize: options.NoQuantize = False,
     labels: options.Labels = None,
     optimize: options.Optimize = None,
@@ -148,7 +152,7 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = generate(
-            model, board=board, out=out, data=data, quantize=not no_quantize,
+            model, board=board, out=out, data=data, activations=activations, quantize=not no_quantize,
             labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, protocol=protocol, force=force,
             custom_ops=custom_op or (), progress=progress,
