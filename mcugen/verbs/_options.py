@@ -113,6 +113,11 @@ Port = Annotated[
     typer.Option("--port", metavar="URL", show_default=False,
                  help="A running device instead of the emulator: /dev/ttyACM0, socket://host:port, rfc2217://…"),
 ]  # fmt: skip
+LinkerScript = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--linker-script", metavar="FILE.ld", show_default=False,
+                 help="Your chip's linker script, for the boards cortex-m…, which stand for any such chip."),
+]  # fmt: skip
 BoardPort = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--port", metavar="URL", show_default=False,

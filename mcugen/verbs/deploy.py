@@ -24,9 +24,10 @@ def deploy(
     model: object,
     *,
     board: str,
+    linker_script: str | Path | None = None,
     data: Any = None,
-    activations: Activations = "int8",
     quantize: bool = True,
+    activations: Activations = "int8",
     out: str | Path | None = None,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
@@ -55,6 +56,7 @@ def deploy(
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
         board: board name, or path of a board's .toml file.
+        linker_script: the chip's linker script, for boards that stand for any chip of a core.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
         quantize: False runs a float model as it is, in float32.
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
@@ -76,6 +78,7 @@ def deploy(
     from mcugen.build import build_project
     from mcugen.device.device import Device
     from mcugen.flash import can_flash
+    from mcugen.linker_script import with_linker_script
     from mcugen.verbs import _pipeline as pipeline
     from mcugen.verbs._files import read_labels
     from mcugen.verbs._flash import flash_and_connect
@@ -85,7 +88,7 @@ def deploy(
 
     report = progress or pipeline.no_progress
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
-    chosen, names = load_board(board), read_labels(labels)
+    chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
     loaded = pipeline.load_model(model, data, report, choice.runtime, quantize=quantize, activations=activations)
     plan = pipeline.plan_model(loaded, chosen, choice)
     if inputs is not None:
@@ -110,6 +113,7 @@ def deploy(
 def command(
     model: options.Model,
     board: options.Board,
+    linker_script: options.LinkerScript = None,
     data: options.Data = None,
     activations: options.ActivationsName = "int8",
     no_quantize: options.NoQuantize = False,
@@ -141,7 +145,8 @@ def command(
     choose = terminal_choice(terminal)
     with terminal.progress() as progress:
         proof = deploy(
-            model, board=board, data=data, activations=activations, quantize=not no_quantize,
+            model, board=board, linker_script=linker_script,
+            data=data, activations=activations, quantize=not no_quantize,
             out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
             layers=layers, force=force, port=port, probe=probe, tool=tool, choose=choose,
