@@ -23,7 +23,7 @@ Types are those of the values that an op computes with or moves. *Cores* says wh
 beside the portable C: those with multiply-accumulate (MLA: Cortex-M3), with Arm's DSP extension (Cortex-M4, M7, M33),
 with MVE (Helium: Cortex-M55). All of them give the same bits.
 
-Results equal TensorFlow Lite Micro's bit for bit ([NUMERICS.md](NUMERICS.md)), which is why some uses that it runs with
+Results equal TensorFlow Lite Micro's bit for bit, those of float32 arithmetic within a tolerance ([NUMERICS.md](NUMERICS.md)), which is why some uses that it runs with
 undefined or misleading results are refused here.
 """
 
