@@ -54,9 +54,9 @@ def document() -> str:
     lines += [
         "## Not here",
         "",
-        f"- TensorFlow Lite Micro computes these in float32 only: {', '.join(FLOAT_ONLY)}.",
+        f"- TensorFlow Lite Micro computes these in float32 only, so that they have no int8 form: {', '.join(FLOAT_ONLY)}.",
         f"- It has no kernel for these: {', '.join(WITHOUT_REFERENCE)} (RELU_N1_TO_1 as a fused activation works).",
-        "- This runtime does not do yet: ADD_N, CUMSUM, DIV; int16 activations and float32 arithmetic; custom ops.",
+        "- This runtime does not do yet: SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM in float32.",
         "- VAR_HANDLE and CALL_ONCE are no ops that run: variables become state tensors, and what CALL_ONCE assigns,"
         " which must be constant, their values at the start. Branches and loops may not use variables.",
     ]
