@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mcugen.convert.affine import Affine, dequantize_array, quantize_array
 from mcugen.convert.data import short_name
 from mcugen.convert.types import Agreement, TensorSpec
-from mcugen.verify.oracle import Oracle
+from mcugen.verify.parted_oracle import open_oracle
 
 
 def run_int8(
@@ -29,7 +29,7 @@ def run_int8(
     """
     results: list[list[NDArray[Any]]] = [[] for _ in output_specs]
     count = len(inputs[0])
-    with Oracle(tflite) as oracle:
+    with open_oracle(tflite) as oracle:
         for n in range(count):
             outputs = oracle.run([_encode(a[n], spec) for a, spec in zip(inputs, input_specs, strict=True)])
             for result, output, spec in zip(results, outputs, output_specs, strict=True):
