@@ -26,10 +26,10 @@ test: setup
 lint: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
-	git ls-files -z '*.c' '*.h' | xargs -0 -r .venv/bin/clang-format --dry-run --Werror
+	git ls-files -z '*.c' '*.cpp' '*.h' | xargs -0 -r .venv/bin/clang-format --dry-run --Werror
 
 format: setup
-	git ls-files -z '*.c' '*.h' | xargs -0 -r .venv/bin/clang-format -i
+	git ls-files -z '*.c' '*.cpp' '*.h' | xargs -0 -r .venv/bin/clang-format -i
 
 bench: setup
 	$(PYTHON) benchmarks/run.py --bakenn

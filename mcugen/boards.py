@@ -12,7 +12,7 @@ import itertools
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +162,9 @@ class Board:
         flash, ram: the part's true memories; `regions` are further ones (tightly coupled RAM, …).
         stack_bytes: RAM reserved for the stack.
         real_hardware: True where clocks and pins are set up for a real part, not only for the emulator.
+        own_linker_script: the user brings the linker script, which tells the memories: without it they are of size 0
+            (see `mcugen.linker_script`).
+        linker_script: the text of that script, made fit for our start-up; "" otherwise, and once a project holds it.
     """
 
     name: str
@@ -183,6 +186,8 @@ class Board:
     notes: str
     framework: Framework | None = None
     flashing: Flashing = Flashing()
+    own_linker_script: bool = False
+    linker_script: str = field(default="", compare=False)
 
     def target(self) -> Target:
         """The core that kernels are chosen for."""
@@ -256,16 +261,16 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
             where=str(path),
             hint="Rename the file",
         )
-    cpu_table, memory, uart = top.table("cpu"), top.table("memory"), top.table("uart")
+    own_script = top.boolean("own_linker_script", default=False)
+    cpu_table, uart = top.table("cpu"), top.table("uart")
     cpu, fpu, dsp, mve = _cpu(cpu_table)
     clock_hz = top.integer("clock_hz", 1_000_000, 2_000_000_000)
-    regions = {key: _region(memory.table(key), key) for key in memory.keys(r"[a-z][a-z0-9_]{0,15}")}
-    for required in ("flash", "ram"):
-        if required not in regions:
-            raise memory.error(required, "is missing")
-    _check_overlap(memory, list(regions.values()))
+    if own_script and not top.has("memory"):
+        regions = {name: Region(name, 0, 0) for name in ("flash", "ram")}
+    else:
+        regions = _regions(top.table("memory"))
     flash, ram = regions.pop("flash"), regions.pop("ram")
-    stack_bytes = top.integer("stack_bytes", 512, max(512, ram.size // 2))
+    stack_bytes = top.integer("stack_bytes", 512, max(512, ram.size // 2) if ram.size else 65_536)
     if stack_bytes % 16:
         raise top.error("stack_bytes", f"is {stack_bytes}, not a multiple of 16")
     framework = _framework(top.table("framework")) if "framework" in data else None
@@ -291,6 +296,7 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
         notes=top.text("notes", default="", most=500),
         framework=framework,
         flashing=_flashing(top.table("flash")) if "flash" in data else Flashing(),
+        own_linker_script=own_script,
     )
     if framework is not None and board.emulator is not None:
         raise top.error("emulator", "does not go with a framework, whose firmware needs the whole chip")
@@ -386,6 +392,15 @@ def _flashing(table: Table) -> Flashing:
 
 
 _USB_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
+
+
+def _regions(memory: Table) -> dict[str, Region]:
+    regions = {key: _region(memory.table(key), key) for key in memory.keys(r"[a-z][a-z0-9_]{0,15}")}
+    for required in ("flash", "ram"):
+        if required not in regions:
+            raise memory.error(required, "is missing")
+    _check_overlap(memory, list(regions.values()))
+    return regions
 
 
 def _region(table: Table, name: str) -> Region:

@@ -212,6 +212,10 @@ _CHECKS: tuple[tuple[_Tool, Check], ...] = (
     (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),
     (_Tool("TensorFlow Lite Micro", "the TFLM runtime (--runtime tflm)", False, note=HOW), _tflm),
     (_Tool("openocd", "flashing with ST-Link or CMSIS-DAP", False, apt="openocd", brew="openocd"), _program),
+    (
+        _Tool("picotool", "flashing RP2040 and RP2350", False, note="github.com/raspberrypi/picotool/releases"),
+        _program,
+    ),
     (_Tool("pyocd", "flashing with CMSIS-DAP, ST-Link or J-Link", False, pip="pyocd"), _program),
     (_Tool("esptool", "flashing ESP chips", False, pip="esptool"), _program),
     (

@@ -72,8 +72,8 @@ class Table:
             raise self.error(key, f"is {value}, not between {low} and {high}")
         return value
 
-    def boolean(self, key: str) -> bool:
-        value: bool = self._take(key, bool, "true or false", _REQUIRED)
+    def boolean(self, key: str, default: Any = _REQUIRED) -> bool:
+        value: bool = self._take(key, bool, "true or false", default)
         return value
 
     def text(self, key: str, default: Any = _REQUIRED, most: int = 100) -> str:

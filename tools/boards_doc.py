@@ -49,6 +49,7 @@ checked; unknown ones are refused.
 | `stack_bytes` | RAM reserved for the stack, a multiple of 16 |
 | `real_hardware` | true where start-up sets clocks and pins of a real part |
 | `notes` | optional: where the link's pins are, … |
+| `own_linker_script` | optional, true: the user gives the linker script, which tells `memory.flash` and `memory.ram` |
 | `cpu.core` | `cortex-m0`, `-m0plus`, `-m3`, `-m4`, `-m7`, `-m33`, `-m55`; with a framework also `xtensa-lx6`, `xtensa-lx7`, `rv32imc` |
 | `cpu.fpu` | optional, the compiler's name: `fpv4-sp-d16` (M4), `fpv5-sp-d16` (M7, M33), `fpv5-d16` (M7), `auto` (M55) |
 | `cpu.features` | `["dsp"]`, `["dsp", "mve"]` |
@@ -72,6 +73,16 @@ checked; unknown ones are refused.
 | `flash.uf2` | the Board-ID that the boot loader's disk shows in INFO_UF2.TXT |
 | `flash.usb` | `"VID:PID"` of the serial ports that the board itself shows; the only such port that is plugged in is taken |
 | `flash.usb_bridge` | `"VID:PID"` of general USB-to-serial chips on it; such a port is offered, but never taken unasked |
+
+## Any Cortex-M
+
+The boards `cortex-m0` to `cortex-m55` stand for any chip with such a core. `mcugen generate MODEL --board cortex-m4f --linker-script FILE.ld -o DIR` takes the
+chip's linker script: one of CubeMX or CubeIDE, a CMSIS one, or one with our names (`mcg_data_start`, …). Memories are read from its `MEMORY`; it stays as
+it is but for the vector table and the build id, which come first in flash, and for names that our start-up needs. What it lacks is said by name.
+The firmware needs no UART and no clock set-up: it talks through the debugger (semihosting), which a debug server offers as a TCP port. Without a
+debugger attached it stops. A script of CubeMX's kind is proved in QEMU, with a board's UART; semihosting is built only. `lib/mcg_bsp/mcg_system.c` of the project is the place for clocks, `mcg_uart_semihosting.c` the one for a UART of your own.
+
+## New families
 
 A new family is a folder with `mcg_system.c` (`mcg_system_init()`: clock and pins) and `mcg_family.h` (`MCG_FAMILY_TIMER`, 1 where
 the family brings a counter because the core has neither DWT nor SysTick).
@@ -129,8 +140,9 @@ def row(board: Board) -> str:
     core = board.cpu.replace("cortex-m", "M")
     features = [name for name, has in (("FPU", bool(board.fpu)), ("DSP", board.dsp), ("MVE", board.mve)) if has]
     start = f"{board.framework.name}" if board.framework else "own start-up"
+    sizes = [memory(region.size) if region.size else "yours" for region in (board.flash, board.ram)]
     cells = [
-        f"`{board.name}`", board.mcu, " ".join([core, *features]), memory(board.flash.size), memory(board.ram.size),
+        f"`{board.name}`", board.mcu, " ".join([core, *features]), *sizes,
         start, proof(board), ", ".join(board.flashing.tools) or "–",
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"

@@ -167,7 +167,7 @@ MCG_INLINE int8x16_t mcg_mve_depthwise_upward(const int32_t **bias, const int8_t
       : [part0] "=&w"(part0), [part1] "=&w"(part1), [part2] "=&w"(part2), [part3] "=&w"(part3),
         [even] "=&w"(even), [odd] "=&w"(odd), [x] "=&w"(x), [w] "=&w"(w), [first] "=&r"(first),
         [second] "=&r"(second), [taps] "+r"(taps), [weights] "+r"(*weights), [bias] "+r"(*bias),
-        [multiplier] "+r"(*multiplier), [shift] "+r"(*shift)
+        [multiplier] "+r"(*multiplier), [shift] "+l"(*shift)
       : [offset] "r"(offset), [count] "r"(count)
       : "lr", "cc", "memory");
   return vreinterpretq_s8_s32(part0);

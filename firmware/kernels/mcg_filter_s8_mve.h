@@ -72,24 +72,24 @@ typedef struct {
 
 MCG_INLINE mcg_mve_pair mcg_mve_dot_4x2(const int8_t *x0, const int8_t *x1, const int8_t *weights,
                                         int32_t depth) {
-  int32_t a0, a1, a2, a3, b0, b1, b2, b3, left;
+  int32_t a0, a1, a2, a3, b0, b1, b2, b3;
   __asm__ volatile(
-      "ands %[n], %[depth], #15\n\t"
+      "ands %[b3], %[n], #15\n\t" /* what is left over, where nothing is yet */
       "beq 1f\n\t"
-      "vctp.8 %[n]\n\t"
+      "vctp.8 %[b3]\n\t"
       "vpstt\n\t"
       "vldrbt.u8 q0, [%[x0]]\n\t"
       "vldrbt.u8 q1, [%[x1]]\n\t"
-      MCG_MVE_BLOCK_4X2("vmladav.s8", MCG_MVE_LOAD, "add %[w], %[w], %[n]\n\t")
-      "add %[x0], %[x0], %[n]\n\t"
-      "add %[x1], %[x1], %[n]\n\t"
-      "lsrs %[n], %[depth], #4\n\t"
+      "add %[x0], %[x0], %[b3]\n\t"
+      "add %[x1], %[x1], %[b3]\n\t"
+      MCG_MVE_BLOCK_4X2("vmladav.s8", MCG_MVE_LOAD, "add %[w], %[w], %[b3]\n\t")
+      "lsrs %[n], %[n], #4\n\t"
       "beq 3f\n\t"
       "b 2f\n"
       "1:\n\t"
       MCG_MVE_INPUTS_4X2
       MCG_MVE_BLOCK_4X2("vmladav.s8", MCG_MVE_LOAD_NEXT, "")
-      "lsr %[n], %[depth], #4\n\t"
+      "lsr %[n], %[n], #4\n\t"
       "subs %[n], %[n], #1\n\t"
       "beq 3f\n"
       "2:\n\t" /* one if their number is odd, then two at a time */
@@ -109,8 +109,8 @@ MCG_INLINE mcg_mve_pair mcg_mve_dot_4x2(const int8_t *x0, const int8_t *x1, cons
       "3:"
       : [a0] "=&Te"(a0), [a1] "=&Te"(a1), [a2] "=&Te"(a2), [a3] "=&Te"(a3), [b0] "=&Te"(b0),
         [b1] "=&Te"(b1), [b2] "=&Te"(b2), [b3] "=&Te"(b3), [x0] "+r"(x0), [x1] "+r"(x1),
-        [w] "+r"(weights), [n] "=&r"(left)
-      : [depth] "r"(depth)
+        [w] "+r"(weights), [n] "+r"(depth)
+      :
       : "q0", "q1", "q2", "q3", "p0", "cc", "memory");
   const mcg_mve_pair sums = {mcg_mve_vector(a0, a1, a2, a3), mcg_mve_vector(b0, b1, b2, b3)};
   return sums;
@@ -132,7 +132,8 @@ MCG_INLINE int32x4_t mcg_mve_dot_1x4(const int8_t *x0, const int8_t *x1, const i
   const int32_t rest = depth & 15;
   if (blocks > 0) {
     __asm__ volatile(
-        "dls lr, %[n]\n"
+        "ldr lr, %[n]\n\t" /* a register more is too much where size counts */
+        "dls lr, lr\n"
         "1:\n\t"
         "vldrb.8 q0, [%[w]], #16\n\t"
         "vldrb.8 q1, [%[x0]], #16\n\t"
@@ -146,7 +147,7 @@ MCG_INLINE int32x4_t mcg_mve_dot_1x4(const int8_t *x0, const int8_t *x1, const i
         "le lr, 1b"
         : [a0] "+Te"(a0), [a1] "+Te"(a1), [a2] "+Te"(a2), [a3] "+Te"(a3), [x0] "+r"(x0),
           [x1] "+r"(x1), [x2] "+r"(x2), [x3] "+r"(x3), [w] "+r"(weights)
-        : [n] "r"(blocks)
+        : [n] "m"(blocks)
         : "q0", "q1", "q2", "lr", "cc", "memory");
   }
   if (rest > 0) {

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 QMIN, QMAX = -128, 127
 WEIGHT_MAX = 127
+_INT8 = np.dtype(np.int8)
 
 # Narrower ranges count as zero: their scales would leave the range of the fixed-point multipliers.
 _TINY_RANGE = 1e-9
@@ -59,10 +60,11 @@ def affine_params(low: float, high: float) -> Affine:
     return Affine(float(np.float32(scale)), int(np.clip(np.floor(zero + 0.5), QMIN, QMAX)))
 
 
-def quantize_array(values: NDArray[Any], params: Affine) -> NDArray[np.int8]:
-    """Reals as int8, rounded half away from zero and saturated."""
+def quantize_array(values: NDArray[Any], params: Affine, dtype: np.dtype[Any] = _INT8) -> NDArray[Any]:
+    """Reals as int8 or another integer type, rounded half away from zero and saturated."""
     scaled = _round(np.asarray(values, np.float32) / np.float32(params.scale)) + params.zero_point
-    return np.asarray(np.clip(scaled, QMIN, QMAX), np.int8)
+    limits = np.iinfo(dtype)
+    return np.asarray(np.clip(scaled, limits.min, limits.max), dtype)
 
 
 def dequantize_array(values: NDArray[Any], params: Affine) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mcugen.convert.affine import Affine, dequantize_array, quantize_array
 from mcugen.convert.data import short_name
 from mcugen.convert.types import Agreement, TensorSpec
-from mcugen.verify.oracle import Oracle
+from mcugen.verify.parted_oracle import open_oracle
 
 
 def run_int8(
@@ -29,7 +29,7 @@ def run_int8(
     """
     results: list[list[NDArray[Any]]] = [[] for _ in output_specs]
     count = len(inputs[0])
-    with Oracle(tflite) as oracle:
+    with open_oracle(tflite) as oracle:
         for n in range(count):
             outputs = oracle.run([_encode(a[n], spec) for a, spec in zip(inputs, input_specs, strict=True)])
             for result, output, spec in zip(results, outputs, output_specs, strict=True):
@@ -66,8 +66,8 @@ def _agreement(real: NDArray[Any], quantized: NDArray[Any], spec: TensorSpec) ->
 
 
 def _encode(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
-    if spec.dtype == "int8" and spec.scale > 0 and values.dtype == np.float32:
-        return quantize_array(values, Affine(spec.scale, spec.zero_point))
+    if spec.dtype in ("int8", "int16") and spec.scale > 0 and values.dtype == np.float32:
+        return quantize_array(values, Affine(spec.scale, spec.zero_point), np.dtype(spec.dtype))
     return values
 
 

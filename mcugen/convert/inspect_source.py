@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mcugen import fallback
 from mcugen.convert import flat
 from mcugen.convert.types import TensorSpec
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.graph.schema import printable, type_name
 from mcugen.ops import registry
+from mcugen.tflm.resolver import CUSTOMS
 
 # More than any board can hold; a hostile shape must not make the host allocate it.
 _MAX_ELEMENTS = 1 << 27
@@ -159,26 +161,26 @@ def _check_quantization(quantization: Any, kind: str, name: str) -> None:
 
 
 def _check_ops(model: Any) -> None:
-    flex, custom = [], []
+    flex: list[tuple[str, str]] = []
+    custom: list[tuple[str, str]] = []
     for subgraph in model.subgraphs:
         for i, op in enumerate(subgraph.operators):
             kind = flat.kind_of(model, op)
             if kind.startswith("CUSTOM:Flex"):
-                flex.append(flat.where(model, subgraph, i))
-            elif kind.startswith("CUSTOM:") and kind not in registry():
-                custom.append(flat.where(model, subgraph, i))
+                flex.append((kind, flat.where(model, subgraph, i)))
+            elif kind.startswith("CUSTOM:") and kind not in registry() and kind.removeprefix("CUSTOM:") not in CUSTOMS:
+                custom.append((kind, flat.where(model, subgraph, i)))
     if flex:
         raise UnsupportedOpError(
             "the model needs TensorFlow itself to run (SELECT_TF_OPS)",
-            where="; ".join(flex[:4]),
-            hint="Rewrite these layers with TensorFlow Lite built-in ops and convert without SELECT_TF_OPS",
+            where="; ".join(where for _, where in flex[:4]),
+            hint=fallback.hint([kind for kind, _ in flex]),
         )
     if custom:
         raise UnsupportedOpError(
             "the model holds custom operators",
-            where="; ".join(custom[:4]),
-            hint="Bring a kernel of your own (--custom-op NAME=path/kernel.c, docs/CUSTOM_OPS.md), replace them with "
-            "built-in ops, or run them before or after the model",
+            where="; ".join(where for _, where in custom[:4]),
+            hint=fallback.hint([kind for kind, _ in custom]),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.activations import Activations
 from mcugen.convert import calibrate, flat
 from mcugen.convert.compare import agreement, run_int8
 from mcugen.convert.data import DataSource, choose, describe_inputs, load_samples, sample_shape, short_name
@@ -17,6 +18,7 @@ from mcugen.convert.equivalents import use_equivalents
 from mcugen.convert.inspect_source import Inspection, inspect_model
 from mcugen.convert.load import load_tflite
 from mcugen.convert.prepare import constant_outputs, fold_constants, widen_constants
+from mcugen.convert.quantize_16x8 import quantize_16x8
 from mcugen.convert.quantizer import Scheme, check_rules, choose_scheme
 from mcugen.convert.rewrite import rewrite
 from mcugen.convert.sources import identify
@@ -40,9 +42,14 @@ _POOR_SQNR_DB = 15.0
 
 
 def convert(
-    source: object, data: DataSource | None = None, *, quantize: bool = True, progress: Progress | None = None
+    source: object,
+    data: DataSource | None = None,
+    *,
+    quantize: bool = True,
+    activations: Activations = "int8",
+    progress: Progress | None = None,
 ) -> Converted:
-    """Make a full int8 model, or a float32 one.
+    """Make a full int8 model, one with int16 activations, or a float32 one.
 
     Float models are converted to float32 `.tflite`, run over the calibration samples, and quantized by the
     TFLite int8 specification. Quantized models are checked and taken as they are, byte for byte.
@@ -53,6 +60,7 @@ def convert(
         data: calibration data for float models, see :func:`mcugen.convert.data.load_samples`; at most 200
             samples are used, drawn over the whole set with a fixed seed.
         quantize: False leaves a float model in float32. Weights of other types are widened.
+        activations: "int16" quantizes only weights to int8, by TensorFlow's quantizer.
         progress: called with a step's name and its share done, 0…1.
 
     Raises:
@@ -74,13 +82,20 @@ def convert(
         "int8 tflite" if inspection.form == "quantized" else
         "hybrid tflite" if inspection.form == "hybrid" else "float tflite"
     )  # fmt: skip
+    if activations == "int16" and (not quantize or inspection.form == "quantized"):
+        raise ConversionError(
+            "int16 activations are made when a float model is quantized, and this one "
+            + ("is quantized already" if quantize else "is to stay float32"),
+            hint="Leave --activations away, or give the float model" if quantize else "Leave --no-quantize away",
+        )
     if not quantize:
         return _keep_float(tflite, found.name, kind, inspection, attempts)
     if inspection.form == "quantized":
         return _take_as_it_is(tflite, found.name, kind, inspection, attempts, data is not None)
     if data is None:
         raise _no_data(inspection)
-    return _quantize(tflite, found.name, kind, inspection, attempts, data, progress)
+    prepared = _prepare(tflite, found.name, kind, inspection, attempts, data)
+    return _quantize_16x8(prepared, progress) if activations == "int16" else _quantize(prepared, progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +141,7 @@ def float_runner(source: object) -> FloatRunner:
     inspection = inspect_model(model)
     if inspection.form == "quantized":
         raise ModelError("the model is quantized, so it has no float form", hint="Give the float model")
-    plain, _ = _plain_float(model, tflite, inspection)
+    plain, _ = plain_float(model, tflite, inspection)
     return FloatRunner(plain, inspection.inputs, inspection.outputs)
 
 
@@ -156,7 +171,7 @@ def _keep_float(
             "the model is quantized already, so that --no-quantize has no float32 model to run",
             hint="Leave --no-quantize away, or give the float model",
         )
-    plain, notes = _plain_float(unpack_model(tflite), tflite, inspection)
+    plain, notes = plain_float(unpack_model(tflite), tflite, inspection)
     report = QuantizationReport(
         kind, Calibration("none"), attempts, inspection.warnings, (*inspection.notes, *notes), inspection.inputs,
         inspection.outputs, float_bytes=len(plain), quantized=False,
@@ -179,15 +194,31 @@ def _no_data(inspection: Inspection) -> DataError:
     )
 
 
-def _quantize(
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """A float model without ops on constants, and the samples to quantize it with. Warnings and notes are added to."""
+
+    name: str
+    kind: SourceKind
+    inspection: Inspection
+    attempts: tuple[Attempt, ...]
+    everything: Samples
+    samples: Samples
+    feeds: list[NDArray[Any]]
+    model: Any
+    plain: bytes
+    warnings: list[str]
+    notes: list[str]
+
+
+def _prepare(
     tflite: bytes,
     name: str,
     kind: SourceKind,
     inspection: Inspection,
     attempts: tuple[Attempt, ...],
     data: DataSource,
-    progress: Progress | None,
-) -> Converted:
+) -> _Prepared:
     everything = load_samples(data, inspection.inputs, scale_images=not inspection.rescales_input)
     samples = choose(everything)
     warnings = [
@@ -195,64 +226,92 @@ def _quantize(
         *check_samples(everything, inspection.inputs, expects_pixels=inspection.rescales_input),
     ]
     model = unpack_model(tflite)
-    plain, notes = _plain_float(model, tflite, inspection, for_int8=True)
+    plain, notes = plain_float(model, tflite, inspection, for_int8=True)
+    feeds = calibrate.feeds(samples, inspection.inputs)
+    return _Prepared(name, kind, inspection, attempts, everything, samples, feeds, model, plain, warnings, notes)
+
+
+def _quantize(prepared: _Prepared, progress: Progress | None) -> Converted:
+    model = prepared.model
     check_rules(model)  # before the long step
 
     main = model.subgraphs[0]
-    feeds = calibrate.feeds(samples, inspection.inputs)
     watched = calibrate.float_activations(model)
     observation = calibrate.observe(
-        plain, feeds, watched, flat.ints(main.outputs), progress=_step(progress, "calibrate")
+        prepared.plain, prepared.feeds, watched, flat.ints(main.outputs), progress=_step(progress, "calibrate")
     )
     scheme = choose_scheme(model, observation.ranges)
     names = {i: short_name(flat.layer_of(flat.name_of(main.tensors[i], i))) for i in watched}
-    warnings.extend(_range_warnings(everything, main, scheme, inspection, watched))
+    prepared.warnings.extend(_range_warnings(prepared.everything, main, scheme, prepared.inspection, watched))
     rewrite(model, scheme)
-    int8 = pack_model(model)
-    inputs, outputs = flat.input_specs(model.subgraphs[0]), flat.output_specs(model.subgraphs[0])
+    ranges = tuple(
+        TensorRange(names[i], *observation.ranges[i], scheme.activations[i].scale, scheme.activations[i].zero_point)
+        for i in watched
+    )
+    return _compared(prepared, pack_model(model), observation, ranges, "int8", progress)
 
+
+def _quantize_16x8(prepared: _Prepared, progress: Progress | None) -> Converted:
+    outputs = flat.ints(prepared.model.subgraphs[0].outputs)
+    observation = calibrate.observe(prepared.plain, prepared.feeds, (), outputs)
+    made = quantize_16x8(prepared.plain, prepared.feeds, _step(progress, "calibrate"))
+    return _compared(prepared, made, observation, (), "int16", progress)
+
+
+def _compared(
+    prepared: _Prepared,
+    quantized: bytes,
+    observation: calibrate.Observation,
+    ranges: tuple[TensorRange, ...],
+    activations: Activations,
+    progress: Progress | None,
+) -> Converted:
+    """Run the quantized model on the samples, and say how it was made and how well it follows the float one."""
+    samples, everything = prepared.samples, prepared.everything
+    warnings, notes = prepared.warnings, prepared.notes
+    main = unpack_model(quantized).subgraphs[0]
+    inputs, outputs = flat.input_specs(main), flat.output_specs(main)
     compared: tuple[Agreement, ...] = ()
     try:
-        results = run_int8(int8, feeds, inputs, outputs, _step(progress, "compare"))
+        results = run_int8(quantized, prepared.feeds, inputs, outputs, _step(progress, "compare"))
     except ToolError as error:
         notes.append(f"not tried in TensorFlow Lite Micro: {error.what}")
     except ModelError as error:
         raise ConversionError(
-            f"the int8 model was made, but {error.what}",
-            hint="The layer named above, or the op it became, has no int8 kernel for this use: rewrite it",
+            f"the model with {activations} activations was made, but {error.what}",
+            hint=f"The layer named above, or the op it became, has no {activations} kernel for this use: rewrite it",
         ) from None
     else:
         compared = agreement(observation.outputs, results, outputs)
         warnings.extend(_result_warnings(samples, results, compared))
     if not samples.trusted:
         warnings.append("calibrated on random data: accuracy means nothing; give real samples with --data")
+    calibration = Calibration(
+        "data" if samples.trusted else "random",
+        samples.origin,
+        samples.count,
+        everything.count,
+        samples.trusted,
+        samples.notes,
+    )
     report = QuantizationReport(
-        kind,
-        Calibration(
-            "data" if samples.trusted else "random",
-            samples.origin,
-            samples.count,
-            everything.count,
-            samples.trusted,
-            samples.notes,
-        ),
-        (*attempts, *observation.attempts),
+        prepared.kind,
+        calibration,
+        (*prepared.attempts, *observation.attempts),
         tuple(warnings),
-        (*inspection.notes, *notes),
+        (*prepared.inspection.notes, *notes),
         inputs,
         outputs,
-        tuple(
-            TensorRange(names[i], *observation.ranges[i], scheme.activations[i].scale, scheme.activations[i].zero_point)
-            for i in watched
-        ),
+        ranges,
         compared,
-        len(plain),
-        len(int8),
+        len(prepared.plain),
+        len(quantized),
+        activations=activations,
     )
-    return Converted(int8, report, name, plain)
+    return Converted(quantized, report, prepared.name, prepared.plain)
 
 
-def _plain_float(
+def plain_float(
     model: Any, tflite: bytes, inspection: Inspection, *, for_int8: bool = False
 ) -> tuple[bytes, list[str]]:
     """Bring the model (in place) to float32 without ops on constants; its bytes and what was done.

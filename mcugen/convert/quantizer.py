@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mcugen import fallback
 from mcugen.convert import flat
 from mcugen.convert.affine import Affine, affine_params
-from mcugen.convert.rules import HINTS, RULES, Rule
+from mcugen.convert.rules import RULES, Rule
 from mcugen.errors import ConversionError
 from mcugen.graph.schema import type_name
 
@@ -74,6 +75,12 @@ def choose_scheme(model: Any, observed: Mapping[int, tuple[float, float]]) -> Sc
     return Scheme(activations, requantized, ranges)
 
 
+def without_rule(model: Any) -> list[int]:
+    """Positions of the ops that have no int8 form."""
+    operators = model.subgraphs[0].operators
+    return [index for index, op in enumerate(operators) if flat.kind_of(model, op) not in RULES]
+
+
 def check_rules(model: Any) -> None:
     """Refuse what cannot be quantized.
 
@@ -89,7 +96,7 @@ def check_rules(model: Any) -> None:
             raise ConversionError(
                 f"{kind} has no int8 form that can be made here",
                 where=where,
-                hint=HINTS.get(kind, f"Rewrite the layer with these ops: {', '.join(sorted(RULES))}"),
+                hint=fallback.hint([kind], quantizing=True),
             )
         weights = weights_of(model, op, rule)
         if rule.axis is not None and weights is None:

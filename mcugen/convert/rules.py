@@ -120,12 +120,3 @@ RULES: dict[str, Rule] = {
     "LOGICAL_OR": _FREE_V1,
     "CAST": Rule(real=True),
 }
-
-HINTS: dict[str, str] = {
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": "Build the LSTM layer with unroll=True, or give an int8 .tflite of the model",
-    "WHILE": "Build recurrent layers with unroll=True",
-    "IF": "Remove the control flow from the model",
-    "CUMSUM": "Multiply with a triangle of ones: the int8 kernel of the reference adds the zero point to every sum",
-    "GELU": "Use relu, relu6 or hard_swish in its place",
-    "SVDF": "Give an int8 .tflite of the model",
-}

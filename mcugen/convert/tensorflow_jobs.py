@@ -144,8 +144,7 @@ def observe(folder: Path, tensors: list[int], keep: list[int], progress: Callabl
     """
     interpreter = _interpreter((folder / "model.tflite").read_bytes())
     interpreter.allocate_tensors()
-    with np.load(folder / "samples.npz", allow_pickle=False) as stored:
-        samples = [stored[f"input_{n}"] for n in range(len(stored.files))]
+    samples = _samples(folder)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     low, high = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
     results: list[list[Any]] = [[] for _ in outputs]
@@ -164,6 +163,37 @@ def observe(folder: Path, tensors: list[int], keep: list[int], progress: Callabl
     arrays.update((f"keep_{i}", interpreter.get_tensor(i)) for i in keep)
     np.savez(str(folder / "observed.npz"), allow_pickle=False, low=low, high=high, **arrays)
     return {}
+
+
+def quantize_16x8(folder: Path, progress: Callable[[float], None]) -> None:
+    """Quantize `model.tflite` with the samples of `samples.npz` to `quantized.tflite`, all of it in int16 and int8."""
+    import tensorflow as tf
+    from tensorflow.lite.python.optimize.calibrator import Calibrator
+
+    samples = _samples(folder)
+    count = len(samples[0])
+
+    def calibration() -> Iterator[list[Any]]:
+        for i in range(count):
+            yield [values[i] for values in samples]
+            progress((i + 1) / count)
+
+    quantizer = Calibrator((folder / "model.tflite").read_bytes())
+    made = quantizer.calibrate_and_quantize(
+        calibration,
+        tf.int16,
+        tf.int16,
+        allow_float=False,
+        activations_type=tf.int16,
+        bias_type=tf.int64,
+    )
+    (folder / "quantized.tflite").write_bytes(bytes(made))
+
+
+def _samples(folder: Path) -> list[Any]:
+    """One array per model input."""
+    with np.load(folder / "samples.npz", allow_pickle=False) as stored:
+        return [stored[f"input_{n}"] for n in range(len(stored.files))]
 
 
 def _interpreter(model: bytes) -> Any:

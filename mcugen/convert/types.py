@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.activations import Activations
+
 SourceKind = Literal["keras", "keras h5", "keras object", "saved_model", "float tflite", "hybrid tflite", "int8 tflite"]
 
 
@@ -114,7 +116,8 @@ class Agreement:
 class QuantizationReport:
     """How the model was made, in facts that JSON can carry.
 
-    `quantized` is False for a float model that was to stay float32; `int8_bytes` is 0 then.
+    `quantized` is False for a float model that was to stay float32; `int8_bytes` is 0 then. `activations` says what a
+    model that was quantized here computes with; the model's size is `int8_bytes` with int16 activations as well.
     """
 
     source_kind: SourceKind
@@ -129,6 +132,7 @@ class QuantizationReport:
     float_bytes: int | None = None
     int8_bytes: int = 0
     quantized: bool = True
+    activations: Activations = "int8"
 
     @property
     def trusted(self) -> bool:

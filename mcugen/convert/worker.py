@@ -29,6 +29,9 @@ def _do(folder: Path, request: dict[str, Any], progress: Callable[[float], None]
         return {}
     if request["job"] == "observe":
         return jobs.observe(folder, request["tensors"], request["keep"], progress)
+    if request["job"] == "quantize_16x8":
+        jobs.quantize_16x8(folder, progress)
+        return {}
     raise ValueError(request["job"])
 
 

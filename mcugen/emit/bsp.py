@@ -24,7 +24,7 @@ def bsp_files(board: Board) -> dict[str, str]:
     ]
     files = {f"{BSP}/{path.name}": path.read_text(encoding="utf-8") for path in paths if path.suffix in (".c", ".h")}
     files[f"{BSP}/mcg_board.h"] = render("bsp/mcg_board.h.j2", board=board)
-    files[linker_script(board)] = render("bsp/cortex_m.ld.j2", board=board)
+    files[linker_script(board)] = board.linker_script or render("bsp/cortex_m.ld.j2", board=board)
     files[f"{BSP}/library.json"] = library_json(
         "mcg_bsp", f"Start-up, counter and UART of {board.name}", {"mcg_harness": "*"}
     )
@@ -96,7 +96,8 @@ def link_flags(board: Board) -> list[str]:
         "--specs=nosys.specs",
         "-Wl,--gc-sections",
         "-Wl,--build-id=sha1",
-        "-Wl,--fatal-warnings",
+        # A user's linker script names another entry, and may have warnings that are the user's.
+        "-Wl,-emcg_reset" if board.own_linker_script else "-Wl,--fatal-warnings",
         f"-T{linker_script(board)}",
     ]
 

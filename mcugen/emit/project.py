@@ -87,12 +87,7 @@ def emit_project(
         ProjectError: `out_dir` is not mcugen's, holds changed or added files, or cannot be written.
         BoardError: the runtime does not go with the board's framework.
     """
-    if board.framework is not None and plan.runtime == "tflm":
-        raise BoardError(
-            f"the TFLM runtime is not made for {board.framework.name}, with which this board's firmware starts",
-            where=f"board {board.name}",
-            hint="Leave --runtime tflm away: the model runs compiled ahead of time",
-        )
+    _check_runtime(plan, board)
     folder = out_dir.expanduser().resolve()
     keep = _check_replaceable(folder, force)
     in_library = {f"lib/mcg_model/{path}": content for path, content in model_files.items()}
@@ -224,6 +219,18 @@ def max_payload(plan: Program, board: Board) -> int:
     return max(payload, _LEAST_PAYLOAD)
 
 
+def _check_runtime(plan: Program, board: Board) -> None:
+    """TFLM needs C++'s start-up and its library's sections, which other people's linker scripts do not promise."""
+    if plan.runtime != "tflm" or (board.framework is None and not board.own_linker_script):
+        return
+    starts = board.framework.name if board.framework else "a linker script of your own"
+    raise BoardError(
+        f"the TFLM runtime is not made for {starts}",
+        where=f"board {board.name}",
+        hint="Leave --runtime tflm away: the model runs compiled ahead of time",
+    )
+
+
 def _bare_metal_files(board: Board, plan: Program, first_line: str) -> dict[str, str]:
     """What only a project without a framework has: board support, and the local PlatformIO platform."""
     files = {
@@ -266,12 +273,13 @@ def _board_path(name: str) -> str:
 def board_toml(board: Board) -> str:
     """A board as the text of a board file, which `read_board` reads back as an equal board."""
     features = [name for name in ("dsp", "mve") if getattr(board, name)]
-    top = ("title", "family", "mcu", "clock_hz", "stack_bytes", "real_hardware", "notes")
+    top = ("title", "family", "mcu", "clock_hz", "stack_bytes", "real_hardware", "own_linker_script", "notes")
     tables: dict[str, dict[str, Any]] = {
         "": {key: getattr(board, key) for key in top if getattr(board, key) != ""},
         "cpu": {"core": board.cpu, "fpu": board.fpu, "features": features},
     }
-    for region in (board.flash, board.ram, *board.regions):
+    regions = (board.flash, board.ram, *board.regions) if board.flash.size else ()
+    for region in regions:
         tables[f"memory.{region.name}"] = {"origin": region.origin, "size": region.size}
     uart = asdict(board.uart) if board.framework is None else {"baud": board.uart.baud}
     tables["uart"] = {key: value for key, value in uart.items() if value is not None}

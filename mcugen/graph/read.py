@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen import ops
+from mcugen import fallback, ops
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.graph.schema import op_kind, printable, type_name, unpack_model
 from mcugen.graph.types import DType, Graph, Op, Quantization, Tensor
@@ -67,13 +67,12 @@ def check_supported(graph: Graph) -> None:
     Raises:
         UnsupportedOpError: names every such op with its layer, and the supported ones.
     """
-    registry = ops.registry()
-    unknown = [op for op in graph.ops if op.kind not in registry]
+    unknown = [op for op in graph.ops if op.kind not in ops.registry()]
     if unknown:
         listed = "; ".join(op.where for op in unknown[:8]) + ("; …" if len(unknown) > 8 else "")
         raise UnsupportedOpError(
             f"no ahead-of-time kernel for {', '.join(sorted({op.kind for op in unknown}))} ({listed})",
-            hint=f"Rewrite these layers with supported ops: {', '.join(registry)}",
+            hint=fallback.hint([op.kind for op in unknown]),
         )
     for op in graph.ops:
         for constraint in ops.supported_spec(graph, op).constraints:

@@ -31,7 +31,7 @@ def _known_types(graph: Graph, op: Op) -> str | None:
     return f"it casts {types[0].value} to {types[1].value}"
 
 
-def _plain_bytes(graph: Graph, op: Op) -> str | None:
+def plain_bytes(graph: Graph, op: Op) -> str | None:
     """An int8 or int16 input or output stands for its own number: no quantization, or scale 1 and zero point 0."""
     for tensor in (graph.tensor(op.inputs[0]), graph.output_of(op)):
         quant = tensor.quant if tensor.dtype in (DType.INT8, DType.INT16) else None
@@ -63,7 +63,7 @@ def _evaluate(graph: Graph, op: Op) -> tuple[NDArray[Any], ...]:
 SPEC = OpSpec(
     kind="CAST",
     lower=_lower,
-    constraints=(one_input, not_empty, _known_types, same_shape, _plain_bytes),
+    constraints=(one_input, not_empty, _known_types, same_shape, plain_bytes),
     evaluate=_evaluate,
     types=("int8", "int16", "int32", "bool"),
 )

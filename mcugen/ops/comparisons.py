@@ -18,13 +18,22 @@ RESULTS = {
 }
 """What comes out where the first operand is less, equal, greater."""
 
+_KERNELS = {DType.INT32: "mcg_compare_s32", DType.BOOL: "mcg_compare_u8"}
+"""Of numbers as they are."""
+
+_OF_BOOLS = ("EQUAL", "NOT_EQUAL")
+
 
 def _types(graph: Graph, op: Op) -> str | None:
-    """Both inputs are int8 with one scale below 1 and one zero point each, or both int32; the output is bool."""
+    """Both inputs are int8 with one scale below 1 and one zero point each, both int32, or, for EQUAL and NOT_EQUAL, bool.
+
+    The output is bool. TFLM takes int16 for GREATER alone, and does not set the scales that it then compares by.
+    """
     first, second = (graph.tensor(i) for i in op.inputs)
     if graph.output_of(op).dtype is not DType.BOOL:
         return f"the output is {graph.output_of(op).dtype.value}, not bool"
-    if first.dtype is DType.INT32 and second.dtype is DType.INT32:
+    plain = first.dtype in _KERNELS and second.dtype is first.dtype
+    if plain and (first.dtype is not DType.BOOL or op.kind in _OF_BOOLS):
         return None
     problem = quantization_problem(first) or quantization_problem(second)
     if problem:
@@ -38,13 +47,12 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     tensors = [graph.tensor(i) for i in op.inputs]
     less, equal, greater = RESULTS[op.kind]
     results: tuple[tuple[str, ParamValue], ...] = (("less", less), ("equal", equal), ("greater", greater))
-    is_int8 = tensors[0].dtype is DType.INT8
-    if is_int8:
+    if tensors[0].dtype is DType.INT8:
         for n, tensor in enumerate(tensors, start=1):
             multiplier, shift = quantize_multiplier(tensor.scale)
             results += ((f"zero_point{n}", tensor.zero_point), (f"multiplier{n}", multiplier), (f"shift{n}", shift))
     call = KernelCall(
-        kernel="mcg_compare_s8" if is_int8 else "mcg_compare_s32",
+        kernel=_KERNELS.get(tensors[0].dtype, "mcg_compare_s8"),
         params=(*elementwise.loop_params(graph, op), *results),
         inputs=op.inputs,
         outputs=op.outputs,
@@ -57,7 +65,7 @@ SPECS = tuple(
         kind=kind,
         lower=_lower,
         constraints=(two_inputs, not_empty, _types, elementwise.broadcastable),
-        types=("int8", "int32"),
+        types=("int8", "int32", "bool") if kind in _OF_BOOLS else ("int8", "int32"),
     )
     for kind in RESULTS
 )

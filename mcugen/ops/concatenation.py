@@ -16,7 +16,7 @@ from mcugen.ops.checks import not_empty, quantization_problem, same_quantization
 from mcugen.ops.common import fused_activation_name
 
 _MAX_INPUTS = 10
-_TYPES = (DType.INT8, DType.INT16, DType.INT32, DType.FLOAT32)
+_TYPES = (DType.INT8, DType.INT16, DType.INT32, DType.FLOAT32, DType.BOOL)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def _operands(_graph: Graph, op: Op) -> str | None:
 
 
 def _one_type(graph: Graph, op: Op) -> str | None:
-    """All tensors are int8, or all int16, int32 or float32."""
+    """All tensors are int8, or all int16, int32, float32 or bool."""
     output = graph.output_of(op)
     if output.dtype not in _TYPES:
         return f"the output is {output.dtype.value}"
@@ -120,5 +120,5 @@ SPEC = OpSpec(
     constraints=(_operands, not_empty, _one_type, _one_quantization, _shapes),
     parse=_parse,
     evaluate=_evaluate,
-    types=("int8", "int16", "int32", "float32"),
+    types=("int8", "int16", "int32", "float32", "bool"),
 )

@@ -26,7 +26,7 @@ def _parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor
     return CumsumOptions(False, False) if raw is None else CumsumOptions(bool(raw.exclusive), bool(raw.reverse))
 
 
-def _axis_exists(graph: Graph, op: Op) -> str | None:
+def axis_exists(graph: Graph, op: Op) -> str | None:
     """The axis is one constant int32, and exists."""
     problem = constant_integers(graph, op, 1, "axis", 1)
     if problem:
@@ -58,7 +58,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
 SPEC = OpSpec(
     kind="CUMSUM",
     lower=_lower,
-    constraints=(two_inputs, not_empty, float32.in_and_out, same_shape, _axis_exists),
+    constraints=(two_inputs, not_empty, float32.in_and_out, same_shape, axis_exists),
     parse=_parse,
     types=float32.TYPES,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.ops import conv_2d, dsp, memory, mla, mve, weighted, windows
+from mcugen.ops import conv_2d, dsp, memory, mla, mve, planes, weighted, windows
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
+from mcugen.ops.planes import InPlace
 from mcugen.ops.variants import choose
 
 
@@ -80,7 +82,7 @@ class _How(TypedDict):
     """What the variants that work on planes are told besides the portable call."""
 
     budget: int
-    may_overwrite: bool
+    in_place: InPlace
     depth_multiplier: int
 
 
@@ -117,8 +119,7 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
         constants=(Constant("weights", weights, f"[{shape}], 1HWC"), *stage.constants),
     )
     budget = memory.scratch_budget(graph, op, target)
-    overwrites = memory.may_write_over(graph, op, target, op.inputs[0])
-    how = _How(budget=budget, may_overwrite=overwrites, depth_multiplier=options.depth_multiplier)
+    how = _How(budget=budget, in_place=_in_place(graph, op, target), depth_multiplier=options.depth_multiplier)
     depthwise_dsp = functools.partial(dsp.depthwise_conv_2d, **how)
     depthwise_mla = functools.partial(mla.depthwise_conv_2d, **how)
     if options.depth_multiplier == 1:
@@ -126,14 +127,28 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     (grouped,) = _lower_grouped(graph, op, target, weights, options).calls
     if target.mla and not target.dsp and isinstance(made := depthwise_mla(call), KernelCall):
         return Lowering((made,))
-    planes = depthwise_dsp(call)
-    if grouped.variant == "dsp" and (dict(planes.params)["narrow"] or options.depth_multiplier < _GROUPED_FROM):
-        return Lowering((replace(planes, why_not_faster=grouped.why_not_faster),))
+    if grouped.variant == "dsp" and isinstance(made := depthwise_dsp(call), KernelCall) and _suits_planes(made):
+        return Lowering((replace(made, why_not_faster=grouped.why_not_faster),))
     return Lowering((grouped,))
 
 
-_GROUPED_FROM = 4
-"""Filters per channel from which on gathering the windows of a wide filter pays, which is done once for all of them."""
+def _in_place(graph: Graph, op: Op, target: Target) -> InPlace:
+    if not memory.is_last_use(graph, op, op.inputs[0]) or target.scratch_limit not in (None, memory.UNLIMITED):
+        return "never"
+    return "always" if target.scratch_limit is None else "turned"
+
+
+_GROUPED_FROM = (4, 32)
+"""Filters per channel and taps from which on gathering windows pays, which is done once for all filters."""
+
+
+def _suits_planes(call: KernelCall) -> bool:
+    """Whether windows in planes are faster than gathered ones."""
+    if call.kernel == "mcg_depthwise_conv_2d_s8_dsp":
+        return True
+    filters, taps = planes.integer(call, "depth_multiplier"), math.prod(call.constants[0].values.shape[1:3])
+    large = filters >= _GROUPED_FROM[0] and taps > _GROUPED_FROM[1]
+    return planes.integer(call, "fast") == 1 and planes.integer(call, "column_stride") <= 2 and not large
 
 
 def _lower_grouped(

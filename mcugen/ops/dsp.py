@@ -13,7 +13,7 @@ import numpy as np
 
 from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.planes import Axis, integer
+from mcugen.ops.planes import Axis, InPlace, integer
 from mcugen.ops.requantization import doubled_factors, with_doubled_factors
 
 _WINDOWS = 4
@@ -40,44 +40,46 @@ def conv_2d(portable: KernelCall) -> KernelCall:
 
 
 def depthwise_conv_2d(
-    portable: KernelCall, *, budget: int, may_overwrite: bool, depth_multiplier: int = 1
-) -> KernelCall:
-    """mcg_depthwise_conv_2d_s8_dsp, over stripes of rows as high as scratch allows.
+    portable: KernelCall, *, budget: int, in_place: InPlace, depth_multiplier: int = 1
+) -> KernelCall | str:
+    """mcg_depthwise_conv_2d_s8_dsp or mcg_depthwise_wide_s8_dsp, over stripes of rows as high as pays.
 
     Args:
         portable: the call of mcg_depthwise_conv_2d_s8, whose `channels` are the input's.
         budget: bytes of scratch that the op should keep to; one row of output may need more.
-        may_overwrite: whether nobody else reads the input, so that the output can take its place.
+        in_place: whether the output may take the input's place, which nobody else reads then.
         depth_multiplier: channels of the output for each of the input.
     """
     call = with_doubled_factors(portable)
     fast = integer(call, "fast") == 1
-    rows, columns = planes.axes(portable, depth_multiplier)
-    on_its_side = _block_cost(columns, rows, fast) < _block_cost(rows, columns, fast)
-    if on_its_side:
-        rows, columns = columns, rows
+    height, width = planes.axes(portable, depth_multiplier)
+    possible = [(rows, columns) for rows, columns in ((height, width), (width, height)) if columns.has_phases]
+    if not possible:
+        return "its windows are dilated and more than a column apart"
+    rows, columns = min(possible, key=lambda axes: _depthwise_cost(axes[0], axes[1], fast))
     narrow = fast and _is_narrow(columns)
-    row_words = -(-columns.taken(columns.outputs) // 2)
-    filter_words = 2 if narrow else -(-columns.taps // 2)
+    row_words = -(-columns.taken_by_phase // 2)
+    filter_words = 2 if narrow else 3 * _steps(columns)
 
     def scratch(stripe: int) -> int:
-        return 4 * (_PLANES * row_words * rows.taken(stripe) + rows.taps * filter_words)
+        lanes = min(_PLANES, integer(portable, "channels"))
+        return 4 * (lanes * row_words * rows.taken(stripe) + rows.taps * filter_words)
 
     room = min(budget, scratch(planes.enough_rows(rows, columns)))
-    may_overwrite = may_overwrite and on_its_side
-    stripe, overwrites = planes.in_stripes(portable, rows, scratch, depth_multiplier, room, may_overwrite)
-    params = (
+    # Phases read what others have written.
+    overwrites = columns.dilation == 1 and (in_place == "always" or (in_place == "turned" and rows is width))
+    stripe, overwrites = planes.in_stripes(portable, rows, scratch, depth_multiplier, room, overwrites)
+    geometry = (
         *planes.geometry(portable, rows, columns, depth_multiplier),
-        ("narrow", int(narrow)),
-        ("filter_words", filter_words),
         ("row_words", row_words),
         ("stripe_rows", stripe),
-        *call.params[-6:],
     )
+    zero_point = ("output_zero_point", integer(portable, "output_zero_point"))
+    without_dilation = (item for item in geometry if item[0] != "column_dilation")
     return replace(
         call,
-        kernel="mcg_depthwise_conv_2d_s8_dsp",
-        params=params,
+        kernel="mcg_depthwise_conv_2d_s8_dsp" if narrow else "mcg_depthwise_wide_s8_dsp",
+        params=(*without_dilation, zero_point) if narrow else (*geometry, *call.params[-6:]),
         scratch_bytes=scratch(stripe),
         inplace=(0,) if overwrites else (),
         variant="dsp",
@@ -165,16 +167,23 @@ def average_pool_2d(portable: KernelCall) -> KernelCall | str:
 
 
 def _is_narrow(columns: Axis) -> bool:
-    """Whether windows along this axis can be made of two pairs each."""
+    """Whether a row of the filter is one step, and windows have no gaps."""
     return columns.taps <= 3 and columns.stride <= 2 and columns.dilation == 1
 
 
-def _block_cost(rows: Axis, columns: Axis, fast: bool) -> int:
+def _steps(columns: Axis) -> int:
+    """Steps in a row of the filter: three taps, then two each."""
+    return max(1, columns.taps // 2)
+
+
+def _depthwise_cost(rows: Axis, columns: Axis, fast: bool) -> int:
     """Rough instructions per channel with these as rows and columns: windows go in fours, then in twos."""
-    if not (fast and _is_narrow(columns)):
-        return rows.outputs * columns.outputs * (20 + rows.taps * (8 + 3 * columns.taps))
-    fours, rest = divmod(columns.outputs, 4)
-    return rows.outputs * (14 + fours * (40 + 11 * rows.taps) + -(-rest // 2) * (28 + 7 * rows.taps))
+    steps = rows.taps * _steps(columns)
+    if not fast or columns.stride > 2:
+        return rows.outputs * columns.outputs * (25 + 9 * steps)
+    phases = min(columns.dilation, columns.outputs)
+    fours, rest = divmod(-(-columns.outputs // phases), 4)
+    return phases * rows.outputs * (14 + fours * (40 + 11 * steps) + -(-rest // 2) * (28 + 7 * steps))
 
 
 def _fields(call: KernelCall, name: str) -> tuple[int, ...]:

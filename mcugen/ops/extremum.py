@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
-from mcugen.ops import elementwise
+from mcugen.ops import elementwise, mve
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, same_quantization, two_inputs
+from mcugen.ops.variants import choose
 
 
 def quantized_alike(graph: Graph, op: Op) -> str | None:
@@ -20,7 +21,7 @@ def quantized_alike(graph: Graph, op: Op) -> str | None:
     return None
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     call = KernelCall(
         kernel="mcg_extremum_s8",
         params=(*elementwise.loop_params(graph, op), ("largest", int(op.kind == "MAXIMUM"))),
@@ -28,7 +29,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
         outputs=op.outputs,
         inplace=elementwise.inplace_operands(graph, op),
     )
-    return Lowering((call,))
+    return Lowering((choose(target, call, mve=mve.extremum),))
 
 
 SPECS = tuple(

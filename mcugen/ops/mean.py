@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from mcugen.graph.types import Graph, Op
+from mcugen.ops import mve
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import constant_int32, int8_in_and_out, keeps_quantization, not_empty, two_inputs
 from mcugen.ops.common import integer_limits, integer_magnitude, quantize_multiplier
@@ -128,7 +129,7 @@ def _lower_sum(graph: Graph, op: Op, target: Target) -> Lowering:
         inputs=(source.id,),
         outputs=(output.id,),
     )
-    return Lowering(calls=(choose(target, call),))
+    return Lowering(calls=(choose(target, call, mve=mve.mean),))
 
 
 def _lower_extremum(graph: Graph, op: Op, _target: Target) -> Lowering:

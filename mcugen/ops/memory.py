@@ -25,12 +25,6 @@ def scratch_budget(graph: Graph, op: Op, target: Target) -> int:
     return widest + SLACK - live[_position(graph, op)]
 
 
-def may_write_over(graph: Graph, op: Op, target: Target, tensor: int) -> bool:
-    """Whether `op` may take the memory of `tensor` at the price of much scratch: nobody reads it any more."""
-    limited = target.scratch_limit not in (None, UNLIMITED)
-    return not limited and is_last_use(graph, op, tensor)
-
-
 def is_last_use(graph: Graph, op: Op, tensor: int) -> bool:
     """Whether nobody reads `tensor` after `op`, so that its memory may be written over."""
     later = graph.ops[_position(graph, op) + 1 :]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.planes import Axis, integer
+from mcugen.ops.planes import Axis, InPlace, integer
 from mcugen.ops.requantization import with_doubled_factors
 
 _CHANNELS = 4
@@ -59,32 +59,32 @@ def conv_2d(call: KernelCall, budget: int) -> KernelCall | str:
 
 
 def depthwise_conv_2d(
-    portable: KernelCall, *, budget: int, may_overwrite: bool, depth_multiplier: int = 1
+    portable: KernelCall, *, budget: int, in_place: InPlace, depth_multiplier: int = 1
 ) -> KernelCall | str:
     """mcg_depthwise_conv_2d_s8_mla, over stripes of rows as high as scratch allows.
 
     Args:
         portable: the call of mcg_depthwise_conv_2d_s8, whose `channels` are the input's.
         budget: bytes of scratch that the op should keep to.
-        may_overwrite: whether nobody else reads the input, so that the output can take its place.
+        in_place: whether the output may take the input's place, which nobody else reads then.
         depth_multiplier: channels of the output for each of the input.
     """
     height, width = planes.axes(portable, depth_multiplier)
-    possible = [(rows, columns) for rows, columns in ((height, width), (width, height)) if _has_phases(columns)]
+    possible = [(rows, columns) for rows, columns in ((height, width), (width, height)) if columns.has_phases]
     if not possible:
         return "its windows are dilated and more than a column apart"
     call = _per_channel(portable, integer(portable, "channels") * depth_multiplier)
     fast = integer(call, "fast") == 1
     rows, columns = min(possible, key=lambda axes: _depthwise_cost(axes[0], axes[1], fast))
-    row_words = (-(-columns.outputs // columns.dilation) - 1) * columns.stride + columns.taps
+    row_words = columns.taken_by_phase
 
     def scratch(stripe: int) -> int:
         return 4 * row_words * rows.taken(stripe) + 16 * rows.taps * -(-columns.taps // _TAPS) + _READ_BEYOND
 
     room = min(budget, scratch(planes.enough_rows(rows, columns)))
-    # Rows in order may follow behind their input instead, which leaves the planner more room.
-    may_overwrite = may_overwrite and rows is width and columns.dilation == 1
-    stripe, overwrites = planes.in_stripes(portable, rows, scratch, depth_multiplier, room, may_overwrite)
+    # Phases read what others have written.
+    overwrites = columns.dilation == 1 and (in_place == "always" or (in_place == "turned" and rows is width))
+    stripe, overwrites = planes.in_stripes(portable, rows, scratch, depth_multiplier, room, overwrites)
     weights, *others = call.constants
     taps = weights.values.reshape(height.taps, width.taps, -1).transpose(2, 0, 1)
     turned = taps if rows is height else taps.transpose(0, 2, 1)
@@ -105,11 +105,6 @@ def depthwise_conv_2d(
         variant="mla",
     )
     return made if overwrites else _within(budget, made, "a row of windows takes")
-
-
-def _has_phases(columns: Axis) -> bool:
-    """Whether the columns that windows share with each other are equally far apart."""
-    return columns.stride == 1 or columns.dilation == 1
 
 
 def _depthwise_cost(rows: Axis, columns: Axis, fast: bool) -> int:

@@ -35,6 +35,9 @@ _AXES = (
 )  # fmt: skip
 """Parameters of a convolution along the height of the image, and those along its width."""
 
+_BYTES = np.arange(-128, 128, dtype=np.int64)
+"""All values of an operand."""
+
 _MAX_AVERAGED = 4096
 """Elements of a window of which the average is exact by multiplication in 32 bits."""
 
@@ -202,23 +205,46 @@ def _by_lane(table: NDArray[Any], lanes: NDArray[np.intp]) -> NDArray[Any]:
 
 def add(call: KernelCall) -> KernelCall | str:
     """ADD and SUB by mcg_add_s8_mve, which is told where it need not look for ties."""
-    strides = {name: value for name, value in call.params if name in ("stride1", "stride2")}
-    if any(not isinstance(steps, tuple) or steps[-1] not in (0, 1) for steps in strides.values()):
-        return "an operand's last axis is not in one piece"
     get = functools.partial(_integer, call)
-    inputs = np.arange(-128, 128, dtype=np.int64)
-    first, ties1 = _rescaled((inputs - get("zero_point1")) << 20, get("multiplier1"), get("shift1"))
-    second, ties2 = _rescaled((inputs - get("zero_point2")) << 20, get("multiplier2"), get("shift2"))
+    first, ties1 = _rescaled((_BYTES - get("zero_point1")) << 20, get("multiplier1"), get("shift1"))
+    second, ties2 = _rescaled((_BYTES - get("zero_point2")) << 20, get("multiplier2"), get("shift2"))
     sums = first[:, None] + (-second if get("subtract") else second)
     _, ties = _rescaled(sums, get("multiplier"), get("shift"))
-    found = (("ties1", int(ties1)), ("ties2", int(ties2)), ("ties", int(ties)))
-    return replace(_same_work(call), params=(*call.params, *found))
+    return _eights(call, (("ties1", int(ties1)), ("ties2", int(ties2)), ("ties", int(ties))))
+
+
+def mul(call: KernelCall) -> KernelCall | str:
+    """MUL by mcg_mul_s8_mve, likewise."""
+    get = functools.partial(_integer, call)
+    products = np.outer(_BYTES - get("zero_point1"), _BYTES - get("zero_point2"))
+    _, ties = _rescaled(products, get("multiplier"), get("shift"))
+    return _eights(call, (("ties", int(ties)),))
+
+
+def extremum(call: KernelCall) -> KernelCall | str:
+    """MAXIMUM and MINIMUM by mcg_extremum_s8_mve."""
+    return _eights(call)
+
+
+def mean(call: KernelCall) -> KernelCall | str:
+    """MEAN and SUM by mcg_mean_s8_mve."""
+    strides = dict(call.params)["kept_stride"]
+    assert isinstance(strides, tuple)
+    return _same_work(call) if strides[-1] == 1 else "the last axis is reduced"
+
+
+def _eights(call: KernelCall, added: tuple[tuple[str, int], ...] = ()) -> KernelCall | str:
+    """An element-wise kernel of two operands that takes eight elements at a time."""
+    strides = [value for name, value in call.params if name in ("stride1", "stride2")]
+    if any(not isinstance(steps, tuple) or steps[-1] not in (0, 1) for steps in strides):
+        return "an operand's last axis is not in one piece"
+    return replace(_same_work(call), params=(*call.params, *added))
 
 
 def _rescaled(values: NDArray[np.int64], multiplier: int, shift: int) -> tuple[NDArray[np.int64], bool]:
-    """mcg_rescale() of values, and whether a negative one meets a tie; shift is 0 or to the right."""
-    products = (values * multiplier + (1 << 30)) >> 31
-    if shift == 0:
+    """mcg_rescale() of values, and whether a negative one meets a tie on its way to the right."""
+    products = ((values << max(shift, 0)) * multiplier + (1 << 30)) >> 31
+    if shift >= 0:
         return products, False
     half = 1 << (-shift - 1)
     negatives = products < 0

@@ -9,8 +9,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from mcugen.ops.base import KernelCall, ParamValue
+
+InPlace = Literal["never", "turned", "always"]
+"""Whether the output may take the input's memory, at the price of scratch for the whole image.
+
+"turned": only where the planes' rows are the image's columns. Rows in order may follow behind their input instead,
+which takes less and leaves the planner more room.
+"""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,16 @@ class Axis:
     def taken(self, outputs: int) -> int:
         """Inputs, padding included, that so many outputs take."""
         return (outputs - 1) * self.stride + (self.taps - 1) * self.dilation + 1
+
+    @property
+    def has_phases(self) -> bool:
+        """Whether the inputs that windows share with each other are equally far apart, as kernels want columns."""
+        return self.stride == 1 or self.dilation == 1
+
+    @property
+    def taken_by_phase(self) -> int:
+        """Inputs, padding included, that all outputs of a phase take: those whose windows share inputs."""
+        return (-(-self.outputs // self.dilation) - 1) * self.stride + self.taps
 
 
 def integer(call: KernelCall, name: str) -> int:
@@ -55,7 +73,7 @@ def _axis(call: KernelCall, name: str, side: str, steps: tuple[int, int, int]) -
         outputs=integer(call, f"output_{name}"),
         taps=integer(call, f"filter_{name}"),
         stride=integer(call, f"stride_{initial}"),
-        dilation=integer(call, f"dilation_{initial}"),
+        dilation=integer(call, f"dilation_{initial}") if integer(call, f"filter_{name}") > 1 else 1,
         pad=integer(call, f"pad_{side}"),
         steps=steps,
     )
@@ -67,7 +85,7 @@ def in_stripes(
     scratch: Callable[[int], int],
     depth_multiplier: int,
     budget: int,
-    may_overwrite: bool,
+    overwrites: bool,
 ) -> tuple[int, bool]:
     """Rows of output to make at a time, and whether the output takes the input's memory.
 
@@ -77,14 +95,14 @@ def in_stripes(
         scratch: bytes of scratch for so many rows of output.
         depth_multiplier: channels of the output for each of the input.
         budget: bytes of scratch that the op should keep to; one row may need more.
-        may_overwrite: whether all of a channel is read before any of it is written if one stripe is the whole image,
-            and nobody else reads the input.
+        overwrites: whether the output should take the input's memory if it can, all of each channel being read before
+            any of it is written where one stripe is the whole image.
     """
     get = functools.partial(integer, portable)
     same_size = (get("input_height"), get("input_width")) == (get("output_height"), get("output_width"))
     alone = depth_multiplier == 1 and get("batches") == 1
     output_bytes = get("output_height") * get("output_width") * get("channels") * depth_multiplier
-    if may_overwrite and same_size and alone and scratch(rows.outputs) <= budget + output_bytes:
+    if overwrites and same_size and alone and scratch(rows.outputs) <= budget + output_bytes:
         return rows.outputs, True
     return max((n for n in range(1, rows.outputs + 1) if scratch(n) <= budget), default=1), False
 

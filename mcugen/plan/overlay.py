@@ -33,6 +33,7 @@ IN_ORDER = frozenset(
         "mcg_depthwise_conv_2d_s8_dsp",
         "mcg_depthwise_conv_2d_s8_mla",
         "mcg_depthwise_conv_2d_s8_mve",
+        "mcg_depthwise_wide_s8_dsp",
         "mcg_max_pool_2d_s8",
         "mcg_max_pool_2d_s8_mve",
     }

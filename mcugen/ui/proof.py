@@ -29,7 +29,8 @@ def show_proof(console: Console, proof: Proof) -> None:
         rows.append(("project", proof.project))
     rows.extend(("note", note) for note in proof.notes)
     if proof.ready.model.report is not None:
-        rows.extend(("float and int8", agreement_text(a)) for a in proof.ready.model.report.agreement)
+        report = proof.ready.model.report
+        rows.extend((f"float and {report.activations}", agreement_text(a)) for a in report.agreement)
     console.print(grid(rows))
     console.print()
     show_ops(console, proof)

@@ -23,9 +23,9 @@ def show_report(console: Console, report: QuantizationReport) -> None:
         rows.append(("calibration", f"{number(calibration.samples)}{of_all} samples, {calibration.origin}"))
         rows.extend(("", note) for note in calibration.notes)
     for agreement in report.agreement:
-        rows.append(("float and int8", agreement_text(agreement)))
+        rows.append((f"float and {report.activations}", agreement_text(agreement)))
     if report.float_bytes:
-        rows.append(("size", f"{size(report.float_bytes)} as float32, {size(report.int8_bytes)} as int8"))
+        rows.append(("size", f"{size(report.float_bytes)} as float32, {size(report.int8_bytes)} quantized"))
     rows.extend(("note", note) for note in report.notes)
     failed = [attempt for attempt in report.attempts if not attempt.ok]
     rows.extend(("tried", f"{attempt.step}: {attempt.outcome}") for attempt in failed)

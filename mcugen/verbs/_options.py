@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from mcugen.activations import Activations
 from mcugen.goals import Goal
 from mcugen.runtimes import Runtime
 
@@ -37,6 +38,11 @@ Data = Annotated[
     typer.Option("--data", "-d", metavar="D", show_default=False,
                  help="Calibration data for a float model: .npy, .npz, .csv, a folder of images, or 'random' "
                  "(untrusted)."),
+]  # fmt: skip
+ActivationsName = Annotated[
+    Activations,
+    typer.Option("--activations", metavar="int8|int16",
+                 help="What a quantized model computes with; weights are int8. int16 is more exact, and slower."),
 ]  # fmt: skip
 NoQuantize = Annotated[
     bool,
@@ -106,6 +112,11 @@ Port = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--port", metavar="URL", show_default=False,
                  help="A running device instead of the emulator: /dev/ttyACM0, socket://host:port, rfc2217://…"),
+]  # fmt: skip
+LinkerScript = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--linker-script", metavar="FILE.ld", show_default=False,
+                 help="Your chip's linker script, for the boards cortex-m…, which stand for any such chip."),
 ]  # fmt: skip
 BoardPort = Annotated[
     Optional[str],  # noqa: UP045

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mcugen.activations import Activations
 from mcugen.boards import Board, load_board
 from mcugen.build import Firmware, build_project, check_fit
 from mcugen.convert import QuantizationReport, convert
 from mcugen.emit.manifest import MANIFEST_NAME
 from mcugen.emit.project import Project, changed_files, emit_project, load_project
-from mcugen.errors import DataError, ProjectError, ToolError
+from mcugen.errors import BoardError, ConversionError, DataError, ModelError, ProjectError, ToolError
 from mcugen.graph import Graph, optimize, read_graph
 from mcugen.plan.types import Program
 from mcugen.protocols import Protocol
@@ -75,6 +76,18 @@ def source_name(source: object) -> str:
     return plain(Path(source).name) if isinstance(source, str | Path) else type(source).__name__
 
 
+@contextlib.contextmanager
+def naming(source: object) -> Iterator[None]:
+    """Errors of a model's content name its file, too."""
+    try:
+        yield
+    except (ModelError, ConversionError) as error:
+        name = source_name(source)
+        if isinstance(source, str | Path) and name not in error.where:
+            error.where = f"{name}: {error.where}" if error.where else name
+        raise
+
+
 def load_model(
     source: object,
     data: Any = None,
@@ -82,20 +95,23 @@ def load_model(
     runtime: Runtime | None = None,
     *,
     quantize: bool = True,
+    activations: Activations = "int8",
 ) -> Model:
-    """Convert whatever the user gave to full int8, or to float32, and read it as the runtime needs it.
+    """Convert whatever the user gave to full int8, int16 activations or float32, and read it as the runtime needs it.
 
     Raises:
         ModelError, DataError, ConversionError: see the convert and graph stages.
     """
-    converted = convert(source, data, quantize=quantize, progress=progress)
-    graph = read_model(converted, runtime or "aot")
+    with naming(source):
+        converted = convert(source, data, quantize=quantize, activations=activations, progress=progress)
+        graph = read_model(converted, runtime or "aot")
     return Model(converted.tflite, graph, source_name(source), converted.report.trusted, converted.report)
 
 
 def plan_model(model: Model, board: Board, choice: Choice | None = None) -> Program:
     """The model's plan for a board; compiled ahead of time for speed unless something else is chosen."""
-    return make(model.data, model.graph, board, choice or Choice())
+    with naming(model.source):
+        return make(model.data, model.graph, board, choice or Choice())
 
 
 def write_project(
@@ -157,6 +173,8 @@ def command_line(verb: str, model: Model, plan: Program, board: Board) -> str:
     how = " --data random" if not model.trusted else ""
     if model.report is not None and not model.report.quantized:
         how = " --no-quantize"
+    elif model.report is not None and model.report.activations != "int8":
+        how += f" --activations {model.report.activations}"
     return f"mcugen {verb} {model.source} --board {board.name}{how}{options_text(plan)}"
 
 
@@ -312,10 +330,17 @@ def require_board(name: str | None) -> Board:
     """The board, which a model needs and a project knows.
 
     Raises:
-        ProjectError: no name; BoardError: an unknown one.
+        ProjectError: no name; BoardError: an unknown one, or one that needs a linker script.
     """
     if name is None:
         raise ProjectError(
             "no board was given", hint="Add --board BOARD; mcugen boards lists them. Or give a generated project"
         )
-    return load_board(name)
+    board = load_board(name)
+    if board.own_linker_script:
+        raise BoardError(
+            f"{board.name} stands for any such chip, so it needs a project with your linker script",
+            where=f"board {board.name}",
+            hint="Make one: mcugen generate MODEL --board … --linker-script FILE.ld -o DIR",
+        )
+    return board

@@ -111,6 +111,8 @@ class Proof:
             f"{op} has no reference function: only its own kernel, run on this computer, says what is right"
             for op in self.verdict.unverified
         )
+        if self.board.framework is not None:
+            found.append(f"the stack was not measured: it is {self.board.framework.name}'s, and not counted as RAM here")
         if not self.verdict.output_moves:
             found.append("the output never changed, whatever the input: the model may be broken")
         return tuple(found)

@@ -34,7 +34,7 @@ def boards() -> BoardList:
 
 
 def board_facts(board: Board) -> dict[str, Any]:
-    """One board as JSON carries it. Sizes in bytes, clock in Hz."""
+    """One board as JSON carries it. Sizes in bytes, null where the user's linker script tells them; clock in Hz."""
     return {
         "name": board.name,
         "title": board.title,
@@ -43,8 +43,10 @@ def board_facts(board: Board) -> dict[str, Any]:
         "fpu": board.fpu,
         "features": [name for name, has in (("dsp", board.dsp), ("mve", board.mve)) if has],
         "clock_hz": board.clock_hz,
-        "flash": board.flash.size,
-        "ram": board.ram.size,
+        "flash": board.flash.size or None,
+        "ram": board.ram.size or None,
+        "framework": board.framework.name if board.framework else None,
+        "flash_tools": list(board.flashing.tools),
         "emulator": board.emulator.machine if board.emulator else None,
         "real_hardware": board.real_hardware,
         "notes": board.notes,
@@ -68,7 +70,8 @@ def _render(console: Console, result: BoardList) -> None:
     for board in result.boards:
         extras = [name for name, has in (("FPU", bool(board.fpu)), ("DSP", board.dsp), ("MVE", board.mve)) if has]
         core = board.cpu.replace("cortex-m", "M") + (f" {'+'.join(extras)}" if extras else "")
-        facts = (core, memory(board.flash.size), memory(board.ram.size), "QEMU" if board.emulator else "")
+        sizes = [memory(region.size) if region.size else "yours" for region in (board.flash, board.ram)]
+        facts = (core, *sizes, "QEMU" if board.emulator else "")
         # The title's brackets repeat the core; without them it fits.
         rows.append((board.name, board.title.split(" (")[0], *facts) if wide else (board.name, *facts))
     headings = ("board", "what it is", "core", "flash", "RAM", "emulator")

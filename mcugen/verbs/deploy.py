@@ -10,6 +10,7 @@ from mcugen.verbs import _options as options
 from mcugen.verbs._custom import takes_custom_ops
 
 if TYPE_CHECKING:
+    from mcugen.activations import Activations
     from mcugen.flash import Choose
     from mcugen.goals import Goal
     from mcugen.runtimes import Runtime
@@ -23,8 +24,10 @@ def deploy(
     model: object,
     *,
     board: str,
+    linker_script: str | Path | None = None,
     data: Any = None,
     quantize: bool = True,
+    activations: Activations = "int8",
     out: str | Path | None = None,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
@@ -53,8 +56,10 @@ def deploy(
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
         board: board name, or path of a board's .toml file.
+        linker_script: the chip's linker script, for boards that stand for any chip of a core.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
         quantize: False runs a float model as it is, in float32.
+        activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         out: folder of the project; without it, the model's name and the board's in the current folder.
         labels: class names for the firmware.
         optimize: "speed" (the default), "size" of the code, or "ram".
@@ -73,6 +78,7 @@ def deploy(
     from mcugen.build import build_project
     from mcugen.device.device import Device
     from mcugen.flash import can_flash
+    from mcugen.linker_script import with_linker_script
     from mcugen.verbs import _pipeline as pipeline
     from mcugen.verbs._files import read_labels
     from mcugen.verbs._flash import flash_and_connect
@@ -82,8 +88,8 @@ def deploy(
 
     report = progress or pipeline.no_progress
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
-    chosen, names = load_board(board), read_labels(labels)
-    loaded = pipeline.load_model(model, data, report, choice.runtime, quantize=quantize)
+    chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
+    loaded = pipeline.load_model(model, data, report, choice.runtime, quantize=quantize, activations=activations)
     plan = pipeline.plan_model(loaded, chosen, choice)
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
@@ -107,7 +113,9 @@ def deploy(
 def command(
     model: options.Model,
     board: options.Board,
+    linker_script: options.LinkerScript = None,
     data: options.Data = None,
+    activations: options.ActivationsName = "int8",
     no_quantize: options.NoQuantize = False,
     out: options.OutDir = None,
     labels: options.Labels = None,
@@ -137,7 +145,8 @@ def command(
     choose = terminal_choice(terminal)
     with terminal.progress() as progress:
         proof = deploy(
-            model, board=board, data=data, quantize=not no_quantize,
+            model, board=board, linker_script=linker_script,
+            data=data, activations=activations, quantize=not no_quantize,
             out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
             layers=layers, force=force, port=port, probe=probe, tool=tool, choose=choose,

@@ -17,6 +17,7 @@ from mcugen.verbs._custom import takes_custom_ops
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mcugen.activations import Activations
     from mcugen.emit.project import Project
     from mcugen.goals import Goal
     from mcugen.plan.types import Program
@@ -69,9 +70,11 @@ def generate(
     model: object,
     *,
     board: str,
+    linker_script: str | Path | None = None,
     out: str | Path,
     data: Any = None,
     quantize: bool = True,
+    activations: Activations = "int8",
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
     runtime: Runtime | None = None,
@@ -89,9 +92,11 @@ def generate(
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
         board: board name, or path of a board's .toml file.
+        linker_script: the chip's linker script, for boards that stand for any chip of a core.
         out: folder of the project; absent, empty, or an older project of mcugen's.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
         quantize: False runs a float model as it is, in float32.
+        activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
@@ -105,13 +110,14 @@ def generate(
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.
     """
     from mcugen.boards import load_board
+    from mcugen.linker_script import with_linker_script
     from mcugen.verbs._files import read_labels
     from mcugen.verbs._pipeline import command_line, load_model, plan_model, write_project
     from mcugen.verbs._runtime import Choice
 
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
-    chosen, names = load_board(board), read_labels(labels)
-    loaded = load_model(model, data, progress, choice.runtime, quantize=quantize)
+    chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
+    loaded = load_model(model, data, progress, choice.runtime, quantize=quantize, activations=activations)
     plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")
     project = write_project(
@@ -126,7 +132,9 @@ def command(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.", show_default=False)
     ],
+    linker_script: options.LinkerScript = None,
     data: options.Data = None,
+    activations: options.ActivationsName = "int8",
     no_quantize: options.NoQuantize = False,
     labels: options.Labels = None,
     optimize: options.Optimize = None,
@@ -148,7 +156,8 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = generate(
-            model, board=board, out=out, data=data, quantize=not no_quantize,
+            model, board=board, linker_script=linker_script,
+            out=out, data=data, activations=activations, quantize=not no_quantize,
             labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, protocol=protocol, force=force,
             custom_ops=custom_op or (), progress=progress,

@@ -130,7 +130,7 @@ def inspect(
     from mcugen.boards import load_board
     from mcugen.build import fit_report
     from mcugen.errors import BoardError
-    from mcugen.verbs._pipeline import load_model, no_progress
+    from mcugen.verbs._pipeline import load_model, naming, no_progress
     from mcugen.verbs._runtime import Choice
 
     chosen = load_board(board) if board is not None else None
@@ -140,7 +140,8 @@ def inspect(
     if quantize and data is None and is_float(model):
         data = "random"
     loaded = load_model(model, data, progress, runtime, quantize=quantize)
-    plan, plans, left_out = _tflm_plans(loaded, chosen, tflm) if choice.is_tflm else _plans(loaded, chosen, choice)
+    with naming(model):
+        plan, plans, left_out = _tflm_plans(loaded, chosen, tflm) if choice.is_tflm else _plans(loaded, chosen, choice)
     fits = tuple(fit_report(each, board) for board, each in plans)
     quantized_here = loaded.report is not None and loaded.report.calibration.kind != "none"
     cost = _measure(loaded, plan, chosen, tflm, progress or no_progress) if measure and chosen else None
@@ -160,6 +161,8 @@ def _plans(model: Model, chosen: Board | None, choice: Choice) -> Plans:
     plans: dict[Target, Plan] = {}
     boards: list[tuple[Board, Program]] = []
     for board in load_boards().values():
+        if board.own_linker_script:
+            continue  # its memories are not known
         target = board.target()
         if target not in plans:
             plans[target] = make_plan(model.graph, target, goal)
@@ -178,6 +181,8 @@ def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:
     boards: list[tuple[Board, Program]] = []
     left_out = []
     for board in load_boards().values():
+        if board.own_linker_script or board.framework is not None:
+            continue  # this runtime is not made for them
         try:
             choose_library(board, tflm)
         except ToolError:
@@ -187,7 +192,7 @@ def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:
     if chosen is not None:
         return make_program(model.data, name, chosen, options, prepared=prepared), boards, tuple(left_out)
     if not boards:
-        choose_library(next(iter(load_boards().values())), tflm)  # what is named is no TFLM: says so
+        choose_library(load_boards()[left_out[0]], tflm)  # what is named is no TFLM: says so
     return max((plan for _, plan in boards), key=lambda plan: plan.arena_bytes), boards, tuple(left_out)
 
 
@@ -262,6 +267,9 @@ def command(
     data: options.Data = None,
     no_quantize: options.NoQuantize = False,
     custom_op: options.CustomOps = None,
+    fallback: Annotated[
+        bool, typer.Option("--fallback", help="Only tell which ops do not run, and what would work for each.")
+    ] = False,
     json: options.Json = False,
 ) -> int:
     """Show a model's layers, what it needs, and which boards it fits."""
@@ -269,6 +277,12 @@ def command(
     from mcugen.ui.terminal import Terminal
 
     terminal = Terminal(json)
+    if fallback:
+        from mcugen.ui.fallback import show_fallback
+        from mcugen.verbs._fallback import find_fallbacks
+
+        found = find_fallbacks(model, quantize=not no_quantize, custom_ops=custom_op or ())
+        return terminal.show(found, lambda console: show_fallback(console, found))
     with terminal.progress() as progress:
         result = inspect(
             model, board=board, optimize=optimize, runtime=runtime, tflm=tflm, measure=measure, data=data,

@@ -1,4 +1,4 @@
-"""`mcugen quantize`: any model to a full int8 `.tflite`."""
+"""`mcugen quantize`: any model to a full int8 `.tflite`, or one with int16 activations."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mcugen.verbs import _options as options
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mcugen.activations import Activations
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._pipeline import Model
 
@@ -49,13 +50,19 @@ class Quantized:
 
 
 def quantize(
-    model: object, *, data: Any = None, out: str | Path | None = None, progress: Progress | None = None
+    model: object,
+    *,
+    data: Any = None,
+    activations: Activations = "int8",
+    out: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Quantized:
-    """Convert a model to full int8 with int8 input and output.
+    """Convert a model to full int8 with int8 input and output, or to int16 activations, input and output.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
         data: calibration data, see :func:`mcugen.convert.convert`.
+        activations: "int8" or "int16" (with int8 weights, by TensorFlow's quantizer).
         out: file to write; without it the model is only returned.
 
     Raises:
@@ -68,7 +75,7 @@ def quantize(
     if path is not None:
         read = [item for item in (model, data) if isinstance(item, str | Path)]
         check_output(path, inputs=read)
-    loaded = load_model(model, data, progress)
+    loaded = load_model(model, data, progress, activations=activations)
     if path is not None:
         write_atomic(path, loaded.data)
     return Quantized(loaded, path)
@@ -78,14 +85,15 @@ def command(
     model: options.Model,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.tflite", help="The int8 model.", show_default=False)],
     data: options.Data = None,
+    activations: options.ActivationsName = "int8",
     json: options.Json = False,
 ) -> int:
-    """Convert a model to a full int8 .tflite."""
+    """Convert a model to a full int8 .tflite, or one with int16 activations."""
     from mcugen.ui.terminal import Terminal
 
     terminal = Terminal(json)
     with terminal.progress() as progress:
-        result = quantize(model, data=data, out=out, progress=progress)
+        result = quantize(model, data=data, activations=activations, out=out, progress=progress)
     return terminal.show(result, lambda console: _render(console, result))
 
 
@@ -97,4 +105,5 @@ def _render(console: Console, result: Quantized) -> None:
     report = result.model.report
     if report is not None:
         show_report(console, report)
-    say_verdict(console, True, f"wrote {result.out}: full int8, {size(len(result.tflite))}")
+    what = "int16 activations, int8 weights" if report is not None and report.activations == "int16" else "full int8"
+    say_verdict(console, True, f"wrote {result.out}: {what}, {size(len(result.tflite))}")

@@ -53,7 +53,7 @@ def read(tmp_path: Path, text: str, name: str = "mine.toml") -> Board:
 
 def test_the_shipped_boards() -> None:
     boards = load_boards()
-    assert list(boards) == [
+    assert [name for name, board in boards.items() if not board.own_linker_script] == [
         "esp32-c3", "esp32-s3", "esp32dev", "lm3s6965evb", "microbit", "mps2-an385", "mps2-an386", "mps2-an500",
         "mps2-an505", "mps3-an547", "nano33ble", "netduinoplus2", "nrf52840-dk", "nucleo-f446re", "nucleo-h743zi",
         "nucleo-l4r5zi", "pico", "pico2", "stm32f4-discovery", "stm32vldiscovery", "teensy41",
@@ -100,7 +100,7 @@ BAD = [
     ('title = "A board"', 'title = "A board"\ncolour = 3', "field 'colour': is unknown (known here: "),
     ('title = "A board"', 'title = "a\\nb"', "field title: is not one line of at most 100 printable"),
     ('title = "A board"', f'title = "{"x" * 101}"', "field title: is not one line"),
-    ('family = "mps"', 'family = "../mps"', "field family: is '../mps', not one of lm3s, mps, nrf51"),
+    ('family = "mps"', 'family = "../mps"', "field family: is '../mps', not one of generic, lm3s, mps, nrf51"),
     ('family = "mps"', 'family = "uart"', "field family: is 'uart', not one of"),
     ("real_hardware = false", "real_hardware = 0", "field real_hardware: is 0, not true or false"),
     ("stack_bytes = 1024", "stack_bytes = 16000", "field stack_bytes: is 16000, not between 512 and 8192"),
@@ -159,7 +159,7 @@ def test_files_that_are_no_boards(tmp_path: Path) -> None:
 def test_unknown_names_get_close_matches() -> None:
     with pytest.raises(BoardError, match=r"unknown board 'mps2-an368'.*Did you mean mps2-an386"):
         load_board("mps2-an368")
-    with pytest.raises(BoardError, match=r"unknown board 'zzz'.*Boards: esp32-c3, esp32-s3"):
+    with pytest.raises(BoardError, match=r"unknown board 'zzz'.*Boards: cortex-m0, cortex-m3"):
         load_board("zzz")
 
 
@@ -169,7 +169,9 @@ def test_listing_boards_loads_nothing_heavy() -> None:
     assert done.stdout.split() == ["False", "False"]
 
 
-@pytest.mark.parametrize("name", [name for name, board in load_boards().items() if not board.framework])
+@pytest.mark.parametrize(
+    "name", [name for name, board in load_boards().items() if board.flash.size and not board.framework]
+)
 def test_board_support_is_complete_and_reproducible(name: str) -> None:
     board = load_board(name)
     files = bsp_files(board)

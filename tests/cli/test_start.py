@@ -51,8 +51,8 @@ def test_the_public_interface_names_every_verb_for_type_checkers() -> None:
 
 
 def test_an_unknown_function_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="flash"):
-        _ = api.flash
+    with pytest.raises(AttributeError, match="solder"):
+        _ = api.solder
 
 
 def test_version(cli: Cli) -> None:

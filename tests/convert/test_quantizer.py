@@ -279,7 +279,7 @@ def test_float16_weights_are_widened() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "hint"), [("GELU", "Use relu"), ("ROUND", "Rewrite the layer"), ("UNIDIRECTIONAL_SEQUENCE_LSTM", "unroll")]
+    ("kind", "hint"), [("GELU", "use relu"), ("ROUND", "write the layer"), ("UNIDIRECTIONAL_SEQUENCE_LSTM", "unroll")]
 )
 def test_ops_without_a_rule(kind: str, hint: str) -> None:
     model = FloatModel()

@@ -17,6 +17,7 @@ from mcugen.convert.flat import input_specs, output_specs, quantization_of
 from mcugen.convert.inspect_source import inspect_model
 from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.graph.schema import unpack_model
+from mcugen.verbs.deploy import deploy
 from tests.convert.float_models import small_dense
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.xdist_group("tensorflow")]
@@ -99,6 +100,24 @@ def test_keras_object(cnn: Any, digits: tuple[Any, Any]) -> None:
     converted = convert(cnn, digits[0][:100])
     assert (converted.name, converted.report.source_kind) == ("digits", "keras object")
     assert converted.report.agreement[0].cosine_similarity > 0.99
+
+
+@pytest.mark.emulator
+def test_float_against_int8_on_the_same_device(files: Path, digits: tuple[Any, Any], tmp_path: Path) -> None:
+    images, inputs = digits[0][:100], digits[0][1200:1204]
+    model, board = files / "digits.keras", "mps2-an386"
+    real = deploy(model, board=board, quantize=False, out=tmp_path / "float", inputs=inputs, layers=True)
+    int8 = deploy(model, board=board, data=images, out=tmp_path / "int8", inputs=inputs)
+    assert (real.verdict.passed, real.verdict.tolerant) == (True, True)
+    assert (int8.verdict.bit_exact, int8.verdict.tolerant) == (True, False)
+    assert real.ready.model.report is not None
+    assert not real.ready.model.report.quantized
+    assert real.firmware.flash.weights > 1.5 * int8.firmware.flash.weights
+    assert real.firmware.ram.arena > 2 * int8.firmware.ram.arena
+    real_classes, int8_classes = (
+        [int(outputs[0].argmax()) for outputs in proof.verdict.outputs] for proof in (real, int8)
+    )
+    assert real_classes == int8_classes
 
 
 def test_object_with_an_own_class_is_converted_in_this_process(keras: Any) -> None:

@@ -193,6 +193,10 @@ def test_uses_that_are_refused(gain: Any) -> None:
 
 def test_references_that_give_something_else(gain: Any) -> None:
     python = PYTHON + "\ndef reference(use, inputs):\n    return [inputs[0].astype(int)]\n"
-    with use_custom_ops([gain(python=python)]), open_oracle(gain_model()) as oracle:
-        with pytest.raises(CustomOpError, match="int64"):
-            oracle.run(make_samples(gain_model(), 0)[0])
+    sample = make_samples(gain_model(), 0)[0]
+    with (
+        use_custom_ops([gain(python=python)]),
+        open_oracle(gain_model()) as oracle,
+        pytest.raises(CustomOpError, match="int64"),
+    ):
+        oracle.run(sample)

@@ -16,7 +16,7 @@ HEADERS = sorted((resource_dir("firmware") / "kernels").glob("*.h"))
 MVE_HEADERS = [header for header in HEADERS if header.stem.endswith("_mve")]
 """Headers made of MVE's instructions, which no other core has."""
 
-FLOAT_HEADERS = [header for header in HEADERS if header.stem.endswith("_f32")]
+FLOAT_HEADERS = [header for header in HEADERS if "_f32" in header.stem]
 
 GROUPS = {header.stem: [header] for header in HEADERS if header not in FLOAT_HEADERS} | {"float32": FLOAT_HEADERS}
 """Headers that are compiled together: those of float32 are many and small."""

@@ -147,13 +147,14 @@ def test_depthwise_in_place() -> None:
 
 
 def test_depthwise_multipliers() -> None:
-    """In planes where that is faster, else as grouped convolutions: narrow filters, wide ones, few and many of them."""
+    """In planes where that is faster, else as grouped convolutions: narrow filters, wide ones, columns far apart."""
     models, kernels = [], set()
     for taps in ((3, 3), (5, 4), (1, 2)):
         for multiplier in (2, 3, 8):
-            models.append(depthwise_model((2, 7, 9, 5), taps, multiplier=multiplier, stride=(2, 1)))
-            kernels.add(dsp_call(models[-1]).kernel)
-    assert kernels == {"mcg_depthwise_conv_2d_s8_dsp", "mcg_conv_2d_s8_dsp"}
+            for stride in ((2, 1), (3, 3)):
+                models.append(depthwise_model((2, 7, 9, 5), taps, multiplier=multiplier, stride=stride))
+                kernels.add(dsp_call(models[-1]).kernel)
+    assert kernels == {"mcg_depthwise_conv_2d_s8_dsp", "mcg_depthwise_wide_s8_dsp", "mcg_conv_2d_s8_dsp"}
     prove(models)
 
 

@@ -131,6 +131,21 @@ def test_in_place_chain() -> None:
     prove([first, second, third], tolerant=True)
 
 
+def test_sums_of_many() -> None:
+    x, y = real(3, 4), real(3, 4)
+    many = Node("ADD_N", options("AddNOptions"), [x, y, x, real(3, 4)], [real(3, 4)])
+    prove([many, Node("ADD_N", options("AddNOptions"), [x, y], [real(3, 4)])])
+    special = Node("ADD_N", options("AddNOptions"), [real(*SPECIAL.shape)] * 2, [real(*SPECIAL.shape)])
+    prove([special], [[SPECIAL]])
+
+
+def test_casts_to_integers() -> None:
+    """Also of numbers that do not fit, for which C has no rule."""
+    x = np.append(SPECIAL, np.array([127.9, -128.9, 300, -40000, 2147483520, -2147483648, 3e9], np.float32))
+    nodes = [Node("CAST", None, [real(*x.shape)], [TensorSpec(x.shape, t)]) for t in ("int8", "int16", "int32")]
+    prove(nodes, [[x] * 3])
+
+
 def test_refusals() -> None:
     def two(kind: str, table: str, second: TensorSpec, output: TensorSpec) -> Node:
         return Node(kind, options(table), [real(3), second], [output])

@@ -17,7 +17,7 @@ from mcugen.plan.types import Buffer, Plan
 from tests.kernels import cores, test_conv_2d, test_depthwise_conv_2d, test_pool_2d
 from tests.kernels import test_fully_connected as dense
 from tests.kernels.cores import M55, prove
-from tests.kernels.single_op import TensorSpec, build_model, options
+from tests.kernels.single_op import TensorSpec, build_model, constant, options, oracle
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
 
 pytestmark = pytest.mark.emulator
@@ -204,19 +204,22 @@ def test_average_pool_too_large() -> None:
     assert "4096" in call.why_not_faster
 
 
-@pytest.mark.parametrize("kind", ["ADD", "SUB"])
-def test_sums(kind: str, tmp_path: Path) -> None:
-    shapes = [
-        ((1, 3, 5, 4), (1, 3, 5, 4)),
-        ((1, 3, 5, 7), (1, 1, 1, 7)),
-        ((2, 3, 1, 3), (1, 3, 4, 3)),
-        ((1, 1, 1, 1), (1, 3, 2, 5)),
-        ((3, 4, 1), (3, 1, 5)),
-        ((13,), (13,)),
-    ]
+PAIRS = [
+    ((1, 3, 5, 4), (1, 3, 5, 4)),
+    ((1, 3, 5, 7), (1, 1, 1, 7)),
+    ((2, 3, 1, 3), (1, 3, 4, 3)),
+    ((1, 1, 1, 1), (1, 3, 2, 5)),
+    ((3, 4, 1), (3, 1, 5)),
+    ((13,), (13,)),
+    ((4, 8), (4, 8)),
+]
+
+
+@pytest.mark.parametrize("kind", ["ADD", "SUB", "MUL"])
+def test_arithmetic_of_pairs(kind: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     models = []
-    for first, second in shapes:
+    for first, second in PAIRS:
         for _ in range(3):
             scales = 10.0 ** rng.uniform(-2, 0, 3)
             zeros = rng.integers(-128, 128, 3).tolist()
@@ -225,6 +228,74 @@ def test_sums(kind: str, tmp_path: Path) -> None:
             output = TensorSpec(np.broadcast_shapes(first, second), scale=scales[2], zero_point=zeros[2])
             models.append(build_model(kind, options(f"{kind.title()}Options"), inputs, [output]))
     all_mve(prove(models, M55, tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["ADD", "MUL"])
+def test_ties_of_pairs(kind: str, tmp_path: Path) -> None:
+    """All pairs of bytes, with scales that make ties of negatives and with others, of which the kernel is told."""
+    pairs = np.meshgrid(np.arange(-128, 128), np.arange(-128, 128))
+    given = [[pair.reshape(-1).astype(np.int8) for pair in pairs]]
+    found = set()
+    for number, scales in enumerate([(1.0, 0.5, 2.0), (0.31, 0.011, 0.07), (1.0, 1.0, 0.25)]):
+        *inputs, output = (
+            TensorSpec((1 << 16,), scale=scale, zero_point=zero) for scale, zero in zip(scales, (3, -4, 0), strict=True)
+        )
+        model = build_model(kind, options(f"{kind.title()}Options"), inputs, [output])
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        plan = cores.prove_samples(model, given, oracle(model, given), M55, folder)
+        all_mve(plan)
+        found.add(dict(plan.steps[0].calls[0].params)["ties"])
+    assert found == {0, 1}
+
+
+@pytest.mark.parametrize("kind", ["MAXIMUM", "MINIMUM"])
+def test_extremes_of_pairs(kind: str, tmp_path: Path) -> None:
+    models = []
+    for shapes in PAIRS:
+        specs = [TensorSpec(shape, scale=0.3, zero_point=-7) for shape in (*shapes, np.broadcast_shapes(*shapes))]
+        models.append(build_model(kind, options("MaximumMinimumOptions"), specs[:2], specs[2:]))
+    all_mve(prove(models, M55, tmp_path))
+
+
+def test_means(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    models = []
+    for shape, axes in [((1, 7, 5, 18), (1, 2)), ((3, 4, 5), (0,)), ((2, 3, 4, 5), (0, 2)), ((2, 6, 3), (1,))]:
+        for kind in ("MEAN", "SUM"):
+            output = tuple(1 if n in axes else size for n, size in enumerate(shape))
+            specs = [
+                TensorSpec(s, scale=float(10.0 ** rng.uniform(-2, 0)), zero_point=int(rng.integers(-128, 128)))
+                for s in (shape, output)
+            ]
+            axis = constant(np.array(axes, np.int32))
+            models.append(build_model(kind, options("ReducerOptions", keepDims=True), [specs[0], axis], [specs[1]]))
+    all_mve(prove(models, M55, tmp_path))
+
+
+def test_unusual_layers(tmp_path: Path) -> None:
+    """Depth multipliers, 5×5, dilated and 1×N windows, odd channels: none is left to the portable kernels."""
+    models = [
+        depthwise_model((1, 4, 4, 3), (3, 3), multiplier=9),
+        depthwise_model((1, 9, 8, 18), (5, 5), dilation=(2, 2), quant=Quantized(seed=1)),
+        depthwise_model((1, 1, 300, 5), (1, 9), quant=Quantized(seed=2)),
+        conv_model((1, 9, 8, 5), (7, 5, 5)),
+        conv_model((1, 9, 8, 5), (7, 3, 3), dilation=(2, 3)),
+        conv_model((1, 1, 30, 5), (7, 1, 9)),
+        conv_model((1, 7, 9, 1), (5, 3, 4), stride=(1, 5)),
+    ]
+    all_mve(prove(models, M55, tmp_path))
+
+
+def test_portable_layers_say_why() -> None:
+    axis = constant(np.array([1], np.int32))
+    source, output = (TensorSpec(shape, scale=0.5, zero_point=3) for shape in ((4, 6), (4, 1)))
+    model = build_model("MEAN", options("ReducerOptions", keepDims=True), [source, axis], [output])
+    (call,) = make_plan(read_graph(model), M55.target).steps[0].calls
+    assert (call.variant, call.why_not_faster) == (
+        "portable",
+        "no MVE variant: the last axis is reduced; no DSP variant",
+    )
 
 
 def test_random_layers(tmp_path: Path) -> None:

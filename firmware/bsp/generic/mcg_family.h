@@ -1,0 +1,2 @@
+/* Any Cortex-M. */
+#define MCG_FAMILY_TIMER 0

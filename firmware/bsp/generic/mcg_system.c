@@ -1,0 +1,4 @@
+/* Any Cortex-M: clock and pins stay as after reset. Set up yours here. */
+#include "mcg_bsp.h"
+
+void mcg_system_init(void) {}

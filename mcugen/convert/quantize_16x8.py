@@ -1,0 +1,40 @@
+"""Quantizes a float32 `.tflite` to int16 activations and int8 weights, by TensorFlow's own quantizer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.convert.worker_client import run_worker
+from mcugen.errors import ConversionError
+
+
+def quantize_16x8(
+    float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Callable[[float], None] | None = None
+) -> bytes:
+    """A `.tflite` with int16 inputs, activations and outputs, int8 weights and int64 biases.
+
+    Args:
+        float_tflite: a float32 model of any source.
+        inputs: calibration samples, one (N, *shape) array per model input, in the model's order.
+
+    Raises:
+        ConversionError: TensorFlow's quantizer refuses the model, for example an op that it has no int16 form for.
+        ToolError: TensorFlow is not installed.
+    """
+    with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
+        folder = Path(name)
+        (folder / "model.tflite").write_bytes(float_tflite)
+        np.savez(str(folder / "samples.npz"), allow_pickle=False, **{f"input_{n}": a for n, a in enumerate(inputs)})
+        answer = run_worker(folder, {"job": "quantize_16x8"}, progress=progress)
+        if answer.error:
+            raise ConversionError(
+                f"TensorFlow's quantizer does not make int16 activations of this model: {answer.error}",
+                hint="Leave --activations away for int8, or rewrite the op",
+            )
+        return (folder / "quantized.tflite").read_bytes()
