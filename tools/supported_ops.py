@@ -23,8 +23,8 @@ Types are those of the values that an op computes with or moves. *Cores* says wh
 beside the portable C: those with multiply-accumulate (MLA: Cortex-M3), with Arm's DSP extension (Cortex-M4, M7, M33),
 with MVE (Helium: Cortex-M55). All of them give the same bits.
 
-Results equal TensorFlow Lite Micro's bit for bit, those of float32 arithmetic within a tolerance ([NUMERICS.md](NUMERICS.md)), which is why some uses that it runs with
-undefined or misleading results are refused here.
+Results equal TensorFlow Lite Micro's bit for bit, those of float32 arithmetic within a tolerance
+([NUMERICS.md](NUMERICS.md)), which is why some uses that it runs with undefined or misleading results are refused here.
 """
 
 VARIANTS = ("MLA", "DSP", "MVE")
@@ -54,8 +54,8 @@ def document() -> str:
     lines += [
         "## Not here",
         "",
-        f"- TensorFlow Lite Micro computes these in float32 only, so that they have no int8 form: {', '.join(FLOAT_ONLY)}.",
-        f"- It has no kernel for these: {', '.join(WITHOUT_REFERENCE)} (RELU_N1_TO_1 as a fused activation works).",
+        f"- An int8 form of what TensorFlow Lite Micro computes in float32 only: {', '.join(FLOAT_ONLY)}.",
+        f"- What it has no kernel for: {', '.join(WITHOUT_REFERENCE)} (RELU_N1_TO_1 as a fused activation works).",
         "- This runtime does not do yet: SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM in float32.",
         "- TensorFlow Lite Micro runs these uses, and this runtime refuses them: int64 numbers but for axes and shapes;"
         " GREATER of int16, whose scales it does not set; ABS of int16 without quantization; EMBEDDING_LOOKUP from int8"

@@ -25,16 +25,19 @@ IN_ORDER = frozenset(
         "mcg_conv_2d_s8_dsp",
         "mcg_conv_2d_s8_mla",
         "mcg_conv_2d_s8_mve",
+        "mcg_conv_2d_f32",
         "mcg_conv_direct_s8",
         "mcg_conv_direct_s8_dsp",
         "mcg_conv_direct_s8_mla",
         "mcg_conv_direct_s8_mve",
+        "mcg_depthwise_conv_2d_f32",
         "mcg_depthwise_conv_2d_s8",
         "mcg_depthwise_conv_2d_s8_dsp",
         "mcg_depthwise_conv_2d_s8_mla",
         "mcg_depthwise_conv_2d_s8_mve",
         "mcg_depthwise_wide_s8_dsp",
         "mcg_max_pool_2d_s8",
+        "mcg_pool_2d_f32",
         "mcg_max_pool_2d_s8_mve",
     }
 )
@@ -76,6 +79,7 @@ def lead(graph: Graph, step: Step) -> int:
     source, output = graph.tensor(op.inputs[0]), graph.output_of(op)
     _, height, width, channels = source.shape
     _, rows, columns, filters = output.shape
+    channels, filters = channels * source.dtype.itemsize, filters * output.dtype.itemsize  # bytes from here on
     options: Conv2DOptions | DepthwiseConv2DOptions | Pool2DOptions = op.options
     stripe = _param(step, "stripe_rows", 1)
     kept = _param(step, "kept_rows", 0)
@@ -110,6 +114,7 @@ def first_conflict(graph: Graph, step: Step, input_at: int, output_at: int) -> s
     source, output = graph.tensor(step.op.inputs[0]), graph.output_of(step.op)
     _, height, width, channels = source.shape
     _, rows, columns, filters = output.shape
+    channels, filters = channels * source.dtype.itemsize, filters * output.dtype.itemsize  # bytes from here on
     options = step.op.options
     stripe = _param(step, "stripe_rows", 1)
     single = _single_pixels(graph, step) and stripe == 1

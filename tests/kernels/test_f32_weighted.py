@@ -11,6 +11,7 @@ from mcugen.plan import make_plan
 from tests.kernels.f32 import numbers, prove, real
 from tests.kernels.many_ops import refusal
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options
+from tests.kernels.test_f32_reductions import pool
 from tests.kernels.weighted_models import ACTIVATIONS, output_size
 
 
@@ -206,6 +207,17 @@ def test_padding_stays_before_weights_that_are_not_finite() -> None:
     graph = fuse_pads(read_graph(build_graph(nodes, [n.outputs[0] for n in nodes[1:]])))
     assert len(graph.ops) == 3
     prove(nodes, optimized=True)
+
+
+def test_outputs_follow_behind_their_inputs() -> None:
+    """Rows are written over those that were read; the arena is smaller than two images."""
+    first, second = depthwise((1, 12, 10, 6), (3, 3)), conv((1, 12, 10, 6), (6, 1, 1))
+    third = pool("MAX_POOL_2D", (1, 12, 10, 6), (2, 2), (2, 2))
+    second = Node(second.op, second.options, [first.outputs[0], *second.inputs[1:]], second.outputs)
+    third = Node(third.op, third.options, second.outputs, third.outputs)
+    plan = make_plan(read_graph(build_graph([first, second, third], third.outputs)))
+    assert plan.arena_bytes < 1.4 * 12 * 10 * 6 * 4
+    prove([first, second, third])
 
 
 def test_no_undefined_behaviour(capfd: pytest.CaptureFixture[str]) -> None:
