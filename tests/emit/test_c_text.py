@@ -42,6 +42,13 @@ def test_float_literals_read_back_exactly(value: float) -> None:
     assert struct.pack("f", float(literal[:-1])) == struct.pack("f", value)
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(np.inf, "(1.0f / 0.0f)"), (-np.inf, "(-1.0f / 0.0f)"), (np.nan, "(0.0f / 0.0f)")]
+)
+def test_infinities_and_nan_are_quotients(value: float, text: str) -> None:
+    assert c_text.float_literal(value) == text
+
+
 def test_the_most_negative_int_is_written_as_an_expression() -> None:
     assert c_text.int_literal(-(1 << 31)) == "(-2147483647 - 1)"
     assert c_text.int_literal(-5) == "-5"
