@@ -36,7 +36,7 @@ _DTYPE_MACROS = {
     DType.INT16: "MCG_DTYPE_INT16", DType.INT32: "MCG_DTYPE_INT32", DType.BOOL: "MCG_DTYPE_BOOL",
 }  # fmt: skip
 
-_QUANTIZED = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
+QUANTIZED_LIMITS = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
 """Types of inputs and outputs that stand for reals, with their limits."""
 
 
@@ -163,8 +163,8 @@ def io_view(position: int, tensor: Tensor, dims: list[int]) -> dict[str, Any]:
         )
     dims_at = len(dims)
     dims.extend(tensor.shape)
-    quantized = tensor.quant is not None and tensor.dtype in _QUANTIZED and tensor.scale > 0
-    low, high = _QUANTIZED.get(tensor.dtype, (0, 0))
+    quantized = tensor.quant is not None and tensor.dtype in QUANTIZED_LIMITS and tensor.scale > 0
+    low, high = QUANTIZED_LIMITS.get(tensor.dtype, (0, 0))
     return {
         "position": position,
         "string_name": c_text.string(tensor.name),

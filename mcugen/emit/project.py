@@ -33,7 +33,7 @@ from mcugen.emit.manifest import (
     plan_facts,
 )
 from mcugen.emit.mlperf import benchmark_of
-from mcugen.emit.model import banner
+from mcugen.emit.model import QUANTIZED_LIMITS, banner
 from mcugen.emit.templates import render
 from mcugen.errors import BoardError, ProjectError
 from mcugen.graph.types import DType, Tensor
@@ -354,7 +354,7 @@ _CTYPES = {
 
 
 def _tensor_view(tensor: Tensor) -> dict[str, Any]:
-    quantized = tensor.quant is not None and tensor.dtype in (DType.INT8, DType.UINT8) and tensor.scale > 0
+    quantized = tensor.quant is not None and tensor.dtype in QUANTIZED_LIMITS and tensor.scale > 0
     return {
         "name": markdown(tensor.name),
         "shown": describe(tensor),
