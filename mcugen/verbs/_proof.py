@@ -112,7 +112,7 @@ class Proof:
             for op in self.verdict.unverified
         )
         if self.board.framework is not None:
-            found.append(f"the stack was not measured: it is {self.board.framework.name}'s, and not counted as RAM here")
+            found.append(f"the stack was not measured or counted as RAM: it is {self.board.framework.name}'s")
         if not self.verdict.output_moves:
             found.append("the output never changed, whatever the input: the model may be broken")
         return tuple(found)

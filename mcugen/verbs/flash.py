@@ -14,32 +14,42 @@ from mcugen.verbs import _options as options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcugen.device.protocol import Hello
+    from mcugen.build import Firmware
+    from mcugen.emit.project import Project
     from mcugen.flash import Choose, Flashed
     from mcugen.ui.terminal import Progress
-    from mcugen.verbs._pipeline import Ready
 
 
 @dataclass(frozen=True, eq=False)
 class FlashResult:
-    """A flashed board. `hello` is what it said."""
+    """A flashed board.
 
-    ready: Ready
+    Attributes:
+        build_id: of the firmware, in hex.
+        checked: the board answered with this build id and the model's hash. False for firmware that speaks another
+            protocol, which cannot say what it is.
+    """
+
+    project: Project
+    firmware: Firmware
     flashed: Flashed
-    hello: Hello
+    build_id: str
+    checked: bool
     exit_code: int = 0
 
     def to_dict(self) -> dict[str, Any]:
+        manifest = self.project.manifest
         return {
             "schema": "mcugen.flash/1",
             "mcugen": __version__,
-            "model": {"name": self.ready.plan.graph.name, "sha256": self.hello.model_sha256},
-            "board": self.hello.board,
+            "model": {"name": manifest.model_name, "sha256": manifest.model_sha256},
+            "board": manifest.board,
             "port": self.flashed.port,
             "probe": self.flashed.probe,
             "tool": self.flashed.tool,
-            "build_id": self.hello.build_id,
-            "elf": str(self.ready.firmware.elf),
+            "build_id": self.build_id,
+            "checked": self.checked,
+            "elf": str(self.firmware.elf),
         }
 
 
@@ -67,7 +77,11 @@ def flash(
     Raises:
         McugenError: whatever stops it, a board that answers with another firmware's hash included.
     """
+    from mcugen.build import build_project
+    from mcugen.build.identity import build_id
+    from mcugen.emit.project import load_project
     from mcugen.errors import ProjectError
+    from mcugen.flash import flash_board
     from mcugen.verbs._flash import flash_and_connect
     from mcugen.verbs._pipeline import built, is_project, no_progress
     from mcugen.verbs._runtime import Choice
@@ -79,10 +93,17 @@ def flash(
             where=str(folder),
             hint="Make one with mcugen generate, or do it all at once: mcugen deploy MODEL --board BOARD --port PORT",
         )
+    project = load_project(Path(folder))
+    if project.manifest.protocol != "mcugen":
+        report("building", -1.0)
+        firmware = build_project(Path(folder), tflm=tflm)
+        report("flashing", -1.0)
+        flashed = flash_board(firmware, project.board, port=port, probe=probe, tool=tool, choose=choose)
+        return FlashResult(project, firmware, flashed, build_id(firmware.elf), checked=False)
     with built(folder, None, choice=Choice(tflm=tflm), progress=report) as ready:
         device, flashed = flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=report)
         with device:
-            return FlashResult(ready, flashed, device.hello)
+            return FlashResult(project, ready.firmware, flashed, device.hello.build_id, checked=True)
 
 
 def command(
@@ -105,15 +126,20 @@ def command(
 
 
 def _render(console: Console, result: FlashResult) -> None:
-    from mcugen.ui.terminal import grid, say_verdict
+    from mcugen.ui.terminal import grid, say_note, say_verdict
     from mcugen.ui.text import plain, size
 
-    ready, hello = result.ready, result.hello
+    manifest, flashed = result.project.manifest, result.flashed
     rows = [
-        ("model", f"{ready.plan.graph.name} · sha256 {hello.model_sha256[:12]}…"),
-        ("firmware", f"{size(ready.firmware.flash.total)} of flash · build {hello.build_id[:12]}…"),
-        ("with", result.flashed.tool + (f", probe {plain(result.flashed.probe)}" if result.flashed.probe else "")),
-        ("next", f"mcugen verify {ready.project.folder} --port {result.flashed.port}"),
+        ("model", f"{manifest.model_name} · sha256 {manifest.model_sha256[:12]}…"),
+        ("firmware", f"{size(result.firmware.flash.total)} of flash · build {result.build_id[:12]}…"),
+        ("with", flashed.tool + (f", probe {plain(flashed.probe)}" if flashed.probe else "")),
     ]
+    if result.checked:
+        rows.append(("next", f"mcugen verify {result.project.folder} --port {flashed.port}"))
     console.print(grid(rows))
-    say_verdict(console, True, f"{hello.board} at {result.flashed.port} runs this firmware")
+    if result.checked:
+        say_verdict(console, True, f"{manifest.board} at {flashed.port} runs this firmware")
+    else:
+        say_note(console, f"it speaks {manifest.protocol}, in which a board cannot say which firmware it runs")
+        say_verdict(console, True, f"{flashed.tool} wrote this firmware to {manifest.board}")

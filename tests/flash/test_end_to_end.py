@@ -108,6 +108,7 @@ def test_deploy_then_verify_then_flash_again(cli: Cli, bench: Bench, model: Path
     assert (facts["schema"], facts["board"], facts["tool"], facts["probe"]) == (
         "mcugen.flash/1", "microbit", "pyocd", "9900",
     )  # fmt: skip
+    assert facts["checked"] is True
     assert facts["model"]["sha256"] == ran.json["model"]["sha256"]
     shown = cli("flash", out, "--port", bench.port)
     assert shown.out.splitlines()[-1] == f"✔ microbit at {bench.port} runs this firmware"
@@ -135,6 +136,13 @@ def test_a_board_that_does_not_come_back(
     api.generate(model, board="microbit", out=out)
     with pytest.raises(DeviceError, match=r"flashed with pyocd, but does not answer: .*cannot be opened.*reset button"):
         api.flash(out, port=bench.port)
+
+
+def test_firmware_of_another_protocol_is_flashed_unchecked(bench: Bench, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "firmware"
+    api.generate(model, board="microbit", out=out, protocol="mlperf")
+    assert api.flash(out, port=bench.port).checked is False
+    assert bench.flashed == 1
 
 
 def test_what_is_no_project_is_refused(cli: Cli, tmp_path: Path) -> None:
