@@ -67,17 +67,14 @@ def inspect_model(model: Any) -> Inspection:
                 where=hybrid[0],
                 hint="Give the float model (Keras, SavedModel or float32 .tflite) together with calibration data",
             )
-    warnings = []
-    if len(model.subgraphs) > 1:
-        if form != "quantized":
-            raise ModelError(
-                f"the model has {len(model.subgraphs)} subgraphs (control flow or state), which cannot be "
-                "quantized here",
-                where=_calling_op(model),
-                hint="Build recurrent layers with unroll=True and remove loops and conditions, or give an int8 .tflite",
-            )
-    if form == "quantized":
-        warnings.extend(f"{op} runs in float32: the model is not fully quantized" for op in floats[:5])
+    if len(model.subgraphs) > 1 and form != "quantized":
+        raise ModelError(
+            f"the model has {len(model.subgraphs)} subgraphs (control flow or state), which cannot be quantized here",
+            where=_calling_op(model),
+            hint="Build recurrent layers with unroll=True and remove loops and conditions, or give an int8 .tflite",
+        )
+    partly = floats[:5] if form == "quantized" else []
+    warnings = [f"{op} runs in float32: the model is not fully quantized" for op in partly]
     return Inspection(
         form,
         hybrid[0] if hybrid else "",

@@ -166,7 +166,7 @@ def test_several_subgraphs_of_a_float_model() -> None:
 def test_subgraphs_of_quantized_models_are_left_to_the_runtime(models_dir: Path) -> None:
     found = inspected((models_dir / "okay_nabu.tflite").read_bytes())
     assert found.form == "quantized"
-    assert "2 subgraphs" in found.warnings[0]
+    assert found.warnings == ()
 
 
 def quantized(scale: float, zero: int) -> Any:

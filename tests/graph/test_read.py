@@ -127,14 +127,14 @@ def test_dynamic_batch_is_frozen_and_said() -> None:
 
 def test_unsupported_ops_are_all_named_at_once() -> None:
     x = TensorSpec((1, 4), scale=0.5)
-    y = TensorSpec((1, 4), scale=0.5, name="layer_a/Floor")
-    z = TensorSpec((1, 4), scale=0.5, name="layer_b/Ceil")
-    model = build_graph([Node("FLOOR", None, [x], [y]), Node("CEIL", None, [y], [z])], [z])
+    y = TensorSpec((1, 4), scale=0.5, name="layer_a/Sign")
+    z = TensorSpec((1, 4), scale=0.5, name="layer_b/Gelu")
+    model = build_graph([Node("SIGN", None, [x], [y]), Node("GELU", None, [y], [z])], [z])
     with pytest.raises(UnsupportedOpError) as caught:
         check_supported(read_graph(model))
     text = str(caught.value)
-    assert 'op 0 FLOOR "layer_a/Floor"' in text
-    assert 'op 1 CEIL "layer_b/Ceil"' in text
+    assert 'op 0 SIGN "layer_a/Sign"' in text
+    assert 'op 1 GELU "layer_b/Gelu"' in text
     assert "FULLY_CONNECTED" in text
 
 
