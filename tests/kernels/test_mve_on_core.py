@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mcugen.emit.model import emit_model
 from mcugen.graph import Graph, read_graph
 from mcugen.ops.base import KernelCall, Target
 from mcugen.plan import make_plan, verify_plan
@@ -44,7 +46,7 @@ def test_conv_shapes(tmp_path: Path) -> None:
     models = [conv_model(image, filters, **settings) for image, filters, settings in test_conv_2d.SHAPES.values()]
     plan = prove(models, M55, tmp_path)
     all_mve(plan)
-    assert {call.kernel for call in calls(plan)} == set(KERNELS)
+    assert {call.kernel for call in calls(plan)} >= set(KERNELS)
 
 
 def tightened(plan: Plan) -> Plan:
@@ -296,6 +298,21 @@ def test_portable_layers_say_why() -> None:
         "portable",
         "no MVE variant: the last axis is reduced; no DSP variant",
     )
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O1", "-Os", "-O3"])
+def test_every_level_of_optimization_finds_registers(level: str, tmp_path: Path) -> None:
+    """The assembly takes nearly all of them: with channels and depths that leave rests, in one firmware."""
+    models = [conv_model((1, 6, 5, 19), (7, 3, 3)), conv_model((1, 6, 5, 19), (9, 1, 1))]
+    models += [depthwise_model((1, 6, 5, channels), (3, 3), quant=Quantized(seed=channels)) for channels in (8, 19)]
+    plan = make_plan(read_graph(cores.join(models)), M55.target)
+    for path, text in emit_model(plan).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    source = str(tmp_path / "mcg_model.c")
+    command = ["arm-none-eabi-gcc", "-std=c99", *M55.flags, "-mthumb", level, "-c", source, "-o", f"{source}.o"]
+    made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert made.returncode == 0, made.stderr[-2000:]
 
 
 def test_random_layers(tmp_path: Path) -> None:
