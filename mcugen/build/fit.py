@@ -3,7 +3,8 @@
 Weights, arena and stack are what is emitted. The rest are estimates from builds with GCC 12 of the models and boards
 in the tests, rounded up. Seen were at most 750 bytes of code per depthwise convolution, 100 per fully connected
 layer and 410 per any other op, 1.5 KB that ops share, 0.8 KB of library routines, 4.0 KB of harness, and 180 bytes
-of variables beside the two frames that the harness buffers. So what `Fit.fits` says to fit does fit. `check_fit`
+of variables beside the two frames that the harness buffers; for float32 3 KB of arithmetic on cores without FPU, and
+1 to 2 KB for each function of the C library. So what `Fit.fits` says to fit does fit. `check_fit`
 refuses only what cannot fit even with the smallest figures ever seen; between the two the linker decides.
 """
 
@@ -23,6 +24,11 @@ ALIGNMENT = 16
 MODEL_CODE = 2560
 CALL_CODE = {"DEPTHWISE_CONV_2D": 768, "FULLY_CONNECTED": 160}
 OTHER_CALL_CODE = 448
+SOFT_FLOAT_CODE = 3 * 1024
+MATHS_CODE = {
+    "COS": 2048, "ELU": 1024, "EXP": 1024, "LOG": 1024, "LOGISTIC": 1024, "LOG_SOFTMAX": 1024, "SIN": 2048,
+    "SOFTMAX": 1024, "TANH": 1024,
+}  # fmt: skip
 HARNESS_CODE = 5 * 1024
 HARNESS_STATIC = 256
 LEAST_CODE = 4 * 1024
@@ -93,7 +99,7 @@ def fit_report(plan: Program, board: Board) -> Fit:
     framework_flash, framework_ram = 0, 0
     if board.framework is not None:
         framework_flash, framework_ram = board.framework.flash_bytes, board.framework.ram_bytes
-    plan_code = _code_bytes(plan)
+    plan_code = _code_bytes(plan, has_fpu=bool(board.fpu))
     return Fit(
         board=board.name,
         weights=sum(-(-size // ALIGNMENT) * ALIGNMENT for size in plan.constant_sizes()) + ALIGNMENT,
@@ -109,12 +115,13 @@ def fit_report(plan: Program, board: Board) -> Fit:
     )
 
 
-def _code_bytes(plan: Program) -> int:
-    """Estimate of the model's code."""
+def _code_bytes(plan: Program, *, has_fpu: bool) -> int:
+    """Estimate of the model's code, and of the C library's that float32 needs."""
     if isinstance(plan, Plan):
-        return MODEL_CODE + sum(
-            len(step.calls) * CALL_CODE.get(step.op.kind, OTHER_CALL_CODE) for step in plan.steps
-        )
+        calls = sum(len(step.calls) * CALL_CODE.get(step.op.kind, OTHER_CALL_CODE) for step in plan.steps)
+        real = {step.op.kind for step in plan.steps for call in step.calls if call.kernel.endswith("_f32")}
+        soft = SOFT_FLOAT_CODE if real and not has_fpu else 0
+        return MODEL_CODE + calls + soft + sum(MATHS_CODE.get(kind, 0) for kind in real)
     assert isinstance(plan, TflmProgram)
     return plan.code_bytes
 

@@ -48,6 +48,9 @@ _SPEED_FLAGS = ["-O2"]
 """Of the ahead-of-time runtime unless it shall be small. The rest is built with -Os, as is what calls TFLM's
 interpreter, whose kernels are built already."""
 
+_EXACT_FLOAT_FLAGS = ["-ffp-contract=off"]
+"""Kernels of float32 round after every product, as the reference, in whatever project the library is built."""
+
 
 @dataclass(frozen=True)
 class Project:
@@ -196,7 +199,7 @@ def _project_files(
     files["lib/mcg_model/library.json"] = render(
         "project/model_library.json.j2",
         version=__version__,
-        flags=_SPEED_FLAGS if plan.runtime == "aot" and plan.goal != "size" else [],
+        flags=_library_flags(plan),
     )
     files |= given
     files |= arduino_files(board, plan, first_line) if board.framework else _bare_metal_files(board, plan, first_line)
@@ -208,6 +211,14 @@ def _project_files(
         if not is_inside(path):
             raise AssertionError(f"emitted path {path!r} leaves the project")
     return {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
+
+
+def _library_flags(plan: Program) -> list[str]:
+    """Compiler flags of the model library."""
+    if plan.runtime != "aot":
+        return []
+    real = any("_f32" in step.kernels for step in plan.steps)
+    return [*(_SPEED_FLAGS if plan.goal != "size" else []), *(_EXACT_FLOAT_FLAGS if real else [])]
 
 
 def max_payload(plan: Program, board: Board) -> int:
