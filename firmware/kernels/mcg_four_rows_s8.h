@@ -4,7 +4,7 @@
 
 #include "mcg_filter_s8.h"
 
-/* sums[n] = inner product of x and row n; weights is [4][depth], or what a variant made of it. */
+/* sums[n] = inner product of x and row n; weights is [4][depth], or what a variant makes of it. */
 typedef void (*mcg_four_rows)(const int8_t *x, int32_t depth, const int8_t *weights, int32_t *sums);
 
 MCG_INLINE void mcg_four_rows_s8(const int8_t *x, int32_t depth, const int8_t *weights,

@@ -16,6 +16,8 @@ typedef struct {
   int32_t steps;
   int32_t inputs;
   int32_t units;
+  int32_t input_row;         /* bytes of a row of weights */
+  int32_t recurrent_row;     /* likewise */
   int32_t input_strides[2];  /* from one batch to the next, from one step to the next */
   int32_t output_strides[2]; /* likewise */
   int32_t input_multiplier[4];
@@ -34,25 +36,17 @@ typedef struct {
 
 MCG_INLINE int32_t mcg_clamp_s16(int32_t value) { return mcg_clamp(value, INT16_MIN, INT16_MAX); }
 
-/* The four gates of one unit before their activation, in Q3.12. */
-MCG_INLINE void mcg_lstm_gates(const mcg_lstm_s8_params *p, mcg_four_rows four_rows,
-                               const int8_t *input, const int8_t *hidden, int32_t unit,
-                               const int8_t *input_weights, const int32_t *input_bias,
-                               const int8_t *recurrent_weights, const int32_t *recurrent_bias,
-                               int32_t *gates) {
-  int32_t sums[4];
-  four_rows(input, p->inputs, input_weights + unit * 4 * p->inputs, sums);
-  for (int32_t gate = 0; gate < 4; ++gate) {
-    gates[gate] = mcg_clamp_s16(mcg_requantize(sums[gate] + input_bias[4 * unit + gate],
-                                               p->input_multiplier[gate], p->input_shift[gate]));
-  }
-  four_rows(hidden, p->units, recurrent_weights + unit * 4 * p->units, sums);
-  for (int32_t gate = 0; gate < 4; ++gate) {
-    const int32_t recurrent =
-        mcg_clamp_s16(mcg_requantize(sums[gate] + recurrent_bias[4 * unit + gate],
-                                     p->recurrent_multiplier[gate], p->recurrent_shift[gate]));
-    gates[gate] = mcg_clamp_s16(gates[gate] + recurrent);
-  }
+/* One gate of a unit before its activation, in Q3.12; sums are of the inputs and of the hidden
+ * state. */
+MCG_INLINE int32_t mcg_lstm_gate(const mcg_lstm_s8_params *p, int32_t gate, const int32_t *sums,
+                                 const int32_t *recurrent_sums, const int32_t *input_bias,
+                                 const int32_t *recurrent_bias) {
+  const int32_t from_input = mcg_requantize(sums[gate] + input_bias[gate],
+                                            p->input_multiplier[gate], p->input_shift[gate]);
+  const int32_t from_hidden =
+      mcg_requantize(recurrent_sums[gate] + recurrent_bias[gate], p->recurrent_multiplier[gate],
+                     p->recurrent_shift[gate]);
+  return mcg_clamp_s16(mcg_clamp_s16(from_input) + mcg_clamp_s16(from_hidden));
 }
 
 /* The new cell from the old one and the gates after their activation. */
@@ -79,15 +73,19 @@ MCG_INLINE void mcg_lstm_s8_by(const mcg_lstm_s8_params *p, mcg_four_rows four_r
     const int8_t *hidden = hidden_state;
     for (int32_t step = 0; step < p->steps; ++step) {
       for (int32_t unit = 0; unit < p->units; ++unit) {
-        int32_t gates[4];
-        mcg_lstm_gates(p, four_rows, x, hidden, unit, input_weights, input_bias, recurrent_weights,
-                       recurrent_bias, gates);
+        int32_t sums[4], recurrent[4];
+        four_rows(x, p->inputs, input_weights + unit * 4 * p->input_row, sums);
+        four_rows(hidden, p->units, recurrent_weights + unit * 4 * p->recurrent_row, recurrent);
+        const int32_t *ib = input_bias + 4 * unit, *rb = recurrent_bias + 4 * unit;
         const int32_t cell = mcg_lstm_cell(
-            p, cell_state[unit], mcg_sigmoid_q15(table, q3_12, gates[0]),
-            mcg_sigmoid_q15(table, q3_12, gates[1]), mcg_tanh_q15(table, q3_12, gates[2]));
+            p, cell_state[unit],
+            mcg_sigmoid_q15(table, q3_12, mcg_lstm_gate(p, 0, sums, recurrent, ib, rb)),
+            mcg_sigmoid_q15(table, q3_12, mcg_lstm_gate(p, 1, sums, recurrent, ib, rb)),
+            mcg_tanh_q15(table, q3_12, mcg_lstm_gate(p, 2, sums, recurrent, ib, rb)));
         cell_state[unit] = (int16_t)cell;
-        const int32_t product =
-            mcg_tanh_q15(table, to_tanh, cell) * mcg_sigmoid_q15(table, q3_12, gates[3]);
+        const int32_t opened =
+            mcg_sigmoid_q15(table, q3_12, mcg_lstm_gate(p, 3, sums, recurrent, ib, rb));
+        const int32_t product = mcg_tanh_q15(table, to_tanh, cell) * opened;
         const int32_t value = mcg_requantize(product, p->hidden_multiplier, p->hidden_shift);
         y[unit] = (int8_t)mcg_clamp(value + p->hidden_zero_point, INT8_MIN, INT8_MAX);
       }

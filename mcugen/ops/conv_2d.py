@@ -88,6 +88,10 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
     """
     stage = weighted.output_stage(graph, op, _rows(weights), weighted.effective_scales(graph, op), options.activation)
     direct = direct_params(graph, op, weights, options)
+    if direct and (single := single_window(graph, op, weights, stage, direct)):
+        return Lowering(
+            (choose(target, single, dsp=dsp.fully_connected, mve=mve.fully_connected, mla=mla.fully_connected),)
+        )
     shape = ",".join(str(d) for d in weights.shape)
     call = KernelCall(
         kernel="mcg_conv_direct_s8" if direct else "mcg_conv_2d_s8",
@@ -105,9 +109,38 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
     return Lowering((choose(target, call, dsp=dsp.conv_2d, mve=mve.conv_2d, mla=mla_variant),))
 
 
+def single_window(
+    graph: Graph,
+    op: Op,
+    weights: NDArray[np.int8],
+    stage: weighted.OutputStage,
+    direct: tuple[tuple[str, int], ...],
+) -> KernelCall | None:
+    """A convolution with one window per image, as streams have, as a fully connected layer; else None."""
+    geometry = dict(direct)
+    depth = geometry["depth"]
+    if (geometry["rows"], geometry["columns"]) != (1, 1) or (
+        geometry["batches"] > 1 and geometry["batch_step"] != depth
+    ):
+        return None
+    return KernelCall(
+        kernel="mcg_fully_connected_s8",
+        params=(
+            ("rows", geometry["batches"]),
+            ("depth", depth),
+            ("channels", geometry["channels"]),
+            ("weights_offset", 0),
+            *stage.params,
+        ),
+        inputs=(op.inputs[0],),
+        outputs=op.outputs,
+        constants=(Constant("weights", _rows(weights), f"[{len(weights)},{depth}]"), *stage.constants),
+    )
+
+
 def direct_params(
     graph: Graph, op: Op, weights: NDArray[np.int8], options: Conv2DOptions
-) -> tuple[tuple[str, ParamValue], ...] | None:
+) -> tuple[tuple[str, int], ...] | None:
     """Parameters of the kernel that needs no gathering, or None if windows are not contiguous.
 
     They are if no window reaches into the padding and each is one pixel, or whole rows next to each other.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any, TypedDict
 
 import numpy as np
@@ -92,6 +92,8 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     batches, height, width, channels = graph.tensor(op.inputs[0]).shape
     _, rows, columns, _ = graph.output_of(op).shape
     stage = weighted.output_stage(graph, op, _rows(weights), weighted.effective_scales(graph, op), options.activation)
+    if not target.mve and (single := _single_window(graph, op, weights, stage)):
+        return Lowering((choose(target, single, dsp=_single_window_dsp),))
     params = (
         ("batches", batches),
         ("input_height", height),
@@ -130,6 +132,32 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     if grouped.variant == "dsp" and isinstance(made := depthwise_dsp(call), KernelCall) and _suits_planes(made):
         return Lowering((replace(made, why_not_faster=grouped.why_not_faster),))
     return Lowering((grouped,))
+
+
+def _single_window(graph: Graph, op: Op, weights: NDArray[np.int8], stage: weighted.OutputStage) -> KernelCall | None:
+    """The call for one window per image, of whole rows, as streams have; else None."""
+    image, options = graph.tensor(op.inputs[0]), op.options
+    _, filter_h, filter_w, channels = weights.shape
+    whole_rows = filter_w == image.shape[2] and filter_h <= image.shape[1] and image.shape[0] == 1
+    dilated = (options.dilation_h > 1 and filter_h > 1) or (options.dilation_w > 1 and filter_w > 1)
+    if not whole_rows or dilated or options.depth_multiplier != 1 or any(astuple(options.pads)):
+        return None
+    if graph.output_of(op).shape[1:3] != (1, 1):
+        return None
+    return KernelCall(
+        kernel="mcg_depthwise_single_s8",
+        params=(("taps", filter_h * filter_w), ("channels", channels), *stage.params),
+        inputs=(op.inputs[0],),
+        outputs=op.outputs,
+        constants=(Constant("weights", weights, f"[{filter_h * filter_w},{channels}]"), *stage.constants),
+    )
+
+
+def _single_window_dsp(call: KernelCall) -> KernelCall | str:
+    channels = dict(call.params)["channels"]
+    if not isinstance(channels, int) or channels % 4:
+        return f"{channels} channels are no multiple of 4"
+    return replace(call, kernel=f"{call.kernel}_dsp", variant="dsp")
 
 
 def _in_place(graph: Graph, op: Op, target: Target) -> InPlace:

@@ -139,6 +139,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         params=(
             ("batches", source.shape[0]),
             ("inputs", source.shape[1]),
+            ("feature_row", source.shape[1]),
             ("filters", filters),
             ("rank", rank),
             ("memory", memory),

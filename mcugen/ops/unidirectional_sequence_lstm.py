@@ -217,6 +217,8 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
             ("steps", sizes.steps),
             ("inputs", sizes.inputs),
             ("units", sizes.units),
+            ("input_row", sizes.inputs),
+            ("recurrent_row", sizes.units),
             ("input_strides", _strides(sizes, sizes.inputs, options.time_major)),
             ("output_strides", _strides(sizes, sizes.units, options.time_major)),
             ("input_multiplier", input_multiplier),
