@@ -217,8 +217,12 @@ def _library_flags(plan: Program) -> list[str]:
     """Compiler flags of the model library."""
     if plan.runtime != "aot":
         return []
-    real = any("_f32" in step.kernels for step in plan.steps)
-    return [*(_SPEED_FLAGS if plan.goal != "size" else []), *(_EXACT_FLOAT_FLAGS if real else [])]
+    fast = _SPEED_FLAGS if plan.goal != "size" else []
+    return [*fast, *_EXACT_FLOAT_FLAGS] if _has_float_kernels(plan) else fast
+
+
+def _has_float_kernels(plan: Program) -> bool:
+    return plan.runtime == "aot" and any("_f32" in step.kernels for step in plan.steps)
 
 
 def max_payload(plan: Program, board: Board) -> int:
@@ -332,6 +336,7 @@ def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
             "macs": plan.macs,
             "op_count": len(plan.steps),
             "weight_bytes": sum(plan.constant_sizes()),
+            "real": _has_float_kernels(plan),
         },
         inputs=[_tensor_view(tensor) for tensor in plan.input_tensors()],
         outputs=[_tensor_view(tensor) for tensor in plan.output_tensors()],

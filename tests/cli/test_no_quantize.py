@@ -52,6 +52,8 @@ def test_a_project_says_how_it_was_made(cli: Cli, float_tflite: Path, tmp_path: 
     assert f"with: mcugen generate float.tflite --board {BOARD} --no-quantize" in (model / "mcg_model.c").read_text()
     assert (model / "kernels" / "mcg_fully_connected_f32.h").is_file()
     assert "float *in" in (model / "mcg_model.h").read_text()
+    assert "-ffp-contract=off" in (model / "library.json").read_text()
+    assert "main.c lib/mcg_model/mcg_model.c -o model -lm\n```" in (tmp_path / "out" / "README.md").read_text()
     assert (tmp_path / "out" / "model" / "model.tflite").read_bytes() == float_model()
     assert json.loads((tmp_path / "out" / "model" / "quantization.json").read_text())["quantized"] is False
 
