@@ -53,7 +53,9 @@ Goals = dict[tuple[str, Goal], Proof]
 def pattern(graph: Graph) -> list[NDArray[Any]]:
     """The baseline's input: byte i is (37·i + 11) mod 256."""
     tensors = [graph.tensor(i) for i in graph.inputs]
-    return [((37 * np.arange(t.elements) + 11) % 256).astype(np.uint8).view(np.int8).reshape(t.shape) for t in tensors]
+    return [
+        ((37 * np.arange(t.nbytes) + 11) % 256).astype(np.uint8).view(t.dtype.numpy).reshape(t.shape) for t in tensors
+    ]
 
 
 def fnv1a(arrays: tuple[NDArray[Any], ...]) -> str:
