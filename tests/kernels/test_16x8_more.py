@@ -9,12 +9,8 @@ from mcugen.errors import UnsupportedOpError
 from mcugen.graph import read_graph
 from mcugen.graph.passes import optimize
 from mcugen.plan import make_plan
+from tests.kernels.models_16x8 import int16, pool
 from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, build_model, constant, options
-from tests.kernels.weighted_models import ACTIVATIONS, output_size
-
-
-def int16(shape: tuple[int, ...], scale: float = 0.01) -> TensorSpec:
-    return TensorSpec(shape, "int16", scale)
 
 
 def refusal(data: bytes) -> str:
@@ -27,19 +23,7 @@ def refusal(data: bytes) -> str:
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("kind", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
 def test_pools(kind: str, same: bool, activation: str) -> None:
-    image, filters, stride = (2, 7, 6, 5), (3, 2), (2, 1)
-    sizes = [output_size(image[n + 1], filters[n], stride[n], 1, same) for n in (0, 1)]
-    op_options = options(
-        "Pool2DOptions",
-        padding=0 if same else 1,
-        strideH=stride[0],
-        strideW=stride[1],
-        filterHeight=filters[0],
-        filterWidth=filters[1],
-        fusedActivationFunction=ACTIVATIONS[activation],
-    )
-    output = int16((image[0], *sizes, image[3]), 0.0005)
-    assert_bit_exact(build_model(kind, op_options, [int16(image, 0.0005)], [output]))
+    assert_bit_exact(pool(kind, (2, 7, 6, 5), same, activation))
 
 
 @pytest.mark.parametrize("axes", [(1, 2), (0,), (-1,), (0, 1, 2, 3)])

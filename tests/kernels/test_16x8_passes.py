@@ -1,4 +1,4 @@
-"""Passes over models with int16 activations: what fuses stays exact, and channels, whose limits are int8's, stay."""
+"""Passes and plans of models with int16 activations: what fuses or shares memory stays exact; no channel is dropped."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import pytest
 
 from mcugen.graph import read_graph
 from mcugen.graph.passes import optimize
+from mcugen.plan import make_plan
+from mcugen.plan.overlay import first_conflict, lead, overlay_call
+from tests.kernels.models_16x8 import conv as conv_16x8
+from tests.kernels.models_16x8 import depthwise, pool
 from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, constant, options
 from tests.kernels.weighted_models import random_weights
 
@@ -63,3 +67,26 @@ def test_channels_of_int16_activations_stay() -> None:
     filters = [graph.tensor(op.inputs[1]).shape for op in graph.ops if op.kind == "CONV_2D"]
     assert filters == [(6, 3, 3, 3), (2, 1, 1, 6)]
     assert_bit_exact(model, optimized=True)
+
+
+LAYERS = {
+    "3x3": conv_16x8((1, 9, 8, 4), (4, 3, 3)),
+    "stride": conv_16x8((1, 9, 9, 3), (5, 3, 3), stride=(2, 2)),
+    "1x1": conv_16x8((1, 7, 6, 8), (5, 1, 1)),
+    "1x1 that grows": conv_16x8((1, 5, 5, 4), (8, 1, 1)),
+    "depthwise": depthwise((1, 9, 8, 6), (3, 3)),
+    "average": pool("AVERAGE_POOL_2D", (1, 8, 8, 5)),
+    "maximum": pool("MAX_POOL_2D", (1, 8, 8, 5)),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_outputs_over_their_inputs_are_exact(layer: str) -> None:
+    model = LAYERS[layer]
+    plan = make_plan(read_graph(model))
+    [step], graph = plan.steps, plan.graph
+    assert overlay_call(graph, step) is not None
+    assert first_conflict(graph, step, lead(graph, step), 0) is None
+    whole = graph.tensor(graph.inputs[0]).nbytes + graph.tensor(graph.outputs[0]).nbytes
+    assert plan.arena_bytes < whole + step.calls[0].scratch_bytes
+    assert_bit_exact(model, 6)

@@ -2,85 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from mcugen.errors import UnsupportedOpError
 from mcugen.graph import read_graph
 from mcugen.ops.base import Target
 from mcugen.plan import make_plan
+from tests.kernels.models_16x8 import conv, dense, depthwise, layer
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, constant, options
-from tests.kernels.weighted_models import ACTIVATIONS, distinct, output_size, random_weights
-
-INPUT_SCALE, WEIGHTS_SCALE = 2.0**-13, 0.01
-
-
-def layer(
-    kind: str,
-    op_options: Any,
-    image: tuple[int, ...],
-    weights: NDArray[np.int8],
-    output: tuple[int, ...],
-    *,
-    axis: int = 0,
-    bias: str | None = "int64",
-    per_channel: bool = True,
-    gain: float = 1.0,
-    seed: int = 0,
-    first: Sequence[TensorSpec] = (),
-) -> bytes:
-    """A model of one layer whose outputs fill the int16 range for random inputs (`gain` 1), or saturate (less)."""
-    rng = np.random.default_rng(seed + 1)
-    channels = weights.shape[axis]
-    spread = 19000.0 * 74.0 * (weights.size // channels) ** 0.5
-    scales = (WEIGHTS_SCALE * rng.uniform(0.3, 1.0, channels)).astype(np.float32).tolist()
-    source = TensorSpec(image, "int16", INPUT_SCALE)
-    filters = constant(weights, scales if per_channel else WEIGHTS_SCALE, axis=axis)
-    inputs = [*first, filters, source] if first else [source, filters]
-    if bias is not None:
-        limit = int(min(spread, np.iinfo(bias).max))
-        values = rng.integers(-limit, limit, channels, endpoint=True).astype(bias)
-        inputs.append(constant(values, float(np.float32(INPUT_SCALE) * np.float32(WEIGHTS_SCALE))))
-    scale = INPUT_SCALE * WEIGHTS_SCALE * spread * gain / 9000.0
-    return build_model(kind, op_options, inputs, [TensorSpec(output, "int16", scale)])
-
-
-def conv(
-    image: tuple[int, int, int, int],
-    filters: tuple[int, int, int],
-    *,
-    groups: int = 1,
-    stride: tuple[int, int] = (1, 1),
-    dilation: tuple[int, int] = (1, 1),
-    same: bool = True,
-    activation: str = "NONE",
-    bias_type: int = 0,
-    **quant: Any,
-) -> bytes:
-    channels, height, width = filters
-    output = (
-        image[0],
-        output_size(image[1], height, stride[0], dilation[0], same),
-        output_size(image[2], width, stride[1], dilation[1], same),
-        channels,
-    )
-    op_options = options(
-        "Conv2DOptions",
-        padding=0 if same else 1,
-        strideH=stride[0],
-        strideW=stride[1],
-        dilationHFactor=dilation[0],
-        dilationWFactor=dilation[1],
-        fusedActivationFunction=ACTIVATIONS[activation],
-        quantizedBiasType=bias_type,
-    )
-    weights = random_weights((channels, height, width, image[3] // groups), quant.get("seed", 0))
-    return layer("CONV_2D", op_options, image, weights, output, **quant)
-
+from tests.kernels.weighted_models import distinct, random_weights
 
 CONVOLUTIONS: dict[str, tuple[tuple[int, int, int, int], tuple[int, int, int], dict[str, Any]]] = {
     "3x3 same": ((1, 6, 7, 3), (5, 3, 3), {}),
@@ -132,13 +65,6 @@ def test_large_factors_and_biases_beyond_32_bits(seed: int) -> None:
     assert_bit_exact(build_model("FULLY_CONNECTED", op_options, [source, weights, bias], [output]))
 
 
-def dense(source: tuple[int, ...], channels: int, *, activation: str = "NONE", **quant: Any) -> bytes:
-    op_options = options("FullyConnectedOptions", fusedActivationFunction=ACTIVATIONS[activation])
-    weights = random_weights((channels, source[-1]), quant.get("seed", 0))
-    rows = int(np.prod(source[:-1]))
-    return layer("FULLY_CONNECTED", op_options, source, weights, (rows, channels), **quant)
-
-
 @pytest.mark.parametrize(
     ("source", "channels", "activation"),
     [((1, 13), 1, "NONE"), ((1, 700), 10, "NONE"), ((5, 32), 6, "RELU"), ((2, 3, 9), 4, "NONE")],
@@ -148,32 +74,17 @@ def test_fully_connected(source: tuple[int, ...], channels: int, activation: str
 
 
 @pytest.mark.parametrize(
-    ("image", "filters", "multiplier", "how"),
+    ("image", "filters", "how"),
     [
-        ((1, 6, 7, 5), (3, 3), 1, {}),
-        ((2, 9, 8, 4), (3, 2), 1, {"stride": (2, 3)}),
-        ((1, 9, 9, 3), (3, 3), 1, {"dilation": (2, 2), "same": False}),
-        ((1, 5, 6, 3), (3, 3), 4, {"stride": (2, 1)}),
-        ((1, 25, 3, 2), (25, 1), 1, {"same": False}),
+        ((1, 6, 7, 5), (3, 3), {}),
+        ((2, 9, 8, 4), (3, 2), {"stride": (2, 3)}),
+        ((1, 9, 9, 3), (3, 3), {"dilation": (2, 2), "same": False}),
+        ((1, 5, 6, 3), (3, 3), {"multiplier": 4, "stride": (2, 1)}),
+        ((1, 25, 3, 2), (25, 1), {"same": False}),
     ],
 )
-def test_depthwise(
-    image: tuple[int, int, int, int], filters: tuple[int, int], multiplier: int, how: dict[str, Any]
-) -> None:
-    stride, dilation, same = how.get("stride", (1, 1)), how.get("dilation", (1, 1)), how.get("same", True)
-    sizes = (output_size(image[n + 1], filters[n], stride[n], dilation[n], same) for n in (0, 1))
-    channels = image[3] * multiplier
-    op_options = options(
-        "DepthwiseConv2DOptions",
-        padding=0 if same else 1,
-        strideH=stride[0],
-        strideW=stride[1],
-        dilationHFactor=dilation[0],
-        dilationWFactor=dilation[1],
-        depthMultiplier=multiplier,
-    )
-    weights = random_weights((1, *filters, channels))
-    assert_bit_exact(layer("DEPTHWISE_CONV_2D", op_options, image, weights, (image[0], *sizes, channels), axis=3))
+def test_depthwise(image: tuple[int, int, int, int], filters: tuple[int, int], how: dict[str, Any]) -> None:
+    assert_bit_exact(depthwise(image, filters, **how))
 
 
 @pytest.mark.parametrize("bias", ["int64", "int16", None])
@@ -226,8 +137,5 @@ def test_refusals() -> None:
 
 def test_depthwise_refuses_an_int32_bias() -> None:
     """The reference would read it as int64."""
-    op_options = options("DepthwiseConv2DOptions", strideH=1, strideW=1, depthMultiplier=1)
-    model = layer(
-        "DEPTHWISE_CONV_2D", op_options, (1, 4, 4, 3), random_weights((1, 1, 1, 3)), (1, 4, 4, 3), axis=3, bias="int32"
-    )
+    model = depthwise((1, 4, 4, 3), (1, 1), bias="int32")
     assert "not int64" in refusal(model)
