@@ -1,0 +1,80 @@
+"""Bare-metal boards that no emulator stands for: a real model builds for them, and fits as was said."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mcugen.boards import Board, load_board, load_boards
+from mcugen.build import build_project, check_fit
+from mcugen.build.identity import build_id
+from mcugen.emit.model import emit_model
+from mcugen.emit.project import emit_project
+from mcugen.errors import DoesNotFitError, ToolError
+from mcugen.graph import optimize, read_graph
+from mcugen.plan import make_plan
+from mcugen.plan.types import Plan
+from tests.cli.conftest import int8_model
+from tests.conftest import find_model
+
+BARE_METAL = [
+    name for name, board in load_boards().items() if board.flash.size and not board.framework and not board.emulator
+]
+
+needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+
+
+def plan_for(data: bytes, board: Board) -> Plan:
+    return make_plan(optimize(read_graph(data, "model")), board.target())
+
+
+def test_which_they_are() -> None:
+    assert BARE_METAL == ["nrf52840-dk", "nucleo-f446re", "stm32f4-discovery"]
+
+
+@needs_arm
+@pytest.mark.parametrize("name", BARE_METAL)
+def test_a_real_model_builds_and_fits(name: str, tmp_path: Path) -> None:
+    board = load_board(name)
+    plan = plan_for(find_model("kws_ref_model.tflite").read_bytes(), board)
+    fit = check_fit(plan, board)
+    assert fit.fits
+    emit_project(plan, board, tmp_path / "project", model_files=emit_model(plan))
+    firmware = build_project(tmp_path / "project")
+    assert len(build_id(firmware.elf)) == 40
+    assert firmware.flash.total <= fit.flash_needed <= board.flash.size
+    assert firmware.ram.total <= fit.ram_needed <= board.ram.size
+    assert (firmware.ram.arena, firmware.ram.stack) == (plan.arena_bytes, board.stack_bytes)
+    header = (tmp_path / "project" / "lib" / "mcg_bsp" / "mcg_board.h").read_text()
+    assert f"#define MCG_UART_BASE 0x{board.uart.base:08X}u" in header
+    assert ("#define MCG_UART_TX_PIN 6u" in header) == (name == "nrf52840-dk")
+
+
+def test_what_does_not_fit_is_refused_before_it_is_built() -> None:
+    board = load_board("nucleo-f446re")
+    small = replace(board, ram=replace(board.ram, size=8192))
+    with pytest.raises(DoesNotFitError, match="NUCLEO-F446RE"):
+        check_fit(plan_for(find_model("kws_ref_model.tflite").read_bytes(), small), small)
+
+
+WRONG = [
+    ("nucleo-f446re", {"base": 0x40011400}, "neither USART1 (0x40011000) nor USART2 (0x40004400)"),
+    ("nrf52840-dk", {"baud": 9600}, "neither 115200 nor 1000000"),
+]
+
+
+@needs_arm
+@pytest.mark.parametrize(("name", "change", "message"), WRONG)
+def test_a_uart_that_start_up_does_not_know_is_refused(
+    name: str, change: dict[str, int], message: str, tmp_path: Path
+) -> None:
+    board = load_board(name)
+    board = replace(board, uart=replace(board.uart, **change))
+    plan = plan_for(int8_model(), board)
+    emit_project(plan, board, tmp_path / "project", model_files=emit_model(plan))
+    with pytest.raises(ToolError) as error:
+        build_project(tmp_path / "project")
+    assert message in error.value.what
