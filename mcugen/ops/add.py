@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcugen.graph.types import DType, Graph, Op
-from mcugen.ops import dsp, elementwise, mve
+from mcugen.ops import dsp, elementwise, mla, mve
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.common import activation_range, quantize_multiplier
@@ -66,7 +66,7 @@ def lower_sum(graph: Graph, op: Op, target: Target, subtract: bool) -> Lowering:
         outputs=op.outputs,
         inplace=elementwise.inplace_operands(graph, op),
     )
-    return Lowering(calls=(choose(target, call, dsp=dsp.add, mve=mve.add),))
+    return Lowering(calls=(choose(target, call, dsp=dsp.add, mve=mve.add, mla=mla.add),))
 
 
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:

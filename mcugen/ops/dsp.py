@@ -115,10 +115,8 @@ def fully_connected(portable: KernelCall) -> KernelCall | str:
 
 
 def add(portable: KernelCall) -> KernelCall | str:
-    """mcg_add_s8_dsp, for sums of two tensors of one shape."""
+    """mcg_add_s8_dsp, for sums and differences of two tensors of one shape."""
     params = dict(portable.params)
-    if params["subtract"]:
-        return "it subtracts"
     count, stride1, stride2 = (_fields(portable, name) for name in ("count", "stride1", "stride2"))
     if math.prod(count) != count[-1] or (stride1[-1], stride2[-1]) != (1, 1):
         return "an operand is broadcast"
@@ -128,20 +126,24 @@ def add(portable: KernelCall) -> KernelCall | str:
         return "the output's scale is too small for it"
     # At twice the larger scale, an operand of that scale is half of itself.
     half = (1 << 30, 0)
+    signs = (1, -1 if params["subtract"] else 1)
     operands = [
-        (integer(portable, f"multiplier{n}"), integer(portable, f"shift{n}"), integer(portable, f"zero_point{n}"), i)
-        for n, i in zip((1, 2), portable.inputs, strict=True)
+        ((integer(portable, f"multiplier{n}"), integer(portable, f"shift{n}")), n, sign, i)
+        for n, sign, i in zip((1, 2), signs, portable.inputs, strict=True)
     ]
-    (*_, zero1, first), (multiplier2, shift2, zero2, second) = sorted(operands, key=lambda o: o[:2] != half)
-    doubled2, right2 = (0, 0) if (multiplier2, shift2) == half else doubled_factors(multiplier2, shift2)
+    (_, number1, sign1, first), (scale2, number2, sign2, second) = sorted(operands, key=lambda o: o[0] != half)
+    equal = scale2 == half
+    doubled2, right2 = (0, 0) if equal else doubled_factors(*scale2)
     doubled, right = doubled_factors(integer(portable, "multiplier"), integer(portable, "shift"))
     return replace(
         portable,
         kernel="mcg_add_s8_dsp",
         params=(
             ("count", count[-1]),
-            ("zero_point1", zero1),
-            ("zero_point2", zero2),
+            ("zero_point1", integer(portable, f"zero_point{number1}")),
+            ("zero_point2", integer(portable, f"zero_point{number2}")),
+            ("factor1", sign1 << 19),
+            ("factor2", sign2 << 19 if equal else sign2),
             ("doubled2", doubled2),
             ("right2", right2),
             ("doubled", doubled),
@@ -149,6 +151,25 @@ def add(portable: KernelCall) -> KernelCall | str:
             ("zero_point", integer(portable, "zero_point")),
         ),
         inputs=(first, second),
+        variant="dsp",
+    )
+
+
+def mul(portable: KernelCall) -> KernelCall | str:
+    """mcg_mul_s8_dsp."""
+    params = dict(portable.params)
+    if (params["min"], params["max"]) != (-128, 127):
+        return "its activation clamps the output"
+    multiplier, shift = integer(portable, "multiplier"), integer(portable, "shift")
+    if multiplier and shift >= 0:
+        return "the output's scale is too small for it"
+    doubled, right = doubled_factors(multiplier, shift)
+    kept = (item for item in portable.params if item[0] not in ("multiplier", "shift", "zero_point", "min", "max"))
+    zero_point = integer(portable, "zero_point")
+    return replace(
+        portable,
+        kernel="mcg_mul_s8_dsp",
+        params=(*kept, ("doubled", doubled), ("right", right), ("zero_point", zero_point)),
         variant="dsp",
     )
 

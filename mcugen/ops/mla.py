@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.ops import planes
+from mcugen.ops import dsp, planes
 from mcugen.ops.base import Constant, KernelCall
 from mcugen.ops.planes import Axis, InPlace, integer
 from mcugen.ops.requantization import with_doubled_factors
@@ -30,6 +30,20 @@ _READ_BEYOND = 4
 
 _FILTER_STEPS = ("filter_row_step", "filter_column_step")
 """Parameters that it has no use for, as its weights are in order."""
+
+
+def add(portable: KernelCall) -> KernelCall | str:
+    """mcg_add_s8_dsp, which needs no more than a long product."""
+    return _as_mla(dsp.add(portable))
+
+
+def mul(portable: KernelCall) -> KernelCall | str:
+    """mcg_mul_s8_dsp, which needs no more than a long product."""
+    return _as_mla(dsp.mul(portable))
+
+
+def _as_mla(made: KernelCall | str) -> KernelCall | str:
+    return replace(made, variant="mla") if isinstance(made, KernelCall) else made
 
 
 def fully_connected(call: KernelCall) -> KernelCall:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
-from mcugen.ops import elementwise, mve
+from mcugen.ops import dsp, elementwise, mla, mve
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.common import activation_range, integer_magnitude, quantize_multiplier
@@ -53,7 +53,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         inplace=elementwise.inplace_operands(graph, op),
     )
-    return Lowering(calls=(choose(target, call, mve=mve.mul),))
+    return Lowering(calls=(choose(target, call, dsp=dsp.mul, mve=mve.mul, mla=mla.mul),))
 
 
 SPEC = OpSpec(

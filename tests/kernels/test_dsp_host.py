@@ -237,11 +237,23 @@ def sum_model(
     return build_model(kind, table, [first, other], [TensorSpec((1, 300), scale=output, zero_point=-128)])
 
 
-def test_sums() -> None:
+@pytest.mark.parametrize("kind", ["ADD", "SUB"])
+def test_sums(kind: str) -> None:
     """Whichever operand has the larger scale, by however much."""
     others = (0.1, 0.0999, 0.051, 0.05, 1e-4, 1e-12)
     scales = [pair for other in others for pair in ((0.1, other), (other, 0.1))]
-    prove([sum_model(first, second, output) for first, second in scales for output in (0.003, 0.2, 30.0)])
+    outputs = (0.003, 0.2, 30.0)
+    prove([sum_model(first, second, output, kind=kind) for first, second in scales for output in outputs])
+
+
+def products() -> list[bytes]:
+    """MUL of the same shapes, of a single value, and with a factor that vanishes."""
+    scales = [(0.1, 0.1, 0.03), (0.1, 0.05, 0.2), (0.3, 0.9, 30.0), (1e-12, 1e-13, 0.5)]
+    return [sum_model(*scale, kind="MUL", second=second) for scale in scales for second in (300, 1)]
+
+
+def test_products() -> None:
+    prove(products())
 
 
 def test_sums_that_stay_portable() -> None:
@@ -251,7 +263,8 @@ def test_sums_that_stay_portable() -> None:
         assert_bit_exact(model, target=M4)
         return call.why_not_faster
 
-    assert why(sum_model(0.1, 0.1, 0.2, kind="SUB")) == "no DSP variant: it subtracts"
     assert why(sum_model(0.1, 0.1, 0.2, second=1)) == "no DSP variant: an operand is broadcast"
     assert why(sum_model(0.1, 0.1, 0.2, activation=3)) == "no DSP variant: its activation clamps the output"
+    assert why(sum_model(0.1, 0.1, 0.2, kind="MUL", activation=3)) == "no DSP variant: its activation clamps the output"
+    assert why(sum_model(0.1, 0.1, 0.01, kind="MUL")) == "no DSP variant: the output's scale is too small for it"
     assert why(sum_model(0.1, 0.1, 0.2 / 2**19)) == "no DSP variant: the output's scale is too small for it"

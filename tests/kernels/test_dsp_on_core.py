@@ -10,7 +10,7 @@ import pytest
 from mcugen.plan.types import Plan
 from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_fully_connected, test_pool_2d
 from tests.kernels.cores import M4, M7, M33, M55, Core, prove
-from tests.kernels.test_dsp_host import sum_model
+from tests.kernels.test_dsp_host import products, sum_model
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
 
 pytestmark = pytest.mark.emulator
@@ -90,7 +90,10 @@ def test_pools_and_sums(tmp_path: Path) -> None:
         for image, filters, settings in test_pool_2d.SHAPES.values()
     ]
     for first, second in ((0.1, 0.1), (0.1, 0.0999), (0.05, 0.1), (0.1, 1e-4)):
-        models += [sum_model(first, second, output) for output in (0.003, 0.2, 30.0)]
+        models += [
+            sum_model(first, second, output, kind=kind) for kind in ("ADD", "SUB") for output in (0.003, 0.2, 30.0)
+        ]
+    models += products()
     assert set(variants(prove(models, M4, tmp_path))) == {"dsp"}
 
 

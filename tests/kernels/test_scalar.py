@@ -17,6 +17,7 @@ from mcugen.resources import resource_dir
 from tests.kernels import cores, test_conv_2d, test_depthwise_conv_2d, test_pool_2d
 from tests.kernels import test_fully_connected as dense
 from tests.kernels.single_op import assert_bit_exact
+from tests.kernels.test_dsp_host import products, sum_model
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
 
 M3 = cores.M3.target
@@ -46,6 +47,8 @@ def all_models() -> list[bytes]:
         for kind in test_pool_2d.KINDS
         for image, size, kw in test_pool_2d.SHAPES.values()
     ]
+    models += [sum_model(0.1, second, 0.2, kind=kind) for kind in ("ADD", "SUB") for second in (0.1, 0.07, 0.3)]
+    models += products()
     return models
 
 
