@@ -19,6 +19,7 @@ from mcugen.tflm.resolver import BUILTINS, CUSTOMS, INT8_KERNELS
 PROGRAM = """
 #include <new>
 #include "tensorflow/lite/micro/kernels/micro_ops.h"
+#include "tensorflow/lite/micro/micro_context.h"
 {headers}
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"

@@ -13,6 +13,7 @@ from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.tflm.arena import HostArena, arena_bound, host_arena, round_up
 from mcugen.tflm.library import TFLM_DIR, Library, build_flags, choose_library, named_library
 from mcugen.tflm.resolver import Registration, registrations
+from mcugen.tflm.sizes import code_bytes
 from mcugen.tflm.store import Store, model_store
 from mcugen.tflm.strip import Stripped, strip_proved
 from mcugen.tflm.view import View, count_macs, read_view
@@ -113,6 +114,17 @@ class TflmProgram:
         """RAM beside arena and stack: TFLM's objects, and slots for other models."""
         slots = 0 if self.store else 2 * self.slot_bytes
         return OBJECTS_BYTES + OBJECT_BYTES_PER_OP * len(self.registrations) + slots
+
+    @property
+    def code_bytes(self) -> int:
+        """Estimate of the code in flash, good to about 10 %."""
+        return code_bytes(
+            self.registrations,
+            optimised=self.tflm.optimised,
+            m55=self.tflm.variant is not None and self.tflm.variant.arch == "cortex-m55",
+            resources=self.view.resources > 0,
+            replaceable=self.slot_bytes > 0,
+        )
 
     @property
     def library(self) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Pushed:
-    """A model that a device runs now. `hello` is what the device says since; it `keeps` the model over a reset, or not."""
+    """A model that a device runs now, and `keeps` over a reset or not. `hello` is what it says since."""
 
     model: Model
     flatbuffer: Stripped

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from mcugen.boards import load_board
+from mcugen.build.fit import check_fit, fit_report
+from mcugen.errors import DoesNotFitError
+from mcugen.tflm.resolver import BUILTINS, CUSTOMS, INT8_KERNELS
+from mcugen.tflm.sizes import CODE_BYTES
+from tests.tflm.support import program
+
+M4F, M55 = "mps2-an386", "mps3-an547"
+
+CODE = {
+    # measured with TFLM of August 2026 and CMSIS-NN
+    ("ad01_int8", M4F): 27_099, ("hello_world_int8", M4F): 27_143, ("keyword_scrambled_8bit", M4F): 41_475,
+    ("kws_ref_model", M4F): 52_655, ("micro_speech_quantized", M4F): 43_387, ("okay_nabu", M4F): 67_111,
+    ("pretrainedResnet_quant", M4F): 50_475, ("trained_lstm_int8", M4F): 43_623, ("vww_96_int8", M4F): 52_663,
+    ("ad01_int8", M55): 19_137, ("kws_ref_model", M55): 44_057, ("micro_speech_quantized", M55): 38_761,
+    ("pretrainedResnet_quant", M55): 40_809, ("keyword_scrambled_8bit", M55): 33_645,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "board"), CODE)
+def test_the_estimate_is_good_to_ten_percent(name: str, board: str) -> None:
+    assert program(name, board).code_bytes == pytest.approx(CODE[name, board], rel=0.1)
+
+
+def test_every_registration_was_measured() -> None:
+    assert set(CODE_BYTES) == {*BUILTINS, *CUSTOMS, *(f"{kind}*" for kind in INT8_KERNELS)}
+
+
+def test_the_code_counts_where_the_flash_is_small() -> None:
+    board = load_board("stm32vldiscovery")  # 128 KB of flash
+    with pytest.raises(DoesNotFitError, match="flash: needs about"):
+        check_fit(program("pretrainedResnet_quant", "stm32vldiscovery"), board)
+    fit = fit_report(program("hello_world_int8", "stm32vldiscovery"), board)
+    assert fit.flash_needed <= board.flash.size
+    slots = fit_report(program("hello_world_int8", slot_bytes=4096), load_board("mps2-an386"))
+    without = fit_report(program("hello_world_int8"), load_board("mps2-an386"))
+    assert slots.code - without.code == 15_700
