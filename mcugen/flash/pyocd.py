@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from mcugen.boards import Board
@@ -28,8 +29,7 @@ FAILURES = (
     Failure(
         r"target type .* not recognized",
         "pyOCD does not know this chip yet",
-        "Install its support: pyocd pack install NAME, with the name in the board's file under flash.pyocd; or take "
-        "--tool openocd",
+        "Install its support: pyocd pack install TARGET",
     ),
     Failure(
         r"no ack|unexpected ack|no cores were discovered|init\(\) call returned|unable to (?:identify|detect)",
@@ -67,7 +67,8 @@ def write(job: Job, program: str) -> None:
     command = [program, "flash", "--no-wait", "--target", job.board.flashing.pyocd]
     if job.probe is not None:
         command += ["--uid", job.probe]
-    run_tool([*command, job.elf.name], FAILURES, where=job.board.name, cwd=job.output)
+    failures = [replace(failure, hint=failure.hint.replace("TARGET", job.board.flashing.pyocd)) for failure in FAILURES]
+    run_tool([*command, job.elf.name], failures, where=job.board.name, cwd=job.output)
 
 
 TOOL = Tool("pyocd", "pip install pyocd", lambda: find_program("pyocd"), write, probes=list_probes)

@@ -102,7 +102,11 @@ PYOCD = [
     ("[Errno 13] Access denied (insufficient permissions)", "no permission to use the debug probe", "udev rules"),
     ("usb.core.USBError: [Errno 16] Resource busy", "another program holds the debug probe", "Close serial monitors"),
     ("No connected debug probes\n0000290 E No target device available [load_cmd]", "no debug probe", "carries data"),
-    ("0001 C Target type nrf52840 not recognized. Use 'pyocd list --targets'", "does not know", "pyocd pack install"),
+    (
+        "0001 C Target type nrf52840 not recognized. Use 'pyocd list --targets'",
+        "does not know",
+        "pyocd pack install nrf52840",
+    ),
     ("0002 E No ACK received", "chip does not answer", "right board"),
     ("0003 C flash program page failure (address 0x00001000; result code 0x1)", "writing failed half-way", "half a"),
 ]
