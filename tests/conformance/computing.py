@@ -143,7 +143,7 @@ def _divided(d: Draw) -> Case:
     first, second, output = _shapes(d)
     a = d.tensor(first)
     b = d.tensor(second, zero_point=-128) if d.dtype == "int8" else d.tensor(second)
-    y = d.near(real(a) / real(b) / 4, output)
+    y = d.near(real(a) / real(b) / 256, output, 0.5)  # so fine that the reference's shifts have bits left
     table = {"DIV": "DivOptions", "FLOOR_DIV": "FloorDivOptions", "FLOOR_MOD": "FloorModOptions"}[d.kind]
     away = {"int8": (-127, 127), "float32": (0.5, 4), "int32": (1, 1000), "int16": (1, 1000)}
     return replace(d.node([a, b], [y], table), limits={b: away[d.dtype]})
@@ -177,7 +177,9 @@ def _logical(d: Draw) -> Case:
 
 def _prelu(d: Draw) -> Case:
     x = d.tensor(d.shape())
-    slopes = d.tensor([n if d.chance() else 1 for n in x.shape], d.scale(-2, 0))
+    shape = [n if d.chance() else 1 for n in x.shape]
+    zero_point = 0 if d.dtype == "int16" else None
+    slopes = d.tensor(shape, d.scale(-2, 0), zero_point, "int8" if d.quantized else d.dtype)
     return d.node([x, d.maybe_constant(slopes)], [d.near(real(x), x.shape)])
 
 
@@ -190,8 +192,8 @@ def _select(d: Draw) -> Case:
 
 def _add_n(d: Draw) -> Case:
     x = d.tensor(d.shape())
-    others = [d.tensor(x.shape) for _ in range(d.integer(1, 3))]
-    return d.node([x, *others], [d.near(max(real(t) for t in (x, *others)), x.shape)], "AddNOptions")
+    others = [d.like(x) for _ in range(d.integer(1, 3))]
+    return d.node([x, *others], [d.near(2 * real(x), x.shape)], "AddNOptions")
 
 
 # ---- reductions

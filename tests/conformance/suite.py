@@ -19,7 +19,7 @@ from mcugen.emit.host import HostModel
 from mcugen.errors import UnsupportedOpError
 from mcugen.graph.read import check_supported, read_graph
 from mcugen.plan import make_plan
-from tests.conformance import computing, moving, weighted
+from tests.conformance import computing, moving, stateful, weighted
 from tests.conformance.draw import Case, Draw, Generate, Limits
 from tests.kernels.single_op import Node, TensorSpec, build_graph, inputs_of, oracle
 
@@ -48,13 +48,12 @@ def claimed() -> dict[str, tuple[str, ...]]:
 
 def missing() -> list[str]:
     """Ops without a generator."""
-    return [kind for kind in claimed() if kind not in GENERATORS]
+    return [kind for kind in claimed() if kind not in GENERATORS and kind not in stateful.GENERATORS]
 
 
 def draw_case(kind: str, dtype: str, number: int) -> Case:
     """Case `number` of an op and type, always the same one; uses that the op's own limits refuse are drawn again."""
-    seed = int.from_bytes(hashlib.sha256(f"{kind} {dtype} {number}".encode()).digest()[:8], "little")
-    draw = Draw(np.random.default_rng(seed), kind, "int8" if dtype == "any" else dtype)
+    draw = _source(kind, dtype, number)
     refusals = []
     for _ in range(_TRIES):
         case = GENERATORS[kind](draw)
@@ -65,6 +64,16 @@ def draw_case(kind: str, dtype: str, number: int) -> Case:
         else:
             return case
     raise AssertionError(f"{kind} {dtype}: {_TRIES} uses were refused, the last ones: {refusals[-3:]}")
+
+
+def draw_sequences(kind: str, dtype: str, cases: int) -> list[stateful.Sequence]:
+    """Cases of an op that keeps something between inferences, or runs subgraphs."""
+    return stateful.GENERATORS[kind](_source(kind, dtype, cases), cases)
+
+
+def _source(kind: str, dtype: str, number: int) -> Draw:
+    seed = int.from_bytes(hashlib.sha256(f"{kind} {dtype} {number}".encode()).digest()[:8], "little")
+    return Draw(np.random.default_rng(seed), kind, "int8" if dtype == "any" else dtype)
 
 
 @dataclass(frozen=True)
