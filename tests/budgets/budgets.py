@@ -20,7 +20,7 @@ else:
     import tomli as tomllib
 
 FILE = Path(__file__).with_name("budgets.toml")
-BOARDS = ("mps2-an386", "mps3-an547")
+BOARDS = ("mps2-an385", "mps2-an386", "mps3-an547")
 MODELS = {
     "kws": "kws_ref_model.tflite",
     "vww": "vww_96_int8.tflite",

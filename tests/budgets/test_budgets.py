@@ -13,6 +13,7 @@ OTHER_COMPILER = 1.25
 """With another compiler than the budgets', figures may be that much larger."""
 
 TARGETS = {  # most instructions: the goals that were set for the kernels
+    "mps2-an385": {"kws": 7_400_000, "vww": 14_000_000, "resnet": 29_000_000, "ad": 750_000},
     "mps2-an386": {"kws": 4_600_000, "vww": 8_000_000, "resnet": 17_000_000, "ad": 420_000},
     "mps3-an547": {"kws": 1_250_000, "vww": 3_000_000, "resnet": 3_400_000, "ad": 120_000},
 }
@@ -40,5 +41,5 @@ def test_budgets_keep_to_the_targets(board: str, model: str) -> None:
     budget = load()[1][board, model]
     assert budget.instructions <= TARGETS[board][model]
     assert budget.stack <= MOST_STACK
-    if board == "mps2-an386":
+    if board != "mps3-an547":
         assert budget.code <= MOST_CODE[model]
