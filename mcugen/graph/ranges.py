@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mcugen import ops
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.numerics.fixed_point import requantize
-from mcugen.ops import weighted, windows
+from mcugen.ops import mean, weighted, windows
 from mcugen.ops.common import INT8_MAX, INT8_MIN, activation_range, quantize_multiplier
 
 POOLS = frozenset({"AVERAGE_POOL_2D", "MAX_POOL_2D"})
@@ -48,7 +48,9 @@ def has_channels(tensor: Tensor) -> bool:
 def is_sound(graph: Graph, op: Op) -> bool:
     """Whether the op is supported as it stands and computes with int8, so that its tensors may be reasoned about."""
     spec = ops.spec_of(graph, op)
-    return spec is not None and "int8" in spec.types and not any(constraint(graph, op) for constraint in spec.constraints)
+    return (
+        spec is not None and "int8" in spec.types and not any(constraint(graph, op) for constraint in spec.constraints)
+    )
 
 
 def channel_limits(graph: Graph) -> dict[int, Limits]:
@@ -81,6 +83,8 @@ def _of_op(graph: Graph, op: Op, limits: dict[int, Limits]) -> Limits | None:
         low, high = activation_range(op.options.activation, output.quant)
         source = limits[op.inputs[0]]
         return Limits(source.low.clip(low, high), source.high.clip(low, high))
+    if op.kind == "MEAN":
+        return _mean(graph, op, limits[op.inputs[0]])
     channels = graph.output_of(op).shape[-1]
     if op.kind in RESHAPES and channels % len(limits[op.inputs[0]].low) == 0:
         return limits[op.inputs[0]].tiled(channels)
@@ -90,6 +94,29 @@ def _of_op(graph: Graph, op: Op, limits: dict[int, Limits]) -> Limits | None:
             return Limits(np.concatenate([p.low for p in parts]), np.concatenate([p.high for p in parts]))
         return Limits(np.min([p.low for p in parts], axis=0), np.max([p.high for p in parts], axis=0))
     return None
+
+
+def keeps_channels(graph: Graph, op: Op) -> bool:
+    """Whether a MEAN averages every channel by itself, into the same channel of the output."""
+    source, axes = graph.tensor(op.inputs[0]), graph.tensor(op.inputs[1]).data
+    rank = len(source.shape)
+    last_is_kept = axes is not None and all(int(axis) % rank != rank - 1 for axis in axes.reshape(-1))
+    return last_is_kept and graph.output_of(op).shape[-1:] == source.shape[-1:]
+
+
+def _mean(graph: Graph, op: Op, source: Limits) -> Limits | None:
+    """Limits of a MEAN over whole channels: it never falls as its elements rise."""
+    if not keeps_channels(graph, op):
+        return None
+    tensor, output = graph.tensor(op.inputs[0]), graph.output_of(op)
+    count = mean.reduced_count(graph, op)
+    factor = mean.multiplier_and_shift(graph, op)
+
+    def to_output(values: NDArray[np.int64]) -> NDArray[np.int64]:
+        sums = [requantize(int(value - tensor.zero_point) * count, *factor) for value in values]
+        return (np.array(sums, np.int64) + output.zero_point).clip(INT8_MIN, INT8_MAX)
+
+    return Limits(to_output(source.low), to_output(source.high))
 
 
 def centred_weights(graph: Graph, op: Op) -> NDArray[np.int64]:

@@ -249,6 +249,21 @@ def test_constants_pass_through_pools_reshape_and_into_a_dense_layer(kind: str) 
     assert channels_of(graph, "flat") == tuple(c for c in range(27) if c % 3 != 1)
 
 
+@pytest.mark.parametrize(("axes", "kept"), [([1, 2], (0, 2)), ([2], (0, 2)), ([1, 2, 3], None)])
+def test_means_keep_channels_apart_unless_they_average_them(axes: list[int], kept: tuple[int, ...] | None) -> None:
+    x, mid = act(X, "x"), act((1, 6, 5, 3), "mid")
+    shape = tuple(1 if n in axes else size for n, size in enumerate(mid.shape))
+    averaged = TensorSpec(shape, scale=0.07, zero_point=5, name="averaged")
+    y = act((*shape[:3], 4), "y")
+    nodes = [
+        conv(x, mid, weights((3, 1, 1, 3), 0, [1]), [1, 900, 3]),
+        Node("MEAN", options("ReducerOptions", keepDims=True), [mid, constant(np.array(axes, np.int32))], [averaged]),
+        conv(averaged, y, weights((4, 1, 1, shape[3]), 0), [5, 6, 7, 8]),
+    ]
+    graph = dropped(build_graph(nodes, [y]))
+    assert channels_of(graph, "mid") == channels_of(graph, "averaged") == kept
+
+
 def test_dense_weights_with_a_zero_point_fold_it_in() -> None:
     x, mid, y = act((1, 7), "x"), act((1, 6), "mid"), act((1, 4), "y")
     dense = options("FullyConnectedOptions")

@@ -24,6 +24,7 @@ from mcugen.graph.ranges import (
     channel_limits,
     has_channels,
     is_sound,
+    keeps_channels,
     takes_padding,
 )
 from mcugen.graph.types import DType, Graph, Op, Quantization, Tensor
@@ -140,6 +141,9 @@ def _groups(graph: Graph, op: Op) -> Groups | None:
     if op.kind == "DEPTHWISE_CONV_2D":
         each = np.arange(channels) // op.options.depth_multiplier
         return [(source.id, np.arange(source.shape[-1])), (output.id, each)]
+    if op.kind == "MEAN":
+        whole = np.arange(channels)
+        return [(source.id, whole), (output.id, whole)] if keeps_channels(graph, op) else None
     if op.kind in RESHAPES:
         small, large = sorted((source.shape[-1], channels))
         if large % small:
@@ -197,9 +201,7 @@ class _Rewriter:
         # What is left out varies only where nothing needed uses it: there the weights are zero anyway.
         value = np.tile(np.where(reads, 0, source.low - zero), times)
         products = centred_weights(graph, op).sum(axis=1) @ value
-        return self._with_weights(
-            op, weights.data[writes][..., np.tile(reads, times)], weights.quant, products, writes
-        )
+        return self._with_weights(op, weights.data[writes][..., np.tile(reads, times)], weights.quant, products, writes)
 
     def _without_filters(self, op: Op) -> Op:
         writes = self._needed[op.outputs[0]]
@@ -219,9 +221,7 @@ class _Rewriter:
         """The op with other weights, and with `products` (of all its channels) in the bias."""
         graph = self._graph
         weights, bias = graph.tensor(op.inputs[1]), graph.input_of(op, 2)
-        new_weights = replace(
-            weights, shape=values.shape, data=_frozen(values), quant=_of_channels(quant, writes)
-        )
+        new_weights = replace(weights, shape=values.shape, data=_frozen(values), quant=_of_channels(quant, writes))
         inputs = (op.inputs[0], self._add(new_weights))
         if bias is None and not products[writes].any():
             return replace(op, inputs=inputs)
