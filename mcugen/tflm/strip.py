@@ -158,4 +158,3 @@ def _structure(view: View) -> list[Any]:
 
 def _raw(text: bytes | str | None) -> bytes:
     return text.encode() if isinstance(text, str) else (text or b"")
-

@@ -113,9 +113,7 @@ def _read_op(index: int, raw: Any, model: Any, tensors: dict[int, Tensor], subgr
     return Op(index, kind, inputs, outputs, name, _options(kind, raw, tensors, inputs, outputs))
 
 
-def _options(
-    kind: str, raw: Any, tensors: dict[int, Tensor], inputs: tuple[int, ...], outputs: tuple[int, ...]
-) -> Any:
+def _options(kind: str, raw: Any, tensors: dict[int, Tensor], inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Any:
     """The op's options where an op module can read them; TFLM reads its own, so here they only serve to count MACs."""
     operands = [tensors[i] if i >= 0 else None for i in inputs]
     spec = ops.select(kind, operands)
