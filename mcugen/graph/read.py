@@ -26,7 +26,8 @@ _MAX_TENSORS = 100_000
 _MAX_SUBGRAPHS = 1000
 _MAX_EXPANDED_OPS = 100_000
 """Ops of the model and, once per op that runs them, of other subgraphs."""
-_MAX_ELEMENTS = 1 << 31
+_MAX_ELEMENTS = 1 << 25
+"""Of one tensor: more than any board holds, and passes reckon with arrays of that size."""
 
 _DTYPES = {dtype.value: dtype for dtype in DType if dtype is not DType.OTHER}
 
