@@ -16,7 +16,9 @@ def make_inputs(graph: Graph, samples: int, seed: int = 0) -> list[list[NDArray[
 
     The first is uniformly random; the next are all lowest, all highest, all zero (the zero point), and lowest
     and highest in turn; the rest are random again, every other one in a narrow band around a random level, as
-    real signals are. Inputs that ops take for indices stay within what can be picked.
+    real signals are. Inputs that ops take for indices stay within what can be picked. Float32 has no such limits:
+    there the numbers are normally distributed, of standard deviation 1, the fourth is all zero, and every other one
+    from the fifth on is larger or smaller.
 
     Returns:
         `samples` lists with one array per model input, in its shape and dtype.
@@ -31,7 +33,7 @@ def _values(tensor: Tensor, number: int, generator: np.random.Generator, limit: 
     if limit is not None:
         return generator.integers(0, limit, size=shape, endpoint=True).astype(dtype.numpy)
     if dtype is DType.FLOAT32:
-        return generator.normal(size=shape).astype(np.float32)
+        return _reals(shape, number, generator)
     if dtype is DType.BOOL:
         return generator.integers(0, 2, size=shape).astype(np.bool_)
     info = np.iinfo(dtype.numpy)
@@ -51,3 +53,12 @@ def _values(tensor: Tensor, number: int, generator: np.random.Generator, limit: 
         values = generator.integers(level - width, level + width, size=shape, endpoint=True)
         return np.clip(values, low, high).astype(dtype.numpy)
     return generator.integers(low, high, size=shape, endpoint=True).astype(dtype.numpy)
+
+
+def _reals(shape: tuple[int, ...], number: int, generator: np.random.Generator) -> NDArray[np.float32]:
+    scale = 1.0
+    if number == 3:
+        scale = 0.0
+    elif number > 3 and number % 2 == 0:
+        scale = 10.0 ** generator.uniform(-2, 1)
+    return (scale * generator.normal(size=shape)).astype(np.float32)

@@ -136,6 +136,16 @@ def test_a_large_drift_fails_and_names_the_op(sigmoid: tuple[Plan, HostModel, Or
     assert verdict.first_divergent_op.kind == "LOGISTIC"
 
 
+def test_float_inputs_differ_in_size_and_are_seeded(sigmoid: tuple[Plan, HostModel, Oracle]) -> None:
+    graph = sigmoid[0].graph
+    inputs = [sample[0] for sample in make_inputs(graph, 12, seed=3)]
+    assert all((a == b[0]).all() for a, b in zip(inputs, make_inputs(graph, 12, seed=3), strict=True))
+    assert not inputs[3].any()
+    sizes = [float(np.abs(values).mean()) for values in inputs]
+    assert 0.2 < sizes[0] < 3
+    assert max(sizes[4::2]) > 3 * min(sizes[4::2])
+
+
 def test_json_holds_no_infinity(sigmoid: tuple[Plan, HostModel, Oracle]) -> None:
     plan, host, oracle = sigmoid
     verdict = verify_device(Drifting(host, np.inf), plan, oracle, make_inputs(plan.graph, 1))
