@@ -31,9 +31,9 @@ def run_int8(
     count = len(inputs[0])
     with open_oracle(tflite) as oracle:
         for n in range(count):
-            outputs = oracle.run([_encode(a[n], spec) for a, spec in zip(inputs, input_specs, strict=True)])
+            outputs = oracle.run([encode_input(a[n], spec) for a, spec in zip(inputs, input_specs, strict=True)])
             for result, output, spec in zip(results, outputs, output_specs, strict=True):
-                result.append(_decode(output, spec))
+                result.append(decode_output(output, spec))
             if progress is not None:
                 progress((n + 1) / count)
     return tuple(np.stack(r) for r in results)
@@ -54,22 +54,30 @@ def _agreement(real: NDArray[Any], quantized: NDArray[Any], spec: TensorSpec) ->
     signal, noise = float(np.sum(real**2)), float(np.sum(error**2))
     norms = float(np.linalg.norm(real) * np.linalg.norm(quantized))
     cosine = float(np.sum(real * quantized)) / norms if norms > 0 else (1.0 if noise == 0 else 0.0)
-    sqnr = None
-    if noise > 0:
-        # A float output that is all zero has no signal to compare with.
-        sqnr = 10 * float(np.log10(signal / noise)) if signal > 0 else 0.0
     same = None
     if real.shape[1] > 1:
         same = float(np.mean(real.argmax(axis=1) == quantized.argmax(axis=1)))
     biggest = float(np.max(np.abs(error), initial=0.0))
-    return Agreement(short_name(spec.name), len(real), cosine, sqnr, biggest, same)
+    return Agreement(short_name(spec.name), len(real), cosine, sqnr_db(signal, noise), biggest, same)
 
 
-def _encode(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+def sqnr_db(signal: float, noise: float) -> float | None:
+    """10·log10(signal / noise) of two sums of squares, in dB; None without noise.
+
+    A signal that is all zero has nothing to compare with: 0 then.
+    """
+    if noise <= 0:
+        return None
+    return 10 * float(np.log10(signal / noise)) if signal > 0 else 0.0
+
+
+def encode_input(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+    """An input as the model takes it: real values quantized if it is, all others as they are."""
     if spec.dtype in ("int8", "int16") and spec.scale > 0 and values.dtype == np.float32:
         return quantize_array(values, Affine(spec.scale, spec.zero_point), np.dtype(spec.dtype))
     return values
 
 
-def _decode(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+def decode_output(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+    """An output's real values."""
     return dequantize_array(values, Affine(spec.scale, spec.zero_point)) if spec.scale > 0 else values

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Literal, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +21,37 @@ DataSource = Union[str, "os.PathLike[str]", NDArray[Any], Mapping[str, Any], Ite
 CALIBRATION_SAMPLES = 200
 RANDOM_SAMPLES = 100
 _MAX_ITERATED = 10_000
+Part = Literal["calibration", "evaluation"]
+"""What samples are for: of data that is split into x_train and x_test, calibration takes the first."""
+
+_SUFFIXES: dict[Part, tuple[str, ...]] = {
+    "calibration": ("_train", "_test"),
+    "evaluation": ("_test", "_train"),
+}
 _LABEL_KEYS = ("y", "labels", "label", "targets", "target")
 _DATA_KEYS = ("x", "X", "data", "images", "samples", "inputs")
 
 
 def load_samples(
-    source: DataSource, inputs: Sequence[TensorSpec], *, scale_images: bool = True, seed: int = 0
+    source: DataSource,
+    inputs: Sequence[TensorSpec],
+    *,
+    scale_images: bool = True,
+    seed: int = 0,
+    part: Part = "calibration",
 ) -> Samples:
     """Read data and check it against the model's inputs.
 
-    Accepted: `.npy` and `.npz` (key x, X, data or images, or one array per input name; labels in y or
-    labels), `.csv`, a folder of images, "random", NumPy arrays, a mapping, an iterable of samples (arrays,
-    (x, y) pairs, or one list entry per input; at most 10 000 are read).
+    Accepted: `.npy` and `.npz` (key x, X, data or images, or one array per input name; labels in y or labels; or
+    x_train, y_train, x_test and y_test), `.csv`, a folder of images, "random", NumPy arrays, a mapping, an iterable
+    of samples (arrays, (x, y) pairs, or one list entry per input; at most 10 000 are read).
 
     Args:
-        inputs: the model's inputs, shapes with the batch of 1.
+        inputs: the model's inputs, shapes with the batch of 1. A quantized one takes its own integers as they are, or
+            real values, which stay float32.
         scale_images: divide the 0…255 of image files by 255 (arrays are never scaled).
         seed: for "random".
+        part: which samples to take where the data comes split.
 
     Raises:
         DataError: unreadable, of the wrong shape or type, or with non-finite values.
@@ -49,10 +63,10 @@ def load_samples(
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         origin = str(path)
-        raw, labels = _read_path(path, inputs, scale_images, notes)
+        raw, labels = _read_path(path, inputs, scale_images, part, notes)
     elif isinstance(source, Mapping):
         origin = "mapping"
-        raw, labels = _from_mapping(dict(source), inputs, origin)
+        raw, labels = _from_mapping(_part_of(dict(source), inputs, part, notes), inputs, origin)
     elif isinstance(source, np.ndarray) or hasattr(source, "__array__"):
         origin = "array"
         raw = _for_single_input([np.asarray(source)], inputs, origin)
@@ -69,8 +83,9 @@ def load_samples(
         )
     if not counts or 0 in counts:
         raise DataError("there are no samples", where=origin, hint=_accepted(inputs))
-    checked = _labels(labels, len(arrays[0]), origin, notes) if labels is not None else None
-    return Samples(arrays, checked, origin, True, tuple(dict.fromkeys(notes)))
+    targets = _targets(labels, len(arrays[0]), origin) if labels is not None else None
+    classes = _classes(targets, notes) if targets is not None else None
+    return Samples(arrays, classes, origin, True, tuple(dict.fromkeys(notes)), targets)
 
 
 def random_samples(
@@ -130,7 +145,7 @@ def _accepted(inputs: Sequence[TensorSpec]) -> str:
 
 
 def _read_path(
-    path: Path, inputs: Sequence[TensorSpec], scale_images: bool, notes: list[str]
+    path: Path, inputs: Sequence[TensorSpec], scale_images: bool, part: Part, notes: list[str]
 ) -> tuple[list[NDArray[Any]], Any]:
     where = str(path)
     if not path.exists():
@@ -144,7 +159,7 @@ def _read_path(
     if suffix == ".npy":
         return _for_single_input([data_files.read_npy(path)], inputs, where), None
     if suffix == ".npz":
-        return _from_mapping(data_files.read_npz(path), inputs, where)
+        return _from_mapping(_part_of(data_files.read_npz(path), inputs, part, notes), inputs, where)
     if suffix in (".csv", ".tsv", ".txt"):
         spec = _single(inputs, where)
         rows, labels = data_files.read_csv(path, sample_shape(spec))
@@ -166,6 +181,21 @@ def _single(inputs: Sequence[TensorSpec], where: str) -> TensorSpec:
 
 def _for_single_input(arrays: list[NDArray[Any]], inputs: Sequence[TensorSpec], where: str) -> list[NDArray[Any]]:
     _single(inputs, where)
+    return arrays
+
+
+def _part_of(
+    arrays: Mapping[str, Any], inputs: Sequence[TensorSpec], part: Part, notes: list[str]
+) -> Mapping[str, Any]:
+    """Of data that comes split (x_train, y_train, x_test, y_test), the part that is wanted, named x and y."""
+    names = {name for spec in inputs for name in (spec.name, short_name(spec.name))}
+    if names & set(arrays):
+        return arrays
+    for suffix in _SUFFIXES[part]:
+        chosen = {k.removesuffix(suffix): v for k, v in arrays.items() if k.endswith(suffix)}
+        if any(k in names or k in _DATA_KEYS for k in chosen):
+            notes.append(f"the samples whose names end in {suffix} were used")
+            return chosen
     return arrays
 
 
@@ -212,7 +242,8 @@ def _from_iterable(
                 raise DataError(f"has the shape {rows.shape[1:]}, others have {column[0].shape[1:]}", where=f"item {n}")
             column.append(rows)
         if label is not None:
-            labels.extend(np.atleast_1d(np.asarray(label)))
+            given = np.asarray(label)  # of a batch, or of one sample, which may be one-hot
+            labels.extend(given if given.ndim and len(given) == len(rows) else [given])
     if not columns or not columns[0]:
         raise DataError("there are no samples", where="iterable", hint=_accepted(inputs))
     return [np.concatenate(c) for c in columns], labels or None
@@ -284,6 +315,8 @@ def _fit(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str]) ->
             )
         return converted
     target = np.dtype(spec.dtype)
+    if spec.scale > 0 and rows.dtype.kind == "f":
+        return rows.astype(np.float32)
     converted = rows.astype(target)
     if not np.array_equal(converted, rows):
         raise DataError(
@@ -293,15 +326,28 @@ def _fit(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str]) ->
     return converted
 
 
-def _labels(raw: Any, count: int, where: str, notes: list[str]) -> NDArray[np.int64] | None:
-    labels = np.asarray(raw)
-    if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
-        labels = labels.argmax(axis=1)
+def _targets(raw: Any, count: int, where: str) -> NDArray[Any]:
+    """Labels as they were given, one row per sample."""
+    targets = np.asarray(raw)
+    if targets.ndim == 0 or len(targets) != count:
+        raise DataError(f"there are {len(targets) if targets.ndim else 1} labels for {count} samples", where=where)
+    return targets
+
+
+def _classes(targets: NDArray[Any], notes: list[str]) -> NDArray[np.int64] | None:
+    """Class numbers, if the labels are such or one-hot."""
+    if is_one_hot(targets):
         notes.append("one-hot labels were turned into class numbers")
-    labels = labels.reshape(-1) if labels.ndim == 2 else labels
-    if labels.ndim != 1 or len(labels) != count:
-        raise DataError(f"there are {len(labels) if labels.ndim else 1} labels for {count} samples", where=where)
-    if labels.dtype.kind not in "biuf" or not np.array_equal(labels, np.floor(labels.astype(np.float64))):
-        notes.append("the labels are no class numbers and were left aside")
+        return np.asarray(targets.argmax(axis=1), np.int64)
+    labels = targets.reshape(-1) if targets.ndim == 2 and targets.shape[1] == 1 else targets
+    if labels.ndim != 1 or labels.dtype.kind not in "biuf" or not bool(np.all(np.floor(labels) == labels)):
+        notes.append("the labels are no class numbers")
         return None
     return labels.astype(np.int64)
+
+
+def is_one_hot(targets: NDArray[Any]) -> bool:
+    """Whether every row of labels (N, classes) is 0 but for a single 1."""
+    if targets.ndim != 2 or targets.shape[1] < 2 or targets.dtype.kind not in "biuf":
+        return False
+    return bool(np.all((targets == 0) | (targets == 1)) and np.all(targets.sum(axis=1) == 1))

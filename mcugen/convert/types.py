@@ -36,6 +36,7 @@ class Samples:
         inputs: one array per model input, (N, …) in the input's shape without its batch, float32 for float
             inputs (real values), else the input's own dtype.
         labels: (N,) integer classes, or None.
+        targets: (N, …) labels of any kind as they were given, or None.
         origin: where the data came from, for reports.
         trusted: False for random data.
         notes: what was done to the data on the way (scaling, resizing).
@@ -46,6 +47,7 @@ class Samples:
     origin: str = "array"
     trusted: bool = True
     notes: tuple[str, ...] = ()
+    targets: NDArray[Any] | None = None
 
     @property
     def count(self) -> int:
@@ -56,6 +58,7 @@ class Samples:
             self,
             inputs=tuple(a[indices] for a in self.inputs),
             labels=None if self.labels is None else self.labels[indices],
+            targets=None if self.targets is None else self.targets[indices],
         )
 
 

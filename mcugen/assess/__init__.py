@@ -1,0 +1,25 @@
+"""The assess stage: how right a quantized model is, with and without labels, and at which layer it loses accuracy."""
+
+from mcugen.assess.evaluate import Evaluation, HostRuns, assess, load_evaluation, run_float, run_on_host, run_quantized
+from mcugen.assess.task import drop_of, make_task, metric_names, score
+from mcugen.assess.types import (
+    Assessment,
+    Flip,
+    Flips,
+    Gate,
+    Histogram,
+    LayerNoise,
+    Layers,
+    Metric,
+    Outputs,
+    Run,
+    Score,
+    Suspect,
+    Task,
+)
+
+__all__ = [
+    "Assessment", "Evaluation", "Flip", "Flips", "Gate", "Histogram", "HostRuns", "LayerNoise", "Layers", "Metric",
+    "Outputs", "Run", "Score", "Suspect", "Task", "assess", "drop_of", "load_evaluation", "make_task", "metric_names",
+    "run_float", "run_on_host", "run_quantized", "score",
+]  # fmt: skip

@@ -1,0 +1,250 @@
+"""What the assess stage finds out about a quantized model: how right it is, and where it loses accuracy."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.convert.types import Agreement
+
+Kind = Literal["classification", "regression", "function", "none"]
+"""What labels are: classes, real values, whatever the user's own metric function takes them for, or absent."""
+
+Outputs = tuple[NDArray[Any], ...]
+"""Real values, one (N, *output shape) array per model output."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric's value. Shares are 0…1; errors have the unit of the targets (squared for the squared error)."""
+
+    metric: str
+    value: float
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """A user's own measure of how right outputs are.
+
+    Attributes:
+        function: takes (outputs, labels) and returns a finite number. `outputs` is a float32 array (N, *output shape
+            without the batch of 1), or a tuple of them if the model has several; `labels` are the data's `y` as they
+            are, or None.
+        higher_is_better: False for errors.
+    """
+
+    name: str
+    function: Callable[[Any, Any], float]
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What the labels ask of the model.
+
+    Attributes:
+        metric: name of the metric that counts: `--max-drop` and the search look at it. Empty without labels.
+        output: position of the output that is judged.
+        classes: number of classes; 0 where there are none.
+        labels: (N,) int64 classes.
+        targets: (N, M) float64, M the output's elements, for regression.
+        raw: the labels as given, for `function`.
+        threshold: output values above it mean class 1, where a single output tells two classes; else None.
+        spread: largest less smallest target, which differences of errors are measured by; 0 if not regression.
+        notes: what was decided, for people.
+    """
+
+    kind: Kind
+    metric: str = ""
+    output: int = 0
+    classes: int = 0
+    labels: NDArray[np.int64] | None = None
+    targets: NDArray[np.float64] | None = None
+    raw: Any = None
+    threshold: float | None = None
+    spread: float = 0.0
+    function: Metric | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one form of the model did on the samples.
+
+    Attributes:
+        arithmetic: "float32", "int8" or "int16".
+        where: "host" or "device".
+        samples: how many; the device may have run only the first of those that the host ran.
+        scores: the metric that counts first.
+        confusion: rows are true classes, columns what the model said; None if not classes, or more than MAX_CONFUSION.
+        equal_to_host: samples whose device outputs equal the host's in every bit; None for the host.
+    """
+
+    arithmetic: str
+    where: Literal["host", "device"]
+    samples: int
+    scores: tuple[Score, ...]
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    equal_to_host: int | None = None
+
+    def value(self, metric: str) -> float:
+        """A metric's value; KeyError if it is none of the scores."""
+        return {s.metric: s.value for s in self.scores}[metric]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A sample that float32 and the quantized model put into different classes. `sample` counts from 0."""
+
+    sample: int
+    label: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Flips:
+    """All samples that changed their class. `broken` were right before, `fixed` are right now.
+
+    `examples` holds the first MAX_FLIPS of them, broken ones first.
+    """
+
+    count: int
+    broken: int
+    fixed: int
+    examples: tuple[Flip, ...]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """`--max-drop`: how much may be lost.
+
+    Attributes:
+        drop: what was lost from float32 to the quantized model on the host, in percentage points: of the metric where
+            it is a share, of the targets' spread where it is an error. Squared errors count by their roots. Negative
+            if the quantized model is better.
+    """
+
+    metric: str
+    max_drop: float
+    drop: float
+
+    @property
+    def passed(self) -> bool:
+        # A sum of floats must not fail a drop that is exactly the limit.
+        return self.drop <= self.max_drop + 1e-9
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A usual cause of lost accuracy that was found at a layer. `kind` is stable, `text` is for people."""
+
+    kind: Literal["outlier channels", "saturated range", "stretched range", "per-tensor weights", "softmax input scale"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Values of a tensor, float and quantized, in the same equal bins from `low` to `high` (real units).
+
+    `below` and `above` count the float values outside; the bins cover what the quantized type can hold.
+    """
+
+    low: float
+    high: float
+    float_counts: tuple[int, ...]
+    quantized_counts: tuple[int, ...]
+    below: int
+    above: int
+
+
+@dataclass(frozen=True)
+class LayerNoise:
+    """How far the quantized model is from the float one after one layer.
+
+    Attributes:
+        index: the op's position in the quantized model file; kind, name: the op, its layer.
+        matched: name of the float model's tensor that it is compared with.
+        sqnr_db: 10·log10(Σ float² / Σ (float − quantized)²) of the op's output, over all samples, with the errors of
+            all layers before it; None if both are equal.
+        limit_db: the same if the float values themselves were quantized with the output's scale: no layer does
+            better with this scale. None if they are equal.
+        lost_db: what this layer added: the least SQNR of its inputs less its own; None where either is not finite.
+        low, high: the float values' range over the samples.
+        clipped: share of the float values that lie outside what the quantized tensor can hold.
+    """
+
+    index: int
+    kind: str
+    name: str
+    matched: str
+    sqnr_db: float | None
+    limit_db: float | None
+    lost_db: float | None
+    low: float
+    high: float
+    clipped: float
+    suspects: tuple[Suspect, ...] = ()
+    histogram: Histogram | None = None
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Noise per layer, in execution order. `unmatched` names layers of the quantized model without a float partner."""
+
+    samples: int
+    layers: tuple[LayerNoise, ...]
+    unmatched: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """How right a model is, before and after quantization.
+
+    Attributes:
+        origin: where the samples came from.
+        samples: how many there are.
+        calibrated_on: how many of them were among the calibration samples; None where nobody knows (the model came
+            quantized).
+        trusted: False for random data.
+        runs: float32 (if there is a float model), quantized on the host, and on the device.
+        agreement: float against quantized per output.
+    """
+
+    kind: Kind
+    metric: str
+    origin: str
+    samples: int
+    calibrated_on: int | None
+    trusted: bool
+    runs: tuple[Run, ...]
+    agreement: tuple[Agreement, ...] = ()
+    flips: Flips | None = None
+    gate: Gate | None = None
+    classes: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """False if more was lost than the gate allows."""
+        return self.gate is None or self.gate.passed
+
+    def run(self, where: str, *, quantized: bool) -> Run | None:
+        """The run of that kind, or None."""
+        return next((r for r in self.runs if r.where == where and (r.arithmetic != "float32") == quantized), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The `accuracy` object of docs/JSON.md."""
+        facts = {**dataclasses.asdict(self)}
+        facts["runs"] = [{**run, "scores": {s["metric"]: s["value"] for s in run["scores"]}} for run in facts["runs"]]
+        facts["gate"] = {**facts["gate"], "passed": self.passed} if self.gate is not None else None
+        return facts
