@@ -20,9 +20,11 @@ from mcugen.plan import make_plan
 from mcugen.verify.oracle import Oracle
 from mcugen.verify.parted_oracle import PartedOracle, open_oracle
 from tests.conftest import ROOT
-from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, make_samples, options
+from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, make_samples, options, oracle
 
-EXAMPLE = f"ZeroCrossings={ROOT / 'examples' / 'custom_ops' / 'zero_crossings.c'}"
+EXAMPLES = ROOT / "examples" / "custom_ops"
+EXAMPLE = f"ZeroCrossings={EXAMPLES / 'zero_crossings.c'}"
+WINDOW = f"SignalWindow={EXAMPLES / 'signal_window.c'}"
 
 KERNEL = """#include <stdint.h>
 typedef struct { int32_t count; int32_t gain; } mcg_custom_gain_params;
@@ -120,6 +122,21 @@ def test_without_a_reference_nothing_but_the_kernel_knows(gain: Any) -> None:
     assert len(oracle.unverified) == 1
     assert "CUSTOM:Gain" in oracle.unverified[0]
     assert "reference" not in oracle.name
+
+
+@pytest.mark.parametrize(("shape", "shift"), [((1, 16), 0), ((3, 5), 12), ((2, 2, 7), 15), ((1, 9), 31)])
+def test_the_window_of_an_audio_front_end_equals_tflm(shape: tuple[int, ...], shift: int) -> None:
+    """TFLM has this op of the examples: kernel and reference function give its results."""
+    rng = np.random.default_rng(shift)
+    window = constant(rng.integers(-32768, 32768, shape[-1]).astype(np.int16))
+    x, y = TensorSpec(shape, "int16"), TensorSpec(shape, "int16")
+    given = bytes(flexbuffers.Dumps({"shift": shift}))
+    model = build_graph([Node("CUSTOM:SignalWindow", given, [x, window], [y])], [y])
+    samples = make_samples(model, 4)
+    compare(model, [WINDOW])
+    with use_custom_ops([WINDOW]), HostModel(make_plan(read_graph(model))) as host:
+        for sample, (want,) in zip(samples, oracle(model, samples), strict=True):
+            np.testing.assert_array_equal(host.run(sample)[0], want)
 
 
 def test_models_without_the_op_keep_their_oracle(gain: Any) -> None:
