@@ -77,12 +77,14 @@ def accumulator_problem(graph: Graph, op: Op, rows: NDArray[np.int8]) -> str | N
     Args:
         rows: weights as [channels, depth].
     """
-    bias = weighted.bias_of(graph, op, rows.shape[0])
-    sums = np.abs(bias) + (INT16_MAX + 1) * np.abs(rows.astype(np.int64)).sum(axis=1)
+    products = (INT16_MAX + 1) * np.abs(rows.astype(np.int64)).sum(axis=1)
+    # Of any size: a file may hold biases whose sums leave 64 bits.
+    terms = zip(weighted.bias_of(graph, op, rows.shape[0]), products, strict=True)
+    sums = [abs(int(bias)) + int(product) for bias, product in terms]
     problem_of = narrow_scaling_problem if sums_in_32_bits(graph, op) else wide_scaling_problem
     factors = [quantize_multiplier(scale) for scale in weighted.effective_scales(graph, op)]
     pairs = zip(sums, factors if len(factors) > 1 else factors * len(sums), strict=True)
-    problems = (problem_of(int(bound), *factor) for bound, factor in pairs)
+    problems = (problem_of(bound, *factor) for bound, factor in pairs)
     return next((p for p in problems if p), None)
 
 

@@ -127,8 +127,9 @@ def test_refusals() -> None:
     assert "zero point of 3" in refusal(made(shifted, plain))
     assert "a zero point of 1" in refusal(made(source, constant(weights, 0.01, 1)))
     assert "int16, not int8" in refusal(made(source, constant(weights.astype(np.int16), 0.01)))
-    large = constant(np.full(4, 1 << 47, np.int64), 0.0001)
-    assert "more than 47 bits" in refusal(made(source, plain, large))
+    for size in (1 << 47, -(1 << 63)):
+        large = constant(np.full(4, size, np.int64), 0.0001)
+        assert "more than 47 bits" in refusal(made(source, plain, large))
     near = constant(np.full(4, (1 << 31) - 9, np.int32), 0.0001)
     assert "more than 31 bits" in refusal(made(source, plain, near))
     tiny = TensorSpec((1, 4), "int16", 1e-9)
