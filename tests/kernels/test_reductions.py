@@ -121,8 +121,8 @@ def test_refusals() -> None:
     )
     assert "zero point 0" in refusal(Node("L2_NORMALIZATION", options("L2NormOptions"), [x], [x_like()]))
     assert "casts its bytes" in refusal(Node("CAST", None, [x], [TensorSpec((4, 6), "int32")]))
-    assert "casts float32 to int32" in refusal(
-        Node("CAST", None, [TensorSpec((4, 6), "float32")], [TensorSpec((4, 6), "int32")])
+    assert "casts uint8 to int32" in refusal(
+        Node("CAST", None, [TensorSpec((4, 6), "uint8")], [TensorSpec((4, 6), "int32")])
     )
 
 
