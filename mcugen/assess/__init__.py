@@ -1,6 +1,7 @@
 """The assess stage: how right a quantized model is, with and without labels, and at which layer it loses accuracy."""
 
 from mcugen.assess.evaluate import Evaluation, HostRuns, assess, load_evaluation, run_float, run_on_host, run_quantized
+from mcugen.assess.layers import layer_noise
 from mcugen.assess.task import drop_of, make_task, metric_names, score
 from mcugen.assess.types import (
     Assessment,
@@ -20,6 +21,6 @@ from mcugen.assess.types import (
 
 __all__ = [
     "Assessment", "Evaluation", "Flip", "Flips", "Gate", "Histogram", "HostRuns", "LayerNoise", "Layers", "Metric",
-    "Outputs", "Run", "Score", "Suspect", "Task", "assess", "drop_of", "load_evaluation", "make_task", "metric_names",
-    "run_float", "run_on_host", "run_quantized", "score",
+    "Outputs", "Run", "Score", "Suspect", "Task", "assess", "drop_of", "layer_noise", "load_evaluation", "make_task",
+    "metric_names", "run_float", "run_on_host", "run_quantized", "score",
 ]  # fmt: skip
