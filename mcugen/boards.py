@@ -159,7 +159,8 @@ class Board:
         family: folder in firmware/bsp with the chip family's clock and pins; "" where `framework` starts the chip.
         cpu: core name as the compiler knows it ("cortex-m4").
         fpu: the compiler's FPU name, or "" for none (soft float).
-        flash, ram: the part's true memories; `regions` are further ones (tightly coupled RAM, …).
+        flash, ram: the part's true memories; `regions` are further ones (tightly coupled RAM, …). One that is named
+            "vectors" gets the table that the core starts from, where flash is not where it looks for it.
         stack_bytes: RAM reserved for the stack.
         real_hardware: True where clocks and pins are set up for a real part, not only for the emulator.
         own_linker_script: the user brings the linker script, which tells the memories: without it they are of size 0
@@ -188,6 +189,10 @@ class Board:
     flashing: Flashing = Flashing()
     own_linker_script: bool = False
     linker_script: str = field(default="", compare=False)
+
+    def region(self, name: str) -> Region | None:
+        """A memory beside flash and RAM, by its name; None where there is none of it."""
+        return next((region for region in self.regions if region.name == name), None)
 
     def target(self) -> Target:
         """The core that kernels are chosen for."""

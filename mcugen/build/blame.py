@@ -59,7 +59,7 @@ def peak(plan: Plan) -> Peak:
         for block in sorted(blocks, key=lambda b: (-b.size, b.offset)):
             own = _uncovered(block.offset, block.offset + block.size, covered)
             covered.append((block.offset, block.offset + block.size))
-            found.append((plan.graph.tensor(block.tensors[0]).name if block.tensors else "scratch", own))
+            found.append((plan.graph.tensor(block.tensors[0]).name.split(";")[0] if block.tensors else "scratch", own))
         return found
 
     def total(number: int) -> int:
