@@ -159,4 +159,5 @@ FlashTool = Annotated[
                  help="platformio, openocd, pyocd, esptool, picotool or uf2. Default: the board's first that is "
                  "installed."),
 ]  # fmt: skip
+Lines = Annotated[bool, typer.Option("--lines", help="A line per inference, as where there is no terminal.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; see docs/JSON.md.")]
