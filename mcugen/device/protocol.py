@@ -64,6 +64,7 @@ class Counter(enum.IntEnum):
     DWT = 1
     SYSTICK = 2
     TIMER = 3
+    MCYCLE = 4
 
 
 PAUSE, MEASURE_STACK, PACE = 1, 2, 4
