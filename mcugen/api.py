@@ -26,8 +26,10 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.flash import flash as flash
     from mcugen.verbs.generate import generate as generate
     from mcugen.verbs.inspect import inspect as inspect
+    from mcugen.verbs.monitor import monitor as monitor
     from mcugen.verbs.push import push as push
     from mcugen.verbs.quantize import quantize as quantize
+    from mcugen.verbs.replay import replay as replay
     from mcugen.verbs.run import run as run
     from mcugen.verbs.sweep import sweep as sweep
     from mcugen.verbs.verify import verify as verify

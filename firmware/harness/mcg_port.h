@@ -47,4 +47,8 @@ uint32_t mcg_port_stack_bytes(void); /* size of the reserved stack */
 const uint8_t *mcg_port_build_id(uint32_t *bytes);
 void mcg_port_reset(void);
 
+/* May be left out. Feeds the watchdog of a firmware that has one: called while the harness waits
+ * for a request, and between the ops of an inference. */
+__attribute__((weak)) void mcg_port_watchdog(void);
+
 #endif

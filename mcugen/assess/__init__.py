@@ -5,6 +5,7 @@ from mcugen.assess.layers import layer_noise
 from mcugen.assess.task import drop_of, make_task, metric_names, score
 from mcugen.assess.types import (
     Assessment,
+    BeforeAfter,
     Flip,
     Flips,
     Gate,
@@ -12,6 +13,7 @@ from mcugen.assess.types import (
     LayerNoise,
     Layers,
     Metric,
+    OnBoard,
     Outputs,
     Run,
     Score,
@@ -20,7 +22,7 @@ from mcugen.assess.types import (
 )
 
 __all__ = [
-    "Assessment", "Evaluation", "Flip", "Flips", "Gate", "Histogram", "HostRuns", "LayerNoise", "Layers", "Metric",
-    "Outputs", "Run", "Score", "Suspect", "Task", "assess", "drop_of", "layer_noise", "load_evaluation", "make_task",
-    "metric_names", "run_float", "run_on_host", "run_quantized", "score",
+    "Assessment", "BeforeAfter", "Evaluation", "Flip", "Flips", "Gate", "Histogram", "HostRuns", "LayerNoise", "Layers",
+    "Metric", "OnBoard", "Outputs", "Run", "Score", "Suspect", "Task", "assess", "drop_of", "layer_noise",
+    "load_evaluation", "make_task", "metric_names", "run_float", "run_on_host", "run_quantized", "score",
 ]  # fmt: skip

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.assess.task import find_flips, make_gate, make_run, make_task, with_threshold
+from mcugen.assess.task import find_flips, make_gate, make_run, make_task, score, with_threshold
 from mcugen.assess.types import Assessment, Metric, Outputs, Task
 from mcugen.convert import flat
 from mcugen.convert.calibrate import feeds, observe
-from mcugen.convert.compare import agreement, encode_input, run_int8
+from mcugen.convert.compare import agreement, decode_output, encode_input, run_int8
 from mcugen.convert.data import DataSource, choose, load_samples
 from mcugen.convert.inspect_source import inspect_model
 from mcugen.convert.types import Samples, TensorSpec
-from mcugen.errors import DataError
+from mcugen.graph import DType, read_graph
 from mcugen.graph.schema import unpack_model
+from mcugen.tasks import TaskName
 
 Progress = Callable[[float], None]
+
+_SEQUENCE = ("the model keeps a state: the samples were run in order, as the steps of one sequence",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,38 +33,54 @@ class Evaluation:
     Attributes:
         inputs: the model's inputs.
         feeds: one (N, *input shape) array per input, real values where the input is float or quantized.
+        available: how many samples there were before the limit.
         calibrated_on: how many samples were among those of the calibration; None where nobody knows.
+        sequence: the model keeps a state, so that the samples are the steps of one sequence.
     """
 
     samples: Samples
     inputs: tuple[TensorSpec, ...]
     feeds: tuple[NDArray[Any], ...]
+    available: int
     calibrated_on: int | None
+    sequence: bool = False
 
     @property
     def count(self) -> int:
         return self.samples.count
 
 
-def load_evaluation(model: bytes, source: DataSource, calibration: DataSource | None = None) -> Evaluation:
+def load_evaluation(
+    model: bytes, source: DataSource, calibration: DataSource | None = None, *, most: int | None = None
+) -> Evaluation:
     """Read the samples to judge a model by.
 
     Args:
         model: the float `.tflite`; the quantized one where there is no other.
         source: see :func:`mcugen.convert.load_samples`; of split data, x_test and y_test.
         calibration: what the model was quantized with, to say which samples are in both; None if nobody knows.
+        most: take no more samples than that, drawn over the whole set with a fixed seed.
 
     Raises:
         DataError: unreadable, or samples that do not fit.
     """
     inspection = inspect_model(unpack_model(model))
     scale = not inspection.rescales_input
-    samples = load_samples(source, inspection.inputs, scale_images=scale, part="evaluation")
+    everything = load_samples(source, inspection.inputs, scale_images=scale, part="evaluation")
+    sequence = bool(read_graph(model).states)
+    samples = everything.take(pick(everything.count, most or everything.count, sequence=sequence))
     common = None
     if calibration is not None:
-        used = choose(load_samples(calibration, inspection.inputs, scale_images=scale))
-        common = _in_both(samples, used)
-    return Evaluation(samples, inspection.inputs, tuple(feeds(samples, inspection.inputs)), common)
+        common = _in_both(samples, choose(load_samples(calibration, inspection.inputs, scale_images=scale)))
+    arrays = tuple(feeds(samples, inspection.inputs))
+    return Evaluation(samples, inspection.inputs, arrays, everything.count, common, sequence)
+
+
+def pick(count: int, most: int, *, sequence: bool = False) -> NDArray[np.int64]:
+    """Numbers of at most `most` of `count` samples: the first of a sequence, else drawn with a fixed seed, in order."""
+    if sequence or count <= most:
+        return np.arange(min(count, most))
+    return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
 
 
 def run_float(model: bytes, evaluation: Evaluation, progress: Progress | None = None) -> Outputs:
@@ -109,24 +128,22 @@ def run_on_host(
     float_model: bytes | None,
     evaluation: Evaluation,
     *,
-    arithmetic: str = "int8",
-    kind: Literal["classification", "regression"] | None = None,
+    kind: TaskName | None = None,
     metric: str | Metric | Callable[[Any, Any], float] | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> HostRuns:
     """Run both forms of a model over all samples.
 
     Args:
-        model: the `.tflite` that goes to the device.
+        model: the `.tflite` that goes to the device; of a float32 one there is only this form.
         float_model: what it was quantized from, or None.
-        arithmetic: "int8" or "int16"; "float32" if `model` is not quantized: then it is the float model itself.
         kind, metric: see :func:`mcugen.assess.make_task`.
 
     Raises:
         DataError: labels or metrics that do not fit, before anything runs.
         ConversionError, ModelError, ToolError: no interpreter runs the model.
     """
-    specs = output_specs(model)
+    specs, arithmetic = output_specs(model), arithmetic_of(model)
     task = make_task(evaluation.samples, specs, kind=kind, metric=metric)
     floats: Outputs | None = None
     if arithmetic == "float32":
@@ -142,27 +159,23 @@ def run_on_host(
 def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
     """Judge a model by what it gave on the host; the device's run is added by `with_device`.
 
+    Args:
+        max_drop: what may be lost from the float model, see :class:`Gate`; not judged without a float model.
+
     Raises:
-        DataError: `max_drop` without labels or without a float model.
+        DataError: `max_drop` without labels.
     """
     task, evaluation = runs.task, runs.evaluation
     quantized = make_run(task, runs.results, runs.arithmetic)
     before = make_run(task, runs.floats, "float32") if runs.floats is not None else None
-    gate = None
-    if max_drop is not None:
-        if before is None:
-            raise DataError(
-                "what was lost cannot be told without the float model",
-                where="--max-drop",
-                hint="Give the float model and --data; a quantized one or --no-quantize has nothing to compare with",
-            )
-        gate = make_gate(task, before, quantized, max_drop)
+    gate = make_gate(task, before, quantized, max_drop) if before is not None and max_drop is not None else None
     floats = runs.floats
     return Assessment(
         kind=task.kind,
         metric=task.metric,
         origin=evaluation.samples.origin,
         samples=evaluation.count,
+        available=evaluation.available,
         calibrated_on=evaluation.calibrated_on,
         trusted=evaluation.samples.trusted,
         runs=(quantized,) if before is None else (before, quantized),
@@ -170,7 +183,7 @@ def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
         flips=find_flips(task, floats, runs.results) if floats is not None else None,
         gate=gate,
         classes=task.classes,
-        notes=(*evaluation.samples.notes, *task.notes),
+        notes=(*evaluation.samples.notes, *task.notes, *(_SEQUENCE if evaluation.sequence else ())),
     )
 
 
@@ -188,13 +201,39 @@ def _step(progress: Callable[[str, float], None] | None, name: str) -> Progress 
     return lambda done: tell(name, done)
 
 
-def first_samples(evaluation: Evaluation, most: int) -> NDArray[np.int64]:
-    """Numbers of at most `most` samples, drawn over the whole set with a fixed seed, in their order."""
-    if evaluation.count <= most:
-        return np.arange(evaluation.count)
-    return np.sort(np.random.default_rng(0).choice(evaluation.count, most, replace=False))
+def encode(evaluation: Evaluation, model: bytes, numbers: NDArray[np.int64]) -> list[list[NDArray[Any]]]:
+    """Some of the samples as a device takes them that runs `model`."""
+    specs = flat.input_specs(unpack_model(model).subgraphs[0])
+    return [[encode_input(a[n], spec) for a, spec in zip(evaluation.feeds, specs, strict=True)] for n in numbers]
 
 
-def encode(evaluation: Evaluation, specs: Sequence[TensorSpec], number: int) -> list[NDArray[Any]]:
-    """One sample as the device takes it."""
-    return [encode_input(a[number], spec) for a, spec in zip(evaluation.feeds, specs, strict=True)]
+def with_device(
+    assessment: Assessment, runs: HostRuns, numbers: NDArray[np.int64], outputs: Sequence[Sequence[NDArray[Any]]]
+) -> Assessment:
+    """Add what a device gave on some of the samples.
+
+    Args:
+        numbers: of the samples that the device ran.
+        outputs: per sample, the device's outputs as they came.
+    """
+    columns = zip(*outputs, strict=True)
+    real = tuple(decode_output(np.stack(column), spec) for column, spec in zip(columns, runs.outputs, strict=True))
+    host = [values[numbers] for values in runs.results]
+    equal = sum(
+        all(a[n].tobytes() == b[n].tobytes() for a, b in zip(real, host, strict=True)) for n in range(len(numbers))
+    )
+    run = make_run(runs.task, real, runs.arithmetic, "device", samples=numbers)
+    beside = None
+    if runs.floats is not None and run.scores:
+        scores = score(runs.task, tuple(values[numbers] for values in runs.floats), numbers)
+        beside = scores[0].value
+    return replace(assessment, runs=(*assessment.runs, replace(run, equal_to_host=equal, float_score=beside)))
+
+
+def arithmetic_of(model: bytes) -> str:
+    """What a `.tflite` computes with: "int8", "int16" or "float32"."""
+    graph = read_graph(model)
+    found = {graph.output_of(op).dtype for op in graph.ops if op.outputs}
+    if DType.INT16 in found:
+        return "int16"
+    return "int8" if DType.INT8 in found else "float32"

@@ -14,6 +14,7 @@ from mcugen.assess.types import Flip, Flips, Gate, Metric, Outputs, Run, Score, 
 from mcugen.convert.data import describe_inputs, is_one_hot
 from mcugen.convert.types import Samples, TensorSpec
 from mcugen.errors import DataError
+from mcugen.tasks import TaskName
 
 MAX_CONFUSION = 100
 """Classes that a confusion matrix may have."""
@@ -30,7 +31,7 @@ def make_task(
     samples: Samples,
     outputs: Sequence[TensorSpec],
     *,
-    kind: Literal["classification", "regression"] | None = None,
+    kind: TaskName | None = None,
     metric: str | Metric | Callable[[Any, Any], float] | None = None,
 ) -> Task:
     """Find out what the labels of samples ask of a model.
@@ -139,14 +140,13 @@ def make_run(
     where: Literal["host", "device"] = "host",
     *,
     samples: NDArray[np.int64] | None = None,
-    equal_to_host: int | None = None,
 ) -> Run:
     """How outputs do at the task; `samples` as for `score`."""
     confusion = None
     if task.labels is not None and task.classes <= MAX_CONFUSION:
         counts = metrics.confusion(predict(task, outputs), _pick(task.labels, samples), task.classes)
         confusion = tuple(tuple(int(n) for n in row) for row in counts)
-    return Run(arithmetic, where, len(outputs[0]), score(task, outputs, samples), confusion, equal_to_host)
+    return Run(arithmetic, where, len(outputs[0]), score(task, outputs, samples), confusion)
 
 
 def find_flips(task: Task, before: Outputs, after: Outputs) -> Flips | None:

@@ -84,6 +84,7 @@ class Run:
         scores: the metric that counts first.
         confusion: rows are true classes, columns what the model said; None if not classes, or more than MAX_CONFUSION.
         equal_to_host: samples whose device outputs equal the host's in every bit; None for the host.
+        float_score: the metric that counts, of the float model on the same samples; None where nobody knows.
     """
 
     arithmetic: str
@@ -92,6 +93,7 @@ class Run:
     scores: tuple[Score, ...]
     confusion: tuple[tuple[int, ...], ...] | None = None
     equal_to_host: int | None = None
+    float_score: float | None = None
 
     def value(self, metric: str) -> float:
         """A metric's value; KeyError if it is none of the scores."""
@@ -212,7 +214,7 @@ class Assessment:
 
     Attributes:
         origin: where the samples came from.
-        samples: how many there are.
+        samples: how many were run on the host, of `available` ones.
         calibrated_on: how many of them were among the calibration samples; None where nobody knows (the model came
             quantized).
         trusted: False for random data.
@@ -224,6 +226,7 @@ class Assessment:
     metric: str
     origin: str
     samples: int
+    available: int
     calibrated_on: int | None
     trusted: bool
     runs: tuple[Run, ...]
@@ -248,3 +251,51 @@ class Assessment:
         facts["runs"] = [{**run, "scores": {s["metric"]: s["value"] for s in run["scores"]}} for run in facts["runs"]]
         facts["gate"] = {**facts["gate"], "passed": self.passed} if self.gate is not None else None
         return facts
+
+
+@dataclass(frozen=True)
+class OnBoard:
+    """What one form of a model takes on a board, in bytes and in the device's unit.
+
+    Attributes:
+        problem: why it does not run there; the measured figures are None then.
+        model_flash: the model's own part of `flash`: weights, its code and kernels.
+        score: the metric that counts, on the device; None without labels.
+    """
+
+    arithmetic: str
+    problem: str = ""
+    flash: int | None = None
+    model_flash: int | None = None
+    ram: int | None = None
+    arena: int | None = None
+    cost: int | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """The float32 and the quantized form of a model on the same board.
+
+    Attributes:
+        unit: of the costs: "instructions" of an emulator.
+        metric: what the scores are; empty without labels.
+        samples: how many samples both ran for the scores.
+    """
+
+    board: str
+    unit: str
+    metric: str
+    samples: int
+    before: OnBoard
+    after: OnBoard
+
+    def ratio(self, figure: str) -> float | None:
+        """A figure of the quantized form divided by the float one's; None where one is missing or 0."""
+        before, after = getattr(self.before, figure), getattr(self.after, figure)
+        return after / before if before and after is not None else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The `against_float` object of docs/JSON.md."""
+        figures = ("flash", "model_flash", "ram", "arena", "cost")
+        return {**dataclasses.asdict(self), "ratios": {name: self.ratio(name) for name in figures}}

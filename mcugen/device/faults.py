@@ -6,37 +6,49 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from mcugen.architectures import RISCV, Architecture, fault_architecture
 from mcugen.boards import Board
 from mcugen.device.protocol import Fault, fault_causes
 from mcugen.errors import DeviceError
 
-ADDR2LINE = "arm-none-eabi-addr2line"
-_EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
+
+class FaultError(DeviceError):
+    """The device's program has stopped. It answers nothing else until it is reset."""
 
 
-def explain_fault(fault: Fault, where: str, *, elf: Path | None = None, board: Board | None = None) -> DeviceError:
+def explain_fault(fault: Fault, where: str, *, elf: Path | None = None, board: Board | None = None) -> FaultError:
     """The error for a fault, with function and line where the firmware's ELF file tells them."""
-    name = _EXCEPTIONS.get(fault.exception, f"exception {fault.exception}")
+    architecture = fault_architecture(fault.exception)
+    number = fault.exception & ~architecture.fault_flag
+    name = architecture.exceptions.get(number, f"exception {number}")
     causes = fault_causes(fault)
     if board is not None and not board.ram.origin <= fault.sp <= board.ram.end and "stack overflow" not in causes:
         causes = ["stack overflow", *causes]
     reason = f" ({', '.join(causes)})" if causes else ""
-    registers = f"PC {_place(fault.pc, elf)}, LR {_place(fault.lr, elf)}, SP {fault.sp:#010x}"
+    pc, lr = (_place(address, architecture, elf) for address in (fault.pc, fault.lr))
+    registers = f"PC {pc}, LR {lr}, SP {fault.sp:#010x}{_status(fault, architecture)}"
+    hint = "Reset the device before the next run"
+    if any("stack" in cause for cause in causes):
+        hint = "The stack may be too small: stack_bytes in the board's file sets it"
+    return FaultError(f"the program stopped with a {name}{reason}: {registers}", where=where, hint=hint)
+
+
+def _status(fault: Fault, architecture: Architecture) -> str:
+    """The registers that say more, and the address that was at fault, where there is one."""
+    if architecture is RISCV:
+        return f", mtval {fault.mmfar:#010x}"
     status = f", CFSR {fault.cfsr:#010x}, HFSR {fault.hfsr:#010x}"
     if fault.cfsr & 0x80:
         status += f", address {fault.mmfar:#010x}"
     elif fault.cfsr & 0x8000:
         status += f", address {fault.bfar:#010x}"
-    hint = "Reset the device before the next run"
-    if any("stack" in cause for cause in causes):
-        hint = "The stack may be too small: stack_bytes in the board's file sets it"
-    return DeviceError(f"the program stopped with a {name}{reason}: {registers}{status}", where=where, hint=hint)
+    return status
 
 
-def _place(address: int, elf: Path | None) -> str:
+def _place(address: int, architecture: Architecture, elf: Path | None) -> str:
     """An address, with function, file and line where they can be found."""
     text = f"{address:#010x}"
-    tool = shutil.which(ADDR2LINE)
+    tool = shutil.which(architecture.addr2line)
     if elf is None or tool is None:
         return text
     try:

@@ -11,10 +11,11 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from mcugen.device.protocol import (
     FAULT,
+    PROGRESS,
     RESPONSE,
     VERSION,
     Command,
@@ -25,6 +26,7 @@ from mcugen.device.protocol import (
     decode_frame,
     encode_frame,
     parse_fault,
+    parse_progress,
 )
 from mcugen.errors import DeviceError
 
@@ -72,34 +74,12 @@ class SocketTransport:
         self._sock.close()
 
 
-class SerialTransport:
-    """Any URL that pyserial opens: /dev/ttyACM0, socket://host:port, rfc2217://host:port."""
+class ConnectionLostError(DeviceError):
+    """The connection broke, or the device fell silent or was restarted: `Device.reconnect` may bring it back."""
 
-    def __init__(self, url: str, baud: int) -> None:
-        import serial
 
-        try:
-            # A short fixed timeout: changing it configures the port anew, which is slow over a network.
-            self._port: Any = serial.serial_for_url(url, baudrate=baud, timeout=0.02, write_timeout=10, exclusive=True)
-        except (OSError, ValueError) as error:  # SerialException is an OSError
-            raise DeviceError(
-                f"the port cannot be opened: {error}",
-                where=url,
-                hint="Check that it exists, that you may use it, and that no other program holds it",
-            ) from error
-
-    def read(self, timeout: float) -> bytes:
-        until = time.monotonic() + timeout
-        while True:
-            data: bytes = self._port.read(max(1, self._port.in_waiting))
-            if data or time.monotonic() >= until:
-                return data
-
-    def write(self, data: bytes) -> None:
-        self._port.write(data)
-
-    def close(self) -> None:
-        self._port.close()
+class NoAnswerError(ConnectionLostError):
+    """The device did not answer in time."""
 
 
 class DeviceFault(DeviceError):
@@ -123,12 +103,14 @@ def status_name(status: int) -> str:
 
 
 class Link:
-    """A session with a device.
+    """Requests to a device and its answers, over one connection.
 
     Args:
         name: the link in messages.
         byte_seconds: time one byte takes on the wire, which waiting allows for.
         check: called with seconds that it may wait; raises when the other end has ended.
+        on_close: called after the transport is closed.
+        clock: seconds that pass, for tests.
     """
 
     def __init__(
@@ -138,55 +120,92 @@ class Link:
         *,
         byte_seconds: float = 0.0,
         check: Callable[[float], None] | None = None,
+        on_close: Callable[[], None] | None = None,
         first_retry: float = FIRST_RETRY_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._transport, self._name, self._byte_seconds = transport, name, byte_seconds
-        self._check = check or (lambda _seconds: None)
-        self._first_retry = first_retry
+        self.byte_seconds = byte_seconds
+        self._transport, self.name = transport, name
+        self._check, self._on_close = check, on_close
+        self._first_retry, self._clock = first_retry, clock
         self._session = 0
         self._sequence = 0
         self._received = bytearray()
 
     def close(self) -> None:
         self._transport.close()
+        if self._on_close is not None:
+            self._on_close()
+
+    @property
+    def has_session(self) -> bool:
+        return self._session != 0
 
     def start_session(self) -> None:
-        """The next request must be HELLO. Session 0 is never used: a device that was just reset has it."""
-        self._session = secrets.randbelow(0xFFFF) + 1
+        """Begin another session; the next request must be HELLO.
+
+        Session 0 is never used: a device that was just reset has it.
+        """
+        before = self._session
+        while self._session in (0, before):
+            self._session = secrets.randbelow(0xFFFF) + 1
         self._sequence = 0
 
-    def request(self, command: Command, payload: bytes = b"", *, timeout: float, reply_bytes: int = 64) -> bytes:
+    def resume_session(self, other: Link) -> None:
+        """Go on with the session of another link to the same device."""
+        self._session, self._sequence = other._session, other._sequence
+
+    def request(
+        self,
+        command: Command,
+        payload: bytes = b"",
+        *,
+        timeout: float,
+        reply_bytes: int = 64,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> bytes:
         """Send a request and return the payload of its response, without the status.
 
         Args:
-            timeout: seconds until the request is given up.
+            timeout: seconds until the request is given up, anew whenever the device says that it got further.
             reply_bytes: about how long the response is.
+            on_progress: called with the number of the op that is done.
 
         Raises:
             Refusal: the device answered with an error.
             DeviceFault: the device's program has stopped.
-            DeviceError: no answer, another protocol version, or a broken connection.
+            NoAnswerError: no answer in time.
+            ConnectionLostError: a broken connection.
+            DeviceError: another protocol version.
         """
         self._sequence = (self._sequence + 1) & 0xFFFF
         data = encode_frame(Frame(VERSION, command, self._session, self._sequence, payload))
-        wire_seconds = (len(data) + reply_bytes) * 1.05 * self._byte_seconds
-        deadline = time.monotonic() + timeout + wire_seconds
+        wire_seconds = (len(data) + reply_bytes) * 1.05 * self.byte_seconds
+        deadline = self._clock() + timeout + wire_seconds
         patience = self._first_retry
-        while (now := time.monotonic()) < deadline:
+        step = -1
+        while (now := self._clock()) < deadline:
             self._write(data)
-            frame = self._await_response(min(deadline, now + patience + wire_seconds))
-            if frame is not None:
-                return _answer(command, frame)
+            retry = now + patience + wire_seconds
+            while (frame := self._await_response(min(deadline, retry))) is not None:
+                if frame.type != PROGRESS:
+                    return _answer(command, frame)
+                done = _progress(frame)
+                if done > step:  # else it came twice, or late
+                    step, now = done, self._clock()
+                    deadline, retry = now + timeout + wire_seconds, now + patience + wire_seconds
+                    if on_progress is not None:
+                        on_progress(step)
             patience = min(2 * patience, LAST_RETRY_S)
-        raise DeviceError(
-            f"no answer to {command.name} within {timeout:g} s",
-            where=self._name,
+        raise NoAnswerError(
+            f"no answer to {command.name} within {timeout:g} s{'' if step < 0 else f' after op {step}'}",
+            where=self.name,
             hint="Check that this firmware runs on the device and that the port and its speed are right; "
             "a longer inference needs a longer timeout",
         )
 
     def _await_response(self, until: float) -> Frame | None:
-        """The response to the request under way, or None when `until` has passed."""
+        """What concerns the request under way: its response or progress; None when `until` has passed."""
         while True:
             frame = self._next_frame(until)
             if frame is None:
@@ -206,7 +225,7 @@ class Link:
     def _wrong_version(self, version: int) -> DeviceError:
         return DeviceError(
             f"the device speaks protocol version {version}, this mcugen speaks {VERSION}",
-            where=self._name,
+            where=self.name,
             hint="Generate, build and flash the firmware again with this version of mcugen",
         )
 
@@ -223,7 +242,7 @@ class Link:
                     continue
             if len(self._received) > MAX_FRAME_BYTES:
                 self._received.clear()
-            wait = until - time.monotonic()
+            wait = until - self._clock()
             if wait <= 0:
                 return None
             self._received += self._read(min(wait, 0.25))
@@ -234,7 +253,7 @@ class Link:
         except OSError as error:
             raise self._lost(error) from error
         if not data:
-            self._check(0)
+            self._check_other_end(0)
         return data
 
     def _write(self, data: bytes) -> None:
@@ -243,9 +262,25 @@ class Link:
         except OSError as error:
             raise self._lost(error) from error
 
-    def _lost(self, error: OSError) -> DeviceError:
-        self._check(1)  # knows better why
-        return DeviceError(f"the connection was lost: {error}", where=self._name)
+    def _lost(self, error: OSError) -> ConnectionLostError:
+        self._check_other_end(1)  # knows better why
+        return ConnectionLostError(f"the connection was lost: {error}", where=self.name)
+
+    def _check_other_end(self, seconds: float) -> None:
+        if self._check is None:
+            return
+        try:
+            self._check(seconds)
+        except DeviceError as error:
+            raise ConnectionLostError(error.what, where=error.where, hint=error.hint) from error
+
+
+def _progress(frame: Frame) -> int:
+    """The op that a frame says is done; −1 if it makes no sense."""
+    try:
+        return parse_progress(frame.payload)
+    except ProtocolError:
+        return -1
 
 
 def _answer(command: Command, frame: Frame) -> bytes:

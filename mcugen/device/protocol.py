@@ -21,6 +21,7 @@ HEADER = struct.Struct("<BBHH")
 CRC_BYTES = 4
 MIN_PAYLOAD, MAX_PAYLOAD = 256, 65_535
 RESPONSE = 0x80
+PROGRESS = 0xFE
 FAULT = 0xFF
 
 
@@ -63,9 +64,10 @@ class Counter(enum.IntEnum):
     DWT = 1
     SYSTICK = 2
     TIMER = 3
+    MCYCLE = 4
 
 
-PAUSE, MEASURE_STACK = 1, 2
+PAUSE, MEASURE_STACK, PACE = 1, 2, 4
 """Flags of INVOKE."""
 
 _DTYPES = {
@@ -108,6 +110,10 @@ class _Reader:
 
     def __init__(self, payload: bytes) -> None:
         self._rest = payload
+
+    @property
+    def left(self) -> int:
+        return len(self._rest)
 
     def take(self, count: int) -> bytes:
         if count > len(self._rest):
@@ -156,6 +162,7 @@ class Hello:
         init_result: 0, or the model's negative error.
         init_stack, stack_bytes: stack that init used, and that is reserved.
         build_id: of the running firmware, in hex.
+        has_watchdog: its watchdog must be fed between ops, so that inferences must be paced.
     """
 
     max_payload: int
@@ -180,6 +187,7 @@ class Hello:
     runtime: str
     generator: str
     model: str
+    has_watchdog: bool = False
 
 
 CALIBRATION_INSTRUCTIONS = 65_536
@@ -218,6 +226,7 @@ def parse_hello(payload: bytes) -> Hello:
         runtime=r.text(),
         generator=r.text(),
         model=r.text(),
+        has_watchdog=r.left > 0 and r.integer(1) & 1 == 1,  # older firmware ends here
     )
     r.finish()
     return hello
@@ -300,6 +309,14 @@ def parse_invoke(payload: bytes) -> Done | Paused:
         raise ProtocolError(f"inference state {state}")
     r.finish()
     return result
+
+
+def parse_progress(payload: bytes) -> int:
+    """The number of the op that is done."""
+    r = _Reader(payload)
+    op = r.integer(2)
+    r.finish()
+    return op
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from mcugen.plan.types import ProgramStep
+from mcugen.ui.accuracy import say_gate, show_against_float, show_assessment, show_layers
 from mcugen.ui.quantization import agreement_text
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
 from mcugen.ui.text import bar, memory, number, per_mac, share, size
@@ -34,10 +35,18 @@ def show_proof(console: Console, proof: Proof) -> None:
     console.print(grid(rows))
     console.print()
     show_ops(console, proof)
+    if proof.layers is not None:
+        show_layers(console, proof.layers)
+    if proof.assessment is not None:
+        show_assessment(console, proof.assessment, proof.ready.project.manifest.labels)
+    if proof.against_float is not None:
+        show_against_float(console, proof.against_float)
     console.print()
     for warning in proof.warnings:
         say_note(console, warning)
     say_verdict(console, proof.verdict.passed, verdict_text(proof))
+    if proof.assessment is not None:
+        say_gate(console, proof.assessment)
 
 
 def _per_mac(proof: Proof) -> str:

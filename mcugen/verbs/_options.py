@@ -10,6 +10,7 @@ import typer
 from mcugen.activations import Activations
 from mcugen.goals import Goal
 from mcugen.runtimes import Runtime
+from mcugen.tasks import TaskName as TaskKind
 
 Model = Annotated[
     str,
@@ -38,6 +39,30 @@ Data = Annotated[
     typer.Option("--data", "-d", metavar="D", show_default=False,
                  help="Calibration data for a float model: .npy, .npz, .csv, a folder of images, or 'random' "
                  "(untrusted)."),
+]  # fmt: skip
+EvalData = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--eval-data", metavar="X.npz", show_default=False,
+                 help="Samples with labels (x and y) to judge the model by. Default: those of --data, if it has some."),
+]  # fmt: skip
+EvalSamples = Annotated[
+    int,
+    typer.Option("--eval-samples", metavar="N", help="Judge by at most so many of them, drawn with a fixed seed."),
+]
+MetricName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--metric", metavar="NAME", show_default=False,
+                 help="What counts: accuracy, top_3, top_5, macro_f1, auc; mean_absolute_error, mean_squared_error."),
+]  # fmt: skip
+TaskName = Annotated[
+    Optional[TaskKind],  # noqa: UP045
+    typer.Option("--task", metavar="classification|regression", show_default=False,
+                 help="What the labels are, where they could be both."),
+]  # fmt: skip
+MaxDrop = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--max-drop", metavar="POINTS", show_default=False,
+                 help="Exit code 1 if quantization loses more of the metric, in percentage points."),
 ]  # fmt: skip
 ActivationsName = Annotated[
     Activations,
@@ -134,4 +159,5 @@ FlashTool = Annotated[
                  help="platformio, openocd, pyocd, esptool, picotool or uf2. Default: the board's first that is "
                  "installed."),
 ]  # fmt: skip
+Lines = Annotated[bool, typer.Option("--lines", help="A line per inference, as where there is no terminal.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; see docs/JSON.md.")]

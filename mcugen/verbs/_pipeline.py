@@ -46,6 +46,7 @@ class Model:
         source: what the user gave, for reports.
         trusted: False if it was quantized with random data.
         report: how it was quantized; None if it came out of a project.
+        float_data: the float `.tflite` that it was quantized from; None if it came quantized, or out of a project.
     """
 
     data: bytes
@@ -53,6 +54,7 @@ class Model:
     source: str
     trusted: bool
     report: QuantizationReport | None
+    float_data: bytes | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,8 @@ def load_model(
     with naming(source):
         converted = convert(source, data, quantize=quantize, activations=activations, progress=progress)
         graph = read_model(converted, runtime or "aot")
-    return Model(converted.tflite, graph, source_name(source), converted.report.trusted, converted.report)
+    report, floats = converted.report, converted.float_tflite
+    return Model(converted.tflite, graph, source_name(source), report.trusted, report, floats)
 
 
 def plan_model(model: Model, board: Board, choice: Choice | None = None) -> Program:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from mcugen import __version__
+from mcugen.assess import Assessment, BeforeAfter, Layers
 from mcugen.boards import Board
 from mcugen.build import Firmware
 from mcugen.device.device import Device
@@ -62,6 +63,9 @@ class Proof:
         input_warnings: what makes them or the device doubtful.
         project: folder of the emitted project; None if it was temporary.
         emulated: the device was an emulator.
+        assessment: how right the model is on samples, if there were any to judge it by.
+        layers: noise per layer between the float and the quantized model, where asked for.
+        against_float: this firmware beside the float32 one, where asked for.
     """
 
     verb: Literal["verify", "deploy"]
@@ -73,11 +77,14 @@ class Proof:
     project: str | None = None
     emulated: bool = True
     input_warnings: tuple[str, ...] = ()
+    assessment: Assessment | None = None
+    layers: Layers | None = None
+    against_float: BeforeAfter | None = None
 
     @property
     def exit_code(self) -> int:
-        """1 if the device differs from the oracle."""
-        return 0 if self.verdict.passed else 1
+        """1 if the device differs from the oracle, or too much accuracy was lost."""
+        return 0 if self.verdict.passed and (self.assessment is None or self.assessment.passed) else 1
 
     @property
     def board(self) -> Board:
@@ -162,6 +169,9 @@ class Proof:
             },
             "verify": {**self.verdict.to_dict(), "inputs": self.inputs, "notes": list(self.notes)},
             "quantization": model.report.to_dict() if model.report else None,
+            "accuracy": self.assessment.to_dict() if self.assessment else None,
+            "sqnr": self.layers.to_dict() if self.layers else None,
+            "against_float": self.against_float.to_dict() if self.against_float else None,
             "tflm": tflm_facts(self.plan),
             "project": self.project,
             "warnings": list(self.warnings),

@@ -32,6 +32,7 @@ def prove(
     kept: bool = True,
     tflm: str | None = None,
     flash: Callable[[Ready], Device] | None = None,
+    first: Inputs | None = None,
 ) -> Proof:
     """Measure sizes and cost on the device, and judge its results.
 
@@ -39,6 +40,7 @@ def prove(
         kept: the project stays, so that what is found out can be written into it.
         flash: puts a firmware on a board and connects to it; it may be called twice. Without it the device behind
             `port` runs the firmware already, or the emulator is started.
+        first: samples to run before those of `inputs`: what their outputs are is of interest.
 
     Raises:
         McugenError: whatever stops it before there is a verdict.
@@ -60,7 +62,7 @@ def prove(
                 device,
                 ready.plan,
                 oracle,
-                given.samples,
+                [*(first.samples if first is not None else ()), *given.samples],
                 layers=layers,
                 progress=lambda done, total: report("verifying", done / total),
             )
@@ -73,7 +75,7 @@ def prove(
         ready,
         cost,
         verdict,
-        given.origin,
+        given.origin if first is None else f"{len(first.samples)} samples of {first.origin}; {given.origin}",
         given.notes,
         project,
         emulated=port is None and flash is None,

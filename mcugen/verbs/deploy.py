@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from mcugen.verbs import _options as options
 from mcugen.verbs._custom import takes_custom_ops
+from mcugen.verbs._defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE
 
 if TYPE_CHECKING:
     from mcugen.activations import Activations
+    from mcugen.assess import Metric
     from mcugen.flash import Choose
     from mcugen.goals import Goal
     from mcugen.runtimes import Runtime
+    from mcugen.tasks import TaskName
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._inputs import InputSource
     from mcugen.verbs._proof import Proof
@@ -40,6 +46,13 @@ def deploy(
     samples: int = 16,
     seed: int = 0,
     layers: bool = False,
+    eval_data: Any = None,
+    eval_samples: int = EVAL_SAMPLES,
+    samples_on_device: int = SAMPLES_ON_DEVICE,
+    metric: str | Metric | Callable[[Any, Any], float] | None = None,
+    task: TaskName | None = None,
+    max_drop: float | None = None,
+    compare_float: bool = False,
     force: bool = False,
     port: str | None = None,
     probe: str | None = None,
@@ -66,7 +79,11 @@ def deploy(
         runtime: "aot" (the default) or "tflm".
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.tflm.program.TflmOptions`.
-        inputs, samples, seed, layers: see :func:`mcugen.verbs.verify.verify`.
+        inputs, samples, seed, layers: see :func:`mcugen.verbs.verify.verify`; `layers` also compares the float model's
+            and the quantized one's result of every layer.
+        eval_data, eval_samples, metric, task, max_drop: see :func:`mcugen.verbs.quantize.quantize`.
+        samples_on_device: how many of the samples that the model is judged by run on the device, too.
+        compare_float: build and run the float32 form as well, on the same emulated board.
         port, probe, tool, choose: see :func:`mcugen.verbs.flash.flash`.
         force: replace a generated project that was changed by hand.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
@@ -80,6 +97,8 @@ def deploy(
     from mcugen.flash import can_flash
     from mcugen.linker_script import with_linker_script
     from mcugen.verbs import _pipeline as pipeline
+    from mcugen.verbs._against_float import check_comparable, compare_with_float
+    from mcugen.verbs._assess import Wishes, check_wishes, for_device, judge_on_host, judged_proof, read_once
     from mcugen.verbs._files import read_labels
     from mcugen.verbs._flash import flash_and_connect
     from mcugen.verbs._inputs import read_inputs
@@ -89,25 +108,37 @@ def deploy(
     report = progress or pipeline.no_progress
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
+    on_hardware = chosen.emulator is None or port is not None or probe is not None or tool is not None
+    data = read_once(data)
+    wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, layers, samples_on_device)
+    check_wishes(data, wishes)
     loaded = pipeline.load_model(model, data, report, choice.runtime, quantize=quantize, activations=activations)
+    if compare_float:
+        check_comparable(loaded, chosen, on_hardware=on_hardware)
     plan = pipeline.plan_model(loaded, chosen, choice)
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
+    judged = judge_on_host(loaded, data, wishes, report)
     folder = Path(out) if out is not None else pipeline.default_folder(loaded, chosen)
     report("generating", -1.0)
     command = pipeline.command_line("deploy", loaded, plan, chosen)
     project = pipeline.write_project(loaded, plan, chosen, folder, command=command, labels=names, force=force)
     report("building", -1.0)
     ready = pipeline.Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
-    on_hardware = chosen.emulator is None or port is not None or probe is not None or tool is not None
 
     def flash(ready: pipeline.Ready) -> Device:
         return flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=report)[0]
 
-    return prove(
+    on_device = for_device(judged, plan, loaded.data, samples_on_device)
+    proof = prove(
         ready, "deploy", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=report,
         project=str(folder), tflm=tflm, flash=flash if on_hardware and can_flash(chosen, port) else None,
+        first=on_device.inputs if on_device is not None else None,
     )  # fmt: skip
+    proof = judged_proof(proof, judged, on_device)
+    if compare_float:
+        proof = replace(proof, against_float=compare_with_float(proof, judged, on_device, choice, report))
+    return proof
 
 
 def command(
@@ -129,6 +160,17 @@ def command(
     samples: options.Samples = 16,
     seed: options.Seed = 0,
     layers: options.Layers = False,
+    eval_data: options.EvalData = None,
+    eval_samples: options.EvalSamples = EVAL_SAMPLES,
+    samples_on_device: Annotated[
+        int, typer.Option("--samples-on-device", metavar="N", help="How many of them run on the device, too.")
+    ] = SAMPLES_ON_DEVICE,
+    metric: options.MetricName = None,
+    task: options.TaskName = None,
+    max_drop: options.MaxDrop = None,
+    compare_float: Annotated[
+        bool, typer.Option("--compare-float", help="Run the float32 form on the same emulated board, too.")
+    ] = False,
     force: options.Force = False,
     port: options.Port = None,
     probe: options.Probe = None,
@@ -149,7 +191,9 @@ def command(
             data=data, activations=activations, quantize=not no_quantize,
             out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
-            layers=layers, force=force, port=port, probe=probe, tool=tool, choose=choose,
+            layers=layers, eval_data=eval_data, eval_samples=eval_samples, samples_on_device=samples_on_device,
+            metric=metric, task=task, max_drop=max_drop, compare_float=compare_float, force=force,
+            port=port, probe=probe, tool=tool, choose=choose,
             custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,22 +11,35 @@ import typer
 
 from mcugen import __version__
 from mcugen.verbs import _options as options
+from mcugen.verbs._defaults import EVAL_SAMPLES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mcugen.activations import Activations
+    from mcugen.assess import Assessment, Layers, Metric
+    from mcugen.tasks import TaskName
     from mcugen.ui.terminal import Progress
     from mcugen.verbs._pipeline import Model
 
 
 @dataclass(frozen=True, eq=False)
 class Quantized:
-    """A quantized model and where it was written (None: nowhere)."""
+    """A quantized model and where it was written (None: nowhere).
+
+    `assessment` is what samples with labels, or evaluation data, told about it; `layers` the noise per layer, where
+    asked for.
+    """
 
     model: Model
     out: Path | None
-    exit_code: int = 0
+    assessment: Assessment | None = None
+    layers: Layers | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """1 if more accuracy was lost than allowed."""
+        return 0 if self.assessment is None or self.assessment.passed else 1
 
     @property
     def tflite(self) -> bytes:
@@ -46,6 +60,8 @@ class Quantized:
             "out": str(self.out) if self.out else None,
             "trusted": model.trusted,
             "quantization": model.report.to_dict() if model.report else None,
+            "accuracy": self.assessment.to_dict() if self.assessment else None,
+            "sqnr": self.layers.to_dict() if self.layers else None,
         }
 
 
@@ -55,6 +71,12 @@ def quantize(
     data: Any = None,
     activations: Activations = "int8",
     out: str | Path | None = None,
+    eval_data: Any = None,
+    eval_samples: int = EVAL_SAMPLES,
+    metric: str | Metric | Callable[[Any, Any], float] | None = None,
+    task: TaskName | None = None,
+    max_drop: float | None = None,
+    layers: bool = False,
     progress: Progress | None = None,
 ) -> Quantized:
     """Convert a model to full int8 with int8 input and output, or to int16 activations, input and output.
@@ -64,21 +86,40 @@ def quantize(
         data: calibration data, see :func:`mcugen.convert.convert`.
         activations: "int8" or "int16" (with int8 weights, by TensorFlow's quantizer).
         out: file to write; without it the model is only returned.
+        eval_data: samples with labels to judge the model by, in the same forms as `data`; without it those of `data`,
+            if they have labels (of split data, x_test and y_test). See docs/ACCURACY.md.
+        eval_samples: judge by at most so many, drawn with a fixed seed.
+        metric: name of the metric that counts, or a function of (outputs, labels), see :class:`mcugen.assess.Metric`.
+        task: "classification" or "regression", where the labels could be both.
+        max_drop: how much of the metric may be lost, in percentage points; more is a negative verdict.
+        layers: compare the float model's and the quantized one's result of every layer, too.
 
     Raises:
         McugenError: the model or the data cannot be used, or `out` cannot be written.
     """
+    from mcugen.errors import ConversionError
+    from mcugen.verbs._assess import Wishes, check_wishes, judge_on_host, read_once
     from mcugen.verbs._files import check_output, write_atomic
     from mcugen.verbs._pipeline import load_model
 
     path = Path(out) if out is not None else None
     if path is not None:
-        read = [item for item in (model, data) if isinstance(item, str | Path)]
+        read = [item for item in (model, data, eval_data) if isinstance(item, str | Path)]
         check_output(path, inputs=read)
+    data = read_once(data)
+    wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, layers)
+    check_wishes(data, wishes)
     loaded = load_model(model, data, progress, activations=activations)
+    if layers and loaded.float_data is None:
+        raise ConversionError(
+            "the model was quantized already, so that its layers have no float32 ones to compare with",
+            where="--layers",
+            hint="Give the float model",
+        )
+    judged = judge_on_host(loaded, data, wishes, progress)
     if path is not None:
         write_atomic(path, loaded.data)
-    return Quantized(loaded, path)
+    return Quantized(loaded, path, judged.assessment, judged.layers)
 
 
 def command(
@@ -86,6 +127,14 @@ def command(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.tflite", help="The int8 model.", show_default=False)],
     data: options.Data = None,
     activations: options.ActivationsName = "int8",
+    eval_data: options.EvalData = None,
+    eval_samples: options.EvalSamples = EVAL_SAMPLES,
+    metric: options.MetricName = None,
+    task: options.TaskName = None,
+    max_drop: options.MaxDrop = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Show the signal to noise ratio of every layer, and where it is lost.")
+    ] = False,
     json: options.Json = False,
 ) -> int:
     """Convert a model to a full int8 .tflite, or one with int16 activations."""
@@ -93,11 +142,15 @@ def command(
 
     terminal = Terminal(json)
     with terminal.progress() as progress:
-        result = quantize(model, data=data, activations=activations, out=out, progress=progress)
+        result = quantize(
+            model, data=data, activations=activations, out=out, eval_data=eval_data, eval_samples=eval_samples,
+            metric=metric, task=task, max_drop=max_drop, layers=layers, progress=progress,
+        )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))
 
 
 def _render(console: Console, result: Quantized) -> None:
+    from mcugen.ui.accuracy import say_gate, show_assessment, show_layers
     from mcugen.ui.quantization import show_report
     from mcugen.ui.terminal import say_verdict
     from mcugen.ui.text import size
@@ -105,5 +158,11 @@ def _render(console: Console, result: Quantized) -> None:
     report = result.model.report
     if report is not None:
         show_report(console, report)
+    if result.assessment is not None:
+        show_assessment(console, result.assessment)
+    if result.layers is not None:
+        show_layers(console, result.layers)
     what = "int16 activations, int8 weights" if report is not None and report.activations == "int16" else "full int8"
     say_verdict(console, True, f"wrote {result.out}: {what}, {size(len(result.tflite))}")
+    if result.assessment is not None:
+        say_gate(console, result.assessment)

@@ -152,7 +152,7 @@ def test_reads_beyond_an_output_are_refused(server: Path) -> None:
             (0, 0, 256, Status.BAD_RANGE),
         ):
             with pytest.raises(Refusal) as refusal:
-                d._link.request(Command.READ_OUTPUT, struct.pack("<HIH", index, offset, count), timeout=5)
+                d._session.link.request(Command.READ_OUTPUT, struct.pack("<HIH", index, offset, count), timeout=5)
             assert refusal.value.status == status
 
 
@@ -163,7 +163,7 @@ def test_an_input_that_was_damaged_on_the_device_is_not_run(server: Path) -> Non
         # The inference has overwritten input 0: running again without writing it must not succeed.
         crc = zlib.crc32(b.tobytes(), zlib.crc32(a.tobytes()))
         with pytest.raises(Refusal) as refusal:
-            d._link.request(Command.INVOKE, protocol.invoke_request(0, crc), timeout=5)
+            d._session.link.request(Command.INVOKE, protocol.invoke_request(0, crc), timeout=5)
         assert refusal.value.status == Status.BAD_INPUT
 
 

@@ -1,0 +1,204 @@
+"""A session with a device: requests whose answers are typed values, and errors in a person's words."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.boards import Board
+from mcugen.device import protocol
+from mcugen.device.faults import explain_fault
+from mcugen.device.link import ConnectionLostError, DeviceFault, Link, Refusal, status_name
+from mcugen.device.protocol import Command, Done, Hello, ProtocolError, Status, TensorInfo
+from mcugen.errors import DataError, DeviceError
+
+REQUEST_TIMEOUT_S = 10.0
+"""Everything but inference answers at once; this leaves room for a busy host."""
+
+
+class Session:
+    """What begins with HELLO. `hello` is the device's latest.
+
+    Args:
+        name: the device in messages.
+        board, elf: to explain faults.
+        timeout: seconds until the device must have said hello; it may be busy with an inference.
+
+    Raises:
+        DeviceError: no answer, a fault, or another protocol version.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        name: str,
+        *,
+        board: Board | None = None,
+        elf: Path | None = None,
+        timeout: float = REQUEST_TIMEOUT_S,
+    ) -> None:
+        self.link = link
+        self._name, self._board, self._elf = name, board, elf
+        link.start_session()
+        self.hello: Hello = self.ask(Command.HELLO, protocol.parse_hello, timeout=timeout)
+
+    def hello_again(self) -> None:
+        """Ask what the device runs now."""
+        self.hello = self.ask(Command.HELLO, protocol.parse_hello)
+
+    def reset(self) -> None:
+        """Reset the device and begin anew. Works after a fault as well."""
+        try:
+            self._request(Command.RESET, b"", REQUEST_TIMEOUT_S, None)
+        except Refusal as refusal:
+            if refusal.status != Status.NO_SESSION:  # it was reset, and only its answer got lost
+                raise self._refused(refusal) from refusal
+        self.link.start_session()
+        self.hello_again()
+
+    def ask(
+        self,
+        command: Command,
+        parse: Callable[[bytes], Any],
+        payload: bytes = b"",
+        *,
+        timeout: float = REQUEST_TIMEOUT_S,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Any:
+        """One request; its answer goes through `parse`.
+
+        Raises:
+            ConnectionLostError: no answer, a broken connection, or a device that was restarted.
+            DeviceError: a refusal, a fault, or an answer that makes no sense.
+        """
+        try:
+            return parse(self._request(command, payload, timeout, on_progress))
+        except ProtocolError as error:
+            raise self.error(f"the answer to {command.name} makes no sense: {error}") from error
+        except Refusal as refusal:
+            raise self._refused(refusal) from refusal
+
+    def _request(
+        self, command: Command, payload: bytes, timeout: float, on_progress: Callable[[int], None] | None
+    ) -> bytes:
+        try:
+            return self.link.request(command, payload, timeout=timeout, on_progress=on_progress)
+        except DeviceFault as error:
+            raise explain_fault(error.fault, self._name, elf=self._elf, board=self._board) from error
+
+    def _refused(self, refusal: Refusal) -> DeviceError:
+        if refusal.status == Status.MODEL_FAILED and len(refusal.detail) == 4:
+            code = int.from_bytes(refusal.detail, "little", signed=True)
+            failed = "sending the model" if refusal.command is Command.WRITE_MODEL else "the model's inference"
+            return self.error(f"{failed} failed: {self.model_error(code)}")
+        if refusal.status == Status.STACK_OVERFLOW:
+            return self.error(
+                f"the stack of {self.hello.stack_bytes} bytes overflowed", hint="Raise stack_bytes in the board's file"
+            )
+        if refusal.status == Status.NO_SESSION:
+            return ConnectionLostError(
+                "it was restarted, or another program talks to it",
+                where=self._name,
+                hint="Make sure that nothing else holds the port, and connect again",
+            )
+        return self.error(f"{refusal.command.name} was refused with {status_name(refusal.status)}")
+
+    def error(self, what: str, hint: str = "") -> DeviceError:
+        return DeviceError(what, where=self._name, hint=hint)
+
+    def model_error(self, code: int) -> str:
+        """A model's error in words, with what the interpreter said about it."""
+        if self.hello.runtime != "tflm":
+            return f"error {code}"
+        text = str(self.ask(Command.ERROR_TEXT, _as_text))
+        said = f" ({text})" if text else ""
+        return f"{protocol.MODEL_ERRORS.get(code, f'error {code}')}{said}"
+
+    def tensors(self) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+        """The model's (inputs, outputs)."""
+        return self._tensors(False, self.hello.inputs), self._tensors(True, self.hello.outputs)
+
+    def _tensors(self, is_output: bool, count: int) -> tuple[TensorInfo, ...]:
+        return tuple(
+            self.ask(Command.TENSOR_INFO, protocol.parse_tensor_info, protocol.tensor_info_request(is_output, index))
+            for index in range(count)
+        )
+
+    def write_inputs(self, infos: Sequence[TensorInfo], arrays: Sequence[NDArray[Any]]) -> int:
+        """Write all inputs; gives their checksum, which INVOKE needs.
+
+        Raises:
+            DataError: they do not fit the model; nothing was sent.
+        """
+        blocks = _input_bytes(arrays, infos)
+        crc = 0
+        step = self.hello.max_payload - protocol.WRITE_OVERHEAD
+        for index, block in enumerate(blocks):
+            crc = zlib.crc32(block, crc)
+            for offset in range(0, len(block), step):
+                part = block[offset : offset + step]
+                self.ask(Command.WRITE_INPUT, bytes, protocol.write_input_request(index, offset, part))
+        return crc
+
+    def read_outputs(self, outputs: Sequence[TensorInfo], done: Done) -> list[NDArray[Any]]:
+        """All outputs of a finished inference, in their shapes and dtypes."""
+        crc, arrays = 0, []
+        for index, info in enumerate(outputs):
+
+            def read(offset: int, count: int, index: int = index) -> bytes:
+                return protocol.read_output_request(index, offset, count)
+
+            data = self.read_blocks(Command.READ_OUTPUT, read, info.nbytes)
+            crc = zlib.crc32(data, crc)
+            arrays.append(np.frombuffer(data, dtype=info.dtype.numpy.newbyteorder("<")).reshape(info.shape))
+        if crc != done.outputs_crc:
+            raise self.error("the outputs changed while they were read")
+        return arrays
+
+    def read_blocks(self, command: Command, request: Callable[[int, int], bytes], nbytes: int) -> bytes:
+        """Read in as many requests as it takes; `request` makes one of an offset and a number of bytes."""
+        step = self.hello.max_payload - protocol.READ_OVERHEAD
+        data = bytearray()
+        while len(data) < nbytes:
+            count = min(step, nbytes - len(data))
+            part: bytes = self.ask(command, bytes, request(len(data), count))
+            if len(part) != count:
+                raise self.error(f"{command.name} gave {len(part)} bytes instead of {count}")
+            data += part
+        return bytes(data)
+
+    def is_remembered_at(self, link: Link) -> bool:
+        """Whether the device behind a new connection still has this session: it was not restarted."""
+        link.resume_session(self.link)
+        try:
+            link.request(Command.TENSOR_INFO, protocol.tensor_info_request(False, 0), timeout=REQUEST_TIMEOUT_S)
+        except Refusal as refusal:
+            return refusal.status != Status.NO_SESSION
+        except DeviceFault as error:
+            raise explain_fault(error.fault, self._name, elf=self._elf, board=self._board) from error
+        return True
+
+
+def _as_text(payload: bytes) -> str:
+    """Text of the device's on one line."""
+    return " ".join(payload.decode("utf-8", "replace").split())
+
+
+def _input_bytes(arrays: Sequence[NDArray[Any]], infos: Sequence[TensorInfo]) -> list[bytes]:
+    if len(arrays) != len(infos):
+        raise DataError(f"{len(arrays)} inputs given, the model has {len(infos)}")
+    blocks = []
+    for number, (array, info) in enumerate(zip(arrays, infos, strict=True)):
+        if array.dtype != info.dtype.numpy or array.size * array.itemsize != info.nbytes:
+            raise DataError(
+                f"is {array.dtype} of shape {tuple(array.shape)}, "
+                f"the model takes {info.dtype.value} of shape {info.shape}",
+                where=f'input {number} "{info.name}"',
+            )
+        blocks.append(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return blocks

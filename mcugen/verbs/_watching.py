@@ -1,0 +1,123 @@
+"""What `monitor` and `replay` share: messages into a state, a recording and a view; and what is left at the end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcugen import __version__
+from mcugen.monitor.state import DeviceState, State
+from mcugen.monitor.types import Message
+from mcugen.ui.text import number
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mcugen.monitor.record import Recorder
+    from mcugen.ui.terminal import Terminal
+
+Show = Callable[[Message | None, State], None]
+"""Called with every message after the state has taken it, and with None where nothing has come for a moment."""
+
+
+@dataclass(frozen=True, eq=False)
+class Watching:
+    """What was seen of devices.
+
+    Attributes:
+        verb: "monitor" or "replay".
+        state: of every device, at the end.
+        stopped: it was ended with Ctrl-C.
+        recording: the file that was written or read, or None.
+    """
+
+    verb: str
+    state: State
+    stopped: bool
+    recording: Path | None
+    exit_code: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": f"mcugen.{self.verb}/1",
+            "mcugen": __version__,
+            "stopped": self.stopped,
+            "recording": str(self.recording) if self.recording else None,
+            "devices": [_device(device) for device in self.state.devices.values()],
+        }
+
+
+def _device(device: DeviceState) -> dict[str, Any]:
+    facts = device.facts
+    cost = {
+        "unit": facts.unit,
+        "lowest": device.lowest_cost,
+        "highest": device.highest_cost,
+        "mean": device.total_cost / device.count if device.count else 0.0,
+    }
+    return {
+        "device": facts.device,
+        "model": {"name": facts.model, "sha256": facts.sha256},
+        "board": facts.board,
+        "runtime": facts.runtime,
+        "inputs": facts.feed,
+        "samples": device.count,
+        "cost": cost,
+        "classes": [{"label": label, "samples": count} for label, count in device.classes.most_common()],
+        "reconnects": device.reconnects,
+        "warnings": list(device.warned.values()),
+        "notes": list(facts.notes),
+    }
+
+
+def follow(messages: Iterator[Message | None], show: Show | None, recorder: Recorder | None) -> tuple[State, bool]:
+    """Take in messages until they end, or somebody presses Ctrl-C; says which.
+
+    Raises:
+        KeyboardInterrupt: before any device was open.
+        McugenError: what the messages' source or the recorder raises.
+    """
+    state = State()
+    try:
+        for message in messages:
+            if message is not None:
+                state.take(message)
+                if recorder is not None:
+                    recorder.take(message)
+            if show is not None:
+                show(message, state)
+    except KeyboardInterrupt:
+        if not state.devices:
+            raise
+        return state, True
+    return state, False
+
+
+@contextlib.contextmanager
+def shown(terminal: Terminal, ending: str, lines: bool) -> Iterator[Show]:
+    """The picture of a terminal, or lines where there is none, or `lines` are wanted."""
+    from mcugen.ui.monitor import LineView, LiveView, View
+
+    view: View
+    if terminal.out.is_terminal and not terminal.as_json and not lines:
+        view = LiveView(terminal.out, ending)
+    else:
+        view = LineView(terminal.out, terminal.err, quiet=terminal.as_json)
+    try:
+        yield view.show
+    finally:
+        view.close()
+
+
+def render(console: Console, result: Watching) -> None:
+    """What a terminal shows after the end."""
+    from mcugen.ui.monitor import show_summary
+    from mcugen.ui.terminal import say_verdict
+
+    show_summary(console, result.state)
+    count = number(sum(device.count for device in result.state.devices.values()))
+    if result.verb == "monitor" and result.recording is not None:
+        say_verdict(console, True, f"wrote {result.recording}: {count} inferences")

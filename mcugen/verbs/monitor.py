@@ -1,0 +1,252 @@
+"""`mcugen monitor`: devices at work, shown live and recorded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from mcugen.verbs import _options as options
+from mcugen.verbs._custom import takes_custom_ops
+
+if TYPE_CHECKING:
+    from mcugen.boards import Board
+    from mcugen.goals import Goal
+    from mcugen.monitor.state import State
+    from mcugen.monitor.types import Message
+    from mcugen.monitor.watch import Watched
+    from mcugen.runtimes import Runtime
+    from mcugen.ui.terminal import Progress
+    from mcugen.verbs._pipeline import Ready
+    from mcugen.verbs._runtime import Choice
+    from mcugen.verbs._watching import Show, Watching
+
+LIVE_RATE = 10.0
+"""Inferences per second where a person looks on and has not said otherwise."""
+
+
+@takes_custom_ops
+def monitor(
+    targets: Sequence[object] = (),
+    *,
+    ports: Sequence[str] = (),
+    board: str | None = None,
+    inputs: str = "noise",
+    count: int = 0,
+    rate: float = 0.0,
+    record: str | Path | None = None,
+    labels: str | Sequence[str] | None = None,
+    seed: int = 0,
+    patience: float = 120.0,
+    profile: bool = False,
+    data: Any = None,
+    quantize: bool = True,
+    optimize: Goal | None = None,
+    runtime: Runtime | None = None,
+    tflm: str | None = None,
+    custom_ops: Sequence[str] = (),
+    show: Show | None = None,
+    progress: Progress | None = None,
+) -> Watching:
+    """Feed devices, and watch what they answer, until `count` inferences or Ctrl-C.
+
+    Without a target, the devices behind `ports` are watched, whatever they run. With targets and without ports their
+    boards' emulators are started. Otherwise there is a port for every target, or one target, which all ports' devices
+    run.
+
+    Args:
+        targets: project folders or models (then temporary projects are built).
+        ports: URLs of running devices.
+        board: board name; a project knows its own. Without a target it tells the baud rate.
+        inputs: "noise", "sine", "chirp", a data file, or a folder of images or .npy files.
+        count: inferences per device; 0 for no end.
+        rate: inferences per second at most; 0 for as many as the device makes.
+        record: a .csv or .parquet file for every inference.
+        labels: class names, see :func:`mcugen.verbs._files.read_labels`; a project knows its own.
+        seed: of the noise.
+        patience: seconds that a lost device may take to come back.
+        profile: measure at the start what every op costs.
+        data, quantize, optimize, runtime, tflm, custom_ops: as for :func:`mcugen.api.run`.
+        show: sees everything as it comes.
+
+    Raises:
+        McugenError: a device cannot be opened or does not come back; inputs or a recording that cannot be.
+    """
+    from mcugen.errors import DataError
+    from mcugen.monitor.record import Recorder, check_recording
+    from mcugen.monitor.sources import open_source
+    from mcugen.monitor.watch import Feeding, watch
+    from mcugen.verbs._files import read_labels
+    from mcugen.verbs._pipeline import no_progress
+    from mcugen.verbs._runtime import Choice
+    from mcugen.verbs._watching import Watching, follow
+
+    if count < 0 or rate < 0 or patience < 0 or seed < 0:
+        raise DataError("counts, rates, times and seeds cannot be negative")
+    path = Path(record) if record is not None else None
+    if path is not None:
+        check_recording(path)
+    report, choice = progress or no_progress, Choice(runtime, optimize, tflm)
+    names = read_labels(labels)
+    feeding = Feeding(
+        lambda specs, ranges, indices: open_source(inputs, specs, ranges, indices, seed),
+        count,
+        1 / rate if rate else 0.0,
+        patience,
+        profile,
+    )
+    with contextlib.ExitStack() as stack:
+        devices = _devices(stack, targets, ports, board, names, data, quantize, choice, report)
+        recorder = stack.enter_context(Recorder(path, len(devices))) if path is not None else None
+        report("starting", -1.0)
+        messages = stack.enter_context(contextlib.closing(watch(devices, feeding)))
+        state, stopped = follow(messages, show, recorder)
+    return Watching("monitor", state, stopped, path)
+
+
+def _devices(
+    stack: contextlib.ExitStack,
+    targets: Sequence[object],
+    ports: Sequence[str],
+    board: str | None,
+    labels: tuple[str, ...],
+    data: Any,
+    quantize: bool,
+    choice: Choice,
+    progress: Progress,
+) -> list[Watched]:
+    """The devices to watch; projects of models live as long as `stack`.
+
+    Raises:
+        McugenError: there is none, targets and ports do not pair, or a target cannot be built.
+    """
+    from mcugen.boards import load_board
+    from mcugen.errors import ProjectError
+    from mcugen.verbs._pipeline import built
+
+    if len(set(ports)) < len(ports):
+        raise ProjectError("a port is named twice", where="--port", hint="Every device has its own")
+    if not targets and not ports:
+        raise ProjectError(
+            "there is nothing to watch",
+            hint="Give a project folder, a model and --board, or --port for a device that runs",
+        )
+    if not targets:
+        known = load_board(board) if board is not None else None
+        return [_at_port(port, known, labels) for port in ports]
+    if ports and len(targets) > 1 and len(targets) != len(ports):
+        raise ProjectError(
+            f"{len(targets)} targets and {len(ports)} ports do not pair",
+            hint="Give a --port for every target, or one target for all ports",
+        )
+    ready = [
+        stack.enter_context(built(target, board, data=data, quantize=quantize, choice=choice, progress=progress))
+        for target in targets
+    ]
+    if not ports:
+        return [_running(item, None, _distinct(n, ready), labels) for n, item in enumerate(ready)]
+    paired = ready * len(ports) if len(ready) == 1 else ready
+    pairs = zip(paired, ports, strict=True)
+    return [_running(item, port, f"{item.board.name} at {port}", labels) for item, port in pairs]
+
+
+def _distinct(number: int, ready: Sequence[Ready]) -> str:
+    """An emulated board's name, numbered where there are several of them."""
+    name = ready[number].board.name
+    same = [n for n, item in enumerate(ready) if item.board.name == name]
+    return f"{name} (emulator)" if len(same) == 1 else f"{name} (emulator {same.index(number) + 1})"
+
+
+def _at_port(port: str, board: Board | None, labels: tuple[str, ...]) -> Watched:
+    from mcugen.device.device import connect
+    from mcugen.monitor.watch import Watched
+
+    return Watched(port, lambda: connect(port, board=board), labels=labels)
+
+
+def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...]) -> Watched:
+    from mcugen.device.device import open_device
+    from mcugen.monitor.known import know
+    from mcugen.monitor.watch import Watched
+    from mcugen.verbs._pipeline import QUANTIZATION_FILE
+    from mcugen.verbs._prove import device_options
+
+    project = ready.project
+    known = know(
+        ready.plan, project.manifest.labels, project.folder / QUANTIZATION_FILE, trusted=ready.model.trusted
+    )
+    return Watched(
+        name, lambda: open_device(ready.firmware.elf, ready.board, **device_options(ready, port)), known, labels
+    )
+
+
+def command(
+    targets: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[DIR|MODEL]…", show_default=False,
+                       help="Projects that mcugen generated, or models. None: what runs behind the ports."),
+    ] = None,
+    port: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--port", metavar="URL", show_default=False,
+                     help="A running device instead of the emulator: /dev/ttyACM0, socket://host:port, …; may be "
+                     "repeated."),
+    ] = None,
+    board: options.OptionalBoard = None,
+    inputs: Annotated[
+        str,
+        typer.Option("--inputs", "-i", metavar="X",
+                     help="noise, sine, chirp, a .npy, .npz or .csv file, or a folder of images or .npy files."),
+    ] = "noise",
+    count: Annotated[int, typer.Option("--count", "-n", metavar="N", min=0, show_default=False,
+                                       help="Stop after N inferences per device. Default: at Ctrl-C.")] = 0,
+    rate: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--rate", metavar="PER_SECOND", min=0, show_default=False,
+                     help="Inferences per second at most; 0 for no limit. Default: 10 where they are shown live."),
+    ] = None,
+    record: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--record", metavar="FILE", show_default=False,
+                     help="Write every inference to a .csv or .parquet file; mcugen replay shows it again."),
+    ] = None,
+    labels: options.Labels = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
+    patience: Annotated[
+        float,
+        typer.Option("--patience", metavar="SECONDS", min=0, help="How long a lost device may take to come back."),
+    ] = 120.0,
+    data: options.Data = None,
+    no_quantize: options.NoQuantize = False,
+    optimize: options.Optimize = None,
+    runtime: options.RuntimeName = None,
+    tflm: options.Tflm = None,
+    custom_op: options.CustomOps = None,
+    lines: options.Lines = False,
+    json: options.Json = False,
+) -> int:  # fmt: skip
+    """Feed devices, and watch live what they answer."""
+    from mcugen.ui.terminal import Terminal
+    from mcugen.verbs._watching import render, shown
+
+    terminal = Terminal(json)
+    live = terminal.out.is_terminal and not json and not lines
+    with contextlib.ExitStack() as waiting, shown(terminal, "Ctrl-C ends", lines) as show:
+        progress = waiting.enter_context(terminal.progress())
+
+        def show_alone(message: Message | None, state: State) -> None:
+            if state.devices:
+                waiting.close()  # the progress bar would be in the way
+                show(message, state)
+
+        result = monitor(
+            targets or (), ports=port or (), board=board, inputs=inputs, count=count,
+            rate=rate if rate is not None else LIVE_RATE * live,
+            record=record, labels=labels, seed=seed, patience=patience, data=data, quantize=not no_quantize,
+            optimize=optimize, runtime=runtime, tflm=tflm, custom_ops=custom_op or (), show=show_alone,
+            progress=progress,
+        )  # fmt: skip
+    return terminal.show(result, lambda console: render(console, result))

@@ -1,0 +1,61 @@
+"""`mcugen replay`: a recording of `mcugen monitor`, shown again."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from mcugen.verbs import _options as options
+
+if TYPE_CHECKING:
+    from mcugen.verbs._watching import Show, Watching
+
+
+def replay(recording: str | Path, *, speed: float = 0.0, show: Show | None = None) -> Watching:
+    """Read a recording, and show it as it happened.
+
+    Args:
+        recording: the .csv or .parquet file that `monitor` wrote.
+        speed: how many times faster than it happened; 0 for at once.
+        show: sees everything as it comes.
+
+    Raises:
+        DataError: no recording, or a damaged one.
+        ToolError: a .parquet file without pyarrow.
+    """
+    from mcugen.errors import DataError
+    from mcugen.monitor.replay import play
+    from mcugen.verbs._watching import Watching, follow
+
+    if not 0 <= speed < 1e6:
+        raise DataError(f"a speed of {speed:g} cannot be", where="--speed", hint="1 is as it happened, 0 at once")
+    path = Path(recording)
+    with contextlib.closing(play(path, speed)) as messages:
+        state, stopped = follow(messages, show, None)
+    return Watching("replay", state, stopped, path)
+
+
+def command(
+    recording: Annotated[
+        Path, typer.Argument(metavar="RUN.csv", help="What mcugen monitor --record wrote.", show_default=False)
+    ],
+    speed: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--speed", metavar="X", min=0, show_default=False,
+                     help="Times faster than it happened; 0 for at once. Default: 1 on a terminal, else 0."),
+    ] = None,
+    lines: options.Lines = False,
+    json: options.Json = False,
+) -> int:  # fmt: skip
+    """Show a recording of mcugen monitor again."""
+    from mcugen.ui.terminal import Terminal
+    from mcugen.verbs._watching import render, shown
+
+    terminal = Terminal(json)
+    live = terminal.out.is_terminal and not json and not lines
+    with shown(terminal, "a recording · Ctrl-C ends", lines) as show:
+        result = replay(recording, speed=speed if speed is not None else 1.0 * live, show=show)
+    return terminal.show(result, lambda console: render(console, result))
