@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mcugen.architectures import ARM, RISCV, XTENSA, Architecture, family_architecture
 from mcugen.errors import BoardError
 from mcugen.resources import resource_dir
 from mcugen.toml_table import Table, short
@@ -35,7 +36,7 @@ MAX_FILE_BYTES = 64 * 1024
 class Core:
     """What a CPU core can have: FPUs the compiler knows for it, and whether DSP, MVE and multiply-accumulate exist.
 
-    Cores that are not Arm's (`arm` is False) run the portable kernels, under a framework that brings their compiler.
+    Cores that are not Arm's run the portable kernels.
     """
 
     fpus: tuple[str, ...]
@@ -43,7 +44,7 @@ class Core:
     mve: bool = False
     dsp_optional: bool = False
     mla: bool = True
-    arm: bool = True
+    architecture: Architecture = ARM
 
 
 CORES: Mapping[str, Core] = {
@@ -54,9 +55,9 @@ CORES: Mapping[str, Core] = {
     "cortex-m7": Core(("fpv5-sp-d16", "fpv5-d16"), dsp=True),
     "cortex-m33": Core(("fpv5-sp-d16",), dsp=True, dsp_optional=True),
     "cortex-m55": Core(("auto",), dsp=True, mve=True),
-    "xtensa-lx6": Core((), mla=False, arm=False),
-    "xtensa-lx7": Core((), mla=False, arm=False),
-    "rv32imc": Core((), mla=False, arm=False),
+    "xtensa-lx6": Core((), mla=False, architecture=XTENSA),
+    "xtensa-lx7": Core((), mla=False, architecture=XTENSA),
+    "rv32imc": Core((), mla=False, architecture=RISCV),
 }
 
 
@@ -136,8 +137,8 @@ class Flashing:
 class Emulator:
     """How QEMU runs the board.
 
-    One instruction takes 2**icount_shift ns of virtual time; `counter_hz` is the rate of the SysTick counter
-    in that time. Two ticks or more per instruction make the instruction count exact.
+    One instruction takes 2**icount_shift ns of virtual time; `counter_hz` is the rate of the core's counter (SysTick,
+    mcycle) in that time. Two ticks or more per instruction make the instruction count exact.
     """
 
     machine: str
@@ -194,6 +195,11 @@ class Board:
         """A memory beside flash and RAM, by its name; None where there is none of it."""
         return next((region for region in self.regions if region.name == name), None)
 
+    @property
+    def architecture(self) -> Architecture:
+        """The core's instruction set and its tools."""
+        return CORES[self.cpu].architecture
+
     def target(self) -> Target:
         """The core that kernels are chosen for."""
         from mcugen.ops.base import Target  # imports numpy: too slow for listing boards
@@ -203,7 +209,9 @@ class Board:
     def cpu_flags(self) -> list[str]:
         """Compiler and linker flags that choose the instruction set and the calling convention."""
         core = CORES[self.cpu]
-        if not core.arm:
+        if core.architecture is RISCV:
+            return [f"-march={self.cpu}", "-mabi=ilp32"]
+        if core.architecture is not ARM:
             return []  # the framework's compiler knows
         lacks = "+nodsp" if core.dsp_optional and not self.dsp else ""
         if core.mve and not self.mve:
@@ -279,12 +287,12 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
     if stack_bytes % 16:
         raise top.error("stack_bytes", f"is {stack_bytes}, not a multiple of 16")
     framework = _framework(top.table("framework")) if "framework" in data else None
-    if framework is None and not CORES[cpu].arm:
+    if framework is None and not CORES[cpu].architecture.bsp:
         raise top.error("framework", f"is missing: mcugen has no start-up code for {cpu}")
     board = Board(
         name=name,
         title=top.text("title"),
-        family=_driver(top, "family", "") if framework is None else "",
+        family=_family(top, cpu) if framework is None else "",
         mcu=top.text("mcu"),
         cpu=cpu,
         fpu=fpu,
@@ -334,7 +342,8 @@ def _uart(table: Table, clock_hz: int, framework: Framework | None) -> Uart:
     if framework is not None:
         table.finish()
         return Uart("", 0, baud, clock_hz)
-    driver = _driver(table, "driver", "uart")
+    drivers = (resource_dir("firmware") / "bsp" / "uart").glob("mcg_uart_*.c")
+    driver = table.choice("driver", tuple(sorted(path.stem.removeprefix("mcg_uart_") for path in drivers)))
     has_pins = table.has("tx_pin") or table.has("rx_pin") or driver in _ANY_PIN
     uart = Uart(
         driver=driver,
@@ -426,15 +435,14 @@ def _check_overlap(memory: Table, regions: list[Region]) -> None:
             raise memory.error(high.name, f"overlaps {low.name} ({low.origin:#x}-{low.end:#x} and {high.origin:#x}-…)")
 
 
-def _driver(table: Table, key: str, kind: str) -> str:
-    """A name that must exist in firmware/bsp: a family's folder, or a UART driver's file."""
-    bsp = resource_dir("firmware") / "bsp"
-    if kind == "uart":
-        known = sorted(path.stem.removeprefix("mcg_uart_") for path in (bsp / "uart").glob("mcg_uart_*.c"))
-    else:
-        shared = {"cortex_m", "uart"}
-        known = sorted(path.name for path in bsp.iterdir() if path.is_dir() and path.name not in shared)
-    return table.choice(key, tuple(known))
+def families(architecture: Architecture | None = None) -> tuple[str, ...]:
+    """The chip families in firmware/bsp, of one architecture or of all, in alphabetical order."""
+    names = sorted(path.parent.name for path in (resource_dir("firmware") / "bsp").glob("*/mcg_family.h"))
+    return tuple(name for name in names if architecture in (None, family_architecture(name)))
+
+
+def _family(top: Table, cpu: str) -> str:
+    return top.choice("family", families(CORES[cpu].architecture))
 
 
 _QEMU_OPTIONS = ("-cpu", "-global", "-m")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 import platform
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcugen.architectures import ARM, RISCV, Architecture
 from mcugen.boards import Board, load_board, load_boards
 from mcugen.errors import McugenError
 from mcugen.tflm.library import ARCHIVE, HOW, MAKEFILE, TFLM_DIR, default_variant
@@ -111,14 +113,16 @@ def _program(tool: _Tool) -> Finding:
     return tool.finding(version=_version_in(_run([path, "--version"])), path=path)
 
 
-def _cross_compiler(tool: _Tool) -> Finding:
+def _cross_compiler(tool: _Tool, architecture: Architecture) -> Finding:
     path = shutil.which(tool.name)
     if path is None:
         return tool.finding()
     version = _version_in(_run([path, "--version"]))
-    if "error" in _run([path, "-E", "-o", "/dev/null", "-x", "c", "-"], "#include <stdint.h>\n#include <string.h>\n"):
-        return tool.finding(version=version, path=path, problem="the C library's headers (newlib) are missing")
-    bare_metal = [board for board in load_boards().values() if board.framework is None]
+    preprocess = [path, *architecture.compile_flags, "-E", "-o", "/dev/null", "-x", "c", "-"]
+    if "error" in _run(preprocess, "#include <stdint.h>\n#include <string.h>\n"):
+        problem = f"the C library's headers ({architecture.library}) are missing"
+        return tool.finding(version=version, path=path, problem=problem)
+    bare_metal = [board for board in _boards_of(architecture) if board.framework is None]
     lacking = [board.name for board in bare_metal if not _has_library(path, board)]
     problem = f"it has no C library for the cores of {', '.join(lacking)}" if lacking else ""
     return tool.finding(version=version, path=path, problem=problem)
@@ -126,16 +130,20 @@ def _cross_compiler(tool: _Tool) -> Finding:
 
 def _has_library(compiler: str, board: Board) -> bool:
     # The name comes back alone where no such file exists for these flags.
-    found = _run([compiler, *board.cpu_flags(), "-print-file-name=libc_nano.a"]).strip()
+    found = _run([compiler, *board.cpu_flags(), f"-print-file-name={board.architecture.library_file}"]).strip()
     return "/" in found
 
 
-def _emulator(tool: _Tool) -> Finding:
+def _boards_of(architecture: Architecture) -> list[Board]:
+    return [board for board in load_boards().values() if board.architecture is architecture]
+
+
+def _emulator(tool: _Tool, architecture: Architecture) -> Finding:
     path = shutil.which(tool.name)
     if path is None:
         return tool.finding()
     machines = {line.split(" ")[0] for line in _run([path, "-machine", "help"]).splitlines()}
-    wanted = {board.name: board.emulator.machine for board in load_boards().values() if board.emulator}
+    wanted = {board.name: board.emulator.machine for board in _boards_of(architecture) if board.emulator}
     lacking = [f"{machine} (board {name})" for name, machine in wanted.items() if machine not in machines]
     problem = f"it does not know the machines {', '.join(lacking)}" if lacking else ""
     return tool.finding(version=_version_in(_run([path, "--version"])), path=path, problem=problem)
@@ -198,16 +206,31 @@ def _serial_ports(tool: _Tool) -> Finding:
 
 
 _TFLM_EXAMPLE = "mps2-an386"
-_NEWLIB = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
-_ARM_CASK = "--cask gcc-arm-embedded"
+
+
+def _tools_of(architecture: Architecture) -> tuple[tuple[_Tool, Check], ...]:
+    """What an architecture's boards need. Only Arm's is the main job."""
+    required = architecture is ARM
+    whose = "" if required else f" for {architecture.name}"
+    apt, brew = architecture.compiler_apt, architecture.compiler_brew
+    compiler = _Tool(architecture.compiler, f"building firmware{whose}", required, apt=apt, brew=brew)
+    qemu = _Tool(
+        architecture.qemu, f"running emulated boards{whose}", required, apt=architecture.qemu_apt, brew="qemu"
+    )
+    lines = _Tool(architecture.addr2line, f"naming the line of a fault{whose}", False, apt=apt, brew=brew)
+    return (
+        (compiler, functools.partial(_cross_compiler, architecture=architecture)),
+        (qemu, functools.partial(_emulator, architecture=architecture)),
+        (lines, _program),
+    )
+
 
 _CHECKS: tuple[tuple[_Tool, Check], ...] = (
-    (_Tool("arm-none-eabi-gcc", "building firmware", True, apt=_NEWLIB, brew=_ARM_CASK), _cross_compiler),
-    (_Tool("qemu-system-arm", "running emulated boards", True, apt="qemu-system-arm", brew="qemu"), _emulator),
+    *_tools_of(ARM),
     (_Tool("platformio", "building firmware", True, pip="platformio>=6.1,<7"), _platformio),
     (_Tool("tflite-micro", "the reference for results", True, pip="tflite-micro"), _python_package),
     (_Tool("host C compiler", "running emitted models on the host", False, apt="gcc", brew="gcc"), _host_compiler),
-    (_Tool("arm-none-eabi-addr2line", "naming the line of a fault", False, apt=_NEWLIB, brew=_ARM_CASK), _program),
+    *_tools_of(RISCV),
     (_Tool("tensorflow", "converting Keras models and SavedModels", False, pip="mcugen[tf]"), _python_package),
     (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),
     (_Tool("TensorFlow Lite Micro", "the TFLM runtime (--runtime tflm)", False, note=HOW), _tflm),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcugen.boards import Board, load_boards
+from mcugen.boards import Board, families, load_boards
 from mcugen.resources import resource_dir
 from mcugen.ui.text import memory
 
@@ -50,7 +50,7 @@ checked; unknown ones are refused.
 | `real_hardware` | true where start-up sets clocks and pins of a real part |
 | `notes` | optional: where the link's pins are, … |
 | `own_linker_script` | optional, true: the user gives the linker script, which tells `memory.flash` and `memory.ram` |
-| `cpu.core` | `cortex-m0`, `-m0plus`, `-m3`, `-m4`, `-m7`, `-m33`, `-m55`; with a framework also `xtensa-lx6`, `xtensa-lx7`, `rv32imc` |
+| `cpu.core` | `cortex-m0`, `-m0plus`, `-m3`, `-m4`, `-m7`, `-m33`, `-m55`, `rv32imc`; with a framework also `xtensa-lx6`, `xtensa-lx7` |
 | `cpu.fpu` | optional, the compiler's name: `fpv4-sp-d16` (M4), `fpv5-sp-d16` (M7, M33), `fpv5-d16` (M7), `auto` (M55) |
 | `cpu.features` | `["dsp"]`, `["dsp", "mve"]` |
 | `memory.flash`, `memory.ram` | `origin` and `size` in bytes, the part's true ones |
@@ -61,7 +61,7 @@ checked; unknown ones are refused.
 | `uart.tx_pin`, `uart.rx_pin` | pins of the link, where the chip leaves the choice (nRF: 32 · port + pin) |
 | `emulator.machine` | optional: QEMU's machine |
 | `emulator.icount_shift` | an instruction takes 2^shift ns of virtual time: two counter ticks or more |
-| `emulator.counter_hz` | optional: SysTick's rate in the emulator, else `clock_hz` |
+| `emulator.counter_hz` | optional: rate of the core's counter (SysTick, mcycle) in the emulator, else `clock_hz` |
 | `emulator.args` | optional: further `-cpu`, `-global`, `-m` options |
 | `framework.name` | optional: `arduino`; PlatformIO's framework starts the chip, and the link is `Serial` |
 | `framework.platform`, `framework.board` | as in platformio.ini; the platform is a name of the registry or the URL of a repository on GitHub |
@@ -85,7 +85,9 @@ debugger attached it stops. A script of CubeMX's kind is proved in QEMU, with a 
 ## New families
 
 A new family is a folder with `mcg_system.c` (`mcg_system_init()`: clock and pins) and `mcg_family.h` (`MCG_FAMILY_TIMER`, 1 where
-the family brings a counter because the core has neither DWT nor SysTick).
+the family brings a counter because the core has neither DWT nor SysTick). Families of RISC-V chips begin with `riscv_`, and also have
+`mcg_family_reset()`. A new instruction set is an entry in `mcugen/architectures.py` with its tools, a folder in `firmware/bsp/` (start-up, trap
+handler, counter, `mcg_core.h`) and a linker script in `templates/bsp/`.
 
 ## Memory
 
@@ -117,9 +119,8 @@ def document() -> str:
     lines += ["", "## Links and notes", ""]
     lines += [f"- `{board.name}`: {board.title}. {board.notes}".rstrip() for board in boards]
     bsp = resource_dir("firmware") / "bsp"
-    families = sorted(path.parent.name for path in bsp.glob("*/mcg_family.h"))
     uarts = sorted(path.stem.removeprefix("mcg_uart_") for path in (bsp / "uart").glob("*.c"))
-    named = {"families": ", ".join(f"`{name}`" for name in families), "uarts": ", ".join(f"`{name}`" for name in uarts)}
+    named = {"families": ", ".join(f"`{name}`" for name in families()), "uarts": ", ".join(f"`{name}`" for name in uarts)}
     fields = FIELDS
     for key, value in named.items():
         fields = fields.replace(f"{{{key}}}", value)

@@ -35,6 +35,9 @@ missing_packages() {
   fi
   [[ -f /usr/include/gemmlowp/fixedpoint/fixedpoint.h ]] || echo libgemmlowp-dev # tests compile TFLM's headers
   command -v qemu-system-arm >/dev/null || echo qemu-system-arm
+  command -v riscv64-unknown-elf-gcc >/dev/null || echo gcc-riscv64-unknown-elf
+  [[ "$(riscv64-unknown-elf-gcc -print-file-name=picolibc.specs 2>/dev/null)" == /* ]] || echo picolibc-riscv64-unknown-elf
+  command -v qemu-system-riscv32 >/dev/null || echo qemu-system-misc
   echo '#include <stdio.h>' | cc -x c -fsyntax-only - 2>/dev/null || echo gcc libc6-dev
   command -v g++ >/dev/null || echo g++ # tests compile the emitted headers as C++
   find_python >/dev/null || [[ -x .venv/bin/python ]] || echo python3 python3-venv

@@ -5,6 +5,12 @@
 #define CALIBRATION_INSTRUCTIONS 65536u
 #define STACK_PAINT 0xC5A5C5A5u
 
+#if defined(__arm__)
+#define READ_SP "mov %0, sp"
+#elif defined(__riscv)
+#define READ_SP "mv %0, sp"
+#endif
+
 static uint64_t counter_mask(void) {
   const uint32_t bits = mcg_port_counter()->bits;
   return bits >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << bits) - 1;
@@ -34,10 +40,10 @@ __attribute__((noinline)) void mcg_run_measured(int (*function)(void), uint32_t 
   mcg_moment before = {0, 0}, after = {0, 0};
   volatile uint32_t *const bottom = mcg_port_stack_bottom();
   volatile uint32_t *top = bottom;
-#ifdef __arm__
+#ifdef READ_SP
   if ((what & MCG_MEASURE_STACK) && bottom != NULL) {
     uint32_t sp;
-    __asm__ volatile("mov %0, sp" : "=r"(sp));
+    __asm__ volatile(READ_SP : "=r"(sp));
     top = (volatile uint32_t *)sp;
     mcg_port_interrupts(0);
     for (volatile uint32_t *p = bottom; p < top; p++) *p = STACK_PAINT;

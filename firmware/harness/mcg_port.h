@@ -12,7 +12,13 @@ typedef struct {
 } mcg_moment;
 
 /* What the cost counter is; the codes are part of the protocol. */
-enum { MCG_COUNTER_NONE = 0, MCG_COUNTER_DWT = 1, MCG_COUNTER_SYSTICK = 2, MCG_COUNTER_TIMER = 3 };
+enum {
+  MCG_COUNTER_NONE = 0,
+  MCG_COUNTER_DWT = 1,
+  MCG_COUNTER_SYSTICK = 2,
+  MCG_COUNTER_TIMER = 3,
+  MCG_COUNTER_MCYCLE = 4
+};
 
 typedef struct {
   uint8_t kind;                       /* MCG_COUNTER_… */
@@ -20,6 +26,9 @@ typedef struct {
   uint8_t instructions_per_interrupt; /* length of the overflow interrupt */
   uint32_t hz;                        /* rate on real hardware */
 } mcg_counter_info;
+
+/* In a fault's exception number: it is RISC-V's mcause, pc its mepc, lr its ra, mmfar its mtval. */
+#define MCG_FAULT_RISCV 0x10000u
 
 /* Why the program stopped. */
 typedef struct {

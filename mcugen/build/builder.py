@@ -52,8 +52,8 @@ def build_project(
     core = None
     if framework is not None:
         core = require_platform(framework, str(project.folder))
-    elif shutil.which("arm-none-eabi-gcc") is None:
-        raise missing_compiler()
+    elif shutil.which(project.board.architecture.compiler) is None:
+        raise missing_compiler(project.board.architecture)
     root = require_library(project.manifest.library, project.board, tflm)
     if progress:
         progress(f"Building for {project.board.name}")

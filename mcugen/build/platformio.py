@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcugen.architectures import BARE_METAL, Architecture
 from mcugen.build.locks import file_lock
 from mcugen.errors import DoesNotFitError, McugenError, ToolError
 
@@ -277,8 +278,10 @@ def build_error(output: str, project: Path, log_path: Path) -> McugenError:
             where=str(project),
             hint="Choose a board with more memory, or a smaller model",
         )
-    if re.search(r"arm-none-eabi-\w+(: command)?:? not found|No such file or directory: 'arm-none-eabi", output):
-        return missing_compiler()
+    for architecture in BARE_METAL:
+        tools = architecture.tools
+        if re.search(rf"{tools}\w+(: command)?:? not found|No such file or directory: '{tools}", output):
+            return missing_compiler(architecture)
     lines = list(dict.fromkeys(line.strip() for line in _COMPILER_ERROR.findall(output)))
     if not lines:
         lines = [line for line in output.splitlines() if line.strip()][-6:]
@@ -291,9 +294,6 @@ def build_error(output: str, project: Path, log_path: Path) -> McugenError:
     )
 
 
-def missing_compiler() -> ToolError:
-    return ToolError(
-        "arm-none-eabi-gcc was not found",
-        hint="Install it: apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi (Debian, Ubuntu), "
-        "brew install --cask gcc-arm-embedded (macOS)",
-    )
+def missing_compiler(architecture: Architecture) -> ToolError:
+    """The error for a computer without the architecture's cross compiler."""
+    return ToolError(f"{architecture.compiler} was not found", hint=architecture.how_to_install_compiler())

@@ -30,7 +30,8 @@ def explain_fault(fault: Fault, where: str, *, elf: Path | None = None, board: B
     hint = "Reset the device before the next run"
     if any("stack" in cause for cause in causes):
         hint = "The stack may be too small: stack_bytes in the board's file sets it"
-    return FaultError(f"the program stopped with a {name}{reason}: {registers}", where=where, hint=hint)
+    article = "an" if name[0] in "aeiou" else "a"
+    return FaultError(f"the program stopped with {article} {name}{reason}: {registers}", where=where, hint=hint)
 
 
 def _status(fault: Fault, architecture: Architecture) -> str:

@@ -14,11 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from mcugen.architectures import ARM, Architecture
 from mcugen.boards import Board
 from mcugen.device.link import SocketTransport
 from mcugen.errors import BoardError, DeviceError, ToolError
-
-QEMU = "qemu-system-arm"
 
 _DIE_WITH_PARENT = """\
 import ctypes, os, sys
@@ -31,14 +30,11 @@ if os.getppid() == parent:
 parent closes the gap in which it may have died already."""
 
 
-def find_qemu() -> str:
-    """Path of QEMU. Raises ToolError when it is not installed."""
-    path = shutil.which(QEMU)
+def find_qemu(architecture: Architecture = ARM) -> str:
+    """Path of the architecture's QEMU. Raises ToolError when it is not installed."""
+    path = shutil.which(architecture.qemu)
     if path is None:
-        raise ToolError(
-            f"{QEMU} was not found",
-            hint="Install it: sudo apt install qemu-system-arm (Debian, Ubuntu), brew install qemu (macOS)",
-        )
+        raise ToolError(f"{architecture.qemu} was not found", hint=architecture.how_to_install_qemu())
     return path
 
 
@@ -54,13 +50,15 @@ class QemuEmulator:
             raise BoardError(f"{board.name} has no emulator", hint="Give the port that the board is connected to")
         if not elf.is_file():
             raise DeviceError("the firmware does not exist", where=str(elf), hint="Build it first")
-        qemu = find_qemu()
+        architecture = board.architecture
+        qemu = find_qemu(architecture)
+        self._program = architecture.qemu
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         ours, theirs = socket.socketpair()
         # The multiplexer reads ahead and feeds the UART whenever the program takes a byte, nearly twice as fast as the
         # socket alone; no byte is its escape character (256).
         command = [
-            qemu, "-M", board.emulator.machine, *board.emulator.args,
+            qemu, "-M", board.emulator.machine, *board.emulator.args, *architecture.qemu_args,
             "-icount", f"shift={board.emulator.icount_shift},align=off,sleep=off",
             "-nodefaults", "-display", "none", "-monitor", "none",
             "-chardev", f"socket,id=link,fd={theirs.fileno()},mux=on", "-serial", "chardev:link", "-echr", "256",
@@ -98,7 +96,7 @@ class QemuEmulator:
         except subprocess.TimeoutExpired:
             return
         reason = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        raise DeviceError(f"the emulator ended {reason}{self._said()}", where=QEMU)
+        raise DeviceError(f"the emulator ended {reason}{self._said()}", where=self._program)
 
     def _said(self) -> str:
         if self._stderr.closed:

@@ -17,14 +17,16 @@ HARNESS = "lib/mcg_harness"
 def bsp_files(board: Board) -> dict[str, str]:
     """Path in the project → text of every file of the board support library, linker script included."""
     source = resource_dir("firmware") / "bsp"
+    architecture = board.architecture
     paths = [
-        *sorted((source / "cortex_m").iterdir()),
+        *sorted((source / "shared").iterdir()),
+        *sorted((source / architecture.bsp).iterdir()),
         *sorted((source / board.family).iterdir()),
         source / "uart" / f"mcg_uart_{board.uart.driver}.c",
     ]
     files = {f"{BSP}/{path.name}": path.read_text(encoding="utf-8") for path in paths if path.suffix in (".c", ".h")}
     files[f"{BSP}/mcg_board.h"] = render("bsp/mcg_board.h.j2", board=board)
-    files[linker_script(board)] = board.linker_script or render("bsp/cortex_m.ld.j2", board=board)
+    files[linker_script(board)] = board.linker_script or render(f"bsp/{architecture.bsp}.ld.j2", board=board)
     files[f"{BSP}/library.json"] = library_json(
         "mcg_bsp", f"Start-up, counter and UART of {board.name}", {"mcg_harness": "*"}
     )
@@ -80,8 +82,9 @@ def linker_script(board: Board) -> str:
 
 
 def compile_flags(board: Board) -> list[str]:
-    """Flags for every C file of a firmware: instruction set, and one section per function and variable."""
-    return [*board.cpu_flags(), "-ffunction-sections", "-fdata-sections", "-fno-common"]
+    """Flags for every C file of a firmware: instruction set, C library, one section per function and variable."""
+    sections = ("-ffunction-sections", "-fdata-sections", "-fno-common")
+    return [*board.cpu_flags(), *board.architecture.compile_flags, *sections]
 
 
 def link_flags(board: Board) -> list[str]:
@@ -92,8 +95,7 @@ def link_flags(board: Board) -> list[str]:
     return [
         *board.cpu_flags(),
         "-nostartfiles",
-        "--specs=nano.specs",
-        "--specs=nosys.specs",
+        *board.architecture.link_flags,
         "-Wl,--gc-sections",
         "-Wl,--build-id=sha1",
         # A user's linker script names another entry, and may have warnings that are the user's.

@@ -273,6 +273,8 @@ def _board_manifest(board: Board) -> dict[str, Any]:
             "mcu": board.mcu,
             "cpu": board.cpu,
             "f_cpu": f"{board.clock_hz}L",
+            "tools": board.architecture.tools,
+            "install": board.architecture.compiler_apt,
             "compile_flags": compile_flags(board),
             "link_flags": link_flags(board),
             "linker_script": linker_script(board),
@@ -327,7 +329,7 @@ def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
         banner=first_line,
         board=board,
         emulate=_emulate_command(board),
-        flags=" ".join(board.cpu_flags()),
+        flags=" ".join((*board.cpu_flags(), *board.architecture.compile_flags)),
         labels=labels,
         tflm=_tflm_view(plan) if plan.runtime == "tflm" else None,
         model={
@@ -356,9 +358,10 @@ def _emulate_command(board: Board) -> str:
     if board.emulator is None:
         return ""
     emulator = board.emulator
-    arguments = " ".join(("-M", emulator.machine, *emulator.args))
+    architecture = board.architecture
+    arguments = " ".join(("-M", emulator.machine, *emulator.args, *architecture.qemu_args))
     return (
-        f"qemu-system-arm {arguments} -icount shift={emulator.icount_shift} -display none \\\n"
+        f"{architecture.qemu} {arguments} -icount shift={emulator.icount_shift} -display none \\\n"
         f"  -serial tcp:127.0.0.1:4321,server=on,wait=on,nodelay=on -kernel .pio/build/{board.name}/firmware.elf"
     )
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mcugen.architectures import ARM
 from mcugen.boards import Board
-from mcugen.errors import ToolError
+from mcugen.errors import BoardError, ToolError
 
 TFLM_DIR = "MCUGEN_TFLM_DIR"
 """Environment variable: the checkout, or a library specification for PlatformIO. Emitted projects read it too."""
@@ -164,8 +165,15 @@ def choose_library(board: Board, tflm: str | None = None) -> Library:
         tflm: what the user said; None takes MCUGEN_TFLM_DIR.
 
     Raises:
+        BoardError: the core is not Arm's.
         ToolError: the folder holds no TFLM, or TFLM cannot be built for the board.
     """
+    if board.architecture is not ARM:
+        raise BoardError(
+            f"the TFLM runtime is made for Arm cores, and this one is {board.architecture.name}",
+            where=f"board {board.name}",
+            hint="Leave --runtime tflm away: the model runs compiled ahead of time",
+        )
     named = tflm if tflm is not None else os.environ.get(TFLM_DIR, "")
     if not named:
         return Library(default_variant(board), "", None)

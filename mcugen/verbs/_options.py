@@ -138,6 +138,11 @@ Port = Annotated[
     typer.Option("--port", metavar="URL", show_default=False,
                  help="A running device instead of the emulator: /dev/ttyACM0, socket://host:port, rfc2217://…"),
 ]  # fmt: skip
+Report = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--report", metavar="FILE.html", show_default=False,
+                 help="Write all that was found out as a page, and as JSON beside it."),
+]  # fmt: skip
 LinkerScript = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--linker-script", metavar="FILE.ld", show_default=False,

@@ -27,9 +27,6 @@ TEST = "tests/test_firmware.py"
 SLACK_PERCENT = 5
 """Room in the written budgets: a CI machine's compiler is another version."""
 
-PACKAGES = "gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
-"""Compiler and emulator, by Debian's and Ubuntu's names."""
-
 _SAFE_PATH = re.compile(r"[\w./ +,=@-]+")
 """Paths go into YAML, shell commands and Python; what could mean something there is refused."""
 
@@ -163,12 +160,14 @@ def _render(proof: Proof, provider: Provider, test_command: str, requirement: st
     """The job and the test."""
     from mcugen.emit.templates import render
 
+    architecture = proof.ready.board.architecture
+    packages = f"{architecture.compiler_apt} {architecture.qemu_apt}"  # by Debian's and Ubuntu's names
     sudo = "sudo " if provider == "github" else ""  # the other's image runs as root
     junit = " --junitxml=firmware-tests.xml" if provider == "gitlab" else ""
     steps = [
         {
             "name": "Compiler and emulator",
-            "lines": [f"{sudo}apt-get {rest}" for rest in ("update -qq", f"install -y -qq {PACKAGES}")],
+            "lines": [f"{sudo}apt-get {rest}" for rest in ("update -qq", f"install -y -qq {packages}")],
         },
         {
             "name": "mcugen",

@@ -53,6 +53,7 @@ def deploy(
     task: TaskName | None = None,
     max_drop: float | None = None,
     compare_float: bool = False,
+    report: str | Path | None = None,
     force: bool = False,
     port: str | None = None,
     probe: str | None = None,
@@ -84,6 +85,7 @@ def deploy(
         eval_data, eval_samples, metric, task, max_drop: see :func:`mcugen.verbs.quantize.quantize`.
         samples_on_device: how many of the samples that the model is judged by run on the device, too.
         compare_float: build and run the float32 form as well, on the same emulated board.
+        report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).
         port, probe, tool, choose: see :func:`mcugen.verbs.flash.flash`.
         force: replace a generated project that was changed by hand.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
@@ -103,41 +105,46 @@ def deploy(
     from mcugen.verbs._flash import flash_and_connect
     from mcugen.verbs._inputs import read_inputs
     from mcugen.verbs._prove import prove
+    from mcugen.verbs._report import check_report, write_report
     from mcugen.verbs._runtime import Choice
 
-    report = progress or pipeline.no_progress
+    tell = progress or pipeline.no_progress
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
     on_hardware = chosen.emulator is None or port is not None or probe is not None or tool is not None
     data = read_once(data)
-    wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, layers, samples_on_device)
+    noise = layers or report is not None
+    wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, noise, samples_on_device)
     check_wishes(data, wishes)
-    loaded = pipeline.load_model(model, data, report, choice.runtime, quantize=quantize, activations=activations)
+    page = check_report(report, inputs=(model, linker_script, data, inputs, eval_data))
+    loaded = pipeline.load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations)
     if compare_float:
         check_comparable(loaded, chosen, on_hardware=on_hardware)
     plan = pipeline.plan_model(loaded, chosen, choice)
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
-    judged = judge_on_host(loaded, data, wishes, report)
+    judged = judge_on_host(loaded, data, wishes, tell)
     folder = Path(out) if out is not None else pipeline.default_folder(loaded, chosen)
-    report("generating", -1.0)
+    tell("generating", -1.0)
     command = pipeline.command_line("deploy", loaded, plan, chosen)
     project = pipeline.write_project(loaded, plan, chosen, folder, command=command, labels=names, force=force)
-    report("building", -1.0)
+    tell("building", -1.0)
     ready = pipeline.Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
 
     def flash(ready: pipeline.Ready) -> Device:
-        return flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=report)[0]
+        return flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=tell)[0]
 
     on_device = for_device(judged, plan, loaded.data, samples_on_device)
     proof = prove(
-        ready, "deploy", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=report,
+        ready, "deploy", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=tell,
         project=str(folder), tflm=tflm, flash=flash if on_hardware and can_flash(chosen, port) else None,
         first=on_device.inputs if on_device is not None else None,
     )  # fmt: skip
     proof = judged_proof(proof, judged, on_device)
     if compare_float:
-        proof = replace(proof, against_float=compare_with_float(proof, judged, on_device, choice, report))
+        proof = replace(proof, against_float=compare_with_float(proof, judged, on_device, choice, tell))
+    if page is not None:
+        write_report(page, proof, command, data)
     return proof
 
 
@@ -171,6 +178,7 @@ def command(
     compare_float: Annotated[
         bool, typer.Option("--compare-float", help="Run the float32 form on the same emulated board, too.")
     ] = False,
+    report: options.Report = None,
     force: options.Force = False,
     port: options.Port = None,
     probe: options.Probe = None,
@@ -192,8 +200,8 @@ def command(
             out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
             layers=layers, eval_data=eval_data, eval_samples=eval_samples, samples_on_device=samples_on_device,
-            metric=metric, task=task, max_drop=max_drop, compare_float=compare_float, force=force,
-            port=port, probe=probe, tool=tool, choose=choose,
+            metric=metric, task=task, max_drop=max_drop, compare_float=compare_float,
+            report=report, force=force, port=port, probe=probe, tool=tool, choose=choose,
             custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

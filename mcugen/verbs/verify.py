@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcugen.verbs import _options as options
@@ -31,6 +32,7 @@ def verify(
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
+    report: str | Path | None = None,
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Proof:
@@ -48,21 +50,29 @@ def verify(
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
+        report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
     Raises:
         McugenError: whatever stops it; a difference is no error but a negative verdict.
     """
-    from mcugen.verbs._pipeline import built, is_project
+    from mcugen.verbs._pipeline import built, command_line, is_project
     from mcugen.verbs._prove import prove
+    from mcugen.verbs._report import check_report, write_report
     from mcugen.verbs._runtime import Choice
 
     choice = Choice(runtime, optimize, tflm)
+    page = check_report(report, inputs=(target, data, inputs))
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
-        return prove(
+        proof = prove(
             ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=progress,
             kept=is_project(target), tflm=tflm,
         )  # fmt: skip
+        if page is not None:
+            whole = f"mcugen verify {ready.model.source}"
+            command = whole if is_project(target) else command_line("verify", ready.model, ready.plan, ready.board)
+            write_report(page, proof, command, data)
+    return proof
 
 
 def command(
@@ -78,6 +88,7 @@ def command(
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
     port: options.Port = None,
+    report: options.Report = None,
     custom_op: options.CustomOps = None,
     json: options.Json = False,
 ) -> int:
@@ -90,6 +101,7 @@ def command(
         proof = verify(
             target, board=board, inputs=inputs, samples=samples, seed=seed, layers=layers, data=data,
             quantize=not no_quantize,
-            optimize=optimize, runtime=runtime, tflm=tflm, port=port, custom_ops=custom_op or (), progress=progress,
+            optimize=optimize, runtime=runtime, tflm=tflm, port=port, report=report,
+            custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import Board, board_names, load_board, load_boards
+from mcugen.architectures import ARM, RISCV
+from mcugen.boards import Board, board_names, families, load_board, load_boards
 from mcugen.emit.bsp import bsp_files, compile_flags, default_max_payload, harness_files, link_flags
 from mcugen.errors import BoardError
 
@@ -56,7 +57,7 @@ def test_the_shipped_boards() -> None:
     assert [name for name, board in boards.items() if not board.own_linker_script] == [
         "esp32-c3", "esp32-s3", "esp32dev", "lm3s6965evb", "microbit", "mps2-an385", "mps2-an386", "mps2-an500",
         "mps2-an505", "mps3-an547", "nano33ble", "netduinoplus2", "nrf52840-dk", "nucleo-f446re", "nucleo-h743zi",
-        "nucleo-l4r5zi", "pico", "pico2", "stm32f4-discovery", "stm32vldiscovery", "teensy41",
+        "nucleo-l4r5zi", "pico", "pico2", "qemu-virt-rv32", "stm32f4-discovery", "stm32vldiscovery", "teensy41",
     ]  # fmt: skip
     assert tuple(boards) == board_names()
     sizes = {name: (board.flash.size >> 10, board.ram.size >> 10) for name, board in boards.items()}
@@ -65,7 +66,7 @@ def test_the_shipped_boards() -> None:
     assert sizes["netduinoplus2"] == (1024, 128)
     assert sizes["lm3s6965evb"] == (256, 64)
     cores = {board.cpu for board in boards.values() if board.emulator}
-    assert cores == {f"cortex-m{n}" for n in (0, 3, 4, 7, 33, 55)}
+    assert cores == {"rv32imc", *(f"cortex-m{n}" for n in (0, 3, 4, 7, 33, 55))}
 
 
 def test_flags_and_targets_follow_the_core() -> None:
@@ -75,6 +76,28 @@ def test_flags_and_targets_follow_the_core() -> None:
     assert (m55.target().cpu, m55.target().dsp, m55.target().mve) == ("cortex-m55", True, True)
     m3 = load_board("mps2-an385").target()
     assert (m3.cpu, m3.dsp, m3.mve) == ("cortex-m3", False, False)
+    riscv = load_board("qemu-virt-rv32")
+    assert riscv.cpu_flags() == ["-march=rv32imc", "-mabi=ilp32"]
+    target = riscv.target()
+    assert (target.dsp, target.mve, target.mla) == (False, False, False)
+
+
+def test_tools_and_start_up_follow_the_architecture() -> None:
+    arm, riscv = load_board("mps2-an386"), load_board("qemu-virt-rv32")
+    assert arm.architecture is ARM
+    assert riscv.architecture is RISCV
+    assert (arm.architecture.compiler, arm.architecture.addr2line) == ("arm-none-eabi-gcc", "arm-none-eabi-addr2line")
+    assert (riscv.architecture.compiler, riscv.architecture.qemu) == ("riscv64-unknown-elf-gcc", "qemu-system-riscv32")
+    assert "csrw mtvec" in bsp_files(riscv)["lib/mcg_bsp/mcg_startup.c"]
+    assert "csr" not in bsp_files(arm)["lib/mcg_bsp/mcg_startup.c"]
+    assert ".ARM.exidx" not in bsp_files(riscv)["lib/mcg_bsp/qemu-virt-rv32.ld"]
+    assert load_board("esp32dev").architecture.bsp == ""
+
+
+def test_every_family_is_of_one_architecture() -> None:
+    assert set(families(ARM)) | set(families(RISCV)) == set(families())
+    assert not set(families(ARM)) & set(families(RISCV))
+    assert families(RISCV) == ("riscv_virt",)
 
 
 def test_a_users_own_board(tmp_path: Path) -> None:
@@ -92,6 +115,7 @@ def test_a_users_own_board(tmp_path: Path) -> None:
 
 
 BAD = [
+    ('family = "mps"', 'family = "riscv_virt"', "field family: is 'riscv_virt', not one of generic, lm3s"),
     ("clock_hz = 25_000_000", 'clock_hz = "fast"', "field clock_hz: is 'fast', not an integer"),
     ("clock_hz = 25_000_000", "clock_hz = true", "field clock_hz: is True, not an integer"),
     ("clock_hz = 25_000_000", "clock_hz = 1", "field clock_hz: is 1, not between"),
@@ -258,9 +282,9 @@ def test_bad_fields_of_real_boards(tmp_path: Path, old: str, new: str, message: 
     assert message in str(error.value)
 
 
-def test_a_core_that_is_not_arms_needs_a_framework(tmp_path: Path) -> None:
-    text = GOOD.replace('core = "cortex-m4"\nfpu = "fpv4-sp-d16"\nfeatures = ["dsp"]', 'core = "rv32imc"')
-    with pytest.raises(BoardError, match="framework: is missing: mcugen has no start-up code for rv32imc"):
+def test_a_core_without_start_up_code_needs_a_framework(tmp_path: Path) -> None:
+    text = GOOD.replace('core = "cortex-m4"\nfpu = "fpv4-sp-d16"\nfeatures = ["dsp"]', 'core = "xtensa-lx7"')
+    with pytest.raises(BoardError, match="framework: is missing: mcugen has no start-up code for xtensa-lx7"):
         read(tmp_path, text.replace("[memory.flash]", "features = []\n[memory.flash]", 1))
 
 

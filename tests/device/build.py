@@ -27,8 +27,10 @@ def build_double(board: Board, folder: Path, *, size: int = 64, inputs: int = 1,
     includes = ["-I", "lib/mcg_bsp", "-I", "lib/mcg_harness", "-I", str(DOUBLE)]
     defines = [f"-DMODEL_BYTES={size}", f"-DMODEL_INPUTS={inputs}", *extra]
     command = [
-        "arm-none-eabi-gcc", *compile_flags(board), *WARNINGS, *includes, *defines,
-        *sources, str(DOUBLE / "mcg_model.c"), str(DOUBLE / "main.c"), *link_flags(board), "-o", "firmware.elf",
+        board.architecture.compiler, *compile_flags(board), *WARNINGS, *includes, *defines,
+        *sources, str(DOUBLE / "mcg_model.c"), str(DOUBLE / "main.c"),
+        # A specs file may be named once in a command.
+        *(flag for flag in link_flags(board) if flag not in compile_flags(board)), "-o", "firmware.elf",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -37,19 +39,27 @@ def build_double(board: Board, folder: Path, *, size: int = 64, inputs: int = 1,
 
 def build_host_double(folder: Path, *, size: int = 64, inputs: int = 1, max_payload: int = 256) -> Path:
     """The same harness and test double as a program of the host that talks over its standard streams."""
-    board = load_board("microbit")
-    files = harness_files(board, max_payload)
-    for name, text in files.items():
-        (folder / Path(name).name).write_text(text, encoding="utf-8")
-    sources = [Path(name).name for name in sorted(files) if name.endswith(".c")]
+    return _build_for_host(folder, "server", ["host_port.c"], size, inputs, max_payload)
+
+
+def build_loaded_double(folder: Path, *, size: int = 64, inputs: int = 1, max_payload: int = 256) -> Path:
+    """The same as a library for `LoadedDouble`."""
+    return _build_for_host(folder, "double.so", ["inprocess_port.c", "-shared", "-fPIC"], size, inputs, max_payload)
+
+
+def _build_for_host(folder: Path, name: str, port: list[str], size: int, inputs: int, max_payload: int) -> Path:
+    files = harness_files(load_board("microbit"), max_payload)
+    for path, text in files.items():
+        (folder / Path(path).name).write_text(text, encoding="utf-8")
+    sources = [Path(path).name for path in sorted(files) if path.endswith(".c")]
     command = [
         "gcc", *WARNINGS, "-fsanitize=undefined", "-fno-sanitize-recover=all", "-I", ".", "-I", str(DOUBLE),
         f"-DMODEL_BYTES={size}", f"-DMODEL_INPUTS={inputs}",
-        *sources, str(DOUBLE / "mcg_model.c"), str(DOUBLE / "host_port.c"), "-o", "server",
+        *sources, str(DOUBLE / "mcg_model.c"), str(DOUBLE / port[0]), *port[1:], "-o", name,
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    return folder / "server"
+    return folder / name
 
 
 def double_answer(first: NDArray[Any], second: NDArray[Any] | None = None) -> NDArray[Any]:

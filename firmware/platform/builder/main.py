@@ -1,4 +1,4 @@
-"""Builds the firmware with the arm-none-eabi GCC of this computer; PlatformIO runs this with SCons.
+"""Builds the firmware with the cross GCC of this computer; PlatformIO runs this with SCons.
 
 All flags come from the board's manifest, boards/<board>.json beside this folder.
 """
@@ -11,20 +11,22 @@ from SCons.Script import AlwaysBuild, Builder, Default, DefaultEnvironment
 env = DefaultEnvironment()
 build = env.BoardConfig().get("build")
 
-if shutil.which("arm-none-eabi-gcc", path=env["ENV"].get("PATH")) is None:
-    sys.stderr.write("Error: arm-none-eabi-gcc: not found. Install gcc-arm-none-eabi and libnewlib-arm-none-eabi\n")
+tools = build["tools"]  # what their names begin with
+
+if shutil.which(tools + "gcc", path=env["ENV"].get("PATH")) is None:
+    sys.stderr.write(f"Error: {tools}gcc: not found. Install {build['install']}\n")
     env.Exit(1)
 
 env.Replace(
-    AR="arm-none-eabi-gcc-ar",
-    AS="arm-none-eabi-gcc",
-    CC="arm-none-eabi-gcc",
-    CXX="arm-none-eabi-g++",
-    GDB="arm-none-eabi-gdb",
-    LINK="arm-none-eabi-gcc",
-    OBJCOPY="arm-none-eabi-objcopy",
-    RANLIB="arm-none-eabi-gcc-ranlib",
-    SIZETOOL="arm-none-eabi-size",
+    AR=tools + "gcc-ar",
+    AS=tools + "gcc",
+    CC=tools + "gcc",
+    CXX=tools + "g++",
+    GDB=tools + "gdb",
+    LINK=tools + "gcc",
+    OBJCOPY=tools + "objcopy",
+    RANLIB=tools + "gcc-ranlib",
+    SIZETOOL=tools + "size",
     ARFLAGS=["rcD"],
     # Sections as in the linker script: what lies in flash, then what lies in RAM.
     SIZECHECKCMD="$SIZETOOL -B -d $SOURCES",

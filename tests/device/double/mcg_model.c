@@ -59,7 +59,17 @@ void *mcg_model_input(uint32_t index) { return &arena[index * MODEL_BYTES]; }
 
 const void *mcg_model_output(uint32_t index) { return &arena[index * MODEL_BYTES]; }
 
-#ifdef __arm__
+#if defined(__arm__)
+#define UNDEFINED_INSTRUCTION ".inst.n 0xde00"
+#define TWO_PER_ROUND ".syntax unified\n1: subs %0, %0, #1\n bne 1b"
+#define REGISTER "+l"
+#elif defined(__riscv)
+#define UNDEFINED_INSTRUCTION "unimp"
+#define TWO_PER_ROUND "1: addi %0, %0, -1\n bnez %0, 1b"
+#define REGISTER "+r"
+#endif
+
+#ifdef UNDEFINED_INSTRUCTION
 static int overflow(volatile int *depth) {
   volatile int here[16] = {*depth + 1};
   return here[0] == 0 ? 0 : overflow(here) + here[0];
@@ -88,7 +98,7 @@ static int run_trouble(void) {
   volatile int depth = 0;
   switch (arena[0]) {
     case UNDEFINED:
-      __asm__ volatile(".inst.n 0xde00");
+      __asm__ volatile(UNDEFINED_INSTRUCTION);
       break;
     case OVERFLOW:
       return overflow(&depth);
@@ -97,7 +107,7 @@ static int run_trouble(void) {
     case FAIL:
       return -5;
     case LOOP: /* exactly 2 * argument instructions */
-      __asm__ volatile(".syntax unified\n1: subs %0, %0, #1\n bne 1b" : "+l"(argument) : : "cc");
+      __asm__ volatile(TWO_PER_ROUND : REGISTER(argument) : : "cc");
       break;
     case USE_STACK:
       use_stack(argument);

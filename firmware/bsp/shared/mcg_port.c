@@ -1,10 +1,10 @@
-/* mcg_port.h on a Cortex-M: what is the same on all of them. */
+/* mcg_port.h on bare metal: what is the same on all cores. mcg_core.h has the rest. */
 #include "mcg_port.h"
 
 #include "mcg_board.h"
 #include "mcg_bsp.h"
+#include "mcg_core.h"
 
-#define SCB_AIRCR 0xE000ED0Cu
 #define NOTE_HEADER_BYTES 16u
 
 extern uint32_t mcg_stack_bottom[], mcg_stack_top[];
@@ -21,13 +21,7 @@ void mcg_port_putc(uint8_t byte) { mcg_uart_putc(byte); }
 
 void mcg_port_flush(void) { mcg_uart_flush(); }
 
-void mcg_port_interrupts(int on) {
-  if (on) {
-    __asm__ volatile("cpsie i" ::: "memory");
-  } else {
-    __asm__ volatile("cpsid i" ::: "memory");
-  }
-}
+void mcg_port_interrupts(int on) { mcg_core_interrupts(on); }
 
 uint32_t *mcg_port_stack_bottom(void) { return mcg_stack_bottom; }
 
@@ -43,8 +37,7 @@ const uint8_t *mcg_port_build_id(uint32_t *bytes) {
 }
 
 void mcg_port_reset(void) {
-  __asm__ volatile("dsb" ::: "memory");
-  MCG_REG32(SCB_AIRCR) = 0x05FA0004u; /* SYSRESETREQ */
+  mcg_core_reset();
   for (;;) {
   }
 }

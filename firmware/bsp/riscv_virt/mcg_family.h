@@ -1,0 +1,2 @@
+/* QEMU's board virt. */
+#define MCG_FAMILY_TIMER 0

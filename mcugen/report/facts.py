@@ -1,0 +1,55 @@
+"""The facts of a report, as JSON carries them. The page is made from this object and from nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from mcugen import __version__
+from mcugen.plan.types import Plan
+from mcugen.report.arena import arena_facts
+from mcugen.report.graph import graph_facts
+from mcugen.report.symbols import flash_facts
+
+if TYPE_CHECKING:
+    from mcugen.boards import Board
+    from mcugen.verbs._proof import Proof
+
+SCHEMA = "mcugen.report/1"
+
+
+def report_facts(proof: Proof, command: str) -> dict[str, Any]:
+    """All that the page shows: the object `mcugen.report/1` of docs/JSON.md.
+
+    Args:
+        proof: what `deploy` or `verify` found out.
+        command: what made the report, as one types it.
+    """
+    from mcugen.ui.proof import verdict_text
+
+    facts = {
+        "schema": SCHEMA,
+        "mcugen": __version__,
+        "command": command,
+        "summary": {"passed": proof.exit_code == 0, "text": verdict_text(proof)},
+        "proof": proof.to_dict(),
+        "board": _board_facts(proof.board),
+        "labels": list(proof.ready.project.manifest.labels),
+        "arena": arena_facts(proof.plan) if isinstance(proof.plan, Plan) else None,
+        "flash": flash_facts(proof.firmware),
+        "graph": graph_facts(proof.plan),
+    }
+    # Once through JSON: the page sees exactly what a reader of the file sees (tuples are lists, no NaN).
+    exact: dict[str, Any] = json.loads(json.dumps(facts, allow_nan=False))
+    return exact
+
+
+def _board_facts(board: Board) -> dict[str, Any]:
+    return {
+        "title": board.title,
+        "mcu": board.mcu,
+        "cpu": board.cpu,
+        "fpu": board.fpu,
+        "clock_hz": board.clock_hz,
+        "machine": board.emulator.machine if board.emulator else None,
+    }
