@@ -76,17 +76,19 @@ def pytest_make_collect_report(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the conformance suite proved, summed over its tests."""
-    proved = [
-        value
-        for report in terminalreporter.getreports("passed")
-        for name, value in report.user_properties
-        if name == "conformance"
-    ]
+    """What the conformance suite proved, and what went over bad links, summed over their tests."""
+    properties = [value for report in terminalreporter.getreports("passed") for value in report.user_properties]
+    proved = [value for name, value in properties if name == "conformance"]
     for place in dict.fromkeys(value["on"] for value in proved):
         here = [value for value in proved if value["on"] == place]
         pairs, cases = (sum(value[name] for value in here) for name in ("pairs", "cases"))
         ops = len({op for value in here for op in value["ops"]})
         terminalreporter.write_line(
             f"conformance on {place}: {ops} ops, {pairs} pairs of op and type, {cases} cases equal to the oracle"
+        )
+    sent = [value for name, value in properties if name == "bad_link"]
+    if sent:
+        frames, inferences = (sum(value[name] for value in sent) for name in ("frames", "inferences"))
+        terminalreporter.write_line(
+            f"bad links: {len(sent)} kinds, {frames:,} frames, {inferences:,} inferences, no wrong answer"
         )

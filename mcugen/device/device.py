@@ -49,17 +49,18 @@ class WrongFirmwareError(DeviceError):
 
 @dataclass(frozen=True)
 class Reconnection:
-    """How a connection was made again: after how many seconds, and whether the device was restarted meanwhile.
+    """How a connection was made again: after how many seconds, and whether its session goes on.
 
-    A restarted device has forgotten what its model kept between inferences.
+    It does not after a restart: then the model has forgotten what it kept between inferences. In either case it is not
+    known whether an inference that was under way was run.
     """
 
     seconds: float
-    restarted: bool
+    resumed: bool
 
     def __str__(self) -> str:
-        what = "it was restarted" if self.restarted else "it ran on"
-        return f"connected again after {self.seconds:.1f} s ({what})"
+        what = "its session goes on" if self.resumed else "it begins anew"
+        return f"connected again after {self.seconds:.1f} s: {what}"
 
 
 class Device:
@@ -132,8 +133,12 @@ class Device:
 
     @property
     def paced(self) -> bool:
-        """Whether inferences go op by op, with a sign of life after each."""
+        """Whether inferences go op by op, with a sign of life after each; may be set."""
         return self.hello.has_watchdog if self._paced is None else self._paced
+
+    @paced.setter
+    def paced(self, wanted: bool) -> None:
+        self._paced = wanted
 
     def stored(self) -> Stored:
         """Whether models that are sent outlive a reset, and whether one runs."""
@@ -223,9 +228,9 @@ class Device:
             self.reconnect()  # its port went with it
 
     def reconnect(self, wait: float = RECONNECT_S) -> Reconnection:
-        """Open the port again, or start the emulator again, and begin a new session.
+        """Open the port again, or start the emulator again. A device that was restarted begins a new session.
 
-        Nothing that belongs to the old session is taken for an answer; iterators of it come to an error.
+        Nothing that was under way before is taken for an answer. Iterators of an old session come to an error.
 
         Args:
             wait: seconds that the device may take to come back.
@@ -241,7 +246,7 @@ class Device:
         old.link.close()
         while True:
             try:
-                return Reconnection(time.monotonic() - started, restarted=self._connect_again(old))
+                return Reconnection(time.monotonic() - started, resumed=self._connect_again(old))
             except (WrongFirmwareError, ModelStartError, FaultError):
                 raise
             except DeviceError as error:
@@ -252,11 +257,12 @@ class Device:
             time.sleep(RETRY_S)
 
     def _connect_again(self, old: Session) -> bool:
-        """One attempt; whether the device was restarted."""
+        """One attempt; whether the session goes on."""
         assert self._reopen is not None
         link = self._reopen()
         try:
-            restarted = not old.is_remembered_at(link)
+            if old.goes_on_at(link):
+                return True
             self._begin(link, REQUEST_TIMEOUT_S)
             for now, before, what in (
                 (self.hello.board, old.hello.board, "board"),
@@ -275,7 +281,7 @@ class Device:
         except BaseException:
             link.close()
             raise
-        return restarted
+        return False
 
     def start_model(self, arena_bytes: int = 0) -> Started:
         """Start the model afresh: it forgets what it kept between inferences.

@@ -34,7 +34,7 @@ MAX_FRAME_BYTES = 80_000
 """More bytes than this without a delimiter are no frame (the largest payload is 65,535)."""
 
 FIRST_RETRY_S = 0.4
-LAST_RETRY_S = 3.0
+LAST_RETRY_S = 1.0
 
 
 class Transport(Protocol):

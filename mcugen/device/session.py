@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen.boards import Board
 from mcugen.device import protocol
-from mcugen.device.faults import explain_fault
+from mcugen.device.faults import FaultError, explain_fault
 from mcugen.device.link import ConnectionLostError, DeviceFault, Link, Refusal, status_name
 from mcugen.device.protocol import Command, Done, Hello, ProtocolError, Status, TensorInfo
 from mcugen.errors import DataError, DeviceError
@@ -89,7 +89,10 @@ class Session:
         try:
             return self.link.request(command, payload, timeout=timeout, on_progress=on_progress)
         except DeviceFault as error:
-            raise explain_fault(error.fault, self._name, elf=self._elf, board=self._board) from error
+            raise self._fault(error) from error
+
+    def _fault(self, error: DeviceFault) -> FaultError:
+        return explain_fault(error.fault, self._name, elf=self._elf, board=self._board)
 
     def _refused(self, refusal: Refusal) -> DeviceError:
         if refusal.status == Status.MODEL_FAILED and len(refusal.detail) == 4:
@@ -172,15 +175,16 @@ class Session:
             data += part
         return bytes(data)
 
-    def is_remembered_at(self, link: Link) -> bool:
-        """Whether the device behind a new connection still has this session: it was not restarted."""
+    def goes_on_at(self, link: Link) -> bool:
+        """Move to another connection, if the device behind it still has this session, and no paused inference."""
         link.resume_session(self.link)
         try:
             link.request(Command.TENSOR_INFO, protocol.tensor_info_request(False, 0), timeout=REQUEST_TIMEOUT_S)
-        except Refusal as refusal:
-            return refusal.status != Status.NO_SESSION
+        except Refusal:
+            return False
         except DeviceFault as error:
-            raise explain_fault(error.fault, self._name, elf=self._elf, board=self._board) from error
+            raise self._fault(error) from error
+        self.link = link
         return True
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mcugen.plan.types import Buffer, Plan
+from mcugen.report.names import brief, tail
 
 Role = Literal["input", "output", "state", "activation", "scratch"]
 
@@ -88,9 +89,9 @@ def draw_arena(facts: Mapping[str, Any]) -> ArenaMap:
         height = buffer["size"] * per_byte
         y = floor - (buffer["offset"] + buffer["size"]) * per_byte
         x = LEFT + (buffer["first"] + 1) * column
-        label = _label(buffer, width) if height >= 15 else ""
-        rects.append(Rect(index, round(x, 2), round(y, 3), round(width, 2), round(height, 3), label))
+        rects.append(Rect(index, round(x, 2), round(y, 3), round(width, 2), round(height, 3), ""))
     rects.sort(key=lambda r: (-r.width * r.height, r.index))
+    rects = [replace(rect, label=_label(facts["buffers"][rect.index], _free(rect, rects))) for rect in rects]
     every = -(-columns // 24)
     names = ["in", *(str(n) for n in range(facts["steps"])), "out"]
     steps = [
@@ -109,16 +110,20 @@ def address_marks(size: int) -> list[tuple[int, str]]:
     while size > 6 * step:
         step *= 2
     unit, name = (1024, " KiB") if step >= 1024 else (1, " B")
-    return [(value, f"{value // unit}{name}") for value in range(0, size + 1, step)]
+    return [(value, f"{value // unit}{name}" if value else "0") for value in range(0, size + 1, step)]
 
 
-def short_name(name: str, most: int) -> str:
-    """The end of a name, which is the part that tells it from others."""
-    return name if len(name) <= most else "…" + name[-(most - 1) :]
+def _free(rect: Rect, others: Sequence[Rect]) -> float:
+    """How far a label may reach in a rectangle: up to the next one that covers its line."""
+    if rect.height < 15:
+        return 0.0
+    line = rect.y + min(10.0, rect.height / 2)
+    ends = [o.x for o in others if rect.x < o.x and o.y - 6 <= line <= o.y + o.height + 6]
+    return min([rect.x + rect.width, *ends]) - rect.x
 
 
 def _label(buffer: Mapping[str, Any], width: float) -> str:
-    letters = int((width - 8) / _LETTER)
+    letters = int((width - 9) / _LETTER)
     tensors: Sequence[Mapping[str, Any]] = buffer["tensors"]
-    text = tensors[0]["name"] if tensors else "scratch"
-    return short_name(text, letters) if letters >= 4 else ""
+    text = brief(tensors[0]["name"]) if tensors else "scratch"
+    return tail(text, letters) if letters >= min(4, len(text)) else ""

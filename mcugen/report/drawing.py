@@ -20,7 +20,7 @@ _LANE = 26.0
 _BETWEEN = 18.0
 _GUTTER = 52.0
 _MARGIN = 22.0
-_FEWEST, _MOST = 6, 14
+_FEWEST, _MOST = 4, 14
 """Ranks of a column, unless nothing can be cut."""
 _SWEEPS = 6
 
@@ -202,7 +202,7 @@ def _panels(columns: list[list[list[_Item]]], pieces: list[_Piece]) -> list[Pane
     for number, width in enumerate(widths):
         if used + _GUTTER + width > PAGE_WIDTH or not panels:
             panels.append([])
-            used = 0.0
+            used = 1.0
         left = used + (_GUTTER if panels[-1] else 0.0)
         panels[-1].append(number)
         used = left + width

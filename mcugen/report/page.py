@@ -20,9 +20,9 @@ import jinja2
 from markupsafe import Markup
 
 from mcugen.report.arena import draw_arena
-from mcugen.report.arena import short_name as _short
 from mcugen.report.drawing import BOX_HEIGHT, BOX_WIDTH, draw_graph
 from mcugen.report.histogram import draw_histogram
+from mcugen.report.names import tail
 from mcugen.report.symbols import draw_flash
 from mcugen.resources import resource_dir
 from mcugen.ui.text import memory, plain, share
@@ -110,7 +110,7 @@ def _optional(form: Callable[[Any], str]) -> Callable[[Any], str]:
 
 FORMS: Mapping[str, Callable[[Any], str]] = {
     "text": lambda value: plain(str(value)),
-    "tail": lambda value: _short(plain(str(value)), 44),
+    "tail": lambda value: tail(str(value), 44),
     "number": _optional(lambda value: f"{value:,}"),
     "bytes": _optional(lambda value: f"{value:,} B"),
     "size": _size,
@@ -154,7 +154,7 @@ def _environment() -> jinja2.Environment:
         autoescape=True,
     )
     environment.filters["plain"] = lambda text: plain(str(text))
-    environment.filters["tail"] = lambda text, most: _short(plain(str(text)), most)
+    environment.filters["tail"] = lambda text, most: tail(str(text), most)
     environment.filters["shape"] = _shape
     environment.filters["key"] = lambda key: str(key).replace("~", "~0").replace("/", "~1")
     environment.globals["histogram"] = draw_histogram

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcugen.report.arena import short_name
+from mcugen.ui.text import plain
 
 if TYPE_CHECKING:
     from mcugen.build.types import Firmware, Symbol
@@ -19,7 +19,7 @@ PARTS = ("weights", "code", "harness")
 WIDTH, HEIGHT = 1080.0, 440.0
 _HEAD, _GAP, _LETTER, _LINE = 20.0, 4.0, 6.6, 13.0
 
-_SMALLEST = 500
+_SMALLEST = 1000
 """Symbols below this fraction of the flash are shown as one block per part."""
 
 
@@ -117,9 +117,16 @@ def _tile(
 ) -> Tile:
     x, y, width, height = (round(v, 2) for v in rect)
     letters = int((width - 10) / _LETTER)
-    label = short_name(title, letters) if may_label and letters >= 5 and height >= _LINE + 4 else ""
+    text = _plain_symbol(title)
+    fits = may_label and letters >= min(4, len(text)) and height >= _LINE + 5
+    label = (text if len(text) <= letters else text[: letters - 1] + "…") if fits else ""
     two_lines = bool(label) and height >= 2 * _LINE + 6 and letters >= 9
     return Tile(pointer, kind, part, title, size, x, y, width, height, label, two_lines)
+
+
+def _plain_symbol(name: str) -> str:
+    """A C name without the prefix that all of ours have, and without what the compiler appended."""
+    return plain(name).removeprefix("mcg_").removeprefix("const_").split(".")[0] or plain(name)
 
 
 def squarify(

@@ -28,7 +28,9 @@ def show_assessment(console: Console, found: Assessment, names: Sequence[str] = 
         names: of the classes; their numbers without.
     """
     console.print()
-    rows = [("judged by", _samples_text(found)), *(("", note) for note in found.notes)]
+    of_all = f" of {number(found.available)}" if found.available > found.samples else ""
+    rows = [("judged by", f"{number(found.samples)}{of_all} samples, {found.origin}")]
+    rows += [("", text) for text in (_calibration_text(found), *found.notes) if text]
     console.print(grid(rows))
     if found.metric:
         console.print(_scores(found))
@@ -67,16 +69,12 @@ def score_text(metric: str, value: float) -> str:
     return f"{100 * value:.2f} %" if metric in _SHARES else f"{value:.4g}"
 
 
-def _samples_text(found: Assessment) -> str:
-    of_all = f" of {number(found.available)}" if found.available > found.samples else ""
-    text = f"{number(found.samples)}{of_all} samples, {found.origin}"
+def _calibration_text(found: Assessment) -> str:
     if found.calibrated_on is None:
-        return text
-    if found.calibrated_on == 0:
-        return f"{text}; none of them was used for calibration"
+        return ""
     if found.calibrated_on == found.samples:
-        return f"{text}; the same that were used for calibration"
-    return f"{text}; {number(found.calibrated_on)} of them were used for calibration, too"
+        return "the same samples were used for calibration"
+    return f"{number(found.calibrated_on) if found.calibrated_on else 'none'} of them used for calibration, too"
 
 
 def _scores(found: Assessment) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import struct
 import time
 import zlib
@@ -19,7 +18,7 @@ from mcugen.device.link import Link, Refusal, Transport
 from mcugen.device.protocol import Command, Frame, Status
 from mcugen.errors import DataError, DeviceError
 from tests.device.build import build_host_double, double_answer
-from tests.device.lossy import Faults, LossyTransport, PipeTransport
+from tests.device.pipe import PipeTransport
 
 SIZE = 700
 """Bytes per tensor: three frames of 256 bytes."""
@@ -317,33 +316,3 @@ def test_boot_messages_are_skipped(server: Path) -> None:
 
     with device(Booting(server)) as d:
         assert d.hello.model == "double"
-
-
-BAD_LINKS = {
-    "drop": Faults(drop=0.1),
-    "repeat": Faults(repeat=0.3),
-    "delay": Faults(delay=0.15),
-    "corrupt": Faults(corrupt=0.1),
-    "truncate": Faults(truncate=0.1),
-    "garbage": Faults(garbage=0.3),
-    "all": Faults(drop=0.03, repeat=0.05, delay=0.05, corrupt=0.03, truncate=0.03, garbage=0.05),
-}
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("kind", BAD_LINKS)
-def test_bad_links_never_give_wrong_answers(server: Path, kind: str, seed: int) -> None:
-    """Every answer is right, however the link behaves; with these rates every request gets through in the end."""
-    rng = np.random.default_rng(seed)
-    transport = LossyTransport(PipeTransport(server), BAD_LINKS[kind], seed)
-    with device(transport, first_retry=0.01) as d:
-        for number in itertools.count():
-            inputs = random_inputs(rng)
-            expected = double_answer(*inputs)
-            if number % 3 == 2:
-                assert dict(d.layers(inputs))[1] == expected.tobytes()
-            else:
-                (answer,), _ = d.run(inputs)
-                np.testing.assert_array_equal(answer, expected)
-            if transport.frames > 1000:
-                break

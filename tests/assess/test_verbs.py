@@ -1,0 +1,174 @@
+"""Accuracy in `quantize` and `deploy`: arguments, verdicts, JSON and what a person sees."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcugen import api
+from mcugen.errors import BoardError, ConversionError, DataError
+from tests.assess.conftest import Digits, network
+from tests.cli.conftest import Cli, cli  # noqa: F401 (a fixture)
+from tests.cli.test_json import assert_documented
+
+
+@pytest.fixture
+def model(digits: Digits, tmp_path: Path) -> Path:
+    path = tmp_path / "digits.tflite"
+    path.write_bytes(digits.model)
+    return path
+
+
+@pytest.fixture
+def broken(digits: Digits, tmp_path: Path) -> Path:
+    """A network that int8 does not carry: one hidden channel is 300 times the others."""
+    (hidden, bias), (last, last_bias) = digits.layers
+    factor = np.where(np.arange(len(bias)) == 5, np.float32(300), np.float32(1))
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(network([(hidden * factor[:, None], bias * factor), (last / factor, last_bias)]))
+    return path
+
+
+def test_quantize_judges_by_labels(digits: Digits, model: Path, tmp_path: Path, cli: Cli) -> None:  # noqa: F811
+    data = digits.save(tmp_path / "digits.npz")
+    command = ("quantize", model, "--data", data, "--max-drop", 2, "--layers", "-o", tmp_path / "int8.tflite")
+    ran = cli(*command)
+    assert ran.code == 0, ran.err
+    for words in ("accuracy", "top 3", "macro F1", "360 samples", "none of them used for calibration", "lost here"):
+        assert words in ran.out
+    assert "2 are allowed" in ran.out.splitlines()[-1]
+    facts = cli(*command, "--json").json
+    assert_documented(facts)
+    accuracy = facts["accuracy"]
+    assert [(run["arithmetic"], run["where"]) for run in accuracy["runs"]] == [("float32", "host"), ("int8", "host")]
+    assert accuracy["gate"]["passed"]
+    assert [layer["kind"] for layer in facts["sqnr"]["layers"]] == ["FULLY_CONNECTED", "FULLY_CONNECTED", "SOFTMAX"]
+
+
+def test_too_much_lost_is_a_negative_verdict(digits: Digits, broken: Path, tmp_path: Path, cli: Cli) -> None:  # noqa: F811
+    data, out = digits.save(tmp_path / "digits.npz"), tmp_path / "int8.tflite"
+    ran = cli("quantize", broken, "--data", data, "--max-drop", 0.8, "-o", out)
+    assert ran.code == 1
+    assert "✖ accuracy lost" in ran.out
+    assert "changed their class" in ran.out
+    assert out.exists()  # the verdict is about the model, which is there to be looked at
+
+
+def test_eval_data_and_a_metric_function(digits: Digits, model: Path) -> None:
+    def share_of_sevens(outputs: Any, _labels: Any) -> float:
+        return float(np.mean(outputs.reshape(len(outputs), -1).argmax(axis=1) == 7))
+
+    evaluation = {"x": digits.x_test[:50], "y": digits.y_test[:50]}
+    made = api.quantize(model, data=digits.x_train, eval_data=evaluation, metric=share_of_sevens, max_drop=5)
+    assert made.assessment is not None
+    assert (made.assessment.kind, made.assessment.metric) == ("function", "share_of_sevens")
+    assert made.exit_code == 0
+    json.dumps(made.to_dict(), allow_nan=False)
+    limited = api.quantize(model, data=digits.x_train, eval_data=evaluation, eval_samples=20)
+    assert limited.assessment is not None
+    assert (limited.assessment.samples, limited.assessment.available) == (20, 50)
+
+
+def test_an_iterator_is_read_once_for_both(digits: Digits, model: Path) -> None:
+    pairs = zip(digits.x_train[:80], digits.y_train[:80], strict=True)
+    made = api.quantize(model, data=pairs)
+    assert made.assessment is not None
+    assert (made.assessment.samples, made.assessment.calibrated_on) == (80, 80)
+
+
+def test_data_without_labels_stays_as_it_was(digits: Digits, model: Path) -> None:
+    made = api.quantize(model, data=digits.x_train[:50])
+    assert (made.assessment, made.layers, made.exit_code) == (None, None, 0)
+    assert made.to_dict()["accuracy"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_drop": 1.0}, "without labels"),
+        ({"metric": "accuracy"}, "no labels"),
+        ({"eval_samples": 0}, "0 samples"),
+        ({"eval_data": "nowhere.npz"}, "no such file"),
+    ],
+)
+def test_refusals(digits: Digits, model: Path, options: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        api.quantize(model, data=digits.x_train[:30], **options)
+
+
+def test_wishes_that_a_quantized_model_cannot_grant(digits: Digits, model: Path, tmp_path: Path) -> None:
+    int8 = api.quantize(model, data=digits.x_train[:30]).tflite
+    path = tmp_path / "int8.tflite"
+    path.write_bytes(int8)
+    labelled = {"x": digits.x_test, "y": digits.y_test}
+    with pytest.raises(ConversionError, match="quantized already"):
+        api.quantize(path, layers=True)
+    with pytest.raises(DataError, match="no float model"):
+        api.quantize(path, eval_data=labelled, max_drop=1.0)
+    with pytest.raises(DataError, match="no samples"):
+        api.quantize(path, max_drop=1.0)
+    with pytest.raises(ConversionError, match="nothing to compare"):
+        api.deploy(path, board="mps2-an386", compare_float=True)
+    with pytest.raises(BoardError, match="emulator"):
+        api.deploy(model, board="mps2-an386", data=digits.x_train, port="socket://nowhere:1", compare_float=True)
+    found = api.quantize(path, eval_data=labelled).assessment
+    assert found is not None
+    assert found.calibrated_on is None
+    assert found.runs[0].value("accuracy") > 0.9
+
+
+@pytest.mark.emulator
+def test_deploy_on_the_device_and_beside_float32(
+    digits: Digits, model: Path, tmp_path: Path, cli: Cli  # noqa: F811
+) -> None:
+    data = digits.save(tmp_path / "digits.npz")
+    command = (
+        "deploy", model, "--data", data, "--board", "mps2-an386", "-o", tmp_path / "firmware", "--force",
+        "--samples-on-device", 25, "--samples", 2, "--max-drop", 3, "--compare-float",
+    )  # fmt: skip
+    ran = cli(*command, "--json")
+    assert ran.code == 0, ran.err
+    facts = ran.json
+    assert_documented(facts)
+    assert facts["verify"]["samples"] == 27
+    device = facts["accuracy"]["runs"][2]
+    assert (device["where"], device["samples"], device["equal_to_host"]) == ("device", 25, 25)
+    both = facts["against_float"]
+    assert both["before"]["score"] == device["float_score"]
+    assert both["after"]["score"] == device["scores"]["accuracy"]
+    assert both["after"]["flash"] == facts["flash"]["total"]
+    assert both["ratios"]["model_flash"] < 0.5
+    assert both["ratios"]["cost"] < 1
+    assert both["ratios"]["cost"] == both["after"]["cost"] / both["before"]["cost"]
+
+
+@pytest.mark.emulator
+def test_a_float_form_that_does_not_fit_is_part_of_the_answer(tmp_path: Path, cli: Cli) -> None:  # noqa: F811
+    rng = np.random.default_rng(0)
+    path, data = tmp_path / "wide.tflite", tmp_path / "x.npz"
+    path.write_bytes(network([(rng.normal(size=(10, 8000)).astype(np.float32), np.zeros(10, np.float32))]))
+    np.savez(data, x=rng.uniform(size=(30, 8000)), y=rng.integers(0, 10, 30))
+    ran = cli(
+        "deploy", path, "--data", data, "--board", "microbit", "-o", tmp_path / "firmware", "--samples", 1,
+        "--samples-on-device", 0, "--compare-float",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "float32 does not run there" in ran.out
+    assert "needs" in ran.out
+
+
+@pytest.mark.emulator
+def test_a_float_model_is_judged_as_it_is(digits: Digits, model: Path, tmp_path: Path) -> None:
+    proof = api.deploy(
+        model, board="mps2-an386", quantize=False, eval_data={"x": digits.x_test, "y": digits.y_test},
+        samples=1, samples_on_device=10, out=tmp_path / "firmware",
+    )  # fmt: skip
+    assert proof.assessment is not None
+    forms = [(run.arithmetic, run.where) for run in proof.assessment.runs]
+    assert forms == [("float32", "host"), ("float32", "device")]
+    assert proof.assessment.runs[1].value("accuracy") > 0.8
+    assert proof.exit_code == 0
