@@ -15,7 +15,8 @@ from mcugen.ops.base import Lowering, Target
 from mcugen.ops.memory import SLACK, UNLIMITED
 from mcugen.plan.layout import Block, pack
 from mcugen.plan.overlay import lead, overlay_call
-from mcugen.plan.state import place_states
+from mcugen.plan.parts import Parts, place_parts
+from mcugen.plan.state import StateMemory, place_states
 from mcugen.plan.types import Buffer, Plan, Step
 from mcugen.plan.verify import verify_plan
 
@@ -41,27 +42,46 @@ def make_plan(graph: Graph, target: Target | None = None, goal: Goal = "speed") 
     target = target or Target()
     check_supported(graph)
     if goal == "ram":
-        plans = [_make_plan(graph, replace(target, scratch_limit=limit), goal) for limit in _SCRATCH_LIMITS]
+        plans = [_best_plan(graph, replace(target, scratch_limit=limit), goal) for limit in _SCRATCH_LIMITS]
         return min(plans, key=lambda plan: plan.arena_bytes)
     if target.scratch_limit is None:
         # Tensors that share memory may leave more room for scratch than can be told before they have their places.
-        plan = _make_plan(graph, replace(target, scratch_limit=UNLIMITED), goal)
+        plan = _best_plan(graph, replace(target, scratch_limit=UNLIMITED), goal)
         if plan.arena_bytes <= plan.live_bound + SLACK:
             return replace(plan, target=target)
-    return _make_plan(graph, target, goal)
+    return _best_plan(graph, target, goal)
 
 
-def _make_plan(graph: Graph, target: Target, goal: Goal, *, nested: bool = False) -> Plan:
+def _best_plan(graph: Graph, target: Target, goal: Goal, *, nested: bool = False) -> Plan:
+    """The plan whose concatenations are put together by copies, or in place where that takes no more memory."""
+    lowered = _lower(graph, target, goal)
+    states = place_states(graph, [lowering for _, lowering, _ in lowered])
+    copying = _make_plan(graph, target, goal, lowered, states, Parts(), nested=nested)
+    parts = place_parts(graph, [states.lowerings.get(n, low) for n, (_, low, _) in enumerate(lowered)], states.homes)
+    if not parts.places:
+        return copying
+    in_place = _make_plan(graph, target, goal, lowered, states, parts, nested=nested)
+    return in_place if in_place.arena_bytes <= copying.arena_bytes else copying
+
+
+def _make_plan(
+    graph: Graph,
+    target: Target,
+    goal: Goal,
+    lowered: Sequence[tuple[Op, Lowering, int]],
+    states: StateMemory,
+    parts: Parts,
+    *,
+    nested: bool,
+) -> Plan:
     """A plan of a model, or of a graph that one of its ops runs: that may do nothing, and give back constants."""
     steps: list[Step] = []
     aliased: list[Op] = []
-    lowered = _lower(graph, target, goal)
-    states = place_states(graph, [lowering for _, lowering, _ in lowered])
-    memory = _Memory(graph, states.homes)
+    memory = _Memory(graph, {**{i: (state, 0) for i, state in states.homes.items()}, **parts.places})
     for position, (op, lowering, macs) in enumerate(lowered):
-        lowering = states.lowerings.get(position, lowering)
+        lowering = Lowering() if position in parts.outputs else states.lowerings.get(position, lowering)
         if lowering.calls or lowering.graphs:
-            plans = tuple(_make_plan(inner, target, goal, nested=True) for inner in lowering.graphs)
+            plans = tuple(_best_plan(inner, target, goal, nested=True) for inner in lowering.graphs)
             steps.append(Step(op, lowering.calls, macs, plans))
         else:
             aliased.append(op)
@@ -128,9 +148,9 @@ class _Storage:
 class _Memory:
     """Which tensors share a block, and when each block is alive."""
 
-    def __init__(self, graph: Graph, homes: Mapping[int, int]) -> None:
+    def __init__(self, graph: Graph, homes: Mapping[int, tuple[int, int]]) -> None:
         self._graph = graph
-        self._homes = homes  # tensors that are computed in a state's memory
+        self._homes = homes  # tensors that are computed in another's memory: which, and at what offset
         self._storage: dict[int, _Storage] = {}  # tensor id → its block, shared by aliases
         self._offset: dict[int, int] = {}  # tensor id → offset in its block
         self._last_reader = self._last_readers()
@@ -173,7 +193,11 @@ class _Memory:
             if i in self._storage:
                 continue
             if i in self._homes:
-                self._join(i, self._homes[i], 0)
+                owner, offset = self._homes[i]
+                if owner not in self._storage:
+                    self._define(owner, step)
+                self._join(i, owner, offset)
+                self._storage[i].last = max(self._storage[i].last, step)
                 continue
             dying = self._dying_source(op, lowering, i)
             if dying is None:

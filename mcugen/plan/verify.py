@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from mcugen.graph.types import Op
 from mcugen.plan.layout import ALIGNMENT
 from mcugen.plan.overlay import first_conflict, overlay_call
 from mcugen.plan.types import Buffer, Plan, Step
@@ -86,7 +89,7 @@ def _check_reads(plan: Plan) -> None:
             if i >= 0 and not graph.tensor(i).is_const and i not in owners:
                 raise PlanError(f'{op.where} reads "{graph.tensor(i).name}", which was overwritten')
         if id(op) not in by_op:
-            # An alias: its bytes are its input's, which stay valid under both names.
+            # An alias: its bytes are its input's, or its inputs' one after the other, valid under both names.
             for i in op.outputs:
                 start = plan.addresses[i]
                 inside = any(
@@ -94,7 +97,7 @@ def _check_reads(plan: Plan) -> None:
                     for k in op.inputs
                     if k in owners
                 )
-                if not inside:
+                if not inside and not _is_tiled(plan, op, i, owners):
                     raise PlanError(f'{op.where}: alias "{graph.tensor(i).name}" lies outside its input')
                 owners[i] = (start, start + graph.tensor(i).nbytes)
             continue
@@ -110,6 +113,20 @@ def _check_reads(plan: Plan) -> None:
     for i in (*graph.outputs, *states):
         if i not in owners and not graph.tensor(i).is_const:
             raise PlanError(f'"{graph.tensor(i).name}" was overwritten before its end')
+
+
+def _is_tiled(plan: Plan, op: Op, output: int, owners: dict[int, tuple[int, int]]) -> bool:
+    """Whether an output is made of the op's inputs in their order, which then must be all there is to the op."""
+    graph, at = plan.graph, plan.addresses[output]
+    shape = graph.tensor(output).shape
+    axis = {"CONCATENATION": getattr(op.options, "axis", 0), "PACK": getattr(op.options, "axis", 0)}.get(op.kind)
+    if axis is None or math.prod(shape[: axis % len(shape)]) != 1:
+        return False
+    for i in op.inputs:
+        if owners.get(i) != (at, at + graph.tensor(i).nbytes):
+            return False
+        at += graph.tensor(i).nbytes
+    return at == plan.addresses[output] + graph.tensor(output).nbytes
 
 
 def _check_inplace(plan: Plan, step: Step, output: int, owners: dict[int, tuple[int, int]]) -> None:
