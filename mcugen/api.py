@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.quantize import quantize as quantize
     from mcugen.verbs.replay import replay as replay
     from mcugen.verbs.run import run as run
+    from mcugen.verbs.serve import serve as serve
     from mcugen.verbs.sweep import sweep as sweep
     from mcugen.verbs.verify import verify as verify
 

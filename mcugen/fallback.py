@@ -162,7 +162,7 @@ def survey(source: object, *, quantize: bool = True) -> tuple[str, int, tuple[Mi
     """
     from mcugen.convert.inspect_source import inspect_model
     from mcugen.convert.load import load_tflite
-    from mcugen.convert.pipeline import plain_float
+    from mcugen.convert.plain import plain_float
     from mcugen.convert.quantizer import without_rule
     from mcugen.convert.sources import identify
     from mcugen.graph import read_graph

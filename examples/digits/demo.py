@@ -1,4 +1,4 @@
-"""The main job on real data: train, deploy to an emulated board, and run the whole test split there.
+"""The main job on real data: train, deploy to an emulated board, and judge it there by the whole test split.
 
     make demo
 
@@ -17,16 +17,17 @@ from rich.table import Table
 from rich.text import Text
 
 from mcugen import api
-from mcugen.ui.terminal import Terminal, grid, say_verdict
-from mcugen.ui.text import bar, number, size
+from mcugen.ui.terminal import Terminal, say_verdict
+from mcugen.ui.text import bar
 from mcugen.verbs.run import RunResult
-from mcugen.verify import Oracle
 
 HERE = Path(__file__).resolve().parent
 OUT = Path("demo-out")
 PROJECT = OUT / "firmware"
 BOARD = "mps2-an386"
 LABELS = ",".join(str(digit) for digit in range(10))
+MAX_DROP = 0.8
+"""Percentage points of accuracy that int8 may lose."""
 SHOWN = 6
 SHADES = " ░▒▓█"
 
@@ -47,37 +48,21 @@ def main() -> int:
     console.rule("2. Deploy it", align="left")
     command = ["deploy", f"{OUT}/digits.keras", "--data", f"{OUT}/samples.npz", "--board", BOARD]
     command += ["--labels", LABELS, "--out", str(PROJECT)]
+    command += ["--eval-data", f"{OUT}/test.npz", "--samples-on-device", str(len(truth))]
+    command += ["--max-drop", str(MAX_DROP), "--compare-float"]
     console.print(f"$ mcugen {' '.join(command)}\n", style="bold")
     deployed = subprocess.run([sys.executable, "-m", "mcugen", *command], check=False)
     if deployed.returncode != 0:
         return deployed.returncode
 
     console.print()
-    console.rule("3. Run the whole test split on the device", align="left")
+    console.rule("3. Look at what the firmware reads", align="left")
     with terminal.progress() as progress:
         on_device = api.run(PROJECT, inputs=images, progress=progress)
-        on_host = run_on_host(on_device, images)
-    device = on_device.outputs[0]
     show_digits(terminal, on_device, images, truth)
-
-    floats = np.load(OUT / "float.npz")["y"]
-    firmware = on_device.ready.firmware
-    accuracies = Text(" · ").join(
-        Text(f"{name} {100 * float(np.mean(answers.argmax(axis=1) == truth)):.2f} %")
-        for name, answers in (("float32", floats), ("int8 on the host", on_host), ("int8 on the device", device))
-    )
-    ram, model_flash = firmware.ram, firmware.flash.code + firmware.flash.weights
-    rows = [
-        ("accuracy", accuracies),
-        ("flash", f"{size(firmware.flash.total)}, of which the model {number(model_flash)} B"),
-        ("RAM", f"{size(ram.total)} with the whole stack, of which the model's arena {number(ram.arena)} B"),
-        ("cost", f"{number(int(np.median(on_device.costs)))} {on_device.unit} per inference (median)"),
-    ]
-    console.print(grid(rows))
-    equal = int(np.sum(np.all(device == on_host, axis=1)))
-    good = equal == len(truth)
-    say_verdict(console, good, f"the device equals the host, bit for bit, on {equal} of {len(truth)} digits")
-    return 0 if good else 1
+    right = int(np.sum(on_device.outputs[0].argmax(axis=1) == truth))
+    say_verdict(console, True, f"the firmware in {PROJECT} read {right} of {len(truth)} digits right")
+    return 0
 
 
 def train() -> None:
@@ -87,16 +72,6 @@ def train() -> None:
     )
     if result.returncode != 0:
         raise SystemExit(f"training failed:\n{result.stderr}")
-
-
-def run_on_host(on_device: RunResult, images: NDArray[np.float32]) -> NDArray[np.int8]:
-    """The same int8 model and inputs in the oracle: (N, 10)."""
-    from mcugen.verbs._inputs import read_inputs
-
-    ready = on_device.ready
-    with Oracle(ready.model.data) as oracle:
-        samples = read_inputs(images, ready.plan.graph).samples
-        return np.stack([oracle.run(sample)[0][0] for sample in samples])
 
 
 def show_digits(terminal: Terminal, result: RunResult, images: NDArray[np.float32], truth: NDArray[np.int64]) -> None:

@@ -1,7 +1,7 @@
 """Trains a small CNN on scikit-learn's handwritten digits: 1,797 images of 8×8 pixels, 0 to 16.
 
 Writes digits.keras; samples.npz (80 % of the images, for calibration) and test.npz (the other 20 %), each with pixels
-`x` scaled to 0…1 and labels `y`; and float.npz, the float model's answers to the test images. Seeded.
+`x` scaled to 0…1 and labels `y`. Seeded.
 
     python examples/digits/train.py FOLDER
 """
@@ -50,7 +50,6 @@ def train(folder: Path) -> None:
     model.save(folder / "digits.keras")
     np.savez(folder / "samples.npz", x=x_train, y=y_train)
     np.savez(folder / "test.npz", x=x_test, y=y_test)
-    np.savez(folder / "float.npz", y=model.predict(x_test, verbose=0))
 
 
 if __name__ == "__main__":

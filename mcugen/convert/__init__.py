@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from mcugen.convert.choices import Choices
 from mcugen.convert.data import DataSource, load_samples
-from mcugen.convert.pipeline import FloatRunner, convert, float_runner
+from mcugen.convert.float_model import FloatModel
+from mcugen.convert.pipeline import FloatRunner, convert, float_runner, open_float
 from mcugen.convert.types import (
     Agreement,
     Attempt,
@@ -16,6 +18,7 @@ from mcugen.convert.types import (
 )  # fmt: skip
 
 __all__ = [
-    "Agreement", "Attempt", "Calibration", "Converted", "DataSource", "FloatRunner", "QuantizationReport",
-    "Samples", "TensorRange", "TensorSpec", "convert", "float_runner", "load_samples",
+    "Agreement", "Attempt", "Calibration", "Choices", "Converted", "DataSource", "FloatModel", "FloatRunner",
+    "QuantizationReport", "Samples", "TensorRange", "TensorSpec", "convert", "float_runner", "load_samples",
+    "open_float",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 QMIN, QMAX = -128, 127
 WEIGHT_MAX = 127
+WIDE_MAX = 32767
 _INT8 = np.dtype(np.int8)
 
 # Narrower ranges count as zero: their scales would leave the range of the fixed-point multipliers.
@@ -58,6 +59,11 @@ def affine_params(low: float, high: float) -> Affine:
     low_error, high_error = abs(QMIN) + abs(low / scale), abs(QMAX) + abs(high / scale)
     zero = from_low if low_error < high_error else from_high
     return Affine(float(np.float32(scale)), int(np.clip(np.floor(zero + 0.5), QMIN, QMAX)))
+
+
+def wide_params(magnitude: float) -> Affine:
+    """Parameters of int16 for reals up to this size, symmetric as the specification demands."""
+    return Affine(float(np.float32(max(magnitude, _TINY_RANGE) / WIDE_MAX)), 0)
 
 
 def quantize_array(values: NDArray[Any], params: Affine, dtype: np.dtype[Any] = _INT8) -> NDArray[Any]:
@@ -111,8 +117,26 @@ def bias_scales(scales: NDArray[np.float32], input_scale: float) -> NDArray[np.f
 def quantize_bias(bias: NDArray[Any], scales: NDArray[np.float32]) -> NDArray[np.int32]:
     """Biases as int32 with zero point 0."""
     limit = 2.0**31 - 1
-    scaled = _round(bias.astype(np.float64) / scales.astype(np.float64))
-    return np.asarray(np.clip(scaled, -limit, limit), np.int32)
+    return np.asarray(np.clip(_bias_steps(bias, scales), -limit, limit), np.int32)
+
+
+def quantize_wide_bias(bias: NDArray[Any], scales: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Biases as int64 with zero point 0, for int16 activations; kept below 2^40, so that no sum leaves 48 bits."""
+    limit = 2.0**40
+    return np.asarray(np.clip(_bias_steps(bias, scales), -limit, limit), np.int64)
+
+
+def weights_error(weights: NDArray[Any], quantized: NDArray[np.int8], scales: NDArray[np.float32], axis: int | None
+) -> NDArray[np.float64]:
+    """Weights less what their quantized form stands for."""
+    shape = [1] * weights.ndim
+    if axis is not None:
+        shape[axis] = -1
+    return np.asarray(weights - quantized.astype(np.float64) * scales.astype(np.float64).reshape(shape), np.float64)
+
+
+def _bias_steps(bias: NDArray[Any], scales: NDArray[np.float32]) -> NDArray[Any]:
+    return _round(bias.astype(np.float64) / scales.astype(np.float64))
 
 
 def _round(values: NDArray[Any]) -> NDArray[Any]:

@@ -7,8 +7,8 @@ step in where it lacks an op.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert import flat
+from mcugen.convert.histogram import Statistics, Sums
 from mcugen.convert.types import Attempt, Samples, TensorSpec
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, ModelError, ToolError
@@ -34,12 +35,14 @@ class Observation:
         ranges: real (minimum, maximum) per observed tensor.
         outputs: one array per model output, (N, *output shape).
         values: the kept tensors' values on the last sample.
+        statistics: of every observed tensor, if they were asked for.
     """
 
     ranges: dict[int, tuple[float, float]]
     outputs: tuple[NDArray[Any], ...]
     values: dict[int, NDArray[Any]]
     attempts: tuple[Attempt, ...]
+    statistics: Mapping[int, Statistics] = field(default_factory=dict)
 
 
 def float_activations(model: Any) -> list[int]:
@@ -66,6 +69,7 @@ def observe(
     outputs: Sequence[int],
     *,
     keep: Sequence[int] = (),
+    statistics: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Observation:
     """Run a float model on every sample.
@@ -76,16 +80,17 @@ def observe(
         tensors: ids of the tensors whose ranges are wanted.
         outputs: ids of the model's outputs.
         keep: ids of the tensors whose values are wanted.
+        statistics: histograms and means of `tensors`, too.
 
     Raises:
         ConversionError: no interpreter runs the model, or it computes non-finite numbers.
     """
     try:
-        observation = _observe_tflm(tflite, inputs, tensors, outputs, keep, progress)
+        observation = _observe_tflm(tflite, inputs, tensors, outputs, keep, statistics, progress)
     except (ModelError, ToolError) as error:
         first = Attempt(_TFLM, error.what)
         try:
-            observation = _observe_litert(tflite, inputs, tensors, keep, progress, first)
+            observation = _observe_litert(tflite, inputs, tensors, keep, statistics, progress, first)
         except ToolError as second:
             raise ConversionError(
                 f"no interpreter runs the float model: {_TFLM}: {first.outcome}; {_LITERT}: {second.what}",
@@ -101,9 +106,11 @@ def _observe_tflm(
     tensors: Sequence[int],
     outputs: Sequence[int],
     keep: Sequence[int],
+    statistics: bool,
     progress: Callable[[float], None] | None,
 ) -> Observation:
     low, high = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
+    sums = [Sums() for _ in tensors] if statistics else []
     results: list[list[NDArray[Any]]] = [[] for _ in outputs]
     values: list[NDArray[Any]] = []
     ids = [*tensors, *outputs, *keep]
@@ -115,6 +122,8 @@ def _observe_tflm(
                 # NaN in a tensor makes the range NaN, which _checked refuses.
                 low[k] = np.minimum(low[k], values[k].min())
                 high[k] = np.maximum(high[k], values[k].max())
+            for total, seen in zip(sums, values, strict=False):
+                total.add(seen)
             for k, result in enumerate(results):
                 result.append(values[len(tensors) + k])
             if progress is not None:
@@ -126,6 +135,7 @@ def _observe_tflm(
         tuple(np.stack(r) for r in results),
         kept,
         (Attempt(_TFLM, "ok"),),
+        {i: total.statistics() for i, total in zip(tensors, sums, strict=False)},
     )
 
 
@@ -134,6 +144,7 @@ def _observe_litert(
     inputs: Sequence[NDArray[Any]],
     tensors: Sequence[int],
     keep: Sequence[int],
+    statistics: bool,
     progress: Callable[[float], None] | None,
     first: Attempt,
 ) -> Observation:
@@ -141,7 +152,7 @@ def _observe_litert(
         folder = Path(name)
         (folder / "model.tflite").write_bytes(tflite)
         np.savez(str(folder / "samples.npz"), allow_pickle=False, **{f"input_{n}": a for n, a in enumerate(inputs)})
-        request = {"job": "observe", "tensors": list(tensors), "keep": list(keep)}
+        request = {"job": "observe", "tensors": list(tensors), "keep": list(keep), "statistics": statistics}
         answer = run_worker(folder, request, progress=progress)
         if answer.error:
             raise ToolError(answer.error)
@@ -149,8 +160,9 @@ def _observe_litert(
             outputs = tuple(stored[f"output_{n}"] for n in range(len([f for f in stored.files if "output" in f])))
             low, high = stored["low"], stored["high"]
             values = {i: stored[f"keep_{i}"] for i in keep}
+            known = {i: Statistics(stored[f"counts_{i}"], stored[f"mean_{i}"]) for i in tensors if statistics}
     ranges = {i: (float(low[k]), float(high[k])) for k, i in enumerate(tensors)}
-    return Observation(ranges, outputs, values, (first, Attempt(_LITERT, "ok")))
+    return Observation(ranges, outputs, values, (first, Attempt(_LITERT, "ok")), known)
 
 
 def _check_finite(observation: Observation, tflite: bytes) -> None:

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert import data_files
+from mcugen.convert.choices import CALIBRATION_SAMPLES
 from mcugen.convert.types import Samples, TensorSpec
 from mcugen.errors import DataError
 
 DataSource = Union[str, "os.PathLike[str]", NDArray[Any], Mapping[str, Any], Iterable[Any]]
 """A path, "random", an array, a mapping of input names to arrays, or an iterable of samples."""
 
-CALIBRATION_SAMPLES = 200
 RANDOM_SAMPLES = 100
 _MAX_ITERATED = 10_000
 Part = Literal["calibration", "evaluation"]

@@ -6,13 +6,19 @@ Gives decisions only; :mod:`mcugen.convert.rewrite` carries them out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mcugen import fallback
 from mcugen.convert import flat
 from mcugen.convert.affine import Affine, affine_params
-from mcugen.convert.rules import RULES, Rule
+from mcugen.convert.choices import Choices
+from mcugen.convert.histogram import Range, Statistics, clip_range
+from mcugen.convert.rules import PER_CHANNEL_DENSE, RULES, WIDE_KINDS, Rule
 from mcugen.errors import ConversionError
 from mcugen.graph.schema import type_name
 
@@ -29,19 +35,77 @@ class Scheme:
         requantized: tensors whose producer demands other parameters than their readers share: the producer
             writes with these, and a QUANTIZE op follows.
         ranges: real ranges behind `activations`.
+        rules: what every operator demands.
+        means: of activations over the samples, element by element, where biases are to be corrected by them.
+        wide: positions of the ops that compute with int16 activations, and the largest magnitudes of these.
     """
 
     activations: Mapping[int, Affine]
     requantized: Mapping[int, Affine]
-    ranges: Mapping[int, tuple[float, float]]
+    ranges: Mapping[int, Range]
+    rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
+    means: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
+    wide: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
 
 
-def choose_scheme(model: Any, observed: Mapping[int, tuple[float, float]]) -> Scheme:
+def decide(
+    model: Any,
+    choices: Choices,
+    observed: Mapping[int, Range],
+    statistics: Mapping[int, Statistics],
+    trained: Mapping[int, Range],
+) -> Scheme:
+    """The scheme that follows from a user's choices and from what was observed.
+
+    Args:
+        observed: real (minimum, maximum) of every float activation by tensor id.
+        statistics: of the same tensors, where `choices` need them.
+        trained: ranges that training found, which count more than observed ones.
+
+    Raises:
+        ConversionError: see :func:`choose_scheme`; a wide op that has no int16 form.
+    """
+    ranges = dict(observed)
+    if choices.method != "minmax":
+        for i, known in statistics.items():
+            ranges[i] = clip_range(choices.method, known.counts, observed[i], choices.percentile)
+    scheme = choose_scheme(model, ranges, trained)
+    return replace(
+        scheme,
+        rules=PER_CHANNEL_DENSE if choices.per_channel_dense else RULES,
+        means={i: known.mean for i, known in statistics.items()} if choices.correct_bias else {},
+        wide=_wide_magnitudes(model, choices.wide, observed),
+    )
+
+
+def _wide_magnitudes(
+    model: Any, positions: tuple[int, ...], observed: Mapping[int, Range]
+) -> dict[int, Mapping[int, float]]:
+    main = model.subgraphs[0]
+    found: dict[int, Mapping[int, float]] = {}
+    for position in positions:
+        kind = flat.kind_of(model, main.operators[position]) if position < len(main.operators) else ""
+        if kind not in WIDE_KINDS:
+            raise ConversionError(
+                f"no op that can have int16 activations among int8 ones is at position {position}",
+                hint=f"There is a form for {', '.join(WIDE_KINDS)}",
+            )
+        op = main.operators[position]
+        found[position] = {
+            i: max(abs(end) for end in observed[i]) for i in (*activation_inputs(model, op), *float_outputs(model, op))
+        }
+    return found
+
+
+def choose_scheme(
+    model: Any, observed: Mapping[int, Range], trained: Mapping[int, Range] = MappingProxyType({})
+) -> Scheme:
     """Decide on scales and zero points of all activations.
 
     Args:
         model: a float model (`ModelT`) with one subgraph.
         observed: real (minimum, maximum) of every float activation by tensor id.
+        trained: ranges that training found; a group of tensors that shares parameters takes these alone.
 
     Raises:
         ConversionError: an op without a rule, or used in a way that int8 kernels do not run.
@@ -69,7 +133,7 @@ def choose_scheme(model: Any, observed: Mapping[int, tuple[float, float]]) -> Sc
     activations: dict[int, Affine] = {}
     requantized: dict[int, Affine] = {}
     for group in groups.all():
-        params, moved = _group_params(group, ranges, fixed)
+        params, moved = _group_params(group, ranges, fixed, trained)
         activations.update((i, params) for i in group)
         requantized.update(moved)
     return Scheme(activations, requantized, ranges)
@@ -141,11 +205,11 @@ def _input(op: Any, position: int) -> int:
 
 
 def _group_params(
-    group: list[int], ranges: Mapping[int, tuple[float, float]], fixed: Mapping[int, Affine]
+    group: list[int], ranges: Mapping[int, Range], fixed: Mapping[int, Affine], trained: Mapping[int, Range]
 ) -> tuple[Affine, dict[int, Affine]]:
     """Parameters that a group shares, and the members whose producers need their own."""
-    low = min(ranges[i][0] for i in group)
-    high = max(ranges[i][1] for i in group)
+    known = [trained[i] for i in group if i in trained] or [ranges[i] for i in group]
+    low, high = min(low for low, _ in known), max(high for _, high in known)
     demanded = {i: fixed[i] for i in group if i in fixed}
     if demanded:
         params = next(iter(demanded.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from mcugen.convert import affine, flat
 from mcugen.convert.affine import Affine
 from mcugen.convert.quantizer import Scheme, activation_inputs, bias_of, weights_of
-from mcugen.convert.rules import RULES, Rule
+from mcugen.convert.rules import Rule
 from mcugen.graph.schema import load_schema, op_kind, printable
 
 # Facts about the float model that are untrue of the int8 one.
@@ -32,24 +33,26 @@ class _Rewriter:
         self.main = model.subgraphs[0]
         self.scheme = scheme
         self.made: dict[tuple[Any, ...], int] = {}
+        self.wide_ops = [(self.main.operators[n], sizes) for n, sizes in scheme.wide.items()]
 
     def run(self) -> None:
         # Constants first: they are read as floats, and the scheme's own entries still name them.
-        for op in self.main.operators:
-            self._quantize_constants(op)
+        for position, op in enumerate(self.main.operators):
+            self._quantize_constants(op, self.scheme.wide.get(position))
         for i, params in self.scheme.activations.items():
             self._quantize_activation(self.main.tensors[i], params)
         self._insert_requantize()
         self._keep_real()
+        self._convert_wide()
         for code in self.model.operatorCodes:
-            rule = RULES.get(op_kind(code))
+            rule = self.scheme.rules.get(op_kind(code))
             if rule is not None:
                 code.version = max(code.version, rule.version)
         for tensor in self.main.tensors:
             tensor.shapeSignature = None  # the batch is frozen
 
-    def _quantize_constants(self, op: Any) -> None:
-        rule = RULES[flat.kind_of(self.model, op)]
+    def _quantize_constants(self, op: Any, wide: Mapping[int, float] | None) -> None:
+        rule = self.scheme.rules[flat.kind_of(self.model, op)]
         given = flat.ints(op.inputs)
         inputs = list(given)
         weights, bias = weights_of(self.model, op, rule), bias_of(op, rule)
@@ -58,7 +61,7 @@ class _Rewriter:
             if i in activations and flat.is_constant(self.model, self.main.tensors[i]):
                 inputs[position] = self._constant_activation(i)
         if rule.weights is not None and weights is not None:
-            inputs[rule.weights], new_bias = self._weights_and_bias(op, rule, weights, bias)
+            inputs[rule.weights], new_bias = self._weights_and_bias(op, rule, weights, bias, wide)
             if new_bias is not None and rule.bias is not None:
                 inputs[rule.bias] = new_bias
         elif rule.bias is not None and bias is not None:
@@ -75,21 +78,56 @@ class _Rewriter:
             i, (params,), "INT8", affine.quantize_array(values, params), [params.scale], [params.zero_point]
         )
 
-    def _weights_and_bias(self, op: Any, rule: Rule, weights: int, bias: int | None) -> tuple[int, int | None]:
-        input_scale = self.scheme.activations[flat.ints(op.inputs)[rule.data]].scale
-        output_scale = self._written(flat.ints(op.outputs)[0]).scale
+    def _weights_and_bias(
+        self, op: Any, rule: Rule, weights: int, bias: int | None, wide: Mapping[int, float] | None
+    ) -> tuple[int, int | None]:
+        data, output = flat.ints(op.inputs)[rule.data], flat.ints(op.outputs)[0]
+        if wide is None:
+            input_scale, output_scale = self.scheme.activations[data].scale, self._written(output).scale
+        else:
+            input_scale, output_scale = (affine.wide_params(wide[i]).scale for i in (data, output))
         values = self._floats(weights)
         bias_values = self._floats(bias).reshape(-1) if bias is not None else None
         scales = affine.weight_scales(values, rule.axis, bias_values, input_scale, output_scale)
         quantized = affine.quantize_weights(values, scales, rule.axis)
         zeros = [0] * len(scales)
         new = self._make(weights, ("weights", scales.tobytes()), "INT8", quantized, scales, zeros, rule.axis or 0)
-        return new, self._bias(bias, scales, input_scale) if bias is not None else None
+        if bias is None:
+            return new, None
+        error = affine.weights_error(values, quantized, scales, rule.axis)
+        return new, self._bias(bias, scales, input_scale, self._mean_error(op, error, data), wide=wide is not None)
 
-    def _bias(self, i: int, weight_scales: NDArray[np.float32], input_scale: float) -> int:
+    def _bias(
+        self,
+        i: int,
+        weight_scales: NDArray[np.float32],
+        input_scale: float,
+        correction: NDArray[np.float64] | float = 0.0,
+        *,
+        wide: bool = False,
+    ) -> int:
         scales = affine.bias_scales(weight_scales, input_scale)
-        quantized = affine.quantize_bias(self._floats(i), scales)
-        return self._make(i, ("bias", scales.tobytes()), "INT32", quantized, scales, [0] * len(scales))
+        values = self._floats(i) + np.reshape(correction, self._floats(i).shape if np.ndim(correction) else ())
+        quantized = affine.quantize_wide_bias(values, scales) if wide else affine.quantize_bias(values, scales)
+        key = ("bias", wide, scales.tobytes(), quantized.tobytes())
+        return self._make(i, key, "INT64" if wide else "INT32", quantized, scales, [0] * len(scales))
+
+    def _mean_error(self, op: Any, error: NDArray[np.float64], data: int) -> NDArray[np.float64] | float:
+        """What the rounding of an op's weights takes from its output on average, per channel; 0 if it stays so.
+
+        Nagel et al. 2019, section 4.2, with the observed mean of the input.
+        """
+        kind, mean = flat.kind_of(self.model, op), self.scheme.means.get(data)
+        if mean is None:
+            return 0.0
+        if kind == "FULLY_CONNECTED":
+            return np.asarray(error @ mean.reshape(-1, error.shape[1]).mean(axis=0))
+        channels = mean.reshape(-1, mean.shape[-1]).mean(axis=0)
+        if kind == "CONV_2D" and error.shape[3] == len(channels):
+            return np.asarray(error.sum(axis=(1, 2)) @ channels)
+        if kind == "DEPTHWISE_CONV_2D":
+            return np.asarray(error.sum(axis=(0, 1, 2)) * np.repeat(channels, error.shape[3] // len(channels)))
+        return 0.0
 
     def _make(
         self, i: int, use: tuple[Any, ...], dtype: str, values: NDArray[Any], scales: Any, zeros: Any, axis: int = 0
@@ -144,7 +182,7 @@ class _Rewriter:
         """Ops that compute on real numbers read and write float32 between conversions."""
         result = []
         for op in self.main.operators:
-            rule = RULES.get(flat.kind_of(self.model, op))
+            rule = self.scheme.rules.get(flat.kind_of(self.model, op))
             if rule is None or not rule.real:
                 result.append(op)
                 continue
@@ -163,17 +201,46 @@ class _Rewriter:
 
     def _real_twin(self, i: int) -> int:
         """A float32 tensor of the same shape."""
+        return self._twin(i, "FLOAT32", "/real")
+
+    def _twin(self, i: int, dtype: str, suffix: str, params: Affine | None = None) -> int:
+        """A tensor of the same shape and another type."""
         tensor = self.main.tensors[i]
         self.model.buffers.append(self.schema.BufferT())
         twin = self.schema.TensorT(
             shape=tensor.shape,
-            type=self.schema.TensorType.FLOAT32,
+            type=getattr(self.schema.TensorType, dtype),
             buffer=len(self.model.buffers) - 1,
-            name=(printable(tensor.name) or f"tensor_{i}") + "/real",
+            name=(printable(tensor.name) or f"tensor_{i}") + suffix,
+            quantization=self._quantization([params.scale], [params.zero_point]) if params is not None else None,
             hasRank=tensor.hasRank,
         )
         self.main.tensors.append(twin)
         return len(self.main.tensors) - 1
+
+    def _convert_wide(self) -> None:
+        """Ops with int16 activations read and write int16 twins; QUANTIZE goes between these and int8."""
+        if not self.wide_ops:
+            return
+        sizes = {id(op): found for op, found in self.wide_ops}
+        twins: dict[int, int] = {}
+        result, narrowing = [], []
+        for op in self.main.operators:
+            if id(op) not in sizes:
+                result.append(op)
+                continue
+            (data, *constants), (output,) = flat.ints(op.inputs), flat.ints(op.outputs)
+            size = sizes[id(op)]
+            if data not in twins:
+                twins[data] = self._twin(data, "INT16", "/int16", affine.wide_params(size[data]))
+                result.append(self._conversion("QUANTIZE", data, twins[data]))
+            twins[output] = self._twin(output, "INT16", "/int16", affine.wide_params(size[output]))
+            op.inputs, op.outputs = np.array([twins[data], *constants], np.int32), np.array([twins[output]], np.int32)
+            narrowing.append(self._conversion("QUANTIZE", twins[output], output))
+            result += [op, narrowing[-1]]
+        read = {i for op in result for i in flat.ints(op.inputs)} | set(flat.ints(self.main.outputs))
+        unread = {id(op) for op in narrowing if flat.ints(op.outputs)[0] not in read}
+        self.main.operators = [op for op in result if id(op) not in unread]
 
     def _conversion(self, kind: str, source: int, target: int) -> Any:
         self.model.operatorCodes.append(_code(self.schema, kind, 2))

@@ -120,3 +120,9 @@ RULES: dict[str, Rule] = {
     "LOGICAL_OR": _FREE_V1,
     "CAST": Rule(real=True),
 }
+
+PER_CHANNEL_DENSE: dict[str, Rule] = {**RULES, "FULLY_CONNECTED": Rule(version=12, weights=1, axis=0, bias=2)}
+"""The same with one scale per output of a fully connected layer, which the specification has had since version 12."""
+
+WIDE_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+"""Ops that may have int16 activations while the rest of the model has int8 ones: those that add up products."""

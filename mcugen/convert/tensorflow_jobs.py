@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mcugen.convert.histogram import Sums
 from mcugen.convert.keras_scale import Dimension, scaled_model
 from mcugen.errors import ConversionError, McugenError
 
@@ -136,17 +137,20 @@ def _first_that_works(ways: list[Callable[[], bytes]]) -> bytes:
     raise errors[0]
 
 
-def observe(folder: Path, tensors: list[int], keep: list[int], progress: Callable[[float], None]) -> dict[str, Any]:
+def observe(
+    folder: Path, tensors: list[int], keep: list[int], statistics: bool, progress: Callable[[float], None]
+) -> dict[str, Any]:
     """Run `model.tflite` on `samples.npz` (input_0 …, with batch) with LiteRT's reference kernels.
 
     Writes `observed.npz`: `low` and `high` (one per tensor of `tensors`), `output_0` …, and `keep_<id>`, the
-    values on the last sample.
+    values on the last sample; with `statistics` also `counts_<id>` and `mean_<id>` of `tensors`.
     """
     interpreter = _interpreter((folder / "model.tflite").read_bytes())
     interpreter.allocate_tensors()
     samples = _samples(folder)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     low, high = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
+    sums = [Sums() for _ in tensors] if statistics else []
     results: list[list[Any]] = [[] for _ in outputs]
     count = len(samples[0])
     for i in range(count):
@@ -156,11 +160,16 @@ def observe(folder: Path, tensors: list[int], keep: list[int], progress: Callabl
         for n, tensor in enumerate(tensors):
             value = interpreter.get_tensor(tensor)
             low[n], high[n] = min(low[n], float(value.min())), max(high[n], float(value.max()))
+            if statistics:
+                sums[n].add(value)
         for result, details in zip(results, outputs, strict=True):
             result.append(interpreter.get_tensor(details["index"]))
         progress((i + 1) / count)
     arrays = {f"output_{n}": np.stack(r) for n, r in enumerate(results)}
     arrays.update((f"keep_{i}", interpreter.get_tensor(i)) for i in keep)
+    for i, total in zip(tensors, sums, strict=False):
+        known = total.statistics()
+        arrays.update({f"counts_{i}": known.counts, f"mean_{i}": known.mean})
     np.savez(str(folder / "observed.npz"), allow_pickle=False, low=low, high=high, **arrays)
     return {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.activations import Activations
+from mcugen.convert.choices import Choices
 
 SourceKind = Literal["keras", "keras h5", "keras object", "saved_model", "float tflite", "hybrid tflite", "int8 tflite"]
 
@@ -121,6 +123,7 @@ class QuantizationReport:
 
     `quantized` is False for a float model that was to stay float32; `int8_bytes` is 0 then. `activations` says what a
     model that was quantized here computes with; the model's size is `int8_bytes` with int16 activations as well.
+    `choices` says how that was done, None where the model came quantized; `search` how they were found, if by --auto.
     """
 
     source_kind: SourceKind
@@ -136,6 +139,8 @@ class QuantizationReport:
     int8_bytes: int = 0
     quantized: bool = True
     activations: Activations = "int8"
+    choices: Choices | None = None
+    search: Mapping[str, Any] | None = None
 
     @property
     def trusted(self) -> bool:

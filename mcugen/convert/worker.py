@@ -28,7 +28,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Callable[[float], None]
         (folder / "float.tflite").write_bytes(tflite)
         return {}
     if request["job"] == "observe":
-        return jobs.observe(folder, request["tensors"], request["keep"], progress)
+        return jobs.observe(folder, request["tensors"], request["keep"], request["statistics"], progress)
     if request["job"] == "quantize_16x8":
         jobs.quantize_16x8(folder, progress)
         return {}

@@ -44,6 +44,7 @@ def show_assessment(console: Console, found: Assessment, names: Sequence[str] = 
         text = f"{number(flips.count)} of {number(found.samples)} samples changed their class"
         if flips.count:
             text += f": {number(flips.broken)} wrong now, {number(flips.fixed)} right now"
+        console.print()
         listed = [("", _flip_text(flip, names)) for flip in flips.examples[:_SHOWN_FLIPS]]
         console.print(grid([("flipped", text), *listed]))
 
@@ -74,7 +75,9 @@ def _calibration_text(found: Assessment) -> str:
         return ""
     if found.calibrated_on == found.samples:
         return "the same samples were used for calibration"
-    return f"{number(found.calibrated_on) if found.calibrated_on else 'none'} of them used for calibration, too"
+    if found.calibrated_on == 0:
+        return "none of them was used for calibration"
+    return f"{number(found.calibrated_on)} of them were used for calibration, too"
 
 
 def _scores(found: Assessment) -> object:
@@ -104,6 +107,7 @@ def _show_confusion(console: Console, found: Assessment, names: Sequence[str]) -
     run = found.run("host", quantized=True) or found.runs[0]
     if run.confusion is None:
         return
+    console.print()
     labels = [_class_name(n, names) for n in range(found.classes)]
     rows = [
         [label, *(number(count) if count else "·" for count in row)]

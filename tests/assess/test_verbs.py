@@ -38,7 +38,7 @@ def test_quantize_judges_by_labels(digits: Digits, model: Path, tmp_path: Path, 
     command = ("quantize", model, "--data", data, "--max-drop", 2, "--layers", "-o", tmp_path / "int8.tflite")
     ran = cli(*command)
     assert ran.code == 0, ran.err
-    for words in ("accuracy", "top 3", "macro F1", "360 samples", "none of them used for calibration", "lost here"):
+    for words in ("accuracy", "top 3", "macro F1", "360 samples", "none of them was used for calibration", "lost here"):
         assert words in ran.out
     assert "2 are allowed" in ran.out.splitlines()[-1]
     facts = cli(*command, "--json").json

@@ -1,0 +1,76 @@
+"""What may be chosen when a float model is quantized. Every choice keeps to the TFLite specification."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from mcugen.activations import Activations
+from mcugen.errors import ConversionError
+
+Method = Literal["minmax", "percentile", "mse", "entropy"]
+
+CALIBRATION_SAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How a float model is quantized. The defaults are what `quantize` does without being told.
+
+    Attributes:
+        activations: "int8", or "int16" for the whole model, by TensorFlow's quantizer, which knows none of the other
+            choices but the samples and `equalize`.
+        method: how an activation's range follows from what was observed: its ends ("minmax"), cut at percentiles, or
+            with the smallest squared error or relative entropy (:mod:`mcugen.convert.histogram`).
+        percentile: of the values that "percentile" keeps, at either end.
+        samples: at most so many calibration samples, drawn with a fixed seed.
+        per_channel_dense: one scale per output of a fully connected layer. Older runtimes run such layers wrongly.
+        equalize: move scale from channel to channel between layers (:mod:`mcugen.convert.equalize`).
+        correct_bias: take the mean error of rounded weights out of the biases.
+        wide: positions (in the float `.tflite`) of the ops that compute with int16 activations in an int8 model.
+    """
+
+    activations: Activations = "int8"
+    method: Method = "minmax"
+    percentile: float = 99.99
+    samples: int = CALIBRATION_SAMPLES
+    per_channel_dense: bool = False
+    equalize: bool = False
+    correct_bias: bool = False
+    wide: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            raise ConversionError(f'there is no calibration by "{self.method}"', hint=", ".join(get_args(Method)))
+        if not 50 < self.percentile <= 100:
+            raise ConversionError(f"{self.percentile:g} is no percentile to cut at", hint="Give one such as 99.99")
+        if self.samples < 1:
+            raise ConversionError(f"nothing can be calibrated on {self.samples} samples")
+        if self.activations == "int16" and (
+            self.method != "minmax" or self.per_channel_dense or self.correct_bias or self.wide
+        ):
+            raise ConversionError(
+                "int16 activations are made by TensorFlow's quantizer, which takes no such choices",
+                hint="Choose samples and equalize only, or int8 activations",
+            )
+
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether ranges alone do not tell enough about the activations."""
+        return self.method != "minmax" or self.correct_bias
+
+    def describe(self) -> str:
+        """For people: what differs from the defaults, in a few words."""
+        method = f"percentile {self.percentile:g}" if self.method == "percentile" else self.method
+        parts = ["int16 activations"] if self.activations == "int16" else [method]
+        if self.samples != CALIBRATION_SAMPLES:
+            parts.append(f"{self.samples} samples")
+        parts += ["equalized"] * self.equalize + ["dense per channel"] * self.per_channel_dense
+        parts += ["bias corrected"] * self.correct_bias
+        if self.wide:
+            parts.append(f"{len(self.wide)} layer{'s' * (len(self.wide) != 1)} in int16")
+        return ", ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)

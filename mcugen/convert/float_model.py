@@ -1,0 +1,243 @@
+"""A float model and its calibration samples, quantized in one way or in many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.convert import calibrate, flat
+from mcugen.convert.choices import Choices
+from mcugen.convert.compare import agreement, run_int8
+from mcugen.convert.data import DataSource, choose, load_samples, short_name
+from mcugen.convert.data_checks import check_samples
+from mcugen.convert.equalize import equalize
+from mcugen.convert.inspect_source import Inspection
+from mcugen.convert.plain import plain_float
+from mcugen.convert.quantize_16x8 import quantize_16x8
+from mcugen.convert.quantizer import Scheme, check_rules, decide
+from mcugen.convert.rewrite import rewrite
+from mcugen.convert.types import (
+    Agreement,
+    Attempt,
+    Calibration,
+    Converted,
+    QuantizationReport,
+    Samples,
+    SourceKind,
+    TensorRange,
+)
+from mcugen.convert.worker_client import Progress
+from mcugen.errors import ConversionError, ModelError, ToolError
+from mcugen.graph.schema import pack_model, unpack_model
+
+_TOO_OFTEN_OUTSIDE = 0.01
+_POOR_SQNR_DB = 15.0
+
+
+class FloatModel:
+    """A float32 model, ready to be quantized. It remembers what was observed on the samples.
+
+    Raises:
+        DataError: samples that do not fit the model.
+        ConversionError: the model does not run on the host.
+    """
+
+    def __init__(
+        self,
+        tflite: bytes,
+        name: str,
+        kind: SourceKind,
+        inspection: Inspection,
+        attempts: tuple[Attempt, ...],
+        data: DataSource,
+    ) -> None:
+        self.name = name
+        self._kind = kind
+        self._inspection = inspection
+        self._attempts = attempts
+        self.everything = load_samples(data, inspection.inputs, scale_images=not inspection.rescales_input)
+        self._warnings = (
+            *inspection.warnings,
+            *check_samples(self.everything, inspection.inputs, expects_pixels=inspection.rescales_input),
+        )
+        self._plain = plain_float(unpack_model(tflite), tflite, inspection, for_int8=True)
+        self._equalized: tuple[bytes, int] | None = None
+        self._observed: dict[tuple[int, bool], calibrate.Observation] = {}
+
+    @property
+    def tflite(self) -> bytes:
+        """The float32 model."""
+        return self._plain.tflite
+
+    def quantized(self, choices: Choices, progress: Progress | None = None, *, compare: bool = True) -> Converted:
+        """Quantize the model.
+
+        Args:
+            compare: run the result on the samples, for the report's `agreement`.
+
+        Raises:
+            ConversionError: it cannot be quantized so.
+            ToolError: TensorFlow is not installed, for int16 activations of the whole model.
+        """
+        samples = choose(self.everything, choices.samples)
+        tflite, pairs = self._equalized_form() if choices.equalize else (self.tflite, 0)
+        model = unpack_model(tflite)
+        warnings, notes = list(self._warnings), list(self._plain.notes)
+        if choices.equalize:
+            notes.append(f"the channels between {pairs} pairs of layers were equalized")
+        ranges: tuple[TensorRange, ...] = ()
+        if choices.activations == "int16":
+            observation = self._observe(choices, tflite, samples, None)
+            quantized = quantize_16x8(
+                tflite, calibrate.feeds(samples, self._inspection.inputs), _step(progress, "calibrate")
+            )
+        else:
+            check_rules(model)  # before the long step
+            main, watched = model.subgraphs[0], calibrate.float_activations(model)
+            observation = self._observe(choices, tflite, samples, progress)
+            scheme = decide(model, choices, observation.ranges, observation.statistics, self._plain.trained)
+            names = {i: short_name(flat.layer_of(flat.name_of(main.tensors[i], i))) for i in watched}
+            warnings += _range_warnings(self.everything, main, scheme, self._inspection, watched)
+            rewrite(model, scheme)
+            quantized = pack_model(model)
+            ranges = tuple(_tensor_range(names[i], i, observation.ranges, scheme) for i in watched)
+        main = unpack_model(quantized).subgraphs[0]
+        compared: tuple[Agreement, ...] = ()
+        if compare:
+            compared = self._compare(quantized, choices, samples, observation, (warnings, notes), progress)
+        if not samples.trusted:
+            warnings.append("calibrated on random data: accuracy means nothing; give real samples with --data")
+        report = QuantizationReport(
+            self._kind,
+            _calibration(samples, self.everything),
+            (*self._attempts, *observation.attempts),
+            tuple(warnings),
+            (*self._inspection.notes, *notes),
+            flat.input_specs(main),
+            flat.output_specs(main),
+            ranges,
+            compared,
+            len(tflite),
+            len(quantized),
+            activations=choices.activations,
+            choices=choices,
+        )
+        return Converted(quantized, report, self.name, tflite)
+
+    def _equalized_form(self) -> tuple[bytes, int]:
+        if self._equalized is None:
+            model = unpack_model(self.tflite)
+            check_rules(model)
+            pairs = equalize(model, self._plain.trained)
+            self._equalized = pack_model(model), pairs
+        return self._equalized
+
+    def _observe(
+        self, choices: Choices, tflite: bytes, samples: Samples, progress: Progress | None
+    ) -> calibrate.Observation:
+        """What the model does on the samples, from memory if it was run on them already."""
+        key = samples.count, choices.equalize
+        known = self._observed.get(key)
+        if known is None or (choices.needs_statistics and not known.statistics):
+            model = unpack_model(tflite)
+            self._observed[key] = calibrate.observe(
+                tflite,
+                calibrate.feeds(samples, self._inspection.inputs),
+                calibrate.float_activations(model),
+                flat.ints(model.subgraphs[0].outputs),
+                statistics=choices.needs_statistics,
+                progress=_step(progress, "calibrate"),
+            )
+        return self._observed[key]
+
+    def _compare(
+        self,
+        quantized: bytes,
+        choices: Choices,
+        samples: Samples,
+        observation: calibrate.Observation,
+        told: tuple[list[str], list[str]],
+        progress: Progress | None,
+    ) -> tuple[Agreement, ...]:
+        """Run the quantized model on the samples; adds to the warnings and notes `told`."""
+        warnings, notes = told
+        main = unpack_model(quantized).subgraphs[0]
+        inputs, outputs = flat.input_specs(main), flat.output_specs(main)
+        feeds = calibrate.feeds(samples, self._inspection.inputs)
+        try:
+            results = run_int8(quantized, feeds, inputs, outputs, _step(progress, "compare"))
+        except ToolError as error:
+            notes.append(f"not tried in TensorFlow Lite Micro: {error.what}")
+            return ()
+        except ModelError as error:
+            kind = choices.activations
+            raise ConversionError(
+                f"the model with {kind} activations was made, but {error.what}",
+                hint=f"The layer named above, or the op it became, has no {kind} kernel for this use: rewrite it",
+            ) from None
+        compared = agreement(observation.outputs, results, outputs)
+        warnings += _result_warnings(samples, results, compared)
+        return compared
+
+
+def _calibration(samples: Samples, everything: Samples) -> Calibration:
+    return Calibration(
+        "data" if samples.trusted else "random",
+        samples.origin,
+        samples.count,
+        everything.count,
+        samples.trusted,
+        samples.notes,
+    )
+
+
+def _tensor_range(name: str, i: int, observed: Mapping[int, tuple[float, float]], scheme: Scheme) -> TensorRange:
+    return TensorRange(name, *observed[i], scheme.activations[i].scale, scheme.activations[i].zero_point)
+
+
+def _range_warnings(
+    everything: Samples, main: Any, scheme: Scheme, inspection: Inspection, watched: list[int]
+) -> list[str]:
+    found = []
+    for i, spec, values in zip(flat.ints(main.inputs), inspection.inputs, everything.inputs, strict=True):
+        if i not in scheme.activations:
+            continue
+        params = scheme.activations[i]
+        outside = float(np.mean((values < params.low - params.scale) | (values > params.high + params.scale)))
+        if outside > _TOO_OFTEN_OUTSIDE:
+            found.append(
+                f'input "{short_name(spec.name)}": {outside:.0%} of all values lie outside the range of the samples '
+                "used for calibration and saturate"
+            )
+    dead = [i for i in watched if scheme.ranges[i] == (0.0, 0.0)]
+    layers = [flat.layer_of(flat.name_of(main.tensors[i], i)) for i in dead]
+    if layers:
+        found.append(f"always zero on the calibration data: {', '.join(layers[:5])}{' …' if len(layers) > 5 else ''}")
+    return found
+
+
+def _result_warnings(samples: Samples, results: Sequence[NDArray[Any]], compared: Sequence[Agreement]) -> list[str]:
+    found = []
+    differ = any(len(a) > 1 and bool(np.any(a != a[0])) for a in samples.inputs)
+    for result, figures in zip(results, compared, strict=True):
+        if differ and bool(np.all(result == result[0])):
+            found.append(f'output "{figures.output}" is the same for every sample')
+        elif figures.sqnr_db is not None and figures.sqnr_db < _POOR_SQNR_DB:
+            found.append(
+                f'output "{figures.output}": int8 differs much from float32 '
+                f"(signal to noise {figures.sqnr_db:.1f} dB): check the calibration data"
+            )
+    return found
+
+
+def _step(progress: Callable[[str, float], None] | None, name: str) -> Callable[[float], None] | None:
+    if progress is None:
+        return None
+
+    def tell(fraction: float) -> None:
+        progress(name, fraction)
+
+    return tell
