@@ -81,7 +81,7 @@ def with_threshold(task: Task, outputs: Outputs) -> Task:
     threshold = _PROBABILITY if float(values.min()) >= 0 and float(values.max()) <= 1 else _LOGIT
     what = "a probability" if threshold == _PROBABILITY else "a logit"
     note = f"the output is taken for {what}: above {threshold:g} is class 1"
-    return replace(task, threshold=threshold, notes=(note,))
+    return replace(task, threshold=threshold, notes=(*task.notes, note))
 
 
 def metric_names(task: Task) -> tuple[str, ...]:
@@ -216,7 +216,9 @@ def _classification(samples: Samples, labels: NDArray[np.int64], outputs: Sequen
         width = samples.targets.shape[1]
         fitting = [n for n in fitting if max(2, _elements(outputs[n])) == width]
     position = _only(fitting, samples, outputs, f"classes {int(labels.min())} to {int(labels.max())}")
-    return Task("classification", output=position, classes=max(2, _elements(outputs[position])), labels=labels)
+    classes, used = max(2, _elements(outputs[position])), len(np.unique(labels))
+    notes = (f"the labels hold {used} of the output's {classes} classes",) if used < classes else ()
+    return Task("classification", output=position, classes=classes, labels=labels, notes=notes)
 
 
 def _regression(samples: Samples, outputs: Sequence[TensorSpec]) -> Task:

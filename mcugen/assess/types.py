@@ -198,11 +198,17 @@ class LayerNoise:
 
 @dataclass(frozen=True)
 class Layers:
-    """Noise per layer, in execution order. `unmatched` names layers of the quantized model without a float partner."""
+    """Noise per layer, in execution order.
+
+    Attributes:
+        unmatched: layers of the quantized model without a float partner.
+        problem: why there are no layers, or empty.
+    """
 
     samples: int
     layers: tuple[LayerNoise, ...]
     unmatched: tuple[str, ...] = ()
+    problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

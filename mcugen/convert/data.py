@@ -328,7 +328,10 @@ def _fit(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str]) ->
 
 def _targets(raw: Any, count: int, where: str) -> NDArray[Any]:
     """Labels as they were given, one row per sample."""
-    targets = np.asarray(raw)
+    try:
+        targets = np.asarray(raw)
+    except ValueError:
+        raise DataError("the labels differ in their shapes", where=where) from None
     if targets.ndim == 0 or len(targets) != count:
         raise DataError(f"there are {len(targets) if targets.ndim else 1} labels for {count} samples", where=where)
     return targets
@@ -340,10 +343,15 @@ def _classes(targets: NDArray[Any], notes: list[str]) -> NDArray[np.int64] | Non
         notes.append("one-hot labels were turned into class numbers")
         return np.asarray(targets.argmax(axis=1), np.int64)
     labels = targets.reshape(-1) if targets.ndim == 2 and targets.shape[1] == 1 else targets
-    if labels.ndim != 1 or labels.dtype.kind not in "biuf" or not bool(np.all(np.floor(labels) == labels)):
+    if labels.ndim != 1 or labels.dtype.kind not in "biuf" or not _whole(labels):
         notes.append("the labels are no class numbers")
         return None
     return labels.astype(np.int64)
+
+
+def _whole(labels: NDArray[Any]) -> bool:
+    real = labels.astype(np.float64)
+    return bool(np.all(np.floor(real) == real))
 
 
 def is_one_hot(targets: NDArray[Any]) -> bool:

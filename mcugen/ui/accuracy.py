@@ -128,6 +128,9 @@ def _class_name(n: int, names: Sequence[str]) -> str:
 def show_layers(console: Console, found: Layers) -> None:
     """Signal to noise per layer, a bar each, and the suspects under it."""
     console.print()
+    if found.problem:
+        say_note(console, f"layers were not compared: {found.problem}")
+        return
     rows = [
         [layer.kind, _short(layer.name), _db(layer.sqnr_db), _db(layer.limit_db), _lost(layer), _bar(layer)]
         for layer in found.layers

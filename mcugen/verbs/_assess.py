@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mcugen.errors import DataError
+from mcugen.assess import Evaluation, HostRuns, Layers, assess, layer_noise, load_evaluation, run_on_host
+from mcugen.assess.evaluate import encode, pick, with_device
+from mcugen.errors import DataError, ModelError, ToolError
 from mcugen.verbs._defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE
 from mcugen.verbs._inputs import Inputs
 from mcugen.verbs._pipeline import Model, no_progress
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mcugen.assess import Assessment, HostRuns, Layers, Metric
+    from mcugen.assess import Assessment, Metric
     from mcugen.plan.types import Program
     from mcugen.tasks import TaskName
     from mcugen.ui.terminal import Progress
@@ -40,11 +42,15 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What was found out on the host. `runs` and `assessment` are None without labels and evaluation data."""
+    """What was found out on the host. `runs` and `assessment` are None without labels and evaluation data.
+
+    `problem` says why calibration data with labels did not judge the model.
+    """
 
     runs: HostRuns | None = None
     assessment: Assessment | None = None
     layers: Layers | None = None
+    problem: str = ""
 
 
 def read_once(data: Any) -> Any:
@@ -77,6 +83,8 @@ def check_wishes(data: Any, wishes: Wishes) -> None:
 def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | None = None) -> Judged:
     """Run the float and the quantized model over the samples, where there is something to learn from it.
 
+    Calibration data that happens to have labels judges the model as well; if it cannot, that is a warning and no error.
+
     Args:
         data: what the model was quantized with, or None.
 
@@ -84,8 +92,6 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
         DataError: data, labels or limits that do not fit.
         ConversionError, ModelError, ToolError: no interpreter runs the model.
     """
-    from mcugen.assess import assess, layer_noise, load_evaluation, run_on_host
-
     source = wishes.eval_data if wishes.eval_data is not None else data
     if source is None:
         return Judged()
@@ -96,19 +102,36 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
             where="--max-drop",
             hint="Give the float model and --data",
         )
-    calibration = data if floats is not None else None
-    evaluation = load_evaluation(floats or model.data, source, calibration, most=wishes.eval_samples)
-    report = progress or no_progress
-    layers = None
-    if wishes.layers and floats is not None:
-        layers = layer_noise(
-            floats, model.data, evaluation.feeds, progress=lambda done: report("comparing layers", done)
-        )
     asked = any(wish is not None for wish in (wishes.eval_data, wishes.max_drop, wishes.metric, wishes.task))
-    if not asked and evaluation.samples.targets is None:
-        return Judged(layers=layers)
-    runs = run_on_host(model.data, floats, evaluation, kind=wishes.task, metric=wishes.metric, progress=progress)
+    try:
+        evaluation = load_evaluation(
+            floats or model.data, source, data if floats is not None else None, most=wishes.eval_samples
+        )
+        layers = _compare_layers(model.data, floats, evaluation, progress) if wishes.layers and floats else None
+        if not asked and evaluation.samples.targets is None:
+            return Judged(layers=layers)
+        runs = run_on_host(model.data, floats, evaluation, kind=wishes.task, metric=wishes.metric, progress=progress)
+    except (DataError, ToolError) as error:
+        if asked:
+            raise
+        return Judged(problem=f"not judged by the labels of the calibration data: {error.what}")
     return Judged(runs, assess(runs, max_drop=wishes.max_drop), layers)
+
+
+def _compare_layers(model: bytes, floats: bytes, evaluation: Evaluation, progress: Progress | None) -> Layers:
+    report = progress or no_progress
+    try:
+        return layer_noise(floats, model, evaluation.feeds, progress=lambda done: report("comparing layers", done))
+    except ModelError as error:
+        # The quantized model has run before, so it is the float one that TFLM lacks an op for.
+        return Layers(0, (), problem=error.what)
+
+
+def with_problem(model: Model, judged: Judged) -> Model:
+    """The model with a warning in its report, if it could not be judged."""
+    if not judged.problem or model.report is None:
+        return model
+    return replace(model, report=replace(model.report, warnings=(*model.report.warnings, judged.problem)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +147,6 @@ def for_device(judged: Judged, plan: Program, model: bytes, most: int) -> OnDevi
 
     Where the device can only begin afresh with every sample, and the model keeps a state, there are none.
     """
-    from mcugen.assess.evaluate import encode, pick
-
     if judged.runs is None or most == 0 or plan.verified_afresh:
         return None
     evaluation = judged.runs.evaluation
@@ -135,8 +156,6 @@ def for_device(judged: Judged, plan: Program, model: bytes, most: int) -> OnDevi
 
 def judged_proof(proof: Proof, judged: Judged, ran: OnDevice | None) -> Proof:
     """The proof with what was found out on the host and, if the device ran samples of the evaluation, there."""
-    from mcugen.assess.evaluate import with_device
-
     assessment = judged.assessment
     if assessment is not None and judged.runs is not None and ran is not None:
         outputs = proof.verdict.outputs[: len(ran.numbers)]

@@ -98,7 +98,7 @@ def quantize(
         McugenError: the model or the data cannot be used, or `out` cannot be written.
     """
     from mcugen.errors import ConversionError
-    from mcugen.verbs._assess import Wishes, check_wishes, judge_on_host, read_once
+    from mcugen.verbs._assess import Wishes, check_wishes, judge_on_host, read_once, with_problem
     from mcugen.verbs._files import check_output, write_atomic
     from mcugen.verbs._pipeline import load_model
 
@@ -117,6 +117,7 @@ def quantize(
             hint="Give the float model",
         )
     judged = judge_on_host(loaded, data, wishes, progress)
+    loaded = with_problem(loaded, judged)
     if path is not None:
         write_atomic(path, loaded.data)
     return Quantized(loaded, path, judged.assessment, judged.layers)

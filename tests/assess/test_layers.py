@@ -11,6 +11,7 @@ import pytest
 from mcugen.assess import Layers, layer_noise
 from mcugen.assess.match import match_ops
 from mcugen.convert import convert
+from mcugen.convert.choices import Choices
 from mcugen.errors import DataError
 from mcugen.graph import read_graph
 from mcugen.graph.schema import pack_model, unpack_model
@@ -134,9 +135,6 @@ def photo_crops(size: int, count: int, seed: int) -> Any:
     return np.stack(crops)
 
 
-_EQUAL_DB = 1.0
-
-
 @pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("source", "published", "size", "divisor"),
@@ -148,10 +146,12 @@ _EQUAL_DB = 1.0
 def test_no_layer_is_noisier_than_in_the_published_file(source: str, published: str, size: int, divisor: float) -> None:
     """What the published files were calibrated with is not known; ours sees other crops of the same photographs.
 
-    Which crops these are moves single layers by up to 0.9 dB: the widest value seen sets a range.
+    Which crops these are moves single layers by up to 0.9 dB, as the widest value seen sets a range: so much that vww's
+    middle layers come out on either side without correcting biases, which gains 1 to 4 dB.
     """
     float_file, theirs = find_model(source), find_model(published).read_bytes()
-    converted = convert(float_file, photo_crops(size, 120, seed=0) / np.float32(divisor))
+    corrected = Choices(correct_bias=True)
+    converted = convert(float_file, photo_crops(size, 120, seed=0) / np.float32(divisor), choices=corrected)
     assert converted.float_tflite is not None
     x = [(photo_crops(size, 16, seed=1) / np.float32(divisor))[:, None]]
     ours = layer_noise(converted.float_tflite, converted.tflite, x).layers
@@ -161,6 +161,6 @@ def test_no_layer_is_noisier_than_in_the_published_file(source: str, published: 
         other = beside.get(layer.matched)
         if other is not None and layer.sqnr_db is not None and other.sqnr_db is not None:
             gained.append(layer.sqnr_db - other.sqnr_db)
-            assert gained[-1] >= -_EQUAL_DB, f"{layer.kind} {layer.name}"
+            assert gained[-1] >= 0, f"{layer.kind} {layer.name}"
     assert len(gained) >= len(ours) - 1
-    assert np.mean(gained) > _EQUAL_DB
+    assert np.mean(gained) > 2

@@ -37,6 +37,16 @@ def test_class_numbers_and_one_hot_are_the_same_task() -> None:
     assert metric_names(numbers) == ("accuracy", "top_3", "macro_f1")
 
 
+def test_few_classes_of_many_are_told() -> None:
+    assert "2 of the output's 10 classes" in make_task(samples([0, 1, 1]), (TEN,)).notes[0]
+    assert not make_task(samples(list(range(10))), (TEN,)).notes
+
+
+def test_ragged_labels_are_refused() -> None:
+    with pytest.raises(DataError, match="differ in their shapes"):
+        samples([[1], [1, 2], [3]])
+
+
 def test_real_values_are_a_regression() -> None:
     task = make_task(samples([[0.5, 1.0], [2.5, 1.0]]), (TWO,))
     assert (task.kind, task.metric, task.spread) == ("regression", "mean_absolute_error", 2.0)
@@ -58,7 +68,7 @@ def test_a_single_output_is_a_probability_or_a_logit(values: list[float], thresh
     made = outputs(*([v] for v in values))
     task = with_threshold(make_task(samples([0, 1, 1]), (ONE,)), made)
     assert task.threshold == threshold
-    assert f"above {threshold:g} is class 1" in task.notes[0]
+    assert f"above {threshold:g} is class 1" in task.notes[-1]
     assert predict(task, made).tolist() == classes
     assert {s.metric for s in score(task, made)} == {"accuracy", "macro_f1", "auc"}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mcugen import api
-from mcugen.errors import BoardError, ConversionError, DataError
+from mcugen.errors import BoardError, ConversionError, DataError, ModelError
 from tests.assess.conftest import Digits, network
 from tests.cli.conftest import Cli, cli  # noqa: F401 (a fixture)
 from tests.cli.test_json import assert_documented
@@ -84,6 +84,29 @@ def test_data_without_labels_stays_as_it_was(digits: Digits, model: Path) -> Non
     made = api.quantize(model, data=digits.x_train[:50])
     assert (made.assessment, made.layers, made.exit_code) == (None, None, 0)
     assert made.to_dict()["accuracy"] is None
+
+
+def test_calibration_data_whose_labels_fit_nothing_still_calibrates(digits: Digits, model: Path) -> None:
+    strange = {"x": digits.x_train[:30], "y": [f"digit {n}" for n in digits.y_train[:30]]}
+    made = api.quantize(model, data=strange)
+    assert made.assessment is None
+    assert made.model.report is not None
+    assert any("not judged by the labels" in warning for warning in made.model.report.warnings)
+    with pytest.raises(DataError, match="not numbers"):
+        api.quantize(model, data=strange, max_drop=1)
+
+
+def test_layers_of_a_float_model_that_tflm_does_not_run(
+    digits: Digits, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any, **_options: Any) -> None:
+        raise ModelError("TFLM has no such op")
+
+    monkeypatch.setattr("mcugen.verbs._assess.layer_noise", refuse)
+    made = api.quantize(model, data=digits.x_train[:30], layers=True)
+    assert made.layers is not None
+    assert (made.layers.layers, made.layers.problem) == ((), "TFLM has no such op")
+    assert made.to_dict()["sqnr"]["problem"] == "TFLM has no such op"
 
 
 @pytest.mark.parametrize(
