@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Any, Protocol
@@ -20,6 +22,28 @@ from numpy.typing import NDArray
 
 from mcugen.errors import ModelError, ToolError
 from mcugen.verify.messages import read_message, write_message
+
+TIMEOUT_VARIABLE = "MCUGEN_ORACLE_TIMEOUT"
+DEFAULT_TIMEOUT_S = 600.0
+"""For loading a model, and for one inference: the largest models of microcontrollers take seconds."""
+
+
+def oracle_timeout() -> float:
+    """Seconds that the oracle may take for one answer.
+
+    Raises:
+        ToolError: MCUGEN_ORACLE_TIMEOUT is no such number.
+    """
+    text = os.environ.get(TIMEOUT_VARIABLE, "")
+    if not text:
+        return DEFAULT_TIMEOUT_S
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= threading.TIMEOUT_MAX:
+        raise ToolError(f"{text[:40]!r} is no number of seconds", where=TIMEOUT_VARIABLE, hint="Give one above 0")
+    return seconds
 
 
 def oracle_name() -> str:
@@ -58,12 +82,13 @@ class Oracle:
 
     Raises:
         ToolError: `tflite-micro` is not installed.
-        ModelError: TFLM refuses the model, or crashes on it; its own words are in the message.
+        ModelError: TFLM refuses the model, crashes on it, or does not come to an end; its own words are in the message.
     """
 
     def __init__(self, model: bytes) -> None:
         self.name = oracle_name()
         self.unverified: tuple[str, ...] = ()
+        self._timeout, self._is_overdue = oracle_timeout(), False
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mcugen.verify.oracle_worker"],
@@ -113,21 +138,40 @@ class Oracle:
     def _ask(self, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        # The process is killed where it takes too long; what waits for its answer then comes to an end.
+        timer = threading.Timer(self._timeout, self._end_overdue)
+        timer.daemon = True
+        timer.start()
         try:
             write_message(self._process.stdin, header, arrays)
             answer, results = read_message(self._process.stdout)
         except (EOFError, BrokenPipeError, json.JSONDecodeError):
             self._process.wait()
+            if self._is_overdue:
+                raise self._too_slow() from None
             raise ModelError(
                 f"TensorFlow Lite Micro crashed on this model{self._last_words()}",
                 hint="The model uses an op in a way that TFLM cannot run",
             ) from None
+        finally:
+            timer.cancel()
         if "error" in answer:
             raise ModelError(
                 f"TensorFlow Lite Micro refuses this model: {answer['error']}{self._last_words()}",
                 hint="Without the oracle nothing can be verified",
             )
         return results
+
+    def _end_overdue(self) -> None:
+        self._is_overdue = True
+        self._process.kill()
+
+    def _too_slow(self) -> ModelError:
+        return ModelError(
+            f"TensorFlow Lite Micro gave no answer within {self._timeout:g} s{self._last_words()}",
+            hint="Does a WHILE of the model never end? If it is only slow, or this computer is busy, give it longer: "
+            f"{TIMEOUT_VARIABLE}=3600",
+        )
 
     def _last_words(self) -> str:
         """What TFLM printed last, as part of a sentence."""
