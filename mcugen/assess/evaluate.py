@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.assess.task import find_flips, make_gate, make_run, make_task, score, with_threshold
+from mcugen.assess.task import find_flips, make_gate, make_run, make_task, with_threshold
 from mcugen.assess.types import Assessment, Metric, Outputs, Task
 from mcugen.convert import flat
 from mcugen.convert.calibrate import feeds, observe
@@ -17,6 +17,7 @@ from mcugen.convert.compare import agreement, decode_output, encode_input, run_i
 from mcugen.convert.data import DataSource, choose, load_samples
 from mcugen.convert.inspect_source import inspect_model
 from mcugen.convert.types import Samples, TensorSpec
+from mcugen.errors import ConversionError
 from mcugen.graph import DType, read_graph
 from mcugen.graph.schema import unpack_model
 from mcugen.tasks import TaskName
@@ -89,8 +90,17 @@ def run_float(model: bytes, evaluation: Evaluation, progress: Progress | None = 
     Raises:
         ConversionError: no interpreter runs it, or it computes non-finite numbers.
     """
-    outputs = flat.ints(unpack_model(model).subgraphs[0].outputs)
-    return observe(model, evaluation.feeds, (), outputs, progress=progress).outputs
+    ids = flat.ints(unpack_model(model).subgraphs[0].outputs)
+    outputs = observe(model, evaluation.feeds, (), ids, progress=progress).outputs
+    for values in outputs:
+        wrong = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        if wrong.any():
+            raise ConversionError(
+                f"the float model answers NaN or infinity to sample {int(wrong.argmax())}",
+                where=evaluation.samples.origin,
+                hint="Check the model's weights and the range of the data",
+            )
+    return outputs
 
 
 def run_quantized(model: bytes, evaluation: Evaluation, progress: Progress | None = None) -> Outputs:
@@ -166,9 +176,9 @@ def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
         DataError: `max_drop` without labels.
     """
     task, evaluation = runs.task, runs.evaluation
-    quantized = make_run(task, runs.results, runs.arithmetic)
+    after = make_run(task, runs.results, runs.arithmetic)
     before = make_run(task, runs.floats, "float32") if runs.floats is not None else None
-    gate = make_gate(task, before, quantized, max_drop) if before is not None and max_drop is not None else None
+    gate = make_gate(task, before, after, max_drop) if before is not None and max_drop is not None else None
     floats = runs.floats
     return Assessment(
         kind=task.kind,
@@ -178,7 +188,7 @@ def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
         available=evaluation.available,
         calibrated_on=evaluation.calibrated_on,
         trusted=evaluation.samples.trusted,
-        runs=(quantized,) if before is None else (before, quantized),
+        runs=(after,) if before is None else (before, after),
         agreement=agreement(floats, runs.results, runs.outputs) if floats is not None else (),
         flips=find_flips(task, floats, runs.results) if floats is not None else None,
         gate=gate,
@@ -224,9 +234,9 @@ def with_device(
     )
     run = make_run(runs.task, real, runs.arithmetic, "device", samples=numbers)
     beside = None
-    if runs.floats is not None and run.scores:
-        scores = score(runs.task, tuple(values[numbers] for values in runs.floats), numbers)
-        beside = scores[0].value
+    if runs.floats is not None:
+        floats = make_run(runs.task, tuple(values[numbers] for values in runs.floats), "float32", samples=numbers)
+        beside = floats.value(runs.task.metric)
     return replace(assessment, runs=(*assessment.runs, replace(run, equal_to_host=equal, float_score=beside)))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.assess.evaluate import pick
 from mcugen.assess.match import is_edge, match_ops
 from mcugen.assess.suspects import find_suspects
 from mcugen.assess.types import Histogram, LayerNoise, Layers
@@ -90,10 +91,10 @@ def layer_noise(
         float_model: a float32 `.tflite`.
         quantized: a quantized form of it, mcugen's or somebody else's.
         feeds: one (N, *input shape) array per input, real values where an input is quantized.
-        samples: how many of the first samples to take.
+        samples: take no more than that, drawn over all with a fixed seed.
 
     Raises:
-        DataError: the models do not have the same inputs.
+        DataError: the models do not have the same inputs, or the float one computes NaN or infinity.
         ModelError, ToolError: the oracle does not run one of them.
     """
     left, right = read_graph(float_model), read_graph(quantized)
@@ -111,9 +112,9 @@ def layer_noise(
     given = {i: _Sums(right.tensor(i)) for i in right.inputs if right.tensor(i).quant is not None}
     float_ids = [partner.outputs[0] for _, partner in pairs]
     our_ids = [op.outputs[0] for op, _ in pairs]
-    count = min(samples, len(feeds[0]))
+    numbers = pick(len(feeds[0]), samples, sequence=bool(right.states))
     with Oracle(float_model) as floats, open_oracle(quantized) as ints:
-        for n in range(count):
+        for done, n in enumerate(numbers, 1):
             real = [a[n] for a in feeds]
             stored = [encode_input(values, spec) for values, spec in zip(real, specs, strict=True)]
             for i, values, code in zip(right.inputs, real, stored, strict=True):
@@ -121,13 +122,19 @@ def layer_noise(
                     given[i].add(values, code)
             values_of = zip(sums, floats.tensors(real, float_ids), ints.tensors(stored, our_ids), strict=True)
             for total, wanted, got in values_of:
+                if not np.isfinite(wanted).all():
+                    raise DataError(
+                        f"the float model computes NaN or infinity from sample {n}",
+                        where=f'layer "{short_name(layer_of(total.tensor.name))}"',
+                        hint="Check the model's weights and the range of the data",
+                    )
                 total.add(wanted, got)
             if progress is not None:
-                progress((n + 1) / count)
+                progress(done / len(numbers))
     known = {i: _db(total) for i, total in given.items()}
     layers = _judge(left, right, pairs, sums, known)
     missing = tuple(op.where for op in right.ops if op.index not in partners and not is_edge(op))
-    return Layers(count, layers, missing)
+    return Layers(len(numbers), layers, missing)
 
 
 def _judge(

@@ -175,7 +175,10 @@ def make_gate(task: Task, before: Run, after: Run, max_drop: float) -> Gate:
             where="--max-drop",
             hint='Add the labels to the .npz as "y"',
         )
-    return Gate(task.metric, max_drop, drop_of(task, before.value(task.metric), after.value(task.metric)))
+    old, new = before.value(task.metric), after.value(task.metric)
+    assert old is not None, "make_task takes no metric that all samples together do not have"
+    assert new is not None
+    return Gate(task.metric, max_drop, drop_of(task, old, new))
 
 
 def drop_of(task: Task, before: float, after: float) -> float:

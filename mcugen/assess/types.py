@@ -95,9 +95,9 @@ class Run:
     equal_to_host: int | None = None
     float_score: float | None = None
 
-    def value(self, metric: str) -> float:
-        """A metric's value; KeyError if it is none of the scores."""
-        return {s.metric: s.value for s in self.scores}[metric]
+    def value(self, metric: str) -> float | None:
+        """A metric's value; None if the samples do not have it, as the AUC of a single class."""
+        return next((s.value for s in self.scores if s.metric == metric), None)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def compare_with_float(
     metric = proof.assessment.metric if proof.assessment is not None and ran is not None else ""
     before = _float_form(proof, judged, ran, choice, progress)
     run = proof.assessment.run("device", quantized=True) if proof.assessment is not None else None
-    after = _figures(proof, arithmetic_of(proof.ready.model.data), run.value(metric) if run and metric else None)
+    after = _figures(proof, arithmetic_of(proof.ready.model.data), run.value(metric) if run is not None else None)
     samples = len(ran.numbers) if ran is not None else 0
     return BeforeAfter(proof.board.name, proof.cost.unit, metric, samples, before, after)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from mcugen.assess import assess, load_evaluation, run_on_host
+from mcugen.assess import HostRuns, assess, load_evaluation, run_float, run_on_host
 from mcugen.assess.evaluate import arithmetic_of, encode, pick, with_device
 from mcugen.convert import convert
-from mcugen.errors import DataError
+from mcugen.errors import ConversionError, DataError
 from tests.assess.conftest import Digits, network
 from tests.convert.float_models import small_dense
 
@@ -99,12 +100,17 @@ def test_regression(digits: Digits) -> None:
     assert found.runs[0].value("mean_absolute_error") == pytest.approx(want)
 
 
+def stored(runs: HostRuns, numbers: Any) -> list[Any]:
+    """The first output of some samples, as the device sends it."""
+    spec = runs.outputs[0]
+    return [np.round(runs.results[0][n] / spec.scale + spec.zero_point).astype(np.int8) for n in numbers]
+
+
 def test_the_device_is_judged_on_its_samples(digits: Digits, int8: bytes) -> None:
     evaluation = load_evaluation(digits.model, {"x": digits.x_test, "y": digits.y_test})
     runs = run_on_host(int8, digits.model, evaluation)
     numbers = pick(360, 20)
-    scale, zero = runs.outputs[0].scale, runs.outputs[0].zero_point
-    codes = [np.round(runs.results[0][n] / scale + zero).astype(np.int8) for n in numbers]
+    codes = stored(runs, numbers)
     run = with_device(assess(runs), runs, numbers, [[code] for code in codes]).run("device", quantized=True)
     assert run is not None
     assert (run.samples, run.equal_to_host) == (20, 20)
@@ -116,6 +122,30 @@ def test_the_device_is_judged_on_its_samples(digits: Digits, int8: bytes) -> Non
     other = with_device(assess(runs), runs, numbers, [[code] for code in codes]).run("device", quantized=True)
     assert other is not None
     assert other.equal_to_host == 19
+
+
+def test_the_device_may_see_a_single_class(digits: Digits) -> None:
+    """Then there is no AUC there."""
+    (hidden, bias), (last, last_bias) = digits.layers
+    tflite = network([(hidden, bias), (last[:2], last_bias[:2])])
+    converted = convert(tflite, digits.x_train)
+    chosen = digits.y_test < 2
+    evaluation = load_evaluation(tflite, {"x": digits.x_test[chosen], "y": digits.y_test[chosen]})
+    runs = run_on_host(converted.tflite, tflite, evaluation, metric="auc")
+    found = assess(runs, max_drop=5)
+    assert found.runs[0].scores[0].metric == "auc"
+    assert found.runs[0].scores[0].value > 0.9
+    ones = np.flatnonzero(digits.y_test[chosen] == 1)
+    device = with_device(found, runs, ones, [[code] for code in stored(runs, ones)]).runs[-1]
+    assert device.value("auc") is None
+    assert device.float_score is None
+
+
+def test_a_float_model_that_answers_nan_is_refused(digits: Digits) -> None:
+    (hidden, bias), (last, last_bias) = digits.layers
+    tflite = network([(hidden * np.float32(1e30), bias), (last * np.float32(1e30), last_bias)])
+    with pytest.raises(ConversionError, match="NaN or infinity to sample 0"):
+        run_float(tflite, load_evaluation(tflite, digits.x_test[:2]))
 
 
 def test_labels_are_checked_before_anything_runs(digits: Digits, int8: bytes) -> None:
