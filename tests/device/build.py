@@ -42,9 +42,12 @@ def build_host_double(folder: Path, *, size: int = 64, inputs: int = 1, max_payl
     return _build_for_host(folder, "server", ["host_port.c"], size, inputs, max_payload)
 
 
-def build_loaded_double(folder: Path, *, size: int = 64, inputs: int = 1, max_payload: int = 256) -> Path:
+def build_loaded_double(
+    folder: Path, *, size: int = 64, inputs: int = 1, max_payload: int = 256, extra: tuple[str, ...] = ()
+) -> Path:
     """The same as a library for `LoadedDouble`."""
-    return _build_for_host(folder, "double.so", ["inprocess_port.c", "-shared", "-fPIC"], size, inputs, max_payload)
+    port = ["inprocess_port.c", "-shared", "-fPIC", *extra]
+    return _build_for_host(folder, "double.so", port, size, inputs, max_payload)
 
 
 def _build_for_host(folder: Path, name: str, port: list[str], size: int, inputs: int, max_payload: int) -> Path:

@@ -16,6 +16,9 @@
 #ifndef MODEL_INPUTS
 #define MODEL_INPUTS 1
 #endif
+#ifndef MODEL_SHA
+#define MODEL_SHA 1
+#endif
 
 enum {
   UNDEFINED = 100,
@@ -42,7 +45,7 @@ static const mcg_model_info info = {
     .name = "double",
     .runtime = "aot",
     .generator = "mcugen test",
-    .sha256 = {1, 2, 3, 4},
+    .sha256 = {MODEL_SHA, 2, 3, 4},
     .arena_bytes = sizeof arena,
     .input_count = MODEL_INPUTS,
     .output_count = 1,
