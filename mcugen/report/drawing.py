@@ -7,6 +7,7 @@ crosses, so that residual blocks and branches stay in one piece.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -55,11 +56,15 @@ class Panel:
 
 @dataclass(eq=False)
 class _Item:
-    """A node, or (with `node` −1) a placeholder of an edge that passes its rank."""
+    """A node, or (with `node` −1) a placeholder of an edge that passes its rank.
+
+    `pulls` is False for placeholders of edges that only bypass what else reads their source.
+    """
 
     node: int
     rank: int
     order: float
+    pulls: bool = True
     above: list[_Item] = field(default_factory=list)
     below: list[_Item] = field(default_factory=list)
     x: float = 0.0
@@ -90,13 +95,19 @@ def draw_graph(nodes: int, edges: Sequence[tuple[int, int]]) -> tuple[Panel, ...
         return ()
     ranks, pieces = _layers(nodes, edges)
     _order(ranks)
-    columns = _fold(ranks)
+    panels = _laid_out(_fold(ranks), pieces)
+    if len(panels) > 1 and len(ranks) <= _MOST:  # short and wide: better in one piece
+        panels = _laid_out([ranks], pieces)
+    return tuple(panels)
+
+
+def _laid_out(columns: list[list[list[_Item]]], pieces: list[_Piece]) -> list[Panel]:
     for number, column in enumerate(columns):
         for level, rank in enumerate(column):
             for item in rank:
                 item.column, item.y = number, _MARGIN + level * _DOWN
         _place(column)
-    return tuple(_panels(columns, pieces))
+    return _panels(columns, pieces)
 
 
 def _layers(nodes: int, edges: Sequence[tuple[int, int]]) -> tuple[list[list[_Item]], list[_Piece]]:
@@ -114,11 +125,13 @@ def _layers(nodes: int, edges: Sequence[tuple[int, int]]) -> tuple[list[list[_It
     for item in items:
         ranks[item.rank].append(item)
     pieces = []
+    readers_of = Counter(source for source, _ in edges)
     for number, (source, target) in enumerate(edges):
         last = items[source]
         for rank in range(depth[source] + 1, depth[target]):
             # Between source and target in order: skips begin at the side of what they skip.
-            passing = _Item(-1, rank, items[source].order + 0.5 + number / (2 * len(edges)))
+            order = items[source].order + 0.5 + number / (2 * len(edges))
+            passing = _Item(-1, rank, order, pulls=readers_of[source] == 1)
             ranks[rank].append(passing)
             pieces.append(_piece(number, last, passing))
             last = passing
@@ -169,13 +182,14 @@ def _place(column: list[list[_Item]]) -> None:
     for rank in column:
         _spread(rank, [0.0] * len(rank))
     inside = {id(item) for rank in column for item in rank}
-    for sweep in range(_SWEEPS):
+    for sweep in range(_SWEEPS + 1):  # down at last: what follows on something stands right below it
         down = sweep % 2 == 0
         for rank in column if down else reversed(column):
             wanted = []
             for item in rank:
-                near = [n.x for n in (item.above if down else item.below) if id(n) in inside]
-                wanted.append(sum(near) / len(near) if near else item.x)
+                near = [n for n in (item.above if down else item.below) if id(n) in inside]
+                pulling = [n.x for n in near if n.pulls] or [n.x for n in near] or [item.x]
+                wanted.append(sum(pulling) / len(pulling))
             _spread(rank, wanted)
     left = min(item.x - item.width / 2 for rank in column for item in rank)
     for rank in column:

@@ -71,7 +71,7 @@ class Facts:
 
     def html(self, pointer: str, form: str = "number", tag: str = "span") -> Markup:
         """The value as people read it, in an element that says where it comes from."""
-        text = FORMS[form](self.value(pointer))
+        text = FORMS[str(form)](self.value(pointer))
         return Markup("<{0} {1}>{2}</{0}>").format(Markup(tag), self.attributes(pointer), text)
 
     def attributes(self, pointer: str) -> Markup:
@@ -100,6 +100,10 @@ def _amount(value: int) -> str:
     return f"{value:,}"
 
 
+def _signed(text: str) -> str:
+    return text.replace("-", "−")
+
+
 def _shape(value: list[int]) -> str:
     return "×".join(str(n) for n in value) or "scalar"
 
@@ -107,6 +111,8 @@ def _shape(value: list[int]) -> str:
 def _optional(form: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: "–" if value is None else form(value)
 
+
+METRICS = {"macro_f1": "macro F1", "auc": "AUC"}
 
 FORMS: Mapping[str, Callable[[Any], str]] = {
     "text": lambda value: plain(str(value)),
@@ -118,9 +124,10 @@ FORMS: Mapping[str, Callable[[Any], str]] = {
     "amount": _amount,
     "hertz": lambda value: f"{value / 1e6:g} MHz",
     "percent": _optional(lambda value: f"{100 * value:.2f} %"),
-    "points": lambda value: f"{value:.2f}",
-    "decibels": _optional(lambda value: f"{value:.1f} dB"),
-    "short": _optional(lambda value: f"{value:.4g}"),
+    "points": lambda value: _signed(f"{value:.2f}"),
+    "decibels": _optional(lambda value: _signed(f"{value:.1f} dB")),
+    "short": _optional(lambda value: _signed(f"{value:.4g}")),
+    "metric": lambda value: METRICS.get(value, plain(value).replace("_", " ")),
     "ratio": _optional(lambda value: f"{value:.2f}"),
     "cosine": lambda value: f"{value:.5f}",
     "shape": _shape,
@@ -155,6 +162,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["plain"] = lambda text: plain(str(text))
     environment.filters["tail"] = lambda text, most: tail(str(text), most)
+    environment.filters["metric"] = FORMS["metric"]
     environment.filters["shape"] = _shape
     environment.filters["key"] = lambda key: str(key).replace("~", "~0").replace("/", "~1")
     environment.globals["histogram"] = draw_histogram
