@@ -60,6 +60,7 @@ def _place(address: int, architecture: Architecture, elf: Path | None) -> str:
     except (OSError, subprocess.SubprocessError):
         return text
     function, _, line = done.stdout.strip().partition("\n")
+    line = line.partition(" (discriminator")[0]
     if done.returncode != 0 or not function or function.startswith("?"):
         return text
     return f"{text} in {function} ({line})" if line and not line.startswith("?") else f"{text} in {function}"

@@ -4,10 +4,9 @@
  * input, if MODEL_INPUTS is 2, is added by op 0 as well. The first byte of input 0 asks for
  * trouble: see run_trouble(). */
 #include "mcg_model.h"
-
+#include "mcg_port.h"
 #ifdef MODEL_TIMER
 #include "mcg_bsp.h"
-#include "mcg_port.h"
 #endif
 
 #ifndef MODEL_BYTES
@@ -27,8 +26,13 @@ enum {
   FAIL = 103,
   LOOP = 104,
   USE_STACK = 105,
-  TIMER = 106
+  TIMER = 106,
+  SLOW = 107,
+  LATE_FAULT = 108
 };
+
+/* Of each op of a slow inference. */
+#define SLOW_INSTRUCTIONS 2000000u
 
 static uint8_t arena[MODEL_BYTES * MODEL_INPUTS]
     __attribute__((aligned(16), section(".bss.mcg_arena")));
@@ -130,6 +134,7 @@ static int run_trouble(void) { return arena[0] == FAIL ? -5 : 0; }
 #endif
 
 static void op0(void) {
+  if (arena[0] == SLOW) mcg_port_run_instructions(SLOW_INSTRUCTIONS);
   for (uint32_t i = 0; i < MODEL_BYTES; i++) {
 #if MODEL_INPUTS == 2
     arena[i] = (uint8_t)(arena[i] + arena[MODEL_BYTES + i]);
@@ -139,6 +144,11 @@ static void op0(void) {
 }
 
 static void op1(void) {
+  const uint32_t first = arena[0] - 1u; /* op 0 added 1 */
+  if (first == SLOW) mcg_port_run_instructions(SLOW_INSTRUCTIONS);
+#ifdef UNDEFINED_INSTRUCTION
+  if (first == LATE_FAULT) __asm__ volatile(UNDEFINED_INSTRUCTION);
+#endif
   for (uint32_t i = 0; i < MODEL_BYTES; i++) arena[i] = (uint8_t)(2 * arena[i]);
 }
 
