@@ -14,7 +14,7 @@ Role = Literal["input", "output", "state", "activation", "scratch"]
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 1080.0, 400.0, 66.0, 26.0, 8.0
 """Units of the drawing; the axes take LEFT and BOTTOM of it."""
 
-_LETTER = 6.3
+_LETTER, _MARK = 6.3, 24.0
 
 
 def arena_facts(plan: Plan) -> dict[str, Any]:
@@ -92,16 +92,21 @@ def draw_arena(facts: Mapping[str, Any]) -> ArenaMap:
         rects.append(Rect(index, round(x, 2), round(y, 3), round(width, 2), round(height, 3), ""))
     rects.sort(key=lambda r: (-r.width * r.height, r.index))
     rects = [replace(rect, label=_label(facts["buffers"][rect.index], _free(rect, rects))) for rect in rects]
-    every = -(-columns // 24)
-    names = ["in", *(str(n) for n in range(facts["steps"])), "out"]
-    steps = [
-        Tick(round(LEFT + (n + 0.5) * column, 2), name)
-        for n, name in enumerate(names)
-        # The last numbers would run into "out".
-        if n in (0, columns - 1) or ((n - 1) % every == 0 and n < columns - max(1, every // 2 + 1) + 1)
-    ]
+    steps = _step_marks(facts["steps"], column)
     addresses = [Tick(round(floor - value * per_byte, 2), text) for value, text in address_marks(facts["bytes"])]
-    return ArenaMap(tuple(rects), tuple(steps), tuple(addresses))
+    return ArenaMap(tuple(rects), steps, tuple(addresses))
+
+
+def _step_marks(steps: int, column: float) -> tuple[Tick, ...]:
+    """The time before the first op, ops at regular distances, and the time after the last; none close to another."""
+    every = -(-steps // 24) or 1
+    last = WIDTH - column / 2
+    marks = [Tick(round(LEFT + column / 2, 2), "in")]
+    for step in range(0, steps, every):
+        at = round(LEFT + (step + 1.5) * column, 2)
+        if min(at - marks[-1].at, last - at) >= _MARK:
+            marks.append(Tick(at, str(step)))
+    return (*marks, Tick(round(last, 2), "out"))
 
 
 def address_marks(size: int) -> list[tuple[int, str]]:

@@ -1,7 +1,7 @@
 """The page: one HTML file without scripts, fonts or images from elsewhere, made from the facts and nothing else.
 
-What comes from a model or a board file is text, wherever it stands: Jinja escapes all of it, and `plain` turns what
-is invisible or would turn the direction of text into escapes. A Content-Security-Policy forbids everything but the
+What comes from a model or a board file is text, wherever it stands: Jinja escapes all of it, after `plain` has turned
+what is invisible, or would change the direction of text, into escapes. A Content-Security-Policy forbids everything but the
 page's own style and script, by their hashes. Every figure carries the place in the JSON where it comes from
 (`data-fact`) and the value there (`data-value`).
 """
@@ -117,7 +117,7 @@ METRICS = {"macro_f1": "macro F1", "auc": "AUC"}
 FORMS: Mapping[str, Callable[[Any], str]] = {
     "text": lambda value: plain(str(value)),
     "tail": lambda value: tail(str(value), 44),
-    "number": _optional(lambda value: f"{value:,}"),
+    "number": _optional(lambda value: _signed(f"{value:,}")),
     "bytes": _optional(lambda value: f"{value:,} B"),
     "size": _size,
     "memory": memory,
@@ -159,14 +159,19 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=True,
+        finalize=_visible,
     )
-    environment.filters["plain"] = lambda text: plain(str(text))
     environment.filters["tail"] = lambda text, most: tail(str(text), most)
     environment.filters["metric"] = FORMS["metric"]
     environment.filters["shape"] = _shape
     environment.filters["key"] = lambda key: str(key).replace("~", "~0").replace("/", "~1")
     environment.globals["histogram"] = draw_histogram
     return environment
+
+
+def _visible(value: Any) -> Any:
+    """Everything that a template writes passes here: text, unless it is markup of ours, shows what is invisible."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _source(environment: jinja2.Environment, name: str) -> str:
