@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from mcugen.assess import Assessment, BeforeAfter, Flip, LayerNoise, Layers, OnBoard, Run
+from mcugen.ui.quantization import agreement_text
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
 from mcugen.ui.text import bar, number, size
 
@@ -31,6 +32,7 @@ def show_assessment(console: Console, found: Assessment, names: Sequence[str] = 
     of_all = f" of {number(found.available)}" if found.available > found.samples else ""
     rows = [("judged by", f"{number(found.samples)}{of_all} samples, {found.origin}")]
     rows += [("", text) for text in (_calibration_text(found), *found.notes) if text]
+    rows += [(f"float and {found.runs[-1].arithmetic}", agreement_text(each)) for each in found.agreement]
     console.print(grid(rows))
     if found.metric:
         console.print(_scores(found))

@@ -73,6 +73,16 @@ def test_eval_data_and_a_metric_function(digits: Digits, model: Path) -> None:
     assert (limited.assessment.samples, limited.assessment.available) == (20, 50)
 
 
+def test_without_labels_a_person_sees_agreement(digits: Digits, model: Path, tmp_path: Path, cli: Cli) -> None:  # noqa: F811
+    np.save(tmp_path / "x.npy", digits.x_test[:40])
+    command = ("quantize", model, "--data", tmp_path / "x.npy", "--eval-data", tmp_path / "x.npy")
+    ran = cli(*command, "-o", tmp_path / "int8.tflite")
+    assert ran.code == 0, ran.err
+    assert "the same samples were used for calibration" in ran.out
+    assert ran.out.count("float and int8") == 2  # of calibration and of evaluation
+    assert "accuracy" not in ran.out
+
+
 def test_an_iterator_is_read_once_for_both(digits: Digits, model: Path) -> None:
     pairs = zip(digits.x_train[:80], digits.y_train[:80], strict=True)
     made = api.quantize(model, data=pairs)
