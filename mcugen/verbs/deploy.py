@@ -100,7 +100,15 @@ def deploy(
     from mcugen.linker_script import with_linker_script
     from mcugen.verbs import _pipeline as pipeline
     from mcugen.verbs._against_float import check_comparable, compare_with_float
-    from mcugen.verbs._assess import Wishes, check_wishes, for_device, judge_on_host, judged_proof, read_once
+    from mcugen.verbs._assess import (
+        Wishes,
+        check_wishes,
+        for_device,
+        judge_on_host,
+        judged_proof,
+        read_once,
+        with_problem,
+    )
     from mcugen.verbs._files import read_labels
     from mcugen.verbs._flash import flash_and_connect
     from mcugen.verbs._inputs import read_inputs
@@ -124,6 +132,7 @@ def deploy(
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
     judged = judge_on_host(loaded, data, wishes, tell)
+    loaded = with_problem(loaded, judged)
     folder = Path(out) if out is not None else pipeline.default_folder(loaded, chosen)
     tell("generating", -1.0)
     command = pipeline.command_line("deploy", loaded, plan, chosen)
