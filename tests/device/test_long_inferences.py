@@ -74,7 +74,7 @@ def test_pacing_costs_some_instructions_per_op_and_changes_nothing_else(plain: P
 def test_a_fault_in_the_middle_of_an_inference_is_found(plain: Path) -> None:
     board = load_board("lm3s6965evb")
     source = (Path(__file__).parent / "double" / "mcg_model.c").read_text().splitlines()
-    line = next(n for n, text in enumerate(source, 1) if "first == LATE_FAULT" in text)
+    line = next(n for n, text in enumerate(source, 1) if "trouble == LATE_FAULT" in text)
     for paced in (False, True):
         with open_device(plain, board, paced=paced) as device:
             message = rf"HardFault \(undefined instruction\): PC 0x[0-9a-f]+ in op1 \(mcg_model\.c:{line}\)"
