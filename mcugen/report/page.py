@@ -1,8 +1,8 @@
 """The page: one HTML file without scripts, fonts or images from elsewhere, made from the facts and nothing else.
 
 What comes from a model or a board file is text, wherever it stands: Jinja escapes all of it, after `plain` has turned
-what is invisible, or would change the direction of text, into escapes. A Content-Security-Policy forbids everything but the
-page's own style and script, by their hashes. Every figure carries the place in the JSON where it comes from
+what is invisible, or would change the direction of text, into escapes. A Content-Security-Policy forbids everything
+but the page's own style and script, by their hashes. Every figure carries the place in the JSON where it comes from
 (`data-fact`) and the value there (`data-value`).
 """
 
