@@ -56,10 +56,9 @@ def document() -> str:
         "",
         f"- An int8 form of what TensorFlow Lite Micro computes in float32 only: {', '.join(FLOAT_ONLY)}.",
         f"- What it has no kernel for: {', '.join(WITHOUT_REFERENCE)} (RELU_N1_TO_1 as a fused activation works).",
-        "- This runtime does not do yet: SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM in float32.",
         "- TensorFlow Lite Micro runs these uses, and this runtime refuses them: int64 numbers but for axes and shapes;"
         " GREATER of int16, whose scales it does not set; ABS of int16 without quantization; EMBEDDING_LOOKUP from int8"
-        " to float32; UNIDIRECTIONAL_SEQUENCE_LSTM with int16 activations.",
+        " to float32.",
         "- VAR_HANDLE and CALL_ONCE are no ops that run: variables become state tensors, and what CALL_ONCE assigns,"
         " which must be constant, their values at the start. Branches and loops may not use variables.",
     ]

@@ -14,7 +14,7 @@ from tests.kernels.cores import join
 from tests.kernels.single_op import Node, TensorSpec, build_graph, make_samples, options
 from tests.state.models import joined
 from tests.state.test_control import branching, counting_loop, passed_on, two_layers, with_constant
-from tests.state.test_recurrent import lstm_model, svdf_model
+from tests.state.test_recurrent import lstm_f32_model, lstm_model, svdf_f32_model, svdf_model
 
 _STEPS = 5
 
@@ -40,11 +40,13 @@ def _recurrent(build: Callable[[Draw], bytes]) -> Generate:
 
 
 def _svdf(d: Draw) -> bytes:
-    return svdf_model(d.rng, d.pick(["int8", "int16"]))
+    return svdf_f32_model(d.rng) if d.dtype == "float32" else svdf_model(d.rng, d.pick(["int8", "int16"]))
 
 
 def _lstm(d: Draw) -> bytes:
-    return lstm_model(d.rng, timeMajor=d.chance())
+    if d.dtype == "float32":
+        return lstm_f32_model(d.rng, timeMajor=d.chance())
+    return lstm_model(d.rng, d.dtype, timeMajor=d.chance())
 
 
 def _variables(d: Draw, cases: int) -> list[Sequence]:
@@ -83,11 +85,16 @@ def _while(d: Draw, cases: int) -> list[Sequence]:
     return [Sequence(counting_loop(), samples)]
 
 
+COMPUTING: dict[str, Generate] = {
+    "SVDF": _recurrent(_svdf),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _recurrent(_lstm),
+}
+"""Those that have a kernel of their own for every type."""
+
 GENERATORS: dict[str, Generate] = {
     "ASSIGN_VARIABLE": _variables,
     "IF": _if,
     "READ_VARIABLE": _variables,
-    "SVDF": _recurrent(_svdf),
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": _recurrent(_lstm),
     "WHILE": _while,
+    **COMPUTING,
 }

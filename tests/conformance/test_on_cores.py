@@ -27,7 +27,8 @@ def test_sample(core: Core, tmp_path: Path, record_property: Callable[[str, obje
 @pytest.mark.parametrize("core", [M4, M55], ids=lambda core: core.target.cpu)
 def test_sequences(core: Core, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """Ops with state and control flow need firmware of their own each; variables are alike in all types."""
-    pairs = [(kind, types[0]) for kind, types in claimed().items() if kind in stateful.GENERATORS]
+    stated = {kind: types for kind, types in claimed().items() if kind in stateful.GENERATORS}
+    pairs = [(kind, t) for kind, types in stated.items() for t in types[: None if kind in stateful.COMPUTING else 1]]
     for kind, dtype in pairs:
         (sequence,) = draw_sequences(kind, dtype, 1)
         prove_samples(sequence.model, sequence.samples, oracle(sequence.model, sequence.samples), core, tmp_path)

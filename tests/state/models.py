@@ -14,6 +14,7 @@ from mcugen.graph.schema import pack_model, unpack_model
 from mcugen.ops.base import Target
 from mcugen.plan import make_plan
 from mcugen.plan.types import Plan
+from mcugen.verify.compare import ABSOLUTE, RELATIVE
 from tests.kernels.single_op import make_samples, oracle
 
 _RESOURCE = 13
@@ -68,7 +69,8 @@ def assert_sequence_bit_exact(
     seed: int = 0,
     target: Target | None = None,
 ) -> Plan:
-    """Run a sequence on the host and in the oracle, twice, with a reset between; every output must be equal.
+    """Run a sequence on the host and in the oracle, twice, with a reset between; every output must be equal, float32
+    ones within their tolerance.
 
     Returns the plan, so that a test can say what it must be like.
     """
@@ -79,8 +81,14 @@ def assert_sequence_bit_exact(
         for attempt in range(2):
             for number, (sample, wanted) in enumerate(zip(given, expected, strict=True)):
                 for got, want in zip(host.run(list(sample)), wanted, strict=True):
-                    np.testing.assert_array_equal(
-                        got.reshape(want.shape), want, err_msg=f"step {number}, attempt {attempt}"
-                    )
+                    _assert_equal(got.reshape(want.shape), want, f"step {number}, attempt {attempt}")
             host.reset()
     return plan
+
+
+def _assert_equal(got: NDArray[Any], want: NDArray[Any], where: str) -> None:
+    assert got.dtype == want.dtype, where
+    if want.dtype == np.float32:
+        np.testing.assert_allclose(got, want, RELATIVE, ABSOLUTE, err_msg=where)
+    else:
+        np.testing.assert_array_equal(got, want, err_msg=where)
