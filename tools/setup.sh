@@ -39,6 +39,8 @@ missing_packages() {
   [[ "$(riscv64-unknown-elf-gcc -print-file-name=picolibc.specs 2>/dev/null)" == /* ]] || echo picolibc-riscv64-unknown-elf
   command -v qemu-system-riscv32 >/dev/null || echo qemu-system-misc
   echo '#include <stdio.h>' | cc -x c -fsyntax-only - 2>/dev/null || echo gcc libc6-dev
+  # Tests look at the monitor's page. Ubuntu has Chromium as a snap only, which apt-get cannot give to everybody.
+  command -v chromium chromium-browser google-chrome >/dev/null || ! grep -qx ID=debian /etc/os-release || echo chromium
   command -v g++ >/dev/null || echo g++ # tests compile the emitted headers as C++
   find_python >/dev/null || [[ -x .venv/bin/python ]] || echo python3 python3-venv
 }

@@ -15,6 +15,8 @@ from mcugen.monitor.types import Facts, Reading, has_probabilities
 
 WINDOW = 16
 """Inferences that a judgement takes."""
+STUCK = 50
+"""Equal outputs in a row, though inputs differ, that are suspicious: classifiers may well be as sure for a while."""
 _SATURATED = 0.10
 _OUTSIDE = 0.05
 _FEW_LEVELS = 4
@@ -33,23 +35,25 @@ class _Seen:
 
 
 class Health:
-    """Judges readings as they come. Warnings name what they see over the last `WINDOW` inferences."""
+    """Judges readings as they come, over the last `WINDOW` inferences."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._seen: deque[_Seen] = deque(maxlen=WINDOW)
+        self._same = 0
+        self._inputs_since: set[int] = set()
 
     def judge(self, reading: Reading) -> dict[str, str]:
         """Take a reading, and tell what is wrong now: a text for every kind of trouble."""
         self._seen.append(_look(self._facts, reading))
+        self._count_same()
         found: dict[str, str] = {}
         if not self._seen[-1].finite:
             found["not finite"] = "an output holds values that are NaN or infinite"
         if len(self._seen) < WINDOW:
             return found
-        inputs = {seen.inputs for seen in self._seen}
-        if len({seen.outputs for seen in self._seen}) == 1 and len(inputs) > 1:
-            found["stuck"] = f"the output has not changed for {WINDOW} inferences, though the input has"
+        if self._same >= STUCK and len(self._inputs_since) > 1:
+            found["stuck"] = f"the output has not changed for {STUCK} inferences, though the input has"
         for number, spec in enumerate(self._facts.outputs):
             share = float(np.mean([seen.at_limits[number] for seen in self._seen]))
             if share > _SATURATED:
@@ -61,9 +65,17 @@ class Health:
             found["drift"] = (
                 f"the inputs have drifted: {outside:.0%} of their values lie outside what the model was calibrated for"
             )
-        if len(inputs) > 1:
-            found.update(self._narrow())
+        found.update(self._narrow())
         return found
+
+    def _count_same(self) -> None:
+        """How many outputs in a row are the last one's, and which of the last inputs led to them."""
+        last = self._seen[-1]
+        if len(self._seen) < 2 or self._seen[-2].outputs != last.outputs:
+            self._same, self._inputs_since = 0, set()
+        self._same += 1
+        if len(self._inputs_since) < 2:
+            self._inputs_since.add(last.inputs)
 
     def _narrow(self) -> dict[str, str]:
         """Inputs that use next to nothing of their type's levels are scaled wrongly."""

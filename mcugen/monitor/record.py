@@ -233,7 +233,7 @@ def _read_csv(path: Path) -> Iterator[Message]:
 
 
 def _csv_rows(file: IO[str], path: Path) -> Iterator[Mapping[str, Any]]:
-    rows = csv.reader(file)
+    rows = csv.reader(line for line in file if line.endswith("\n"))  # all but a last one that was cut short
     names = next(rows, None)
     if not names or tuple(names[: len(_FIXED)]) != _FIXED:
         raise _not_ours(path)

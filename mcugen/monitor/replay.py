@@ -14,11 +14,12 @@ LONGEST_PAUSE_S = 10.0
 """What lies further apart was a break, which nobody wants to sit through."""
 
 
-def play(path: Path, speed: float) -> Generator[Message | None, None, None]:
+def play(path: Path, speed: float, hold: bool = False) -> Generator[Message | None, None, None]:
     """A recording's messages at `speed` times the pace at which they came; None where nothing comes for a moment.
 
     Args:
         speed: 0 for no waiting at all.
+        hold: go on with None after the end.
 
     Raises:
         DataError, ToolError: see `read_recording`.
@@ -34,3 +35,6 @@ def play(path: Path, speed: float) -> Generator[Message | None, None, None]:
                         yield None
             before = message.time
         yield message
+    while hold:
+        time.sleep(_TICK_S)
+        yield None

@@ -83,6 +83,7 @@ class State:
     def take(self, message: Message) -> None:
         """Take in a message; a device's first is `Opened`."""
         if isinstance(message, Opened):
-            self.devices[message.device] = DeviceState(message.facts)
+            opened = {**self.devices, message.device: DeviceState(message.facts)}
+            self.devices = dict(sorted(opened.items()))  # whichever answered first
         else:
             self.devices[message.device].take(message)

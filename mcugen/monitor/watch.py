@@ -6,10 +6,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcugen.convert.types import TensorSpec
-from mcugen.device.device import Device, ModelStartError, WrongFirmwareError
+from mcugen.device.device import Device, Reconnection
+from mcugen.device.faults import FaultError
+from mcugen.device.link import ConnectionLostError
 from mcugen.device.protocol import TensorInfo
 from mcugen.errors import DeviceError
 from mcugen.monitor.health import Health
@@ -159,7 +161,6 @@ class _Worker:
 
     def _work(self) -> None:
         device = self._device = self._watched.open()
-        self._first = device.hello, device.tensors()
         facts, source = self._describe(device)
         self._put(Opened(self._number, facts))
         while not self._go.wait(_TICK_S):
@@ -172,13 +173,13 @@ class _Worker:
             sample = source.at(number)
             try:
                 outputs, cost = device.run(list(sample.arrays))
-            except DeviceError as error:
+            except (ConnectionLostError, FaultError) as error:
                 failures += 1
                 if self._stop.is_set():
                     return
                 if failures >= _SAME_FAILURE:
                     raise
-                device = self._come_back(device, error)
+                self._come_back(device, error)
                 continue
             number, failures = number + 1, 0
             spent = time.monotonic() - begun
@@ -195,43 +196,43 @@ class _Worker:
         for key in before.keys() - now.keys():
             self._put(Note(self._number, time.time(), "over", before[key], key))
 
-    def _come_back(self, device: Device, error: DeviceError) -> Device:
-        """The device, connected anew, after telling that it was lost."""
+    def _come_back(self, device: Device, error: DeviceError) -> None:
+        """Connect anew, or reset a program that stopped, after telling what happened.
+
+        Raises:
+            GaveUpError: it did not come back in time.
+            DeviceError: it did with another firmware, or its model does not start.
+        """
         self._put(Note(self._number, time.time(), "lost", str(error)))
-        device.close()
+        lost = time.monotonic()
+        if isinstance(error, FaultError):
+            device.reset()
+            text = f"reset after {time.monotonic() - lost:.1f} s"
+        else:
+            found = self._reconnect(device, error)
+            if found is None:
+                return
+            text = str(replace(found, seconds=time.monotonic() - lost))
+        if self._watched.known is not None and self._watched.known.stateful:
+            device.forget()  # nobody knows whether the inference that was under way was run
+            text += "; its model was started afresh"
+        self._put(Note(self._number, time.time(), "back", text))
+
+    def _reconnect(self, device: Device, error: DeviceError) -> Reconnection | None:
+        """One attempt after the other; None where the monitor ends meanwhile."""
         lost = time.monotonic()
         while not self._stop.wait(_RETRY_S):
             try:
-                device = self._device = self._watched.open()
-            except (WrongFirmwareError, ModelStartError):
-                raise
-            except DeviceError as again:
-                if time.monotonic() - lost < self._feeding.patience:
-                    continue
-                raise GaveUpError(
-                    f"was lost ({error.what}) and did not come back within {self._feeding.patience:g} s: {again.what}",
-                    where=self._watched.name,
-                    hint="Check its power and connection; --patience SECONDS waits longer",
-                ) from again
-            self._check_same(device)
-            known = self._watched.known
-            afresh = "; its model began afresh" if known is not None and known.stateful else ""
-            text = f"reconnected after {time.monotonic() - lost:.1f} s{afresh}"
-            self._put(Note(self._number, time.time(), "back", text))
-            return device
-        return device
-
-    def _check_same(self, device: Device) -> None:
-        hello, tensors = self._first
-        if (device.hello.model_sha256, device.hello.build_id, device.tensors()) == (
-            hello.model_sha256, hello.build_id, tensors,
-        ):  # fmt: skip
-            return
-        raise WrongFirmwareError(
-            f"came back with another firmware (model {device.hello.model!r}, build {device.hello.build_id[:12]}…)",
-            where=self._watched.name,
-            hint="Start mcugen monitor again to watch it",
-        )
+                return device.reconnect(0)
+            except ConnectionLostError as again:
+                if time.monotonic() - lost >= self._feeding.patience:
+                    raise GaveUpError(
+                        f"was lost ({error.what}) and did not come back within {self._feeding.patience:g} s: "
+                        f"{again.what}",
+                        where=self._watched.name,
+                        hint="Check its power and connection; --patience SECONDS waits longer",
+                    ) from again
+        return None
 
     def _describe(self, device: Device) -> tuple[Facts, Source]:
         hello, known = device.hello, self._watched.known

@@ -262,6 +262,9 @@ def _grey(values: NDArray[Any], shape: Sequence[int]) -> NDArray[np.uint8] | Non
     if len(shape) != 3 or shape[2] not in (1, 3) or min(shape[:2]) < 4:
         return None
     image = values.reshape(shape).astype(np.float64).mean(axis=2)
+    if image.shape[0] > 2 * image.shape[1]:  # time from top to bottom, as in spectrograms, reads better to the right
+        image = np.flipud(image.T)
+    shape = image.shape
     step = max(1, -(-shape[0] // (2 * _MAX_IMAGE_ROWS)), -(-shape[1] // _MAX_IMAGE_COLUMNS))
     image = image[: shape[0] // step * step, : shape[1] // step * step]
     image = image.reshape(image.shape[0] // step, step, image.shape[1] // step, step).mean(axis=(1, 3))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mcugen.monitor.record import Recorder
     from mcugen.ui.terminal import Terminal
+    from mcugen.verbs._page import Web
 
 Show = Callable[[Message | None, State], None]
 """Called with every message after the state has taken it, and with None where nothing has come for a moment."""
@@ -97,10 +98,29 @@ def follow(messages: Iterator[Message | None], show: Show | None, recorder: Reco
 
 
 @contextlib.contextmanager
-def shown(terminal: Terminal, ending: str, lines: bool) -> Iterator[Show]:
-    """The picture of a terminal, or lines where there is none, or `lines` are wanted."""
-    from mcugen.ui.monitor import LineView, LiveView, View
+def shown(terminal: Terminal, ending: str, *, lines: bool, web: Web | None) -> Iterator[Show]:
+    """A page, the picture of a terminal, or lines where there is none or `lines` are wanted.
 
+    Raises:
+        McugenError: the page cannot be served.
+    """
+    from mcugen.ui.monitor import LineView, LiveView, View
+    from mcugen.ui.terminal import say_verdict
+
+    if web is not None:
+        from mcugen.monitor.web.server import WebServer
+
+        events = LineView(terminal.out, terminal.err, quiet=True)
+        with WebServer(web.address, web.token) as server:
+            # Standard error, so that JSON is alone on stdout.
+            say_verdict(terminal.err, True, f"watch it at {server.url}  (Ctrl-C ends)")
+
+            def show(message: Message | None, state: State) -> None:
+                server.show(message, state)
+                events.show(message, state)
+
+            yield show
+        return
     view: View
     if terminal.out.is_terminal and not terminal.as_json and not lines:
         view = LiveView(terminal.out, ending)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from mcugen.verbs import _options as options
+from mcugen.verbs import _page as page_options
 from mcugen.verbs._custom import takes_custom_ops
 
 if TYPE_CHECKING:
@@ -226,6 +227,9 @@ def command(
     tflm: options.Tflm = None,
     custom_op: options.CustomOps = None,
     lines: options.Lines = False,
+    web: page_options.Page = False,
+    listen: page_options.Listen = None,
+    token: page_options.Token = None,
     json: options.Json = False,
 ) -> int:  # fmt: skip
     """Feed devices, and watch live what they answer."""
@@ -233,8 +237,9 @@ def command(
     from mcugen.verbs._watching import render, shown
 
     terminal = Terminal(json)
-    live = terminal.out.is_terminal and not json and not lines
-    with contextlib.ExitStack() as waiting, shown(terminal, "Ctrl-C ends", lines) as show:
+    page = page_options.wanted_page(web, listen, token)
+    live = page is not None or (terminal.out.is_terminal and not json and not lines)
+    with contextlib.ExitStack() as waiting, shown(terminal, "Ctrl-C ends", lines=lines, web=page) as show:
         progress = waiting.enter_context(terminal.progress())
 
         def show_alone(message: Message | None, state: State) -> None:
@@ -245,7 +250,8 @@ def command(
         result = monitor(
             targets or (), ports=port or (), board=board, inputs=inputs, count=count,
             rate=rate if rate is not None else LIVE_RATE * live,
-            record=record, labels=labels, seed=seed, patience=patience, data=data, quantize=not no_quantize,
+            record=record, labels=labels, seed=seed, patience=patience, profile=page is not None,
+            data=data, quantize=not no_quantize,
             optimize=optimize, runtime=runtime, tflm=tflm, custom_ops=custom_op or (), show=show_alone,
             progress=progress,
         )  # fmt: skip

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from mcugen.verbs import _options as options
+from mcugen.verbs import _page as page_options
 
 if TYPE_CHECKING:
     from mcugen.verbs._watching import Show, Watching
 
 
-def replay(recording: str | Path, *, speed: float = 0.0, show: Show | None = None) -> Watching:
+def replay(recording: str | Path, *, speed: float = 0.0, hold: bool = False, show: Show | None = None) -> Watching:
     """Read a recording, and show it as it happened.
 
     Args:
         recording: the .csv or .parquet file that `monitor` wrote.
         speed: how many times faster than it happened; 0 for at once.
+        hold: stay at the end until Ctrl-C, so that a page can be looked at.
         show: sees everything as it comes.
 
     Raises:
@@ -33,7 +35,7 @@ def replay(recording: str | Path, *, speed: float = 0.0, show: Show | None = Non
     if not 0 <= speed < 1e6:
         raise DataError(f"a speed of {speed:g} cannot be", where="--speed", hint="1 is as it happened, 0 at once")
     path = Path(recording)
-    with contextlib.closing(play(path, speed)) as messages:
+    with contextlib.closing(play(path, speed, hold)) as messages:
         state, stopped = follow(messages, show, None)
     return Watching("replay", state, stopped, path)
 
@@ -48,6 +50,9 @@ def command(
                      help="Times faster than it happened; 0 for at once. Default: 1 on a terminal, else 0."),
     ] = None,
     lines: options.Lines = False,
+    web: page_options.Page = False,
+    listen: page_options.Listen = None,
+    token: page_options.Token = None,
     json: options.Json = False,
 ) -> int:  # fmt: skip
     """Show a recording of mcugen monitor again."""
@@ -55,7 +60,8 @@ def command(
     from mcugen.verbs._watching import render, shown
 
     terminal = Terminal(json)
-    live = terminal.out.is_terminal and not json and not lines
-    with shown(terminal, "a recording · Ctrl-C ends", lines) as show:
-        result = replay(recording, speed=speed if speed is not None else 1.0 * live, show=show)
+    page = page_options.wanted_page(web, listen, token)
+    live = page is not None or (terminal.out.is_terminal and not json and not lines)
+    with shown(terminal, "a recording · Ctrl-C ends", lines=lines, web=page) as show:
+        result = replay(recording, speed=speed if speed is not None else 1.0 * live, hold=page is not None, show=show)
     return terminal.show(result, lambda console: render(console, result))
