@@ -153,6 +153,14 @@ class Emulator:
 
 
 @dataclass(frozen=True)
+class Renode:
+    """How Renode models the board: a platform that Renode brings along, and the name of the link's UART in it."""
+
+    platform: str
+    uart: str
+
+
+@dataclass(frozen=True)
 class Board:
     """A board.
 
@@ -190,6 +198,7 @@ class Board:
     flashing: Flashing = Flashing()
     own_linker_script: bool = False
     linker_script: str = field(default="", compare=False)
+    renode: Renode | None = None
 
     def region(self, name: str) -> Region | None:
         """A memory beside flash and RAM, by its name; None where there is none of it."""
@@ -310,6 +319,7 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
         framework=framework,
         flashing=_flashing(top.table("flash")) if "flash" in data else Flashing(),
         own_linker_script=own_script,
+        renode=_renode(top.table("renode")) if "renode" in data else None,
     )
     if framework is not None and board.emulator is not None:
         raise top.error("emulator", "does not go with a framework, whose firmware needs the whole chip")
@@ -443,6 +453,15 @@ def families(architecture: Architecture | None = None) -> tuple[str, ...]:
 
 def _family(top: Table, cpu: str) -> str:
     return top.choice("family", families(CORES[cpu].architecture))
+
+
+def _renode(table: Table) -> Renode:
+    renode = Renode(
+        platform=table.matching("platform", r"platforms/(?:boards|cpus)/[A-Za-z0-9_-]{1,60}\.repl"),
+        uart=table.matching("uart", r"[A-Za-z][A-Za-z0-9_]{0,30}"),
+    )
+    table.finish()
+    return renode
 
 
 _QEMU_OPTIONS = ("-cpu", "-global", "-m")

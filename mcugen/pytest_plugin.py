@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import pytest
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SETTINGS = {
     "model": "model (.tflite, .keras, …) or generated project that the mcugen fixtures build",
     "board": "board to build for; its emulator is started",
+    "emulator": "qemu (the default) or renode, for boards that Renode models",
     "port": "URL of a flashed board that runs the firmware, instead of the emulator",
 }
 
@@ -87,13 +88,17 @@ def mcugen_firmware(
 def mcugen_device(pytestconfig: pytest.Config, mcugen_firmware: Ready) -> Iterator[DeviceUnderTest]:
     """The firmware, running: on the board's emulator, or behind `--mcugen-port`. Started once per session."""
     from mcugen.device.device import open_device
+    from mcugen.emulators import EmulatorName
     from mcugen.testing import DeviceUnderTest
     from mcugen.verbs._prove import device_options
 
-    ready, port = mcugen_firmware, _setting(pytestconfig, "port")
+    ready, port, emulator = mcugen_firmware, _setting(pytestconfig, "port"), _setting(pytestconfig, "emulator")
+    if emulator not in (None, *get_args(EmulatorName)):
+        pytest.fail(f"--mcugen-emulator is {emulator!r}, not qemu or renode", pytrace=False)
+    options = device_options(ready, port, cast("EmulatorName | None", emulator))
     with contextlib.ExitStack() as stack:
         with _errors_as_failures():
-            device = stack.enter_context(open_device(ready.firmware.elf, ready.board, **device_options(ready, port)))
+            device = stack.enter_context(open_device(ready.firmware.elf, ready.board, **options))
         yield DeviceUnderTest(device, ready.plan.graph)
 
 

@@ -24,6 +24,7 @@ from mcugen.device.opening import PortOpener
 from mcugen.device.protocol import Command, Done, Hello, Paused, Started, Stored, TensorInfo
 from mcugen.device.qemu import QemuEmulator
 from mcugen.device.session import REQUEST_TIMEOUT_S, Session
+from mcugen.emulators import EmulatorName, check_emulator
 from mcugen.errors import DeviceError
 
 DEFAULT_TIMEOUT_S = 60.0
@@ -423,6 +424,7 @@ def open_device(
     timeout: float = DEFAULT_TIMEOUT_S,
     model_sha256: str | None = None,
     paced: bool | None = None,
+    emulator: EmulatorName | None = None,
 ) -> Device:
     """Start the firmware `elf` in the board's emulator, or connect to a board that runs it.
 
@@ -432,26 +434,28 @@ def open_device(
         timeout: seconds one inference may take; of a paced one, an op.
         model_sha256: when given, the device must run this model.
         paced: see `Device`.
+        emulator: which one is started; None for QEMU. Only QEMU's counter counts instructions exactly.
 
     Raises:
         DeviceError: no answer, another protocol version, firmware, board or model.
         ToolError: the emulator is not installed.
-        BoardError: the board has no emulator and no port was given.
+        BoardError: the board has no (such) emulator and no port was given, or both were.
     """
+    check_emulator(board, emulator, port)
     name = f"{board.name} (emulator)" if port is None else f"{board.name} at {port}"
     notes: tuple[str, ...] = ()
     if port is None:
 
         def start() -> Link:
-            return _start_emulator(elf, board, name)
+            return _start_emulator(elf, board, name, emulator)
 
         link, reopen = start(), start
     else:
         link, reopen, notes = _open_port(port, board.uart.baud, name, timeout)
     try:
         device = Device(
-            link, name=name, board=board, emulated=port is None, elf=elf, timeout=timeout, paced=paced, reopen=reopen,
-            notes=notes,
+            link, name=name, board=board, emulated=port is None and emulator != "renode", elf=elf, timeout=timeout,
+            paced=paced, reopen=reopen, notes=notes,
         )  # fmt: skip
         _check_identity(device, elf, board, model_sha256)
     except BaseException:
@@ -478,9 +482,14 @@ def connect(port: str, *, board: Board | None = None, timeout: float = DEFAULT_T
         raise
 
 
-def _start_emulator(elf: Path, board: Board, name: str) -> Link:
-    emulator = QemuEmulator(elf, board)
-    return Link(emulator.transport, name, check=emulator.check, on_close=emulator.stop)
+def _start_emulator(elf: Path, board: Board, name: str, emulator: EmulatorName | None) -> Link:
+    if emulator == "renode":
+        from mcugen.device.renode import RenodeEmulator
+
+        renode = RenodeEmulator(elf, board)
+        return Link(renode.transport, name, check=renode.check, on_close=renode.stop)
+    qemu = QemuEmulator(elf, board)
+    return Link(qemu.transport, name, check=qemu.check, on_close=qemu.stop)
 
 
 def _open_port(port: str, baud: int, name: str, timeout: float) -> tuple[Link, Callable[[], Link], tuple[str, ...]]:

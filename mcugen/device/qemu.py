@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
-import tempfile
-import weakref
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from mcugen.architectures import ARM, Architecture
 from mcugen.boards import Board
+from mcugen.device.child import Child
 from mcugen.device.link import SocketTransport
 from mcugen.errors import BoardError, DeviceError, ToolError
-
-_DIE_WITH_PARENT = """\
-import ctypes, os, sys
-parent = int(sys.argv[1])
-ctypes.CDLL(None).prctl(1, 9)
-if os.getppid() == parent:
-    os.execv(sys.argv[2], sys.argv[2:])
-"""
-"""Asks Linux to kill this process when its parent dies (PR_SET_PDEATHSIG), then becomes QEMU. The second look at the
-parent closes the gap in which it may have died already."""
 
 
 def find_qemu(architecture: Architecture = ARM) -> str:
@@ -52,8 +36,6 @@ class QemuEmulator:
             raise DeviceError("the firmware does not exist", where=str(elf), hint="Build it first")
         architecture = board.architecture
         qemu = find_qemu(architecture)
-        self._program = architecture.qemu
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         ours, theirs = socket.socketpair()
         # The multiplexer reads ahead and feeds the UART whenever the program takes a byte, nearly twice as fast as the
         # socket alone; no byte is its escape character (256).
@@ -64,50 +46,26 @@ class QemuEmulator:
             "-chardev", f"socket,id=link,fd={theirs.fileno()},mux=on", "-serial", "chardev:link", "-echr", "256",
             "-kernel", str(elf.resolve()),
         ]  # fmt: skip
-        if sys.platform == "linux":
-            command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
         try:
-            # A session of its own: Ctrl-C reaches us, and we end QEMU.
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=self._stderr,
-                stderr=self._stderr,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
+            self._child = Child(command, architecture.qemu, pass_fds=(theirs.fileno(),), on_end=ours.close)
         except BaseException:
             ours.close()
-            self._stderr.close()
             raise
         finally:
             theirs.close()
         self.transport = SocketTransport(ours)
-        self._finalizer = weakref.finalize(self, _end, self._process, ours, self._stderr)
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.pid
 
     def check(self, seconds: float) -> None:
         """Raises DeviceError when QEMU has ended, or ends within `seconds`."""
-        try:
-            code = self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return
-        reason = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        raise DeviceError(f"the emulator ended {reason}{self._said()}", where=self._program)
-
-    def _said(self) -> str:
-        if self._stderr.closed:
-            return ""
-        self._stderr.seek(0)
-        text = self._stderr.read(4000).decode("utf-8", "replace").strip()
-        return f": {text}" if text else ""
+        self._child.check(seconds)
 
     def stop(self) -> None:
         """End QEMU and wait until it has ended."""
-        self._finalizer()
+        self._child.stop()
 
     def __enter__(self) -> QemuEmulator:
         return self
@@ -117,11 +75,3 @@ class QemuEmulator:
     ) -> None:
         self.stop()
 
-
-def _end(process: subprocess.Popen[bytes], link: socket.socket, stderr: IO[bytes]) -> None:
-    try:
-        process.kill()
-        process.wait(10)
-    finally:
-        link.close()
-        stderr.close()

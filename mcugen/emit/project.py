@@ -316,6 +316,8 @@ def board_toml(board: Board) -> str:
             "icount_shift": emulator.icount_shift,
             "counter_hz": emulator.counter_hz,
         }
+    if board.renode:
+        tables["renode"] = asdict(board.renode)
     # The values are integers, booleans, ASCII strings and lists of them: JSON and TOML write them alike.
     return "\n".join(
         (f"[{name}]\n" if name else "") + "".join(f"{key} = {json.dumps(v)}\n" for key, v in fields.items())

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from mcugen.activations import Activations
+from mcugen.emulators import EmulatorName
 from mcugen.goals import Goal
 from mcugen.runtimes import Runtime
 from mcugen.tasks import TaskName as TaskKind
@@ -142,6 +143,11 @@ Report = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--report", metavar="FILE.html", show_default=False,
                  help="Write all that was found out as a page, and as JSON beside it."),
+]  # fmt: skip
+Emulator = Annotated[
+    Optional[EmulatorName],  # noqa: UP045
+    typer.Option("--emulator", metavar="qemu|renode", show_default=False,
+                 help="Which emulator runs the board. Default: QEMU. renode writes its script and Robot test, too."),
 ]  # fmt: skip
 LinkerScript = Annotated[
     Optional[Path],  # noqa: UP045

@@ -18,6 +18,8 @@ from mcugen.build import Firmware, build_project, check_fit
 from mcugen.convert import QuantizationReport, convert
 from mcugen.emit.manifest import MANIFEST_NAME
 from mcugen.emit.project import Project, changed_files, emit_project, load_project
+from mcugen.emit.renode import renode_files
+from mcugen.emulators import EmulatorName
 from mcugen.errors import BoardError, ConversionError, DataError, ModelError, ProjectError, ToolError
 from mcugen.graph import Graph, optimize, read_graph
 from mcugen.plan.types import Program
@@ -126,23 +128,29 @@ def write_project(
     command: str,
     labels: Sequence[str] = (),
     protocol: Protocol = "mcugen",
+    emulator: EmulatorName | None = None,
     force: bool = False,
 ) -> Project:
     """Emit the project, if the model fits the board.
 
+    Args:
+        emulator: "renode" adds its script, platform and Robot test.
+
     Raises:
+        BoardError: Renode's model of the board is not known.
         DataError: as many labels as no output has classes.
         DoesNotFitError: with the numbers.
         ProjectError: the folder is not mcugen's, or was changed by hand.
     """
     check_fit(plan, board)
     _check_labels(labels, plan)
+    scripts = renode_files(board) if emulator == "renode" else {}
     return emit_project(
         plan,
         board,
         folder,
         model_files=library_files(plan, labels, command),
-        extra_files=_model_files(model),
+        extra_files={**_model_files(model), **scripts},
         command=command,
         labels=labels,
         protocol=protocol,

@@ -15,6 +15,7 @@ from mcugen.verify import make_inputs, verify_device
 from mcugen.verify.parted_oracle import open_oracle
 
 if TYPE_CHECKING:
+    from mcugen.emulators import EmulatorName
     from mcugen.ui.terminal import Progress
 
 
@@ -27,6 +28,7 @@ def prove(
     seed: int,
     layers: bool,
     port: str | None,
+    emulator: EmulatorName | None = None,
     progress: Progress | None,
     project: str | None = None,
     kept: bool = True,
@@ -40,6 +42,7 @@ def prove(
         kept: the project stays, so that what is found out can be written into it.
         flash: puts a firmware on a board and connects to it; it may be called twice. Without it the device behind
             `port` runs the firmware already, or the emulator is started.
+        emulator: which one; None for QEMU.
         first: samples to run before those of `inputs`: what their outputs are is of interest.
 
     Raises:
@@ -49,7 +52,7 @@ def prove(
     given = choose_inputs(ready, inputs, samples, seed)
     # The oracle first: a model that it refuses needs no device.
     with open_oracle(ready.model.data) as oracle:
-        start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port)))
+        start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port, emulator)))
         runs_already = port is not None and flash is None
         if not runs_already:
             report("finding the smallest arena", -1.0)
@@ -97,6 +100,6 @@ def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: 
     return Inputs(make_inputs(ready.plan.graph, samples, seed), f"random, seed {seed}")
 
 
-def device_options(ready: Ready, port: str | None) -> dict[str, Any]:
+def device_options(ready: Ready, port: str | None, emulator: EmulatorName | None = None) -> dict[str, Any]:
     """How to open the device, and what it must answer to be the right one."""
-    return {"port": port, "model_sha256": ready.plan.graph.sha256}
+    return {"port": port, "emulator": emulator, "model_sha256": ready.plan.graph.sha256}

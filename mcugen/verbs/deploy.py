@@ -16,6 +16,7 @@ from mcugen.verbs._defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE
 if TYPE_CHECKING:
     from mcugen.activations import Activations
     from mcugen.assess import Metric
+    from mcugen.emulators import EmulatorName
     from mcugen.flash import Choose
     from mcugen.goals import Goal
     from mcugen.runtimes import Runtime
@@ -56,6 +57,7 @@ def deploy(
     report: str | Path | None = None,
     force: bool = False,
     port: str | None = None,
+    emulator: EmulatorName | None = None,
     probe: str | None = None,
     tool: str | None = None,
     choose: Choose | None = None,
@@ -86,6 +88,8 @@ def deploy(
         samples_on_device: how many of the samples that the model is judged by run on the device, too.
         compare_float: build and run the float32 form as well, on the same emulated board.
         report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).
+        emulator: "qemu" (the default), or "renode" for boards that Renode models: its script and Robot test are put
+            into the project's folder renode/.
         port, probe, tool, choose: see :func:`mcugen.verbs.flash.flash`.
         force: replace a generated project that was changed by hand.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
@@ -96,6 +100,7 @@ def deploy(
     from mcugen.boards import load_board
     from mcugen.build import build_project
     from mcugen.device.device import Device
+    from mcugen.emulators import check_emulator
     from mcugen.flash import can_flash
     from mcugen.linker_script import with_linker_script
     from mcugen.verbs import _pipeline as pipeline
@@ -119,7 +124,9 @@ def deploy(
     tell = progress or pipeline.no_progress
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
-    on_hardware = chosen.emulator is None or port is not None or probe is not None or tool is not None
+    check_emulator(chosen, emulator, port or probe or tool)
+    named = port is not None or probe is not None or tool is not None
+    on_hardware = emulator is None and (chosen.emulator is None or named)
     data = read_once(data)
     noise = layers or report is not None
     wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, noise, samples_on_device)
@@ -127,7 +134,7 @@ def deploy(
     page = check_report(report, inputs=(model, linker_script, data, inputs, eval_data))
     loaded = pipeline.load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations)
     if compare_float:
-        check_comparable(loaded, chosen, on_hardware=on_hardware)
+        check_comparable(loaded, chosen, on_hardware=on_hardware or emulator == "renode")
     plan = pipeline.plan_model(loaded, chosen, choice)
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
@@ -136,7 +143,9 @@ def deploy(
     folder = Path(out) if out is not None else pipeline.default_folder(loaded, chosen)
     tell("generating", -1.0)
     command = pipeline.command_line("deploy", loaded, plan, chosen)
-    project = pipeline.write_project(loaded, plan, chosen, folder, command=command, labels=names, force=force)
+    project = pipeline.write_project(
+        loaded, plan, chosen, folder, command=command, labels=names, emulator=emulator, force=force
+    )
     tell("building", -1.0)
     ready = pipeline.Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
 
@@ -145,8 +154,8 @@ def deploy(
 
     on_device = for_device(judged, plan, loaded.data, samples_on_device)
     proof = prove(
-        ready, "deploy", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=tell,
-        project=str(folder), tflm=tflm, flash=flash if on_hardware and can_flash(chosen, port) else None,
+        ready, "deploy", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, emulator=emulator,
+        progress=tell, project=str(folder), tflm=tflm, flash=flash if on_hardware and can_flash(chosen, port) else None,
         first=on_device.inputs if on_device is not None else None,
     )  # fmt: skip
     proof = judged_proof(proof, judged, on_device)
@@ -190,6 +199,7 @@ def command(
     report: options.Report = None,
     force: options.Force = False,
     port: options.Port = None,
+    emulator: options.Emulator = None,
     probe: options.Probe = None,
     tool: options.FlashTool = None,
     custom_op: options.CustomOps = None,
@@ -210,7 +220,7 @@ def command(
             keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
             layers=layers, eval_data=eval_data, eval_samples=eval_samples, samples_on_device=samples_on_device,
             metric=metric, task=task, max_drop=max_drop, compare_float=compare_float,
-            report=report, force=force, port=port, probe=probe, tool=tool, choose=choose,
+            report=report, force=force, port=port, emulator=emulator, probe=probe, tool=tool, choose=choose,
             custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

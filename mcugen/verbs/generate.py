@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mcugen.activations import Activations
     from mcugen.emit.project import Project
+    from mcugen.emulators import EmulatorName
     from mcugen.goals import Goal
     from mcugen.plan.types import Program
     from mcugen.runtimes import Runtime
@@ -83,6 +84,7 @@ def generate(
     model_slot: int = 0,
     arena: int = 0,
     protocol: Protocol = "mcugen",
+    emulator: EmulatorName | None = None,
     force: bool = False,
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
@@ -103,6 +105,7 @@ def generate(
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.tflm.program.TflmOptions`.
         protocol: what the firmware speaks over its UART: "mcugen", or "mlperf" for the MLPerf Tiny benchmark's runner.
+        emulator: "renode" adds Renode's script, platform and Robot test, in the folder renode/.
         force: replace files that were changed by hand.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
@@ -110,6 +113,7 @@ def generate(
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.
     """
     from mcugen.boards import load_board
+    from mcugen.emulators import check_emulator
     from mcugen.linker_script import with_linker_script
     from mcugen.verbs._files import read_labels
     from mcugen.verbs._pipeline import command_line, load_model, plan_model, write_project
@@ -117,12 +121,14 @@ def generate(
 
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
+    check_emulator(chosen, emulator, None)
     loaded = load_model(model, data, progress, choice.runtime, quantize=quantize, activations=activations)
     plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")
     project = write_project(
-        loaded, plan, chosen, Path(out), command=command, labels=names, protocol=protocol, force=force
-    )
+        loaded, plan, chosen, Path(out),
+        command=command, labels=names, protocol=protocol, emulator=emulator, force=force,
+    )  # fmt: skip
     return Generated(project, loaded, plan, Path(out))
 
 
@@ -146,6 +152,7 @@ def command(
     protocol: Annotated[
         Protocol, typer.Option("--protocol", help="What the firmware speaks: mlperf is for MLPerf Tiny's runner.")
     ] = "mcugen",
+    emulator: options.Emulator = None,
     force: options.Force = False,
     custom_op: options.CustomOps = None,
     json: options.Json = False,
@@ -159,8 +166,8 @@ def command(
             model, board=board, linker_script=linker_script,
             out=out, data=data, activations=activations, quantize=not no_quantize,
             labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
-            keep_names=keep_names, model_slot=model_slot, arena=arena, protocol=protocol, force=force,
-            custom_ops=custom_op or (), progress=progress,
+            keep_names=keep_names, model_slot=model_slot, arena=arena, protocol=protocol, emulator=emulator,
+            force=force, custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))
 

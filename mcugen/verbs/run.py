@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
+    from mcugen.emulators import EmulatorName
     from mcugen.goals import Goal
     from mcugen.runtimes import Runtime
     from mcugen.ui.terminal import Progress
@@ -112,6 +113,7 @@ def run(
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
+    emulator: EmulatorName | None = None,
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> RunResult:
@@ -132,6 +134,7 @@ def run(
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
+        emulator: "qemu" (the default), or "renode" for boards that Renode models; its costs are ticks.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
     Raises:
@@ -139,7 +142,9 @@ def run(
     """
     import numpy as np
 
+    from mcugen.boards import load_board
     from mcugen.device.device import open_device
+    from mcugen.emulators import check_emulator
     from mcugen.errors import DataError
     from mcugen.verbs._files import check_output
     from mcugen.verbs._inputs import read_inputs
@@ -154,6 +159,8 @@ def run(
         if path.suffix not in (".npy", ".npz"):
             raise DataError("outputs are written as .npy or .npz", where=str(path), hint="Name it so")
     choice = Choice(runtime, optimize, tflm)
+    if board is not None:
+        check_emulator(load_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=report) as ready:
         given = read_inputs(inputs, ready.plan.graph)
         tensors = ready.plan.output_tensors()
@@ -163,7 +170,7 @@ def run(
             )
         report("starting the device", -1.0)
         samples, costs = [], []
-        with open_device(ready.firmware.elf, ready.board, **device_options(ready, port)) as device:
+        with open_device(ready.firmware.elf, ready.board, **device_options(ready, port, emulator)) as device:
             for number, sample in enumerate(given.samples, 1):
                 results, cost = device.run(sample)
                 samples.append(results)
@@ -214,6 +221,7 @@ def command(
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
     port: options.Port = None,
+    emulator: options.Emulator = None,
     custom_op: options.CustomOps = None,
     json: options.Json = False,
 ) -> int:  # fmt: skip
@@ -225,7 +233,8 @@ def command(
         result = run(
             target, inputs=inputs, board=board, out=out, dequantize=dequantize, data=data,
             quantize=not no_quantize,
-            optimize=optimize, runtime=runtime, tflm=tflm, port=port, custom_ops=custom_op or (), progress=progress,
+            optimize=optimize, runtime=runtime, tflm=tflm, port=port, emulator=emulator,
+            custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))
 

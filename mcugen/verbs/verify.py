@@ -10,6 +10,7 @@ from mcugen.verbs import _options as options
 from mcugen.verbs._custom import takes_custom_ops
 
 if TYPE_CHECKING:
+    from mcugen.emulators import EmulatorName
     from mcugen.goals import Goal
     from mcugen.runtimes import Runtime
     from mcugen.ui.terminal import Progress
@@ -32,6 +33,7 @@ def verify(
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
+    emulator: EmulatorName | None = None,
     report: str | Path | None = None,
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
@@ -50,12 +52,15 @@ def verify(
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
+        emulator: "qemu" (the default), or "renode" for boards that Renode models; its costs are ticks.
         report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
     Raises:
         McugenError: whatever stops it; a difference is no error but a negative verdict.
     """
+    from mcugen.boards import load_board
+    from mcugen.emulators import check_emulator
     from mcugen.verbs._pipeline import built, command_line, is_project
     from mcugen.verbs._prove import prove
     from mcugen.verbs._report import check_report, write_report
@@ -63,10 +68,12 @@ def verify(
 
     choice = Choice(runtime, optimize, tflm)
     page = check_report(report, inputs=(target, data, inputs))
+    if board is not None:
+        check_emulator(load_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
         proof = prove(
-            ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, progress=progress,
-            kept=is_project(target), tflm=tflm,
+            ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, emulator=emulator,
+            progress=progress, kept=is_project(target), tflm=tflm,
         )  # fmt: skip
         if page is not None:
             whole = f"mcugen verify {ready.model.source}"
@@ -88,6 +95,7 @@ def command(
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
     port: options.Port = None,
+    emulator: options.Emulator = None,
     report: options.Report = None,
     custom_op: options.CustomOps = None,
     json: options.Json = False,
@@ -101,7 +109,7 @@ def command(
         proof = verify(
             target, board=board, inputs=inputs, samples=samples, seed=seed, layers=layers, data=data,
             quantize=not no_quantize,
-            optimize=optimize, runtime=runtime, tflm=tflm, port=port, report=report,
+            optimize=optimize, runtime=runtime, tflm=tflm, port=port, emulator=emulator, report=report,
             custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))
