@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from mcugen.convert.choices import Choices
 from mcugen.convert.types import Agreement, QuantizationReport
+from mcugen.ui.search import show_search
 from mcugen.ui.terminal import grid, say_note
 from mcugen.ui.text import number, size
 
@@ -29,7 +31,11 @@ def show_report(console: Console, report: QuantizationReport) -> None:
     rows.extend(("note", note) for note in report.notes)
     failed = [attempt for attempt in report.attempts if not attempt.ok]
     rows.extend(("tried", f"{attempt.step}: {attempt.outcome}") for attempt in failed)
+    if report.choices is not None and report.choices != Choices(activations=report.activations):
+        rows.append(("choices", report.choices.describe()))
     console.print(grid(rows))
+    if report.search is not None:
+        show_search(console, report.search)
     for warning in report.warnings:
         say_note(console, warning)
 

@@ -61,9 +61,14 @@ def read_model(converted: Converted, runtime: Runtime) -> Graph:
     Raises:
         ModelError: the runtime cannot run it.
     """
+    return read_bytes(converted.tflite, converted.name, runtime)
+
+
+def read_bytes(tflite: bytes, name: str, runtime: Runtime) -> Graph:
+    """The same of a `.tflite`."""
     if runtime == "tflm":
-        return read_view(converted.tflite, converted.name).main
-    return optimize(read_graph(converted.tflite, converted.name))
+        return read_view(tflite, name).main
+    return optimize(read_graph(tflite, name))
 
 
 def make(data: bytes, graph: Graph, board: Board, choice: Choice) -> Program:

@@ -11,7 +11,9 @@ import typer
 
 from mcugen import __version__
 from mcugen.verbs import _options as options
+from mcugen.verbs import _tuning as tuning
 from mcugen.verbs._defaults import EVAL_SAMPLES
+from mcugen.verbs._tuning import TRIALS, Tuning, record_beside
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,6 +72,13 @@ def quantize(
     *,
     data: Any = None,
     activations: Activations = "int8",
+    auto: bool = False,
+    board: str | None = None,
+    max_flash: int | None = None,
+    max_ram: int | None = None,
+    max_instructions: int | None = None,
+    trials: int = TRIALS,
+    search_seed: int = 0,
     out: str | Path | None = None,
     eval_data: Any = None,
     eval_samples: int = EVAL_SAMPLES,
@@ -85,6 +94,12 @@ def quantize(
         model: a model file, a SavedModel folder, or a Keras object.
         data: calibration data, see :func:`mcugen.convert.convert`.
         activations: "int8" or "int16" (with int8 weights, by TensorFlow's quantizer).
+        auto: search calibration and the other choices for the best model, see docs/QUANTIZATION.md.
+        board: whose flash and RAM that may take; without one there are only the limits given here.
+        max_flash, max_ram: bytes that it may take.
+        max_instructions: of an inference in the board's emulator.
+        trials: how many models are tried.
+        search_seed: of the search. The same seed finds the same model.
         out: file to write; without it the model is only returned.
         eval_data: samples with labels to judge the model by, in the same forms as `data`; without it those of `data`,
             if they have labels (of split data, x_test and y_test). See docs/ACCURACY.md.
@@ -97,10 +112,12 @@ def quantize(
     Raises:
         McugenError: the model or the data cannot be used, or `out` cannot be written.
     """
-    from mcugen.errors import ConversionError
+    from mcugen.errors import ConversionError, DataError
     from mcugen.verbs._assess import Wishes, check_wishes, judge_on_host, read_once, with_problem
     from mcugen.verbs._files import check_output, write_atomic
-    from mcugen.verbs._pipeline import load_model
+    from mcugen.verbs._pipeline import load_model, require_board
+    from mcugen.verbs._runtime import Choice
+    from mcugen.verbs._tune import check_tuning, tune_model
 
     path = Path(out) if out is not None else None
     if path is not None:
@@ -109,7 +126,20 @@ def quantize(
     data = read_once(data)
     wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, layers)
     check_wishes(data, wishes)
-    loaded = load_model(model, data, progress, activations=activations)
+    wanted = Tuning(auto, max_flash, max_ram, max_instructions, trials, search_seed)
+    if board is not None and not auto:
+        raise DataError(
+            "a model is quantized alike for all boards", where="--board", hint="Add --auto, or leave --board away"
+        )
+    chosen = require_board(board) if board is not None else None
+    check_tuning(wanted, activations=activations, board=chosen)
+    if auto:
+        loaded = tune_model(
+            model, data, wishes, wanted, board=chosen, choice=Choice(), record=lambda _name: record_beside(path),
+            progress=progress,
+        )  # fmt: skip
+    else:
+        loaded = load_model(model, data, progress, activations=activations)
     if layers and loaded.float_data is None:
         raise ConversionError(
             "the model was quantized already, so that its layers have no float32 ones to compare with",
@@ -128,6 +158,13 @@ def command(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.tflite", help="The int8 model.", show_default=False)],
     data: options.Data = None,
     activations: options.ActivationsName = "int8",
+    auto: tuning.Auto = False,
+    board: options.OptionalBoard = None,
+    max_flash: tuning.MaxFlash = None,
+    max_ram: tuning.MaxRam = None,
+    max_instructions: tuning.MaxInstructions = None,
+    trials: tuning.Trials = TRIALS,
+    search_seed: tuning.SearchSeed = 0,
     eval_data: options.EvalData = None,
     eval_samples: options.EvalSamples = EVAL_SAMPLES,
     metric: options.MetricName = None,
@@ -144,7 +181,9 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = quantize(
-            model, data=data, activations=activations, out=out, eval_data=eval_data, eval_samples=eval_samples,
+            model, data=data, activations=activations, auto=auto, board=board, max_flash=max_flash, max_ram=max_ram,
+            max_instructions=max_instructions, trials=trials, search_seed=search_seed,
+            out=out, eval_data=eval_data, eval_samples=eval_samples,
             metric=metric, task=task, max_drop=max_drop, layers=layers, progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))

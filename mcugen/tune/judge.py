@@ -1,0 +1,73 @@
+"""Judges quantized forms of one float model by the same samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from mcugen.assess import Evaluation, drop_of, make_task, run_float, run_quantized, score
+from mcugen.assess.evaluate import output_specs, pick
+from mcugen.assess.task import with_threshold
+from mcugen.assess.types import Metric
+from mcugen.convert import flat
+from mcugen.convert.calibrate import feeds
+from mcugen.convert.compare import agreement
+from mcugen.convert.types import Samples
+from mcugen.graph import read_graph
+from mcugen.graph.schema import unpack_model
+
+SAMPLES = 500
+
+
+class Judge:
+    """The samples, what the float model gives on them, and what counts.
+
+    Args:
+        model: the float `.tflite`.
+        given: the samples; with labels, the metric counts, else the outputs' error.
+        samples: judge by at most so many, drawn with a fixed seed.
+        kind, metric: see :func:`mcugen.assess.make_task`.
+
+    Raises:
+        DataError: samples or labels that do not fit.
+        ConversionError: no interpreter runs the model.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        given: Samples,
+        *,
+        kind: Literal["classification", "regression"] | None = None,
+        metric: str | Metric | Callable[[Any, Any], float] | None = None,
+        samples: int = SAMPLES,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
+        inputs = flat.input_specs(unpack_model(model).subgraphs[0])
+        sequence = bool(read_graph(model).states)
+        taken = given.take(pick(given.count, samples, sequence=sequence))
+        self.evaluation = Evaluation(taken, inputs, tuple(feeds(taken, inputs)), given.count, None, sequence)
+        specs = output_specs(model)
+        task = make_task(self.evaluation.samples, specs, kind=kind, metric=metric)
+        self._floats = run_float(model, self.evaluation, progress)
+        self.task = with_threshold(task, self._floats)
+        self.float_value = score(self.task, self._floats)[0].value if self.labelled else None
+
+    @property
+    def labelled(self) -> bool:
+        return self.task.kind != "none"
+
+    def judge(self, quantized: bytes) -> tuple[float, float | None, float | None]:
+        """`lost`, `value` and `sqnr_db` of a quantized form (see :class:`mcugen.tune.types.Trial`).
+
+        Raises:
+            ModelError, ToolError: it does not run on the host.
+        """
+        outputs = run_quantized(quantized, self.evaluation)
+        figures = agreement(self._floats, outputs, output_specs(quantized))
+        known = [figure.sqnr_db for figure in figures if figure.sqnr_db is not None]
+        sqnr = min(known, default=None)
+        if self.float_value is None:
+            return (100 * 10 ** (-sqnr / 20) if sqnr is not None else 0.0), None, sqnr
+        value = score(self.task, outputs)[0].value
+        return drop_of(self.task, self.float_value, value), value, sqnr
