@@ -184,6 +184,8 @@ def command_line(verb: str, model: Model, plan: Program, board: Board) -> str:
     how = " --data random" if not model.trusted else ""
     if model.report is not None and not model.report.quantized:
         how = " --no-quantize"
+    elif model.report is not None and model.report.search is not None:
+        how += " --auto"
     elif model.report is not None and model.report.activations != "int8":
         how += f" --activations {model.report.activations}"
     return f"mcugen {verb} {model.source} --board {board.name}{how}{options_text(plan)}"
@@ -191,7 +193,12 @@ def command_line(verb: str, model: Model, plan: Program, board: Board) -> str:
 
 def default_folder(model: Model, board: Board) -> Path:
     """Where a project goes if the user does not say: "kws-mps2-an386" in the current folder."""
-    return Path(f"{re.sub(r'[^A-Za-z0-9_-]+', '_', model.graph.name)[:60] or 'model'}-{board.name}")
+    return folder_for(model.graph.name, board)
+
+
+def folder_for(name: str, board: Board) -> Path:
+    """The same by a model's name."""
+    return Path(f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:60] or 'model'}-{board.name}")
 
 
 def is_project(target: object) -> bool:

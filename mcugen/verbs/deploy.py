@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen.verbs import _options as options
+from mcugen.verbs import _tuning as tuning
 from mcugen.verbs._custom import takes_custom_ops
 from mcugen.verbs._defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE
+from mcugen.verbs._tuning import TRIALS, Tuning, record_beside
 
 if TYPE_CHECKING:
     from mcugen.activations import Activations
@@ -35,6 +37,12 @@ def deploy(
     data: Any = None,
     quantize: bool = True,
     activations: Activations = "int8",
+    auto: bool = False,
+    max_flash: int | None = None,
+    max_ram: int | None = None,
+    max_instructions: int | None = None,
+    trials: int = TRIALS,
+    search_seed: int = 0,
     out: str | Path | None = None,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
@@ -76,6 +84,7 @@ def deploy(
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
         quantize: False runs a float model as it is, in float32.
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
+        auto, max_flash, max_ram, max_instructions, trials, search_seed: see :func:`mcugen.verbs.quantize.quantize`.
         out: folder of the project; without it, the model's name and the board's in the current folder.
         labels: class names for the firmware.
         optimize: "speed" (the default), "size" of the code, or "ram".
@@ -120,6 +129,7 @@ def deploy(
     from mcugen.verbs._prove import prove
     from mcugen.verbs._report import check_report, write_report
     from mcugen.verbs._runtime import Choice
+    from mcugen.verbs._tune import check_tuning, tune_model
 
     tell = progress or pipeline.no_progress
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
@@ -132,7 +142,15 @@ def deploy(
     wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, noise, samples_on_device)
     check_wishes(data, wishes)
     page = check_report(report, inputs=(model, linker_script, data, inputs, eval_data))
-    loaded = pipeline.load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations)
+    wanted = Tuning(auto, max_flash, max_ram, max_instructions, trials, search_seed)
+    check_tuning(wanted, quantize=quantize, activations=activations, board=chosen)
+    if auto:
+        loaded = tune_model(
+            model, data, wishes, wanted, board=chosen, choice=choice, progress=tell,
+            record=lambda name: record_beside(out if out is not None else pipeline.folder_for(name, chosen)),
+        )  # fmt: skip
+    else:
+        loaded = pipeline.load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations)
     if compare_float:
         check_comparable(loaded, chosen, on_hardware=on_hardware or emulator == "renode")
     plan = pipeline.plan_model(loaded, chosen, choice)
@@ -173,6 +191,12 @@ def command(
     data: options.Data = None,
     activations: options.ActivationsName = "int8",
     no_quantize: options.NoQuantize = False,
+    auto: tuning.Auto = False,
+    max_flash: tuning.MaxFlash = None,
+    max_ram: tuning.MaxRam = None,
+    max_instructions: tuning.MaxInstructions = None,
+    trials: tuning.Trials = TRIALS,
+    search_seed: tuning.SearchSeed = 0,
     out: options.OutDir = None,
     labels: options.Labels = None,
     optimize: options.Optimize = None,
@@ -215,7 +239,8 @@ def command(
     with terminal.progress() as progress:
         proof = deploy(
             model, board=board, linker_script=linker_script,
-            data=data, activations=activations, quantize=not no_quantize,
+            data=data, activations=activations, quantize=not no_quantize, auto=auto, max_flash=max_flash,
+            max_ram=max_ram, max_instructions=max_instructions, trials=trials, search_seed=search_seed,
             out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
             keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
             layers=layers, eval_data=eval_data, eval_samples=eval_samples, samples_on_device=samples_on_device,
