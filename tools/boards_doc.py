@@ -32,6 +32,9 @@ its results are compared bit for bit.
 
 Start-up leaves watchdogs as they are after reset (off, on all chips here); on the ESP32 family the idle task's watchdog is switched off, as it would
 end a long inference. Clocks of the STM32F4 come from the internal oscillator, so that no crystal has to be known.
+
+Renode models {renode}. What mcugen writes for it is checked for syntax, and a stand-in proves how it is called; Renode itself has not run
+here, and no result of it stands in this table ([Renode](#renode)).
 """
 
 FIELDS = """\
@@ -63,6 +66,7 @@ checked; unknown ones are refused.
 | `emulator.icount_shift` | an instruction takes 2^shift ns of virtual time: two counter ticks or more |
 | `emulator.counter_hz` | optional: rate of the core's counter (SysTick, mcycle) in the emulator, else `clock_hz` |
 | `emulator.args` | optional: further `-cpu`, `-global`, `-m` options |
+| `renode.platform`, `renode.uart` | optional: a platform that Renode brings along (`platforms/…/….repl`), and the name of the link's UART in it |
 | `framework.name` | optional: `arduino`; PlatformIO's framework starts the chip, and the link is `Serial` |
 | `framework.platform`, `framework.board` | as in platformio.ini; the platform is a name of the registry or the URL of a repository on GitHub |
 | `framework.flash_bytes`, `framework.ram_bytes` | roughly what the framework itself takes, for the check whether a model fits |
@@ -96,6 +100,14 @@ of changing variables; then come initialised data, the model's arena, and zeroed
 bytes, when a region overflows. With a framework, memory is laid out by the framework's linker script, its stack is not measured, and faults are
 handled by the framework.
 
+## Renode
+
+`--emulator renode` on `deploy`, `verify`, `run` and `generate` takes [Renode](https://renode.io) in place of QEMU; install it from
+https://github.com/renode/renode/releases. `deploy` and `generate` put `renode/` into the project: `BOARD.resc` starts the firmware with its UART on a TCP
+port (4321, all bytes as they are), `BOARD.repl` takes the platform from Renode and has room for peripherals of yours, and `firmware.robot` is a test for
+Renode's own runner, `renode-test DIR/renode/firmware.robot`, which runs `mcugen verify` against that port. Costs are ticks: Renode's
+counter does not count instructions exactly. Some platforms download register descriptions when they are loaded for the first time.
+
 ## Flashing
 
 `mcugen flash DIR` builds, writes and checks; `mcugen deploy MODEL --board B --port P` does all from the model to the verdict. Both take
@@ -110,8 +122,9 @@ command installs what is missing.
 def document() -> str:
     """The text of docs/BOARDS.md."""
     boards = load_boards().values()
+    modelled = ", ".join(f"`{board.name}`" for board in boards if board.renode)
     lines = [
-        INTRO,
+        INTRO.replace("{renode}", modelled),
         "| board | chip | core | flash | RAM | starts with | proof | flashed with |",
         "|---|---|---|--:|--:|---|---|---|",
     ]

@@ -48,9 +48,14 @@ def board_facts(board: Board) -> dict[str, Any]:
         "framework": board.framework.name if board.framework else None,
         "flash_tools": list(board.flashing.tools),
         "emulator": board.emulator.machine if board.emulator else None,
+        "renode": board.renode.platform if board.renode else None,
         "real_hardware": board.real_hardware,
         "notes": board.notes,
     }
+
+
+def _emulators(board: Board) -> list[str]:
+    return [name for name, has in (("QEMU", board.emulator), ("Renode", board.renode)) if has]
 
 
 def command(json: options.Json = False) -> int:
@@ -71,7 +76,7 @@ def _render(console: Console, result: BoardList) -> None:
         extras = [name for name, has in (("FPU", bool(board.fpu)), ("DSP", board.dsp), ("MVE", board.mve)) if has]
         core = board.cpu.replace("cortex-m", "M") + (f" {'+'.join(extras)}" if extras else "")
         sizes = [memory(region.size) if region.size else "yours" for region in (board.flash, board.ram)]
-        facts = (core, *sizes, "QEMU" if board.emulator else "")
+        facts = (core, *sizes, ", ".join(_emulators(board)))
         # The title's brackets repeat the core; without them it fits.
         rows.append((board.name, board.title.split(" (")[0], *facts) if wide else (board.name, *facts))
     headings = ("board", "what it is", "core", "flash", "RAM", "emulator")

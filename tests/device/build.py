@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from mcugen.boards import Board, load_board
@@ -18,6 +20,8 @@ WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wstrict-prototypes", "-
 
 def build_double(board: Board, folder: Path, *, size: int = 64, inputs: int = 1, extra: tuple[str, ...] = ()) -> Path:
     """ELF of the test double for `board`, with `inputs` inputs of `size` bytes each."""
+    if shutil.which(board.architecture.compiler) is None or shutil.which(board.architecture.qemu) is None:
+        pytest.skip(f"{board.architecture.compiler} or {board.architecture.qemu} is not installed")
     files = {**bsp_files(board), **harness_files(board)}
     for name, text in files.items():
         path = folder / name
