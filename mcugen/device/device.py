@@ -150,14 +150,14 @@ class Device:
 
     def warnings(self) -> tuple[str, ...]:
         """What a person must know about what the device runs."""
+        found = list(self._notes)
+        if self.paced:
+            found.append("inferences go op by op: their cost is the sum of the ops', some instructions more for each")
         state = self.stored().state
-        if state >= 0:
-            return self._notes
-        why = protocol.MODEL_ERRORS.get(state, f"error {state}")
-        return (
-            *self._notes,
-            f"the model that was sent to the device and kept there does not run ({why}): push it again",
-        )
+        if state < 0:
+            why = protocol.MODEL_ERRORS.get(state, f"error {state}")
+            found.append(f"the model that was sent to the device and kept there does not run ({why}): push it again")
+        return tuple(found)
 
     def tensors(self) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
         """The model's (inputs, outputs)."""

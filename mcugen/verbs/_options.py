@@ -149,6 +149,11 @@ Emulator = Annotated[
     typer.Option("--emulator", metavar="qemu|renode", show_default=False,
                  help="Which emulator runs the board. Default: QEMU. renode writes its script and Robot test, too."),
 ]  # fmt: skip
+Paced = Annotated[
+    bool,
+    typer.Option("--paced", help="For slow boards: inferences go op by op, and each op may take a minute. Costs some "
+                 "instructions per op. Firmware with a watchdog is paced in any case."),
+]  # fmt: skip
 LinkerScript = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--linker-script", metavar="FILE.ld", show_default=False,

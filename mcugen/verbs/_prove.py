@@ -29,6 +29,7 @@ def prove(
     layers: bool,
     port: str | None,
     emulator: EmulatorName | None = None,
+    paced: bool = False,
     progress: Progress | None,
     project: str | None = None,
     kept: bool = True,
@@ -43,6 +44,7 @@ def prove(
         flash: puts a firmware on a board and connects to it; it may be called twice. Without it the device behind
             `port` runs the firmware already, or the emulator is started.
         emulator: which one; None for QEMU.
+        paced: inferences go op by op, see :class:`mcugen.device.Device`.
         first: samples to run before those of `inputs`: what their outputs are is of interest.
 
     Raises:
@@ -52,7 +54,7 @@ def prove(
     given = choose_inputs(ready, inputs, samples, seed)
     # The oracle first: a model that it refuses needs no device.
     with open_oracle(ready.model.data) as oracle:
-        start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port, emulator)))
+        start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port, emulator, paced)))
         runs_already = port is not None and flash is None
         if not runs_already:
             report("finding the smallest arena", -1.0)
@@ -100,6 +102,8 @@ def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: 
     return Inputs(make_inputs(ready.plan.graph, samples, seed), f"random, seed {seed}")
 
 
-def device_options(ready: Ready, port: str | None, emulator: EmulatorName | None = None) -> dict[str, Any]:
-    """How to open the device, and what it must answer to be the right one."""
-    return {"port": port, "emulator": emulator, "model_sha256": ready.plan.graph.sha256}
+def device_options(
+    ready: Ready, port: str | None, emulator: EmulatorName | None = None, paced: bool = False
+) -> dict[str, Any]:
+    """How to open the device, and what it must answer to be the right one. If not `paced`, the device decides."""
+    return {"port": port, "emulator": emulator, "model_sha256": ready.plan.graph.sha256, "paced": paced or None}

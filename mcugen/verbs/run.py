@@ -114,6 +114,7 @@ def run(
     tflm: str | None = None,
     port: str | None = None,
     emulator: EmulatorName | None = None,
+    paced: bool = False,
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> RunResult:
@@ -135,6 +136,7 @@ def run(
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
         emulator: "qemu" (the default), or "renode" for boards that Renode models; its costs are ticks.
+        paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
     Raises:
@@ -170,7 +172,7 @@ def run(
             )
         report("starting the device", -1.0)
         samples, costs = [], []
-        with open_device(ready.firmware.elf, ready.board, **device_options(ready, port, emulator)) as device:
+        with open_device(ready.firmware.elf, ready.board, **device_options(ready, port, emulator, paced)) as device:
             for number, sample in enumerate(given.samples, 1):
                 results, cost = device.run(sample)
                 samples.append(results)
@@ -222,6 +224,7 @@ def command(
     tflm: options.Tflm = None,
     port: options.Port = None,
     emulator: options.Emulator = None,
+    paced: options.Paced = False,
     custom_op: options.CustomOps = None,
     json: options.Json = False,
 ) -> int:  # fmt: skip
@@ -233,7 +236,7 @@ def command(
         result = run(
             target, inputs=inputs, board=board, out=out, dequantize=dequantize, data=data,
             quantize=not no_quantize,
-            optimize=optimize, runtime=runtime, tflm=tflm, port=port, emulator=emulator,
+            optimize=optimize, runtime=runtime, tflm=tflm, port=port, emulator=emulator, paced=paced,
             custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(result, lambda console: _render(console, result))

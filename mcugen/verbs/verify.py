@@ -34,6 +34,7 @@ def verify(
     tflm: str | None = None,
     port: str | None = None,
     emulator: EmulatorName | None = None,
+    paced: bool = False,
     report: str | Path | None = None,
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
@@ -53,6 +54,7 @@ def verify(
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
         emulator: "qemu" (the default), or "renode" for boards that Renode models; its costs are ticks.
+        paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
         report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
@@ -73,7 +75,7 @@ def verify(
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
         proof = prove(
             ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, emulator=emulator,
-            progress=progress, kept=is_project(target), tflm=tflm,
+            paced=paced, progress=progress, kept=is_project(target), tflm=tflm,
         )  # fmt: skip
         if page is not None:
             whole = f"mcugen verify {ready.model.source}"
@@ -96,6 +98,7 @@ def command(
     tflm: options.Tflm = None,
     port: options.Port = None,
     emulator: options.Emulator = None,
+    paced: options.Paced = False,
     report: options.Report = None,
     custom_op: options.CustomOps = None,
     json: options.Json = False,
@@ -109,7 +112,7 @@ def command(
         proof = verify(
             target, board=board, inputs=inputs, samples=samples, seed=seed, layers=layers, data=data,
             quantize=not no_quantize,
-            optimize=optimize, runtime=runtime, tflm=tflm, port=port, emulator=emulator, report=report,
+            optimize=optimize, runtime=runtime, tflm=tflm, port=port, emulator=emulator, paced=paced, report=report,
             custom_ops=custom_op or (), progress=progress,
         )  # fmt: skip
     return terminal.show(proof, lambda console: show_proof(console, proof))

@@ -49,6 +49,7 @@ def test_a_watchdog_is_fed_between_ops(watched: Path) -> None:
         (answer,), cost = device.run([sample(SLOW)], on_progress=lambda done, of: heard.append((done, of)))
         np.testing.assert_array_equal(answer, double_answer(sample(SLOW)))
         assert heard == [(1, 2), (2, 2)]
+        assert any("inferences go op by op" in text for text in device.warnings())
         assert 4_000_000 < cost < 4_001_000
         assert 0 < device.stack_used([sample(SLOW)]) < 300, "the stack of sending is not the model's"
         # Without pauses it is reset in the middle: an error, and no answer.

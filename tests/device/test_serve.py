@@ -150,10 +150,11 @@ def test_an_emulated_board_is_verified_from_another_process(tmp_path: Path) -> N
             r"mps2-an386 \(emulator\) is shared at (rfc2217://127\.0\.0\.1:\d+)", serving.stderr.readline()
         )
         assert found
-        verify = [*command, "verify", str(project), "--port", found[1], "--samples", "4", "--layers"]
+        verify = [*command, "verify", str(project), "--port", found[1], "--samples", "4", "--layers", "--paced"]
         done = subprocess.run(verify, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         assert "bit-exact: 4/4 samples" in done.stdout
+        assert "inferences go op by op" in done.stdout + done.stderr
         assert "instructions" in done.stdout, "its counter runs as the board's file says"
         serving.send_signal(signal.SIGINT)
         out, err = serving.communicate(timeout=30)
