@@ -106,7 +106,7 @@ def test_the_checker_finds_mistakes(path: str, text: str, old: str, new: str, sa
 
 def test_robot_itself_takes_the_test(tmp_path: Path) -> None:
     """A dry run: all of the syntax, and every keyword with its number of arguments, but nothing runs."""
-    robot = pytest.importorskip("robot", reason="Robot Framework is optional: our own checker runs in any case")
+    robot = pytest.importorskip("robot")
     keywords = "*** Keywords ***\n"
     keywords += "".join(f"{name}\n    No Operation\n" for name in ("Setup", "Teardown", "Test Teardown"))
     keywords += "Execute Command\n    [Arguments]    ${command}\n    No Operation\n"
