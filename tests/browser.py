@@ -15,7 +15,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,9 +107,9 @@ class Page:
     def size(self, width: int, height: int) -> None:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
-    def screenshot(self, path: Path, **params: Any) -> None:
-        """A PNG of what is shown, or of all with `captureBeyondViewport`."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **params)["data"]))
+    def screenshot(self, **params: Any) -> bytes:
+        """A PNG of what is shown; also of what is not, with `captureBeyondViewport` and `clip`."""
+        return base64.b64decode(self.call("Page.captureScreenshot", **params)["data"])
 
     def pdf(self) -> bytes:
         """What a printer would get."""

@@ -2,7 +2,7 @@
 
     make demo
 
-Leaves everything in demo-out/: the trained model, the data, and the firmware's project.
+Leaves everything in demo-out/: the trained model, the data, the firmware's project, and a report to open in a browser.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> int:
     command = ["deploy", f"{OUT}/digits.keras", "--data", f"{OUT}/samples.npz", "--board", BOARD]
     command += ["--labels", LABELS, "--out", str(PROJECT)]
     command += ["--eval-data", f"{OUT}/test.npz", "--samples-on-device", str(len(truth))]
-    command += ["--max-drop", str(MAX_DROP), "--compare-float"]
+    command += ["--max-drop", str(MAX_DROP), "--compare-float", "--report", f"{OUT}/report.html"]
     console.print(f"$ mcugen {' '.join(command)}\n", style="bold")
     deployed = subprocess.run([sys.executable, "-m", "mcugen", *command], check=False)
     if deployed.returncode != 0:
