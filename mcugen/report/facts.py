@@ -51,5 +51,4 @@ def _board_facts(board: Board) -> dict[str, Any]:
         "cpu": board.cpu,
         "fpu": board.fpu,
         "clock_hz": board.clock_hz,
-        "machine": board.emulator.machine if board.emulator else None,
     }
