@@ -162,6 +162,8 @@ def _read_path(
         return _from_mapping(_part_of(data_files.read_npz(path), inputs, part, notes), inputs, where)
     if suffix in (".csv", ".tsv", ".txt"):
         spec = _single(inputs, where)
+        if spec.was_channels_first:
+            raise _either_order(spec, where)
         rows, labels = data_files.read_csv(path, sample_shape(spec))
         return [rows], labels
     raise DataError(
@@ -276,6 +278,8 @@ def _rows(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str]) -
         return array[None]
     if array.shape[1:] == (1, *shape):
         return array.reshape(-1, *shape)
+    if spec.was_channels_first:
+        return _channels_moved(array, spec, where, notes)
     without_ones = tuple(d for d in shape if d != 1)
     if array.ndim >= 1 and tuple(d for d in array.shape[1:] if d != 1) == without_ones:
         notes.append(f"samples of shape {array.shape[1:]} were reshaped to {shape}")
@@ -287,6 +291,27 @@ def _rows(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str]) -
     if len(shape) == 3 and array.ndim == 4 and array.shape[1:] == (shape[2], shape[0], shape[1]):
         hint += "; the data has its channels first: transpose it with x.transpose(0, 2, 3, 1)"
     raise DataError(f"has the shape {array.shape}", where=where, hint=hint)
+
+
+def _channels_moved(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str]) -> NDArray[Any]:
+    """Samples in the order of the model that was converted; nothing else can be told apart."""
+    shape = sample_shape(spec)
+    first = (shape[-1], *shape[:-1])
+    if array.shape != first and array.shape[1:] != first:
+        raise _either_order(spec, where, array.shape)
+    notes.append(f"samples of shape {first} have their channels first and were transposed to {shape}")
+    return np.moveaxis(array.reshape(-1, *first), 1, -1)
+
+
+def _either_order(spec: TensorSpec, where: str, shape: tuple[int, ...] | None = None) -> DataError:
+    last = sample_shape(spec)
+    what = "rows of numbers do not tell" if shape is None else f"the shape {shape} does not tell"
+    return DataError(
+        f"{what} whether channels come first or last",
+        where=where,
+        hint=f"Give an array (N, {', '.join(map(str, (last[-1], *last[:-1])))}), as the original model takes it, "
+        f"or (N, {', '.join(map(str, last))})",
+    )
 
 
 def _fit(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str]) -> NDArray[Any]:

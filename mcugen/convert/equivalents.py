@@ -20,8 +20,8 @@ _MOST_DIMENSIONS = 5
 
 
 @dataclass(frozen=True)
-class _Builder:
-    """Adds tensors and ops to a model; the ops take the place of `op`."""
+class Builder:
+    """Adds tensors and ops to a model; the ops, in `made`, are to take the place of `op`."""
 
     model: Any
     op: Any
@@ -79,7 +79,7 @@ def use_equivalents(model: Any) -> list[str]:
     rewritten: dict[str, None] = {}
     for op in main.operators:
         kind = flat.kind_of(model, op)
-        builder = _Builder(model, op, [])
+        builder = Builder(model, op, [])
         if kind in REWRITES and REWRITES[kind](builder):
             kept.extend(builder.made)
             rewritten[kind] = None
@@ -89,7 +89,7 @@ def use_equivalents(model: Any) -> list[str]:
     return list(rewritten)
 
 
-def _add_in_turn(b: _Builder) -> bool:
+def _add_in_turn(b: Builder) -> bool:
     """The int8 kernel of ADD_N wants all inputs quantized alike."""
     total = b.inputs[0]
     for n, i in enumerate(b.inputs[1:], 2):
@@ -98,19 +98,19 @@ def _add_in_turn(b: _Builder) -> bool:
     return len(b.inputs) > 1
 
 
-def _negate(b: _Builder) -> bool:
+def _negate(b: Builder) -> bool:
     if type_name(b.tensors[b.output].type) != "float32":
         return False
     b.add("MUL", [b.inputs[0], b.constant(np.array(-1.0, np.float32))], b.output, load_schema().MulOptionsT())
     return True
 
 
-def _square(b: _Builder) -> bool:
+def _square(b: Builder) -> bool:
     b.add("MUL", [b.inputs[0], b.inputs[0]], b.output, load_schema().MulOptionsT())
     return True
 
 
-def _tile(b: _Builder) -> bool:
+def _tile(b: Builder) -> bool:
     """Repetitions are dimensions of 1 that stretch, which a reshape puts before those that are repeated."""
     schema = load_schema()
     source, output = (flat.shape_of(b.tensors[i]) for i in (b.inputs[0], b.output))
@@ -136,7 +136,7 @@ def _tile(b: _Builder) -> bool:
     return True
 
 
-def _select(b: _Builder) -> bool:
+def _select(b: Builder) -> bool:
     """SELECT is SELECT_V2 where nothing is broadcast. Neither takes int32, for which sums and products do."""
     schema = load_schema()
     condition, x, y = b.inputs
@@ -150,7 +150,7 @@ def _select(b: _Builder) -> bool:
     return True
 
 
-def _select_by_sums(b: _Builder, condition: int, x: int, y: int) -> bool:
+def _select_by_sums(b: Builder, condition: int, x: int, y: int) -> bool:
     """y + condition · (x − y), all modulo 2^32, which is how int32 kernels compute."""
     schema = load_schema()
     shape = flat.shape_of(b.tensors[b.output])
@@ -165,7 +165,7 @@ def _select_by_sums(b: _Builder, condition: int, x: int, y: int) -> bool:
     return True
 
 
-REWRITES: dict[str, Callable[[_Builder], bool]] = {
+REWRITES: dict[str, Callable[[Builder], bool]] = {
     "ADD_N": _add_in_turn,
     "NEG": _negate,
     "SELECT": _select,

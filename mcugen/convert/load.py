@@ -1,4 +1,4 @@
-"""From any source to `.tflite` bytes: as they are, or float32 made by TensorFlow in the worker."""
+"""From any source to `.tflite` bytes: as they are, or float32 made by a framework's converter in the worker."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mcugen.convert.foreign import load_foreign
 from mcugen.convert.keras_scale import Dimension
 from mcugen.convert.sources import Source
 from mcugen.convert.types import Attempt
@@ -14,17 +15,25 @@ from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, McugenError, ModelError, ToolError
 
 
-def load_tflite(source: Source, progress: Callable[[float], None] | None = None) -> tuple[bytes, tuple[Attempt, ...]]:
+def load_tflite(
+    source: Source, progress: Callable[[float], None] | None = None, data: object = None
+) -> tuple[bytes, tuple[Attempt, ...]]:
     """The source as `.tflite` bytes, and what was tried on the way.
+
+    Args:
+        data: calibration data, which a PyTorch module is exported with.
 
     Raises:
         ConversionError: no way worked; every attempt is in the message.
-        ToolError: TensorFlow is needed and not installed.
+        ModelError: a PyTorch program that is damaged or would run code, or a module without data.
+        ToolError: a framework is needed and not installed.
     """
     if source.kind == "tflite":
         return source.data, ()
     with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
         folder = Path(name)
+        if source.kind in ("pytorch", "pytorch object", "onnx", "onnx object"):
+            return load_foreign(source, folder, data)
         if source.kind == "keras object":
             return _from_object(source.model, folder, progress)
         assert source.path is not None

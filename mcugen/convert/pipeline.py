@@ -71,7 +71,7 @@ def convert(
             hint="Leave --data away, or --no-quantize",
         )
     chosen = choices if choices is not None else Choices(activations=activations)
-    loaded = _load(source, progress)
+    loaded = _load(source, data, progress)
     inspection = loaded.inspection
     if chosen.activations == "int16" and (not quantize or inspection.form == "quantized"):
         raise ConversionError(
@@ -93,7 +93,7 @@ def open_float(source: object, data: DataSource | None, progress: Progress | Non
         ConversionError: the model is quantized already.
         ModelError, DataError, ToolError: as :func:`convert`.
     """
-    loaded = _load(source, progress)
+    loaded = _load(source, data, progress)
     if loaded.inspection.form == "quantized":
         raise ConversionError(
             "the model is quantized already, so that there is nothing to choose",
@@ -113,9 +113,9 @@ class _Loaded:
     attempts: tuple[Attempt, ...]
 
 
-def _load(source: object, progress: Progress | None) -> _Loaded:
+def _load(source: object, data: DataSource | None, progress: Progress | None) -> _Loaded:
     found = identify(source)
-    tflite, attempts = load_tflite(found, _step(progress, "load"))
+    tflite, attempts = load_tflite(found, _step(progress, "load"), data)
     inspection = inspect_model(unpack_model(tflite))
     kind: SourceKind = found.kind if found.kind != "tflite" else (
         "int8 tflite" if inspection.form == "quantized" else

@@ -13,14 +13,17 @@ from mcugen.errors import ModelError
 from mcugen.graph.schema import IDENTIFIER
 
 _MAX_BYTES = 1 << 30
-_ACCEPTED = "mcugen takes .keras, .h5, a SavedModel folder, and float32 or int8 .tflite"
+_ACCEPTED = "mcugen takes .keras, .h5, a SavedModel folder, .pt2, .onnx, and float32 or int8 .tflite"
+_EXPORT = "Export it: torch.export.save(torch.export.export(model.eval(), (x,)), 'model.pt2')"
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A recognised source: `data` for a `.tflite`, `path` for what TensorFlow loads, `model` for an object."""
+    """A recognised source: `data` for a `.tflite`, `path` for what a framework loads, `model` for an object."""
 
-    kind: Literal["tflite", "keras", "keras h5", "saved_model", "keras object"]
+    kind: Literal[
+        "tflite", "keras", "keras h5", "saved_model", "keras object", "pytorch", "pytorch object", "onnx", "onnx object"
+    ]  # fmt: skip
     name: str
     data: bytes = b""
     path: Path | None = None
@@ -28,7 +31,7 @@ class Source:
 
 
 def identify(source: object) -> Source:
-    """Recognise a path, the bytes of a `.tflite`, or a Keras model object, by content and not by ending.
+    """Recognise a path, the bytes of a `.tflite`, or the object of a framework, by content and not by ending.
 
     Raises:
         ModelError: not there, empty, too large, or a file of another kind (which one is said).
@@ -40,8 +43,10 @@ def identify(source: object) -> Source:
     family = {c.__module__.split(".")[0] for c in type(source).__mro__}
     if family & {"keras", "tf_keras"} and callable(getattr(source, "save", None)):
         return Source("keras object", _clean(str(getattr(source, "name", "model"))), model=source)
-    if "torch" in family:
-        raise ModelError("this is a PyTorch model", hint=f"{_ACCEPTED}. Convert it with litert-torch first")
+    if "torch" in family and type(source).__name__ != "ScriptModule":
+        return Source("pytorch object", _clean(type(source).__name__), model=source)
+    if "onnx" in family and callable(getattr(source, "SerializeToString", None)):
+        return Source("onnx object", "model", model=source)
     raise ModelError(f"an object of type {type(source).__name__} is not a model", hint=_ACCEPTED)
 
 
@@ -76,6 +81,8 @@ def _identify_path(path: Path) -> Source:
         return Source("keras h5", name, path=path)
     if head.startswith(b"PK\x03\x04"):
         return _identify_zip(path, name)
+    if head.startswith(b"\x08") and (path.suffix.lower() == ".onnx" or b"pytorch" in head[:64] or b"onnx" in head[:64]):
+        return Source("onnx", name, path=path)
     raise ModelError(f"this is {_foreign(path, head)}", where=where, hint=_ACCEPTED)
 
 
@@ -89,17 +96,22 @@ def _identify_zip(path: Path, name: str) -> Source:
         ) from None
     if "config.json" in members and any(m.startswith("model.weights") for m in members):
         return Source("keras", name, path=path)
-    if any(m.endswith("/data.pkl") or m == "data.pkl" for m in members):
-        kind = "a PyTorch model"
+    if any(m.endswith("/models/model.json") for m in members):
+        return Source("pytorch", name, path=path)
+    hint = _ACCEPTED
+    if any("/code/" in m for m in members):
+        kind, hint = "a TorchScript program", _EXPORT
+    elif any(m.endswith("/data.pkl") or m == "data.pkl" for m in members):
+        kind, hint = "a PyTorch pickle, which may run code when it is loaded", _EXPORT
+    elif "serialized_exported_program.json" in members:
+        kind, hint = "a program of an older PyTorch", f"{_EXPORT} with PyTorch 2.8 or newer"
     elif any(m.endswith("saved_model.pb") for m in members):
         kind = "a zipped SavedModel: unpack it and give the folder"
     elif members and all(m.endswith(".npy") for m in members):
         kind = "a NumPy .npz archive (data, not a model)"
-    elif any(m.startswith("models/") or m.startswith("archive/") for m in members):
-        kind = "a PyTorch program"
     else:
         kind = "a zip archive without a model"
-    raise ModelError(f"this is {kind}", where=str(path), hint=_ACCEPTED)
+    raise ModelError(f"this is {kind}", where=str(path), hint=hint)
 
 
 def _foreign(path: Path, head: bytes) -> str:
@@ -108,8 +120,8 @@ def _foreign(path: Path, head: bytes) -> str:
         return "a Git LFS pointer, not the model itself: fetch it with git lfs pull"
     if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "a web page, not a model: the download went wrong"
-    if suffix == ".onnx" or b"onnx" in head[:64].lower() or b"pytorch" in head[:64].lower():
-        return "an ONNX model"
+    if suffix == ".onnx":
+        return "not an ONNX model: truncated, corrupted, or another format"
     if suffix in (".pt", ".pth", ".pt2") or head[:1] == b"\x80":
         return "a Python pickle or PyTorch file"
     if head.startswith(b"\x93NUMPY"):

@@ -40,6 +40,8 @@ def load_and_convert(kind: str, path: str, *, legacy: bool, scale: tuple[Dimensi
     else:
         import keras
 
+        import mcugen.qat.layers  # noqa: F401 (registers them)
+
         model = keras.saving.load_model(path, compile=False)
     try:
         return convert_keras(model if scale is None else scaled_model(model, *scale))
@@ -206,11 +208,15 @@ def _samples(folder: Path) -> list[Any]:
 
 
 def _interpreter(model: bytes) -> Any:
-    import tensorflow as tf
+    try:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    except ModuleNotFoundError:  # the same interpreter is in TensorFlow
+        import tensorflow as tf
 
-    return tf.lite.Interpreter(
+        Interpreter, OpResolverType = tf.lite.Interpreter, tf.lite.experimental.OpResolverType
+    return Interpreter(
         model_content=model,
-        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_REF,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
         experimental_preserve_all_tensors=True,
     )
 

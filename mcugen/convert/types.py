@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from mcugen.activations import Activations
 from mcugen.convert.choices import Choices
 
-SourceKind = Literal["keras", "keras h5", "keras object", "saved_model", "float tflite", "hybrid tflite", "int8 tflite"]
+SourceKind = Literal[
+    "keras", "keras h5", "keras object", "saved_model", "pytorch", "pytorch object", "onnx", "onnx object",
+    "float tflite", "hybrid tflite", "int8 tflite",
+]  # fmt: skip
+
+CHANNELS_LAST = ":channels_last"
+"""End of the name of an input that took its channels first in the model that was converted."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,11 @@ class TensorSpec:
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
+
+    @property
+    def was_channels_first(self) -> bool:
+        """Samples may come with their channels first, as the model that was converted took them."""
+        return self.name.endswith(CHANNELS_LAST)
 
 
 @dataclass(frozen=True, eq=False)

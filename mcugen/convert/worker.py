@@ -1,4 +1,4 @@
-"""The process in which TensorFlow runs: `python -m mcugen.convert.worker FOLDER`.
+"""The process in which TensorFlow, PyTorch and ONNX run: `python -m mcugen.convert.worker FOLDER`.
 
 Reads `request.json` in the folder, does the job, writes `answer.json`. Lines "progress <0…1>" on stdout
 tell how far it is.
@@ -13,12 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mcugen.convert.worker_client import EXTRAS
 from mcugen.errors import McugenError
-
-_TENSORFLOW_PACKAGES = ("tensorflow", "tf_keras", "keras", "h5py")
 
 
 def _do(folder: Path, request: dict[str, Any], progress: Callable[[float], None]) -> dict[str, Any]:
+    if request["job"] == "convert torch":
+        from mcugen.convert.torch_jobs import convert_program
+
+        return convert_program(Path(request["path"]), folder)
+    if request["job"] == "convert onnx":
+        from mcugen.convert.onnx_jobs import convert_onnx
+
+        return convert_onnx(Path(request["path"]), folder)
     from mcugen.convert import tensorflow_jobs as jobs
 
     if request["job"] == "convert":
@@ -37,7 +44,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Callable[[float], None]
 
 def main(folder: Path) -> None:
     """Do the job described in `folder`."""
-    # TensorFlow prints to stdout as well: keep the channel for progress.
+    # Frameworks print to stdout as well: keep the channel for progress.
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
@@ -52,9 +59,9 @@ def main(folder: Path) -> None:
         answer = {"refused": {"what": error.what, "where": error.where, "hint": error.hint}}
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
-        missing = package in _TENSORFLOW_PACKAGES
+        missing = package in EXTRAS
         answer = {"missing": package} if missing else {"error": f"{type(error).__name__}: {error}"}
-    except Exception as error:  # whatever TensorFlow raises is the answer
+    except Exception as error:  # whatever a framework raises is the answer
         from mcugen.convert.tensorflow_jobs import explain
 
         answer = {"error": explain(error)}

@@ -1,6 +1,6 @@
-"""Starts :mod:`mcugen.convert.worker`: TensorFlow runs in a process of its own.
+"""Starts :mod:`mcugen.convert.worker`: TensorFlow, PyTorch and ONNX run in a process of their own.
 
-Its noise, its crashes and the settings it reads from the environment stay out of the user's process.
+Their noise, their crashes and the settings they read from the environment stay out of the user's process.
 A request is a JSON object; files go through the job's folder.
 """
 
@@ -18,6 +18,13 @@ from typing import Any
 from mcugen.errors import ConversionError, ToolError
 
 Progress = Callable[[str, float], None]
+
+EXTRAS = {
+    "tensorflow": "tf", "tf_keras": "tf", "keras": "tf", "h5py": "tf",
+    "torch": "torch", "litert_torch": "torch",
+    "onnx": "onnx", "onnxruntime": "onnx", "onnx2tf": "onnx",
+}  # fmt: skip
+"""Packages that jobs import, and the extra of mcugen that installs each."""
 
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -85,7 +92,7 @@ def run_worker(
     if "missing" in answer:
         raise ToolError(
             f"the Python package {answer['missing']} is needed for this model and is not installed",
-            hint="Install it: pip install 'mcugen[tf]'",
+            hint=f"Install it: pip install 'mcugen[{EXTRAS[answer['missing']]}]'",
         )
     if "refused" in answer:
         refused = answer["refused"]

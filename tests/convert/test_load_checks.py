@@ -28,7 +28,7 @@ def inspected(data: bytes) -> Inspection:
         ("m.tflite", b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS pointer"),
         ("m.tflite", b"<!DOCTYPE html><html>", "a web page"),
         ("m.pt", b"\x80\x02}q\x00.", "PyTorch"),
-        ("m.onnx", b"\x08\x07\x12\x07pytorch", "ONNX"),
+        ("m.onnx", b"\x12\x07pytorch", "not an ONNX model"),
         ("m.pb", b"\x0a\x10abc", "frozen TensorFlow graph"),
         ("m.npy", b"\x93NUMPY\x01\x00", "NumPy array"),
         ("m.gguf", b"GGUF\x03", "GGUF"),
@@ -46,8 +46,9 @@ def test_foreign_files(tmp_path: Path, name: str, content: bytes, message: str) 
 
 @pytest.mark.parametrize(
     ("member", "message"),
-    [("archive/data.pkl", "PyTorch model"), ("x.npy", "NumPy .npz"), ("m/saved_model.pb", "zipped SavedModel"),
-     ("readme.txt", "zip archive without a model")],
+    [("archive/data.pkl", "PyTorch pickle"), ("m/code/__torch__.py", "TorchScript"),
+     ("serialized_exported_program.json", "an older PyTorch"), ("x.npy", "NumPy .npz"),
+     ("m/saved_model.pb", "zipped SavedModel"), ("readme.txt", "zip archive without a model")],
 )  # fmt: skip
 def test_foreign_archives(tmp_path: Path, member: str, message: str) -> None:
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
@@ -66,6 +67,8 @@ def test_sources_are_recognised_by_content(tmp_path: Path) -> None:
         archive.writestr("config.json", "{}")
         archive.writestr("model.weights.h5", "")
     assert identify(tmp_path / "m.keras").kind == "keras"
+    (tmp_path / "m.bin").write_bytes(b"\x08\x07\x12\x07pytorch")
+    assert identify(tmp_path / "m.bin").kind == "onnx"
     with pytest.raises(ModelError, match="not a SavedModel"):
         identify(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"x")

@@ -1,0 +1,80 @@
+"""What needs ONNX: from an ONNX model to a float32 `.tflite`, with onnx2tf. Runs in the worker process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcugen.convert.reference import Slot, drawn_inputs, write_reference
+from mcugen.errors import ConversionError
+
+
+def convert_onnx(path: Path, folder: Path) -> dict[str, Any]:
+    """Convert an `.onnx` file: `float.tflite` in `folder`, and in `reference.npz` what ONNX Runtime computes.
+
+    Returns:
+        `inputs` and `outputs`: pairs of a tensor's name in the `.tflite` and its name in ONNX (the same), in order.
+
+    Raises:
+        ConversionError: a shape that is not fixed, or onnx2tf gave up.
+        Exception: whatever these packages raise.
+    """
+    import onnx
+    import onnx2tf
+    import onnxruntime
+
+    model = onnx.load(str(path))
+    onnx.checker.check_model(model)
+    slots = _fix_inputs(model, onnx)
+    inputs = [slot.name for slot in slots]
+    outputs = [o.name for o in model.graph.output]
+    samples = drawn_inputs(slots)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    results = [
+        session.run(outputs, {name: a[n] for name, a in zip(inputs, samples, strict=True)})
+        for n in range(len(samples[0]))
+    ]
+    write_reference(folder, samples, [np.stack(one) for one in zip(*results, strict=True)])
+    made, fixed = folder / "onnx2tf", folder / "fixed.onnx"
+    onnx.save(model, str(fixed))
+    try:
+        onnx2tf.convert(
+            input_onnx_file_path=str(fixed),
+            output_folder_path=str(made),
+            copy_onnx_input_output_names_to_tflite=True,
+            keep_shape_absolutely_input_names=inputs,
+            non_verbose=True,
+        )
+    except SystemExit:  # its way to refuse a model, after it printed why
+        raise ConversionError("onnx2tf cannot convert the model", hint="Run onnx2tf by itself to see why") from None
+    (found,) = made.glob("*_float32.tflite")
+    found.rename(folder / "float.tflite")
+    return {"inputs": [(n, n) for n in inputs], "outputs": [(n, n) for n in outputs]}
+
+
+def _fix_inputs(model: Any, onnx: Any) -> list[Slot]:
+    """The model's inputs; an open batch becomes 1 in the model, too."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    slots = []
+    for given in model.graph.input:
+        if given.name in constants:
+            continue
+        kind = given.type.tensor_type
+        shape = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
+        if None in shape[1:] or 0 in shape:
+            raise ConversionError(
+                f"has the shape {shape}: only the batch (the first dimension) may be left open",
+                where=f'input "{given.name}"',
+                hint="Export the model with a fixed input shape",
+            )
+        if shape and shape[0] is None:
+            shape[0] = 1
+            kind.shape.dim[0].dim_value = 1
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        slots.append(Slot(given.name, tuple(d for d in shape if d is not None), dtype.name))
+    del model.graph.value_info[:]  # shapes that were inferred for the open batch
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    return slots

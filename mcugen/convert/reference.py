@@ -1,0 +1,88 @@
+"""Whether a converted model computes what the original does: both run on the same drawn inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.convert import calibrate, flat
+from mcugen.convert.layout import ChangedInput
+from mcugen.errors import ConversionError
+from mcugen.graph.schema import unpack_model
+
+_SAMPLES = 3
+_TOLERANCE = 1e-3
+"""Largest difference of an output, as a share of its largest value: sums of float32 in another order."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An input of the original model: `shape` with its batch of 1, `dtype` as NumPy names it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def drawn_inputs(slots: Sequence[Slot], count: int = _SAMPLES) -> list[NDArray[Any]]:
+    """One array (count, *shape) per input, seeded: normal for floats, 0 and 1 for integers, which may be indices."""
+    rng = np.random.default_rng(0)
+    arrays = []
+    for slot in slots:
+        shape = (count, *slot.shape)
+        drawn = rng.normal(size=shape) if np.dtype(slot.dtype).kind == "f" else rng.integers(0, 2, shape)
+        arrays.append(drawn.astype(slot.dtype))
+    return arrays
+
+
+def write_reference(folder: Path, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]]) -> None:
+    """Keep what the original computes, in `reference.npz`: input_0 …, output_0 …, each (samples, *shape)."""
+    arrays = {f"input_{n}": a for n, a in enumerate(inputs)} | {f"output_{n}": a for n, a in enumerate(outputs)}
+    np.savez(str(folder / "reference.npz"), allow_pickle=False, **arrays)
+
+
+def output_shapes(folder: Path, count: int) -> list[tuple[int, ...]]:
+    """The outputs' shapes in the original model."""
+    with np.load(folder / "reference.npz", allow_pickle=False) as stored:
+        return [stored[f"output_{n}"].shape[1:] for n in range(count)]
+
+
+def check_conversion(tflite: bytes, changed: Sequence[ChangedInput], folder: Path, framework: str) -> None:
+    """Run a converted model on what the original ran on.
+
+    Args:
+        tflite: the model, with inputs and outputs in the original's order.
+        changed: inputs that take their channels last now.
+
+    Raises:
+        ConversionError: an output is not what the original computes, or no interpreter runs the model.
+    """
+    main = unpack_model(tflite).subgraphs[0]
+    inputs, outputs = flat.input_specs(main), flat.output_specs(main)
+    moved = {change.position for change in changed}
+    with np.load(folder / "reference.npz", allow_pickle=False) as stored:
+        given = [stored[f"input_{n}"] for n in range(len(inputs))]
+        wanted = [stored[f"output_{n}"] for n in range(len(outputs))]
+    feeds = [
+        (np.moveaxis(a, 2, -1) if n in moved else a).astype(flat.NUMPY_TYPES[spec.dtype]).reshape(len(a), *spec.shape)
+        for n, (a, spec) in enumerate(zip(given, inputs, strict=True))
+    ]
+    computed = calibrate.observe(tflite, feeds, (), flat.ints(main.outputs)).outputs
+    for spec, original, found in zip(outputs, wanted, computed, strict=True):
+        if original.shape != found.shape:
+            problem = f"has the shape {list(found.shape[1:])}, not {list(original.shape[1:])}"
+        else:
+            difference = np.abs(found.astype(np.float64) - original)
+            if bool(np.all(difference <= _TOLERANCE * max(float(np.abs(original).max()), 1e-6))):
+                continue
+            problem = f"differs by up to {float(difference.max()):.3g}"
+        raise ConversionError(
+            f"the converter made a model that computes something else than {framework}: its output {problem}",
+            where=f'output "{spec.name}"',
+            hint="Write the layers before that output with other ops, or convert the model to .tflite by other means",
+        )
