@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 _FRAME_S = 0.125
 _LABEL_WIDTH = 20
+_LONGEST_BAR = 50
 _LEVELS = "▁▂▃▄▅▆▇█"
 _MAX_IMAGE_ROWS = 16
 _MAX_IMAGE_COLUMNS = 64
+_SMALL_IMAGE = 16
 _LOG_LINES = 5
 _STYLES = {"lost": "bold red", "back": "green", "warning": "yellow", "over": "green"}
 _MARKS = {"lost": "✖", "back": "✔", "warning": "!", "over": "✔"}
@@ -197,7 +199,7 @@ def _rows(device: DeviceState, last: Reading, width: int) -> list[tuple[str, Ren
     facts = device.facts
     rows: list[tuple[str, RenderableType]] = []
     found = predictions(facts, last, 3)
-    bars = max(10, width - _LABEL_WIDTH - 10)
+    bars = min(_LONGEST_BAR, max(10, width - _LABEL_WIDTH - 10))
     for position, guess in enumerate(found):
         style = "bold cyan" if position == 0 else "cyan"
         label = plain(guess.label)
@@ -268,6 +270,8 @@ def _grey(values: NDArray[Any], shape: Sequence[int]) -> NDArray[np.uint8] | Non
     step = max(1, -(-shape[0] // (2 * _MAX_IMAGE_ROWS)), -(-shape[1] // _MAX_IMAGE_COLUMNS))
     image = image[: shape[0] // step * step, : shape[1] // step * step]
     image = image.reshape(image.shape[0] // step, step, image.shape[1] // step, step).mean(axis=(1, 3))
+    if max(image.shape) <= _SMALL_IMAGE:
+        image = image.repeat(2, axis=0).repeat(2, axis=1)
     low, span = float(np.nan_to_num(image).min()), float(np.ptp(np.nan_to_num(image))) or 1.0
     return np.asarray(np.clip(255 * (np.nan_to_num(image) - low) / span, 0, 255), np.uint8)
 

@@ -76,7 +76,7 @@ def test_images_and_waves_are_drawn() -> None:
         answer = Reading(0, 1, 1.0, sample, (scores(1, 2, 3),), 5, 0.1)
         return "\n".join(drawn(state_of(Opened(0, facts(inputs=(spec,))), answer), 80))
 
-    assert shown(TensorSpec("image", (1, 8, 8, 1), "int8", 1.0, 0)).count("▀" * 8) == 4
+    assert shown(TensorSpec("image", (1, 8, 8, 1), "int8", 1.0, 0)).count("▀" * 16) == 8
     assert "▁" in shown(TensorSpec("wave", (1, 64), "int8", 1.0, 0))
 
 
