@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,6 @@ def digits() -> Digits:
     x = (loaded.data / 16).astype(np.float32)
     x_train, x_test, y_train, y_test = train_test_split(x, loaded.target, test_size=0.2, random_state=7)
     trained = MLPClassifier((24,), max_iter=40, learning_rate_init=0.01, random_state=7, n_iter_no_change=40)
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it need not converge
         trained.fit(x_train, y_train)

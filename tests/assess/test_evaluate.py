@@ -81,6 +81,16 @@ def test_a_quantized_model_alone_takes_reals_or_its_own_integers(digits: Digits,
     assert (found.flips, found.gate, found.agreement) == (None, None, ())
 
 
+def test_a_float_model_is_judged_as_it_is(digits: Digits) -> None:
+    runs = run_on_host(digits.model, None, load_evaluation(digits.model, {"x": digits.x_test, "y": digits.y_test}))
+    found = assess(runs)
+    assert [(run.arithmetic, run.where) for run in found.runs] == [("float32", "host")]
+    assert found.runs[0].scores[0].value > 0.9
+    numbers = pick(360, 7)
+    device = with_device(found, runs, numbers, [[runs.results[0][n]] for n in numbers]).runs[-1]
+    assert (device.arithmetic, device.equal_to_host) == ("float32", 7)
+
+
 def test_without_labels_there_is_agreement(digits: Digits, int8: bytes) -> None:
     found = assess(run_on_host(int8, digits.model, load_evaluation(digits.model, digits.x_test)))
     assert (found.kind, found.metric, found.passed) == ("none", "", True)

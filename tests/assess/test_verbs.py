@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 
 from mcugen import api
 from mcugen.errors import BoardError, ConversionError, DataError, ModelError
+from mcugen.ui.accuracy import say_gate, show_assessment, show_layers
+from mcugen.ui.terminal import make_console
+from mcugen.verbs.quantize import Quantized
 from tests.assess.conftest import Digits, network
 from tests.cli.conftest import Cli, cli  # noqa: F401 (a fixture)
 from tests.cli.test_json import assert_documented
@@ -33,16 +37,27 @@ def broken(digits: Digits, tmp_path: Path) -> Path:
     return path
 
 
-def test_quantize_judges_by_labels(digits: Digits, model: Path, tmp_path: Path, cli: Cli) -> None:  # noqa: F811
-    data = digits.save(tmp_path / "digits.npz")
-    command = ("quantize", model, "--data", data, "--max-drop", 2, "--layers", "-o", tmp_path / "int8.tflite")
-    ran = cli(*command)
-    assert ran.code == 0, ran.err
+def shown(made: Quantized) -> str:
+    """What a person sees of the assessment and the layers."""
+    stream = io.StringIO()
+    console = make_console(stream)
+    if made.assessment is not None:
+        show_assessment(console, made.assessment)
+        say_gate(console, made.assessment)
+    if made.layers is not None:
+        show_layers(console, made.layers)
+    return stream.getvalue()
+
+
+def test_quantize_judges_by_labels(digits: Digits, model: Path, tmp_path: Path) -> None:
+    made = api.quantize(model, data=digits.save(tmp_path / "digits.npz"), max_drop=2, layers=True)
+    assert made.exit_code == 0
+    seen = shown(made)
     for words in ("accuracy", "top 3", "macro F1", "360 samples", "none of them was used for calibration", "lost here"):
-        assert words in ran.out
-    assert "2 are allowed" in ran.out.splitlines()[-1]
-    facts = cli(*command, "--json").json
-    assert_documented(facts)
+        assert words in seen
+    assert "2 are allowed" in seen
+    facts = json.loads(json.dumps(made.to_dict(), allow_nan=False))
+    assert_documented({"accuracy": facts["accuracy"], "sqnr": facts["sqnr"]})
     accuracy = facts["accuracy"]
     assert [(run["arithmetic"], run["where"]) for run in accuracy["runs"]] == [("float32", "host"), ("int8", "host")]
     assert accuracy["gate"]["passed"]
@@ -73,14 +88,11 @@ def test_eval_data_and_a_metric_function(digits: Digits, model: Path) -> None:
     assert (limited.assessment.samples, limited.assessment.available) == (20, 50)
 
 
-def test_without_labels_a_person_sees_agreement(digits: Digits, model: Path, tmp_path: Path, cli: Cli) -> None:  # noqa: F811
-    np.save(tmp_path / "x.npy", digits.x_test[:40])
-    command = ("quantize", model, "--data", tmp_path / "x.npy", "--eval-data", tmp_path / "x.npy")
-    ran = cli(*command, "-o", tmp_path / "int8.tflite")
-    assert ran.code == 0, ran.err
-    assert "the same samples were used for calibration" in ran.out
-    assert ran.out.count("float and int8") == 2  # of calibration and of evaluation
-    assert "accuracy" not in ran.out
+def test_without_labels_a_person_sees_agreement(digits: Digits, model: Path) -> None:
+    seen = shown(api.quantize(model, data=digits.x_test[:40], eval_data=digits.x_test[:40]))
+    assert "the same samples were used for calibration" in seen
+    assert "float and int8  cosine similarity" in seen
+    assert "accuracy" not in seen
 
 
 def test_an_iterator_is_read_once_for_both(digits: Digits, model: Path) -> None:
@@ -166,7 +178,7 @@ def test_deploy_on_the_device_and_beside_float32(
     ran = cli(*command, "--json")
     assert ran.code == 0, ran.err
     facts = ran.json
-    assert_documented(facts)
+    assert_documented({name: facts[name] for name in ("accuracy", "sqnr", "against_float")})
     assert facts["verify"]["samples"] == 27
     device = facts["accuracy"]["runs"][2]
     assert (device["where"], device["samples"], device["equal_to_host"]) == ("device", 25, 25)
@@ -192,16 +204,3 @@ def test_a_float_form_that_does_not_fit_is_part_of_the_answer(tmp_path: Path, cl
     assert ran.code == 0, ran.err
     assert "float32 does not run there" in ran.out
     assert "needs" in ran.out
-
-
-@pytest.mark.emulator
-def test_a_float_model_is_judged_as_it_is(digits: Digits, model: Path, tmp_path: Path) -> None:
-    proof = api.deploy(
-        model, board="mps2-an386", quantize=False, eval_data={"x": digits.x_test, "y": digits.y_test},
-        samples=1, samples_on_device=10, out=tmp_path / "firmware",
-    )  # fmt: skip
-    assert proof.assessment is not None
-    forms = [(run.arithmetic, run.where) for run in proof.assessment.runs]
-    assert forms == [("float32", "host"), ("float32", "device")]
-    assert proof.assessment.runs[1].value("accuracy") > 0.8
-    assert proof.exit_code == 0
