@@ -5,7 +5,6 @@ Values are counted in bins that are each 2 % wide, so that one huge value does n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +83,7 @@ def clip_range(method: Method, counts: Counts, observed: Range, percentile: floa
     low, high = min(observed[0], 0.0), max(observed[1], 0.0)  # quantized ranges hold 0
     if low == high:
         return observed
-    return _least(_squared_error if method == "mse" else _divergence, counts, (low, high))
+    return _least_error(counts, (low, high)) if method == "mse" else _least_divergence(counts, (low, high))
 
 
 def _percentile(counts: Counts, observed: Range, percentile: float) -> Range:
@@ -96,14 +95,22 @@ def _percentile(counts: Counts, observed: Range, percentile: float) -> Range:
     return (low, high) if max(high, 0) - min(low, 0) > 2.0**_LOWEST * 4 else observed
 
 
-def _least(cost: Callable[[Counts, Range], float], counts: Counts, whole: Range) -> Range:
-    """The range with the least cost: the upper end is searched first, then the lower one, then both again."""
+def _least_error(counts: Counts, whole: Range) -> Range:
+    """The range with the least squared error: the upper end is searched first, then the lower one, then both again."""
     low, high = whole
     for _ in range(2):
         if whole[1] > 0:
-            high = min((whole[1] * cut for cut in _CUTS), key=lambda end: cost(counts, (low, end)))
+            high = min((whole[1] * cut for cut in _CUTS), key=lambda end: _squared_error(counts, (low, end)))
         if whole[0] < 0:
-            low = min((whole[0] * cut for cut in _CUTS), key=lambda end: cost(counts, (end, high)))
+            low = min((whole[0] * cut for cut in _CUTS), key=lambda end: _squared_error(counts, (end, high)))
+    return float(low), float(high)
+
+
+def _least_divergence(counts: Counts, whole: Range) -> Range:
+    """The range with the least divergence among those that cut both ends at the same magnitude."""
+    largest = max(-whole[0], whole[1])
+    ranges = [(max(whole[0], -largest * cut), min(whole[1], largest * cut)) for cut in _CUTS]
+    low, high = min(ranges, key=lambda ends: _divergence(counts, ends))
     return float(low), float(high)
 
 
