@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,12 @@ import pytest
 from mcugen import api
 from mcugen.boards import load_board
 from mcugen.device.qemu import find_qemu
+from mcugen.errors import McugenError
 from mcugen.monitor.record import read_recording
 from mcugen.monitor.state import State
 from mcugen.monitor.types import Message, Note, Reading
 from tests.cli.conftest import BOARD, ROOT, Cli, int8_model
+from tests.cli.test_json import assert_documented
 from tests.kernels.single_op import make_samples, oracle
 
 pytestmark = pytest.mark.emulator
@@ -45,15 +48,12 @@ def test_lines_json_recording_and_replay_agree(cli: Cli, project: Path, tmp_path
     assert [m.sample.number for m in readings] == [0, 1, 2, 0]
     for taken in readings:
         np.testing.assert_array_equal(taken.outputs[0], expected[taken.sample.number])
-    again = cli("replay", tmp_path / "run.csv", "--json")
-    assert again.code == 0, again.err
-    assert again.json["devices"] == ran.json["devices"]
+    assert_documented(ran.json)
+    again = api.replay(tmp_path / "run.csv").to_dict()
+    assert (again["schema"], again["devices"]) == ("mcugen.replay/1", ran.json["devices"])
     lines = cli("replay", tmp_path / "run.csv").out.splitlines()
     best = "abcd"[int(np.argmax(expected[0]))]
     assert lines[0].split()[:4] == ["1", "sample", "0", best]
-    refused = cli("monitor", project, "-n", 1, "--record", tmp_path / "run.csv", "--json")
-    assert refused.code == 2
-    assert "exists already" in refused.json["error"]["what"]
 
 
 def test_a_killed_emulator_of_ours_is_started_again(project: Path) -> None:
@@ -168,18 +168,30 @@ def test_ctrl_c_ends_cleanly_and_leaves_a_whole_recording(project: Path, tmp_pat
     assert recorded == facts["devices"][0]["samples"] >= 5
 
 
-def test_several_devices_and_what_does_not_pair(cli: Cli, project: Path, tmp_path: Path) -> None:
-    ran = cli("monitor", project, project, "-n", 2, "--record", tmp_path / "run.csv", "--json")
-    assert ran.code == 0, ran.err
-    names = [device["device"] for device in ran.json["devices"]]
+def test_several_devices(project: Path, tmp_path: Path) -> None:
+    seen = api.monitor([project, project], count=2, record=tmp_path / "run.csv")
+    names = [device.facts.device for device in seen.state.devices.values()]
     assert names == [f"{BOARD} (emulator 1)", f"{BOARD} (emulator 2)"]
     assert {m.device for m in read_recording(tmp_path / "run.csv")} == {0, 1}
-    for arguments, what in (
-        ([], "nothing to watch"),
-        ([project, project, "--port", "socket://127.0.0.1:1"], "do not pair"),
-        (["--port", "socket://127.0.0.1:1", "--port", "socket://127.0.0.1:1"], "named twice"),
-        ([project, "-i", "device"], "no loop of its own"),
-    ):
-        refused = cli("monitor", *arguments, "-n", 1, "--json")
-        assert refused.code == 2
-        assert what in refused.json["error"]["what"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "options", "what"),
+    [
+        (0, {}, "nothing to watch"),
+        (2, {"ports": [f"socket://127.0.0.1:{n}" for n in (1, 2, 3)]}, "do not pair"),
+        (0, {"ports": ["socket://127.0.0.1:1"] * 2}, "named twice"),
+        (1, {"inputs": "device"}, "no loop of its own"),
+        (1, {"record": "there.csv"}, "exists already"),
+        (1, {"record": "run.txt"}, "recordings are written as"),
+        (1, {"count": -1}, "negative"),
+    ],
+)
+def test_what_cannot_be_watched(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, targets: int, options: dict[str, Any], what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.csv").write_text("mine")
+    with pytest.raises(McugenError, match=what):
+        api.monitor([project] * targets, **{"count": 1, **options})
+    assert (tmp_path / "there.csv").read_text() == "mine"
