@@ -67,12 +67,6 @@ def inspect_model(model: Any) -> Inspection:
                 where=hybrid[0],
                 hint="Give the float model (Keras, SavedModel or float32 .tflite) together with calibration data",
             )
-    if len(model.subgraphs) > 1 and form != "quantized":
-        raise ModelError(
-            f"the model has {len(model.subgraphs)} subgraphs (control flow or state), which cannot be quantized here",
-            where=_calling_op(model),
-            hint="Build recurrent layers with unroll=True and remove loops and conditions, or give an int8 .tflite",
-        )
     partly = floats[:5] if form == "quantized" else []
     warnings = [f"{op} runs in float32: the model is not fully quantized" for op in partly]
     return Inspection(
@@ -84,6 +78,21 @@ def inspect_model(model: Any) -> Inspection:
         tuple(warnings),
         _rescales(model),
     )
+
+
+def refuse_subgraphs(model: Any) -> None:
+    """Refuse what cannot be quantized: a float model (`ModelT`) of which ops run other subgraphs.
+
+    Raises:
+        ModelError: there are several subgraphs.
+    """
+    if len(model.subgraphs) > 1:
+        raise ModelError(
+            f"the model has {len(model.subgraphs)} subgraphs (control flow or state), which cannot be quantized here",
+            where=_calling_op(model),
+            hint="Build recurrent layers with unroll=True and remove loops and conditions, run the model in float32 "
+            "with --no-quantize, or give an int8 .tflite",
+        )
 
 
 def _check_structure(model: Any) -> None:

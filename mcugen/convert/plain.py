@@ -10,7 +10,7 @@ import numpy as np
 
 from mcugen.convert import calibrate, flat
 from mcugen.convert.equivalents import use_equivalents
-from mcugen.convert.inspect_source import Inspection
+from mcugen.convert.inspect_source import Inspection, refuse_subgraphs
 from mcugen.convert.prepare import constant_outputs, fold_constants, widen_constants
 from mcugen.convert.trained_ranges import take_fake_quantization
 from mcugen.convert.types import TensorSpec
@@ -35,7 +35,12 @@ def plain_float(model: Any, tflite: bytes, inspection: Inspection, *, for_int8: 
     """Bring the model (in place) to float32 without ops on constants.
 
     `for_int8` also replaces ops that run in float32 alone by others of the same result.
+
+    Raises:
+        ModelError: quantized weights without a scale; `for_int8`, and several subgraphs.
     """
+    if for_int8:
+        refuse_subgraphs(model)
     notes = []
     plain = tflite
     trained = take_fake_quantization(model)

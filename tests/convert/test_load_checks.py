@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mcugen.convert import convert
 from mcugen.convert.inspect_source import Inspection, inspect_model
 from mcugen.convert.sources import identify
 from mcugen.errors import ModelError, UnsupportedOpError
@@ -159,11 +160,13 @@ def test_float16_activations() -> None:
         inspected(model.build(y))
 
 
-def test_several_subgraphs_of_a_float_model() -> None:
+@pytest.mark.parametrize("data", [None, "random"])
+def test_several_subgraphs_cannot_be_quantized(data: str | None) -> None:
+    """That is said before data is asked for."""
     model = FloatModel()
     y = model.op("WHILE", [model.input((1, 4))], (1, 4), name="rnn/while")
-    with pytest.raises(ModelError, match=r'op 0 WHILE "rnn/while": the model has 2 subgraphs'):
-        inspected(model.build(y, subgraphs=2))
+    with pytest.raises(ModelError, match=r'op 0 WHILE "rnn/while": the model has 2 subgraphs.*--no-quantize'):
+        convert(model.build(y, subgraphs=2), data)
 
 
 def test_subgraphs_of_quantized_models_are_left_to_the_runtime(models_dir: Path) -> None:
