@@ -137,10 +137,6 @@ class Link:
         if self._on_close is not None:
             self._on_close()
 
-    @property
-    def has_session(self) -> bool:
-        return self._session != 0
-
     def start_session(self) -> None:
         """Begin another session; the next request must be HELLO.
 

@@ -306,13 +306,32 @@ def test_no_sense_is_an_error_in_time(transport: Transport) -> None:
         link.request(Command.HELLO, timeout=0.5)
 
 
-def test_boot_messages_are_skipped(server: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xff\xfe*** boot v1.2 ***\r\nready\r\n",
+        b"\0\x05half a frame",
+        bytes(range(1, 256)) * 1000,  # longer than any frame, without a delimiter
+        bytes(range(256)) * 100,
+    ],
+)
+def test_what_comes_before_the_first_frame_is_skipped(server: Path, text: bytes) -> None:
     class Booting(PipeTransport):
-        text = b"\xff\xfe*** boot v1.2 ***\r\nready\r\n"
+        unread = text
 
         def read(self, timeout: float) -> bytes:
-            text, self.text = self.text, b""
-            return text + super().read(timeout)
+            unread, self.unread = self.unread, b""
+            return unread + super().read(timeout)
 
     with device(Booting(server)) as d:
         assert d.hello.model == "double"
+
+
+@pytest.mark.parametrize("noise", [b"AT\r\n", bytes(range(1, 256)) * 20, b"\0\x05half", bytes(range(256)) * 20])
+def test_a_device_in_the_middle_of_noise_hears_the_next_frame(server: Path, noise: bytes) -> None:
+    transport = PipeTransport(server)
+    transport.write(noise)
+    with device(transport) as d:
+        transport.write(noise)
+        inputs = random_inputs(np.random.default_rng(5))
+        np.testing.assert_array_equal(d.run(inputs)[0][0], double_answer(*inputs))
