@@ -127,7 +127,7 @@ def _reading_line(facts: Facts, reading: Reading) -> str:
 def _note_line(note: Note, prefix: str = "") -> Text:
     clock = time.strftime("%H:%M:%S", time.localtime(note.time))
     line = Text(f"{_MARKS[note.kind]} ", style=_STYLES[note.kind])
-    text = f"over: {note.text}" if note.kind == "over" else note.text
+    text = " ".join((f"over: {note.text}" if note.kind == "over" else note.text).split())
     return line.append(f"{clock}  {plain(prefix + text)}", style="default")
 
 
