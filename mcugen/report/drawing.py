@@ -170,9 +170,8 @@ def _fold(ranks: list[list[_Item]]) -> list[list[list[_Item]]]:
     for number, rank in enumerate(ranks):
         columns[-1].append(rank)
         crossing = sum(len(item.below) for item in rank)
-        begins = number + 1 < len(ranks) and any(not item.above for item in ranks[number + 1])
         left = len(ranks) - number - 1
-        if len(columns[-1]) >= height and crossing == 1 and not begins and left > 1:
+        if len(columns[-1]) >= height and crossing == 1 and left > 1:
             columns.append([])
     return columns
 

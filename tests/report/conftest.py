@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from mcugen.verbs.deploy import deploy
-from tests.cli.conftest import BOARD, float_model
+from tests.cli.conftest import BOARD, cli, float_model, model, project
+
+__all__ = ["cli", "model", "project"]
+"""Fixtures of the command line that tests here use as well."""
 
 
 @dataclass(frozen=True)

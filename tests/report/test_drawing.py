@@ -151,6 +151,14 @@ def test_any_graph_can_be_drawn(seed: int) -> None:
     assert draw_graph(count, edges) == panels
 
 
+def test_columns_are_cut_where_one_edge_crosses_though_something_else_begins_there() -> None:
+    # A streaming model: at every second op of a chain a state joins in.
+    chain = list(range(0, 60, 2))
+    edges = [*itertools.pairwise(chain), *((state, state + 1) for state in range(3, 58, 4))]
+    panels = draw_graph(60, sorted(edges))
+    assert max(panel.height for panel in panels) < 16 * 84
+
+
 def test_nothing_is_drawn_of_nothing() -> None:
     assert draw_graph(0, []) == ()
 

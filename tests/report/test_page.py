@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ from mcugen.errors import ProjectError
 from mcugen.report import render_report
 from mcugen.report.page import FORMS, Facts
 from mcugen.verbs._report import check_report
+from tests.cli.conftest import BOARD, Cli
 from tests.cli.test_json import assert_documented
 from tests.report.conftest import Made
 from tests.report.models import HOSTILE
@@ -154,3 +156,22 @@ def test_what_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
         check_report(tmp_path / "package.html")
     (tmp_path / "old.json").write_text('{"schema": "mcugen.report/1"}')
     assert check_report(tmp_path / "old.html")
+
+
+@pytest.mark.emulator
+def test_verify_writes_a_report_of_a_project(cli: Cli, project: Path, tmp_path: Path) -> None:
+    ran = cli("verify", project, "--samples", "1", "--report", tmp_path / "out.html", "--json")
+    assert ran.code == 0, ran.err
+    facts = json.loads((tmp_path / "out.json").read_text())
+    assert facts["proof"] == ran.json
+    assert facts["command"] == f"mcugen verify {project.name}"
+    assert (tmp_path / "out.html").read_text() == render_report(facts)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.html", "out.json"]
+
+
+def test_a_wrong_name_is_an_error_before_anything_runs(cli: Cli, model: Path) -> None:
+    ran = cli("deploy", model, "--board", BOARD, "--report", "page.pdf", "-o", model.parent / "project")
+    assert ran.code == 2
+    assert "is an .html file" in ran.err
+    assert "page.html" in ran.err
+    assert not (model.parent / "project").exists()
