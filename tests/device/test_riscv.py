@@ -9,7 +9,6 @@ import pytest
 
 from mcugen import api
 from mcugen.architectures import RISCV
-from mcugen.errors import BoardError
 from tests.cli.conftest import int8_model
 from tests.conftest import find_model
 
@@ -43,20 +42,8 @@ def test_from_a_model_to_a_verdict(tmp_path: Path) -> None:
     assert "arm-none-eabi" not in readme
 
 
-@pytest.mark.parametrize(
-    ("name", "quantize"),
-    [("ad01_int8.tflite", True), ("okay_nabu.tflite", True), ("hello_world_float.tflite", False)],
-)
-def test_real_models(name: str, quantize: bool) -> None:
-    """Dense layers, streams with states, and float32, whose libm keeps errno in thread-local memory."""
-    proof = api.verify(str(find_model(name)), board=BOARD, quantize=quantize, samples=3)
+def test_a_float_model() -> None:
+    """The C library's functions keep errno in thread-local memory, which start-up has to provide."""
+    proof = api.verify(str(find_model("hello_world_float.tflite")), board=BOARD, quantize=False, samples=3)
     assert proof.exit_code == 0
     assert proof.cost.unit == "instructions"
-
-
-def test_tflm_is_refused(tmp_path: Path) -> None:
-    model = tmp_path / "model.tflite"
-    model.write_bytes(int8_model())
-    for tflm in (None, "some/library"):
-        with pytest.raises(BoardError, match="the TFLM runtime is made for Arm cores, and this one is RISC-V"):
-            api.generate(str(model), board=BOARD, out=tmp_path / "out", runtime="tflm", tflm=tflm)

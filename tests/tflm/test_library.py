@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mcugen.architectures import ARM
 from mcugen.boards import load_board, load_boards
-from mcugen.errors import ToolError
+from mcugen.errors import BoardError, ToolError
 from mcugen.tflm.library import (
     BUILD_TYPES,
     MAKEFILE,
@@ -56,10 +57,17 @@ needs_gcc = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason
 
 
 def test_every_board_has_a_build_of_tflms() -> None:
-    archs = {name: tflm_arch(board) for name, board in load_boards().items() if not board.framework}
+    boards = {name: board for name, board in load_boards().items() if not board.framework}
+    archs = {name: tflm_arch(board) for name, board in boards.items() if board.architecture is ARM}
     assert archs["mps2-an386"] == archs["netduinoplus2"] == "cortex-m4+fp"
     assert archs["microbit"] == "cortex-m0"
     assert archs["mps3-an547"] == "cortex-m55"
+
+
+@pytest.mark.parametrize("tflm", [None, "some/library"])
+def test_cores_that_are_not_arms_are_refused(tflm: str | None) -> None:
+    with pytest.raises(BoardError, match="the TFLM runtime is made for Arm cores, and this one is RISC-V"):
+        choose_library(load_board("qemu-virt-rv32"), tflm)
 
 
 @pytest.mark.parametrize("build_type", BUILD_TYPES)
