@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -179,7 +180,8 @@ class _Worker:
                     return
                 if failures >= _SAME_FAILURE:
                     raise
-                self._come_back(device, error)
+                with contextlib.suppress(ConnectionLostError):  # lost again: the next attempt tells
+                    self._come_back(device, error)
                 continue
             number, failures = number + 1, 0
             spent = time.monotonic() - begun
@@ -224,6 +226,9 @@ class _Worker:
         while not self._stop.wait(_RETRY_S):
             try:
                 return device.reconnect(0)
+            except FaultError:  # it is there, but its program has stopped
+                device.reset()
+                return Reconnection(0.0, resumed=False)
             except ConnectionLostError as again:
                 if time.monotonic() - lost >= self._feeding.patience:
                     raise GaveUpError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +84,7 @@ def follow(messages: Iterator[Message | None], show: Show | None, recorder: Reco
         McugenError: what the messages' source or the recorder raises.
     """
     state = State()
-    try:
+    with _ctrl_c() as pressed:
         for message in messages:
             if message is not None:
                 state.take(message)
@@ -90,11 +92,25 @@ def follow(messages: Iterator[Message | None], show: Show | None, recorder: Reco
                     recorder.take(message)
             if show is not None:
                 show(message, state)
-    except KeyboardInterrupt:
-        if not state.devices:
-            raise
-        return state, True
-    return state, False
+            if pressed.is_set():
+                break
+    if pressed.is_set() and not state.devices:
+        raise KeyboardInterrupt
+    return state, pressed.is_set()
+
+
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """Ctrl-C as an event, so that no message is left half taken in. Only the main thread hears of signals."""
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, lambda _signal, _frame: pressed.set())
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mcugen.convert.types import TensorSpec
 from mcugen.device.device import Device, Reconnection
+from mcugen.device.faults import FaultError
 from mcugen.device.link import ConnectionLostError
 from mcugen.device.protocol import TensorInfo
 from mcugen.graph.types import DType
@@ -52,8 +53,10 @@ def scores(*values: int) -> NDArray[np.int8]:
 class FakeDevice:
     """Answers with the sample's first three values; fails where `fail` says so, by the number of the call."""
 
-    def __init__(self, fail: Callable[[int], Exception | None] = lambda _call: None, away: int = 0) -> None:
-        self._fail, self._away = fail, away
+    def __init__(
+        self, fail: Callable[[int], Exception | None] = lambda _call: None, away: int = 0, stopped: bool = False
+    ) -> None:
+        self._fail, self._away, self._stopped = fail, away, stopped
         self.calls = self.forgotten = self.resets = self.closed = 0
         self.cost_unit = "instructions"
         self.hello = SimpleNamespace(
@@ -80,6 +83,8 @@ class FakeDevice:
         self._away -= 1
         if self._away >= 0:
             raise ConnectionLostError("nobody answers", where="fake")
+        if self._stopped:
+            raise FaultError("the program stopped")
         return Reconnection(0.0, resumed=False)
 
     def reset(self) -> None:

@@ -65,6 +65,12 @@ def test_a_fault_is_told_and_the_device_is_reset() -> None:
     assert device.resets == 1
 
 
+def test_a_device_that_comes_back_with_a_stopped_program_is_reset() -> None:
+    device = FakeDevice(lambda call: ConnectionLostError("gone") if call == 2 else None, stopped=True)
+    assert kinds(list(watch([watched(device)], feeding(count=2)))) == ["Opened", "Reading", "lost", "back", "Reading"]
+    assert device.resets == 1
+
+
 def test_an_inference_that_always_faults_is_an_error() -> None:
     device = FakeDevice(lambda call: FaultError("a HardFault at main.c:7") if call > 1 else None)
     with pytest.raises(FaultError, match="HardFault"):
