@@ -29,7 +29,7 @@ from mcugen.ui.text import memory, plain, share
 
 
 def render_report(facts: Mapping[str, Any]) -> str:
-    """The HTML page of a report's facts (:func:`mcugen.report.report_facts`)."""
+    """The HTML page of a report's facts (:func:`mcugen.report.report_facts`, or the JSON file read again)."""
     page = Facts(facts)
     environment = _environment()
     style, script = (_source(environment, name) for name in ("report.css", "report.js"))
@@ -69,10 +69,10 @@ class Facts:
             here = here[int(key)] if isinstance(here, list) else here[key]
         return here
 
-    def html(self, pointer: str, form: str = "number", tag: str = "span") -> Markup:
+    def html(self, pointer: str, form: str = "number") -> Markup:
         """The value as people read it, in an element that says where it comes from."""
         text = FORMS[str(form)](self.value(pointer))
-        return Markup("<{0} {1}>{2}</{0}>").format(Markup(tag), self.attributes(pointer), text)
+        return Markup("<span {}>{}</span>").format(self.attributes(pointer), text)
 
     def attributes(self, pointer: str) -> Markup:
         """The attributes with which an element shows what is at a pointer."""
