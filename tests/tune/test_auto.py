@@ -122,6 +122,21 @@ def test_without_labels_the_error_counts_and_a_model_that_is_good_enough_stays_c
     assert all(not t["choices"]["wide"] and t["choices"]["activations"] == "int8" for t in facts["trials"])
 
 
+@pytest.mark.tensorflow
+@pytest.mark.xdist_group("tensorflow")
+def test_layers_and_then_the_model_get_int16_where_int8_does_not_do(hard: Digits) -> None:
+    pytest.importorskip("tensorflow")
+    result = quantize(to_tflite(hard), data=hard.x[hard.train[:40]], auto=True, trials=1)
+    facts = told(result)
+    wide = [t for t in facts["trials"] if t["choices"]["wide"]]
+    assert [len(t["choices"]["wide"]) for t in wide] == sorted({len(t["choices"]["wide"]) for t in wide})
+    assert all(not t["problem"] for t in facts["trials"])
+    assert facts["trials"][-1]["choices"]["activations"] == "int16"
+    best = facts["trials"][facts["chosen"]]
+    assert best["lost"] < 0.8 * facts["trials"][0]["lost"], "weights still have eight bits"
+    assert best["cost"]["work"] > facts["trials"][0]["cost"]["work"]
+
+
 def test_what_the_search_cannot_do_is_refused_before_anything_runs(digits: Digits, tmp_path: Path) -> None:
     model = to_tflite(digits)
     with pytest.raises(DataError, match="Add --auto"):
