@@ -31,9 +31,9 @@ LIVE_RATE = 10.0
 
 @takes_custom_ops
 def monitor(
-    targets: Sequence[object] = (),
+    targets: str | Path | Sequence[object] = (),
     *,
-    ports: Sequence[str] = (),
+    ports: str | Sequence[str] = (),
     board: str | None = None,
     inputs: str = "noise",
     count: int = 0,
@@ -59,8 +59,8 @@ def monitor(
     run.
 
     Args:
-        targets: project folders or models (then temporary projects are built).
-        ports: URLs of running devices.
+        targets: project folders or models (then temporary projects are built); or one.
+        ports: URLs of running devices; or one.
         board: board name; a project knows its own. Without a target it tells the baud rate.
         inputs: "noise", "sine", "chirp", a data file, or a folder of images or .npy files.
         count: inferences per device; 0 for no end.
@@ -100,7 +100,9 @@ def monitor(
         profile,
     )
     with contextlib.ExitStack() as stack:
-        devices = _devices(stack, targets, ports, board, names, data, quantize, choice, report)
+        listed = [targets] if isinstance(targets, str | Path) else targets
+        at = [ports] if isinstance(ports, str) else ports
+        devices = _devices(stack, listed, at, board, names, data, quantize, choice, report)
         recorder = stack.enter_context(Recorder(path, len(devices))) if path is not None else None
         report("starting", -1.0)
         messages = stack.enter_context(contextlib.closing(watch(devices, feeding)))
@@ -187,7 +189,7 @@ def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...])
 def command(
     targets: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(metavar="[DIR|MODEL]…", show_default=False,
+        typer.Argument(metavar="DIR|MODEL", show_default=False,
                        help="Projects that mcugen generated, or models. None: what runs behind the ports."),
     ] = None,
     port: Annotated[

@@ -67,7 +67,7 @@ def test_a_killed_emulator_of_ours_is_started_again(project: Path) -> None:
 
     before = _our_emulators()
     assert not before
-    seen = api.monitor([project], count=8, rate=20, show=kill_once)
+    seen = api.monitor(project, count=8, rate=20, show=kill_once)
     device = seen.state.devices[0]
     assert len(killed) == 1
     assert (device.count, device.reconnects) == (8, 1)
