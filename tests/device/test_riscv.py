@@ -43,7 +43,7 @@ def test_from_a_model_to_a_verdict(tmp_path: Path) -> None:
 
 
 def test_a_float_model() -> None:
-    """The C library's functions keep errno in thread-local memory, which start-up has to provide."""
+    """Soft float and libm, whose functions keep errno in thread-local memory."""
     proof = api.verify(str(find_model("hello_world_float.tflite")), board=BOARD, quantize=False, samples=3)
     assert proof.exit_code == 0
     assert proof.cost.unit == "instructions"
