@@ -28,15 +28,21 @@ typedef struct {
   int32_t activation; /* MCG_SVDF_NONE ... */
 } mcg_svdf_f32_params;
 
-/* Unlike those of other ops, no activation is no clamp, and a clamp makes a number of NaN. */
+/* The clamp of a fused activation. Unlike in other ops, it makes a number of NaN. */
+MCG_INLINE float mcg_svdf_f32_clamp(float value, float low, float high) {
+  const float below = value < high ? value : high;
+  return below > low ? below : low;
+}
+
+/* None is no clamp here. */
 MCG_INLINE float mcg_svdf_f32_activation(int32_t activation, float value) {
   switch (activation) {
     case MCG_SVDF_RELU:
-      return fmaxf(0.0f, value);
+      return value > 0.0f ? value : 0.0f;
     case MCG_SVDF_RELU_N1_TO_1:
-      return fmaxf(-1.0f, fminf(value, 1.0f));
+      return mcg_svdf_f32_clamp(value, -1.0f, 1.0f);
     case MCG_SVDF_RELU6:
-      return fmaxf(0.0f, fminf(value, 6.0f));
+      return mcg_svdf_f32_clamp(value, 0.0f, 6.0f);
     case MCG_SVDF_TANH:
       return tanhf(value);
     case MCG_SVDF_SIGN_BIT:

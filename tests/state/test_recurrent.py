@@ -173,6 +173,7 @@ def test_lstm_f32(seed: int) -> None:
 @pytest.mark.parametrize("build", [
     lambda rng: svdf_f32_model(rng, fusedActivationFunction=0),
     lambda rng: svdf_f32_model(rng, fusedActivationFunction=1),
+    lambda rng: svdf_f32_model(rng, fusedActivationFunction=2),
     lambda rng: lstm_f32_model(rng, cellClip=0.4),
 ])  # fmt: skip
 def test_numbers_that_are_none_and_sums_beyond_all_numbers(build: Callable[[np.random.Generator], bytes]) -> None:
