@@ -165,7 +165,8 @@ class _Bench:
             self.resumed += 1
         else:
             known = self._try(choices)
-            self._state.add(known)
+            if known.lost is not None:  # what is missing now, such as TensorFlow, may be there the next time
+                self._state.add(known)
         trial = self._limited(known)
         self.done.append(trial)
         return trial
