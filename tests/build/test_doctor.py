@@ -94,7 +94,7 @@ def test_a_compiler_without_a_cores_library_names_the_boards(bin_dir: Path) -> N
         " *-print-file-name*) echo /lib/libc_nano.a;; esac",
     )
     problem = by_name()["arm-none-eabi-gcc"].problem
-    assert problem == "it has no C library for the cores of cortex-m55, mps3-an547"
+    assert problem == "it has no C library for the cores of cortex-m55, mps3-an547, mps3-an547-ddr"
 
 
 def test_an_emulator_without_a_machine_names_it(bin_dir: Path) -> None:

@@ -56,7 +56,12 @@ def test_lines_json_recording_and_replay_agree(cli: Cli, project: Path, tmp_path
     assert lines[0].split()[:4] == ["1", "sample", "0", best]
 
 
-def test_a_killed_emulator_of_ours_is_started_again(project: Path) -> None:
+@pytest.mark.parametrize("board", [BOARD, "netduinoplus2", "microbit", "qemu-virt-rv32"])
+def test_a_killed_emulator_of_ours_is_started_again(board: str, tmp_path: Path) -> None:
+    """On three families and two architectures: deployed, proved, watched; killed meanwhile, started again."""
+    model = tmp_path / "small.tflite"
+    model.write_bytes(int8_model())
+    assert api.deploy(model, board=board, out=tmp_path / "firmware", samples=2).verdict.bit_exact
     killed: list[int] = []
 
     def kill_once(message: Message | None, _state: State) -> None:
@@ -67,7 +72,7 @@ def test_a_killed_emulator_of_ours_is_started_again(project: Path) -> None:
 
     before = _our_emulators()
     assert not before
-    seen = api.monitor(project, count=8, rate=20, show=kill_once)
+    seen = api.monitor(tmp_path / "firmware", count=8, rate=20, show=kill_once)
     device = seen.state.devices[0]
     assert len(killed) == 1
     assert (device.count, device.reconnects) == (8, 1)
