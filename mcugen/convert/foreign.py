@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert import flat
+from mcugen.convert.data import short_name
 from mcugen.convert.data_files import read_npy, read_npz
 from mcugen.convert.inspect_source import inspect_model
 from mcugen.convert.layout import ChangedInput, fold_transposes, inputs_channels_last, outputs_as_given
@@ -101,9 +102,11 @@ def _name_layers(model: Any) -> None:
 
 
 def _renamed(main: Any, tensors: tuple[int, ...], names: Sequence[Sequence[str]]) -> NDArray[np.int32]:
-    here = {flat.name_of(main.tensors[i], i).split(":")[0]: i for i in tensors}
-    wanted = [here.get(old.split(":")[0]) for old, _ in names]
-    found = [i for i in wanted if i is not None]
+    here = {short_name(flat.name_of(main.tensors[i], i)): i for i in tensors}
+    known = [here.get(short_name(old)) for old, _ in names]
+    found = [i for i in known if i is not None]
+    if len(tensors) == len(names) == 1:
+        found = list(tensors)  # whatever the converter calls it
     if len(found) != len(tensors) or len(found) != len(names):
         raise ConversionError(
             f"the converter made a model with the inputs or outputs {', '.join(here)}, "

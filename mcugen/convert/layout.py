@@ -84,9 +84,11 @@ def _fuse_activations(model: Any) -> None:
         kind = flat.kind_of(model, op)
         if kind not in _FUSED:
             continue
-        writer: Any = next((w for w in main.operators if flat.ints(op.inputs)[0] in flat.ints(w.outputs)), None)
-        if writer is None or flat.kind_of(model, writer) not in _FUSING or _only_reader(model, writer) is not op:
+        source = flat.ints(op.inputs)[0]
+        writers = [w for w in main.operators if source in flat.ints(w.outputs)]
+        if not writers or flat.kind_of(model, writers[0]) not in _FUSING or _only_reader(model, writers[0]) is not op:
             continue
+        writer = writers[0]
         options = writer.builtinOptions
         if options is not None and options.fusedActivationFunction == codes.NONE:
             options.fusedActivationFunction = getattr(codes, kind)
