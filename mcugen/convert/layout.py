@@ -86,11 +86,12 @@ def _fuse_activations(model: Any) -> None:
             continue
         source = flat.ints(op.inputs)[0]
         writers = [w for w in main.operators if source in flat.ints(w.outputs)]
-        if not writers or flat.kind_of(model, writers[0]) not in _FUSING or _only_reader(model, writers[0]) is not op:
+        if not writers or flat.kind_of(model, writers[0]) not in _FUSING:
             continue
         writer = writers[0]
         options = writer.builtinOptions
-        if options is not None and options.fusedActivationFunction == codes.NONE:
+        alone = _only_reader(model, writer) is op
+        if alone and options is not None and options.fusedActivationFunction == codes.NONE:
             options.fusedActivationFunction = getattr(codes, kind)
             writer.outputs = op.outputs
             main.operators.remove(op)
