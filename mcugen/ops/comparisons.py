@@ -25,7 +25,7 @@ _OF_BOOLS = ("EQUAL", "NOT_EQUAL")
 
 
 def _types(graph: Graph, op: Op) -> str | None:
-    """Both inputs are int8 with one scale below 1 and one zero point each, both int32, or, for EQUAL and NOT_EQUAL, bool.
+    """Both inputs are int8 with one scale below 1 and one zero point each, both int32, or bool for EQUAL and NOT_EQUAL.
 
     The output is bool. TFLM takes int16 for GREATER alone, and does not set the scales that it then compares by.
     """

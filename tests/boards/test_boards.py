@@ -56,7 +56,8 @@ def test_the_shipped_boards() -> None:
     boards = load_boards()
     assert [name for name, board in boards.items() if not board.own_linker_script] == [
         "esp32-c3", "esp32-s3", "esp32dev", "lm3s6965evb", "microbit", "mps2-an385", "mps2-an386", "mps2-an500",
-        "mps2-an505", "mps3-an547", "mps3-an547-ddr", "nano33ble", "netduinoplus2", "nrf52840-dk", "nucleo-f446re", "nucleo-h743zi",
+        "mps2-an505", "mps3-an547", "mps3-an547-ddr", "nano33ble", "netduinoplus2", "nrf52840-dk", "nucleo-f446re",
+        "nucleo-h743zi",
         "nucleo-l4r5zi", "pico", "pico2", "qemu-virt-rv32", "stm32f4-discovery", "stm32vldiscovery", "teensy41",
     ]  # fmt: skip
     assert tuple(boards) == board_names()

@@ -29,7 +29,7 @@ def sections(elf: Path) -> dict[str, int]:
         return {s.name: s["sh_size"] for s in ELFFile(stream).iter_sections() if s["sh_flags"] & 2 and s["sh_size"]}
 
 
-@pytest.mark.parametrize("name", [name for name, board in load_boards().items() if board.flash.size and not board.framework])
+@pytest.mark.parametrize("name", [n for n, board in load_boards().items() if board.flash.size and not board.framework])
 def test_sizes_add_up_and_match_the_elf_file_on_every_board(name: str, plan: Plan, out: Path) -> None:
     board = load_boards()[name]
     emit(plan, board, out)
