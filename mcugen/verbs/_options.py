@@ -16,7 +16,9 @@ from mcugen.tasks import TaskName as TaskKind
 Model = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A model: .keras, .h5, SavedModel folder, float or int8 .tflite.", show_default=False
+        metavar="MODEL",
+        help="A model: .keras, .h5, SavedModel folder, .pt2, .onnx, float or int8 .tflite.",
+        show_default=False,
     ),
 ]
 Target = Annotated[

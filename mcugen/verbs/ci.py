@@ -111,7 +111,7 @@ def ci(
         root / inside, board=board, samples=4, data=given if given in (None, "random") else root / given,
         progress=progress,
     )  # fmt: skip
-    if not proof.verdict.bit_exact:
+    if not proof.verdict.passed:
         raise ProjectError(
             "the firmware does not equal the oracle, so there is nothing to keep watch over",
             where=str(model),
@@ -152,8 +152,12 @@ def _inside(root: Path, given: str | Path, what: str) -> str:
 
 
 def _package(model: str, data: str | None) -> str:
-    """The package with what the model needs; a .tflite needs no TensorFlow."""
-    return "mcugen" if model.endswith(".tflite") or data is None else "mcugen[tf]"
+    """The package with what the model needs to be converted; a .tflite, or a project, needs nothing."""
+    suffix = Path(model).suffix.lower()
+    if suffix == ".tflite" or data is None:
+        return "mcugen"
+    extra = {".pt2": "torch", ".onnx": "onnx"}.get(suffix, "tf")
+    return f"mcugen[{extra}]"
 
 
 def _render(proof: Proof, provider: Provider, test_command: str, requirement: str, data: str | None) -> tuple[str, str]:
