@@ -43,8 +43,10 @@ def test_the_base_model_is_accepted() -> None:
 
 
 def test_types() -> None:
-    assert "is int16, not int8" in refusal([replace(IMAGE, dtype="int16"), WEIGHTS, BIAS])
-    assert "is float32, not int8" in refusal([replace(IMAGE, dtype="float32", scale=None), WEIGHTS, BIAS])
+    # The input's type decides what is demanded of the others.
+    assert "is uint8, not int8" in refusal([replace(IMAGE, dtype="uint8"), WEIGHTS, BIAS])
+    assert "is int8, not int16" in refusal([replace(IMAGE, dtype="int16"), WEIGHTS, BIAS])
+    assert "not float32" in refusal([replace(IMAGE, dtype="float32", scale=None), WEIGHTS, BIAS])
     assert 'the filter "t1" is int16' in refusal([IMAGE, constant(np.ones((4, 3, 3, 2), np.int16), 0.1), BIAS])
     assert "the bias" in refusal([IMAGE, WEIGHTS, constant(np.zeros(4, np.int8), 0.1)])
 
