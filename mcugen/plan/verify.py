@@ -119,8 +119,7 @@ def _is_tiled(plan: Plan, op: Op, output: int, owners: dict[int, tuple[int, int]
     """Whether an output is made of the op's inputs in their order, which then must be all there is to the op."""
     graph, at = plan.graph, plan.addresses[output]
     shape = graph.tensor(output).shape
-    axis = {"CONCATENATION": getattr(op.options, "axis", 0), "PACK": getattr(op.options, "axis", 0)}.get(op.kind)
-    if axis is None or math.prod(shape[: axis % len(shape)]) != 1:
+    if op.kind not in ("CONCATENATION", "PACK") or math.prod(shape[: op.options.axis % len(shape)]) != 1:
         return False
     for i in op.inputs:
         if owners.get(i) != (at, at + graph.tensor(i).nbytes):

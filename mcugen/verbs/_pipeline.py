@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mcugen.activations import Activations
-from mcugen.boards import Board, load_board
+from mcugen.boards import Board, load_board, load_boards
 from mcugen.build import Firmware, build_project, check_fit
 from mcugen.convert import QuantizationReport, convert
 from mcugen.emit.manifest import MANIFEST_NAME
@@ -21,7 +21,10 @@ from mcugen.emit.project import Project, changed_files, emit_project, load_proje
 from mcugen.emit.renode import renode_files
 from mcugen.emulators import EmulatorName
 from mcugen.errors import BoardError, ConversionError, DataError, ModelError, ProjectError, ToolError
+from mcugen.goals import Goal
 from mcugen.graph import Graph, optimize, read_graph
+from mcugen.ops.base import Target
+from mcugen.plan import Plan, make_plan
 from mcugen.plan.types import Program
 from mcugen.protocols import Protocol
 from mcugen.runtimes import Runtime
@@ -342,6 +345,20 @@ def _build_temporary(folder: Path, model: Model, board: Board, tflm: str | None)
             raise
         hint = f"All that the compiler said: mcugen generate MODEL --board {board.name} -o DIR, then mcugen build DIR"
         raise ToolError(error.what, where=model.source, hint=hint) from error
+
+
+def known_boards() -> list[Board]:
+    """All boards whose memories are known; of the others the user's linker script tells."""
+    return [board for board in load_boards().values() if not board.own_linker_script]
+
+
+def plan_per_board(graph: Graph, boards: Sequence[Board], goal: Goal) -> list[tuple[Board, Plan]]:
+    """The plan for every board, made once per core."""
+    plans: dict[Target, Plan] = {}
+    for board in boards:
+        if board.target() not in plans:
+            plans[board.target()] = make_plan(graph, board.target(), goal)
+    return [(board, plans[board.target()]) for board in boards]
 
 
 def require_board(name: str | None) -> Board:

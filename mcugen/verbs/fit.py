@@ -121,15 +121,15 @@ def fit(
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `scale` without a Keras model.
     """
-    from mcugen.boards import load_board, load_boards
+    from mcugen.boards import load_board
     from mcugen.convert.load import load_scaled
     from mcugen.convert.sources import identify
     from mcugen.errors import ConversionError
-    from mcugen.verbs._pipeline import load_model, no_progress
+    from mcugen.verbs._pipeline import known_boards, load_model, no_progress
     from mcugen.verbs.inspect import is_float
 
     report = progress or no_progress
-    chosen = [load_board(name) for name in boards] or list(load_boards().values())
+    chosen = [load_board(name) for name in boards] or known_boards()
     if data is None and is_float(model):
         data = "random"
     loaded = load_model(model, data, progress)
@@ -150,23 +150,18 @@ def fit(
 def _candidate(factor: float, model: Model, boards: Sequence[Board], goal: Goal) -> Candidate:
     from mcugen.build import fit_report
     from mcugen.build.blame import heaviest_layers, peak
-    from mcugen.ops.base import Target
-    from mcugen.plan import Plan, make_plan
+    from mcugen.verbs._pipeline import plan_per_board
 
-    plans: dict[Target, Plan] = {}
-    for board in boards:
-        if board.target() not in plans:
-            plans[board.target()] = make_plan(model.graph, board.target(), goal)
-    peaks = {target: peak(plan) for target, plan in plans.items()}
-    first = plans[boards[0].target()]
+    planned = plan_per_board(model.graph, boards, goal)
+    _, first = planned[0]
     return Candidate(
         factor,
         "",
-        tuple(fit_report(plans[board.target()], board) for board in boards),
+        tuple(fit_report(plan, board) for board, plan in planned),
         sum(first.constant_sizes()),
         first.macs,
         tuple(heaviest_layers(first)[:_NAMED]),
-        tuple(peaks[board.target()] for board in boards),
+        tuple(peak(plan) for _, plan in planned),
     )
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mcugen.build.fit import Fit
     from mcugen.goals import Goal
     from mcugen.graph import Tensor
-    from mcugen.plan import Plan
     from mcugen.plan.types import Program, ProgramStep
     from mcugen.runtimes import Runtime
     from mcugen.ui.terminal import Progress
@@ -153,20 +152,12 @@ Plans = tuple["Program", list[tuple["Board", "Program"]], tuple[str, ...]]
 
 
 def _plans(model: Model, chosen: Board | None, choice: Choice) -> Plans:
-    from mcugen.boards import load_boards
     from mcugen.ops.base import Target
     from mcugen.plan import make_plan
+    from mcugen.verbs._pipeline import known_boards, plan_per_board
 
     goal = choice.goal or "speed"
-    plans: dict[Target, Plan] = {}
-    boards: list[tuple[Board, Program]] = []
-    for board in load_boards().values():
-        if board.own_linker_script:
-            continue  # its memories are not known
-        target = board.target()
-        if target not in plans:
-            plans[target] = make_plan(model.graph, target, goal)
-        boards.append((board, plans[target]))
+    boards: list[tuple[Board, Program]] = [*plan_per_board(model.graph, known_boards(), goal)]
     return make_plan(model.graph, chosen.target() if chosen else Target(), goal), boards, ()
 
 
