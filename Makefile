@@ -7,7 +7,7 @@ help:
 	@echo "make demo    train a digits CNN, deploy it to an emulated board, prove it on the whole test split"
 	@echo "make test    run the tests (PYTEST_ARGS=... is passed on)"
 	@echo "make lint    ruff, mypy, clang-format"
-	@echo "make format  bring the C files into the repository's style"
+	@echo "make format  bring Python and C files into the repository's style"
 	@echo "make bench   measure the models of MCUGEN_MODELS (default ../shared/models) on the emulated boards"
 	@echo "make budgets accept what these models cost now as their budgets, which the tests compare with"
 	@echo "make setup   only install what the other targets need"
@@ -24,11 +24,14 @@ test: setup
 	MCUGEN_REQUIRE_TOOLS=1 $(PYTHON) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 lint: setup
+	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	git ls-files -z '*.c' '*.cpp' '*.h' | xargs -0 -r .venv/bin/clang-format --dry-run --Werror
 
 format: setup
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
 	git ls-files -z '*.c' '*.cpp' '*.h' | xargs -0 -r .venv/bin/clang-format -i
 
 bench: setup

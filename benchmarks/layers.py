@@ -43,9 +43,13 @@ def depthwise(size: int, channels: int, filter_size: int, stride: int = 1, multi
     """A depthwise convolution, SAME."""
     out = -(-size // stride)
     made = options(
-        "DepthwiseConv2DOptions", strideW=stride, strideH=stride, depthMultiplier=multiplier, dilationWFactor=1,
+        "DepthwiseConv2DOptions",
+        strideW=stride,
+        strideH=stride,
+        depthMultiplier=multiplier,
+        dilationWFactor=1,
         dilationHFactor=1,
-    )  # fmt: skip
+    )
     filters = channels * multiplier
     extra = f", ×{multiplier}" if multiplier > 1 else ""
     name = f"{filter_size}×{filter_size}, stride {stride}, {size}×{size}, {channels} channels{extra}"
@@ -95,8 +99,7 @@ KINDS: dict[str, Callable[[], list[Layer]]] = {
         depthwise(8, 16, 3, multiplier=2),
     ],
     "FULLY_CONNECTED": lambda: [
-        dense(depth, channels)
-        for depth, channels in [(16, 4), (64, 12), (128, 128), (640, 128), (1024, 256), (37, 5)]
+        dense(depth, channels) for depth, channels in [(16, 4), (64, 12), (128, 128), (640, 128), (1024, 256), (37, 5)]
     ],
 }
 

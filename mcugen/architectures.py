@@ -93,11 +93,18 @@ RISCV = Architecture(
     fault_flag=0x10000,
     # The Privileged Architecture's mcause for exceptions.
     exceptions={
-        0: "misaligned jump", 1: "instruction access fault", 2: "illegal instruction", 3: "breakpoint",
-        4: "misaligned load", 5: "load access fault", 6: "misaligned store", 7: "store access fault",
-        8: "call from user mode", 11: "call from machine mode",
+        0: "misaligned jump",
+        1: "instruction access fault",
+        2: "illegal instruction",
+        3: "breakpoint",
+        4: "misaligned load",
+        5: "load access fault",
+        6: "misaligned store",
+        7: "store access fault",
+        8: "call from user mode",
+        11: "call from machine mode",
     },
-)  # fmt: skip
+)
 
 XTENSA = Architecture(name="Xtensa")
 

@@ -1,14 +1,14 @@
 """What a user's own operator is written with: the Python file beside its kernel imports this (docs/CUSTOM_OPS.md).
 
-    from mcugen.custom import Call, Use
+from mcugen.custom import Call, Use
 
-    def prepare(use: Use) -> Call:
-        if use.inputs[0].dtype != "int8":
-            raise ValueError("the input is not int8")
-        return Call(params={"count": use.inputs[0].elements, "gain": use.options["gain"]})
+def prepare(use: Use) -> Call:
+    if use.inputs[0].dtype != "int8":
+        raise ValueError("the input is not int8")
+    return Call(params={"count": use.inputs[0].elements, "gain": use.options["gain"]})
 
-    def reference(use: Use, inputs):
-        return [np.clip(inputs[0].astype(int) * use.options["gain"], -128, 127).astype(np.int8)]
+def reference(use: Use, inputs):
+    return [np.clip(inputs[0].astype(int) * use.options["gain"], -128, 127).astype(np.int8)]
 """
 
 from __future__ import annotations

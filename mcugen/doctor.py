@@ -214,9 +214,7 @@ def _tools_of(architecture: Architecture) -> tuple[tuple[_Tool, Check], ...]:
     whose = "" if required else f" for {architecture.name}"
     apt, brew = architecture.compiler_apt, architecture.compiler_brew
     compiler = _Tool(architecture.compiler, f"building firmware{whose}", required, apt=apt, brew=brew)
-    qemu = _Tool(
-        architecture.qemu, f"running emulated boards{whose}", required, apt=architecture.qemu_apt, brew="qemu"
-    )
+    qemu = _Tool(architecture.qemu, f"running emulated boards{whose}", required, apt=architecture.qemu_apt, brew="qemu")
     lines = _Tool(architecture.addr2line, f"naming the line of a fault{whose}", False, apt=apt, brew=brew)
     return (
         (compiler, functools.partial(_cross_compiler, architecture=architecture)),

@@ -21,18 +21,31 @@ _DIALECTS: Mapping[str, Mapping[str, str]] = {
     "ours": {
         name: name
         for name in (
-            "mcg_data_start", "mcg_data_end", "mcg_data_image", "mcg_bss_start", "mcg_bss_end", "mcg_stack_top",
+            "mcg_data_start",
+            "mcg_data_end",
+            "mcg_data_image",
+            "mcg_bss_start",
+            "mcg_bss_end",
+            "mcg_stack_top",
         )
     },
     "ST's": {
-        "mcg_data_start": "_sdata", "mcg_data_end": "_edata", "mcg_data_image": "_sidata",
-        "mcg_bss_start": "_sbss", "mcg_bss_end": "_ebss", "mcg_stack_top": "_estack",
+        "mcg_data_start": "_sdata",
+        "mcg_data_end": "_edata",
+        "mcg_data_image": "_sidata",
+        "mcg_bss_start": "_sbss",
+        "mcg_bss_end": "_ebss",
+        "mcg_stack_top": "_estack",
     },
     "CMSIS's": {
-        "mcg_data_start": "__data_start__", "mcg_data_end": "__data_end__", "mcg_data_image": "__etext",
-        "mcg_bss_start": "__bss_start__", "mcg_bss_end": "__bss_end__", "mcg_stack_top": "__StackTop",
+        "mcg_data_start": "__data_start__",
+        "mcg_data_end": "__data_end__",
+        "mcg_data_image": "__etext",
+        "mcg_bss_start": "__bss_start__",
+        "mcg_bss_end": "__bss_end__",
+        "mcg_stack_top": "__StackTop",
     },
-}  # fmt: skip
+}
 """Kind of script → our name → its name of the same place."""
 
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)

@@ -66,9 +66,7 @@ def mcugen_options() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def mcugen_firmware(
-    pytestconfig: pytest.Config, mcugen_model: Any, mcugen_options: dict[str, Any]
-) -> Iterator[Ready]:
+def mcugen_firmware(pytestconfig: pytest.Config, mcugen_model: Any, mcugen_options: dict[str, Any]) -> Iterator[Ready]:
     """The model, built for the board: `.firmware` (flash, ram, elf), `.plan`, `.board`. Built once per session."""
     from mcugen.verbs._pipeline import built
     from mcugen.verbs._runtime import Choice

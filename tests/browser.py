@@ -129,8 +129,11 @@ def browser() -> Iterator[Page]:
         script = f'exec "$@" 3<&{its_in} 4>&{its_out}'
         process = subprocess.Popen(
             ["bash", "-c", script, "bash", chromium(), *flags],
-            pass_fds=(its_in, its_out), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            pass_fds=(its_in, its_out),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(its_in)
         os.close(its_out)
         try:

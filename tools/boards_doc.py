@@ -133,7 +133,10 @@ def document() -> str:
     lines += [f"- `{board.name}`: {board.title}. {board.notes}".rstrip() for board in boards]
     bsp = resource_dir("firmware") / "bsp"
     uarts = sorted(path.stem.removeprefix("mcg_uart_") for path in (bsp / "uart").glob("*.c"))
-    named = {"families": ", ".join(f"`{name}`" for name in families()), "uarts": ", ".join(f"`{name}`" for name in uarts)}
+    named = {
+        "families": ", ".join(f"`{name}`" for name in families()),
+        "uarts": ", ".join(f"`{name}`" for name in uarts),
+    }
     fields = FIELDS
     for key, value in named.items():
         fields = fields.replace(f"{{{key}}}", value)
@@ -156,9 +159,14 @@ def row(board: Board) -> str:
     start = f"{board.framework.name}" if board.framework else "own start-up"
     sizes = [memory(region.size) if region.size else "yours" for region in (board.flash, board.ram)]
     cells = [
-        f"`{board.name}`", board.mcu, " ".join([core, *features]), *sizes,
-        start, proof(board), ", ".join(board.flashing.tools) or "–",
-    ]  # fmt: skip
+        f"`{board.name}`",
+        board.mcu,
+        " ".join([core, *features]),
+        *sizes,
+        start,
+        proof(board),
+        ", ".join(board.flashing.tools) or "–",
+    ]
     return f"| {' | '.join(cells)} |"
 
 

@@ -30,9 +30,20 @@ Results equal TensorFlow Lite Micro's bit for bit, those of float32 arithmetic w
 VARIANTS = ("MLA", "DSP", "MVE")
 
 FLOAT_ONLY = (
-    "CEIL", "COS", "EXP", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "L2_POOL_2D", "LOG", "NEG", "ROUND", "SIN", "SQRT",
+    "CEIL",
+    "COS",
+    "EXP",
+    "FLOOR",
+    "FLOOR_DIV",
+    "FLOOR_MOD",
+    "L2_POOL_2D",
+    "LOG",
+    "NEG",
+    "ROUND",
+    "SIN",
+    "SQRT",
     "SQUARE",
-)  # fmt: skip
+)
 """What TensorFlow Lite Micro has kernels for, but no int8 ones."""
 
 WITHOUT_REFERENCE = ("RELU_N1_TO_1", "TILE")

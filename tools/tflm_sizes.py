@@ -73,8 +73,10 @@ def main() -> None:
 
     base = code_bytes("", "")
     print(f"base with FULLY_CONNECTED: {base}")
-    uses = [(f"{kind}*", f"{BUILTINS[kind]}(tflite::Register_{kind}_INT8())", kernel.header)
-            for kind, kernel in INT8_KERNELS.items()]  # fmt: skip
+    uses = [
+        (f"{kind}*", f"{BUILTINS[kind]}(tflite::Register_{kind}_INT8())", kernel.header)
+        for kind, kernel in INT8_KERNELS.items()
+    ]
     uses += [(kind, f"{method}()", "") for kind, method in {**BUILTINS, **CUSTOMS}.items()]
     for name, call, header in sorted(uses):
         print(f'    "{name}": {code_bytes(call, header) - base},', flush=True)

@@ -297,4 +297,3 @@ def _flat(values: NDArray[Any]) -> NDArray[Any]:
 
 def _elements(spec: TensorSpec) -> int:
     return int(np.prod(spec.shape, dtype=np.int64))
-

@@ -15,10 +15,23 @@ from mcugen.convert.types import (
     Samples,
     TensorRange,
     TensorSpec,
-)  # fmt: skip
+)
 
 __all__ = [
-    "Agreement", "Attempt", "Calibration", "Choices", "Converted", "DataSource", "FloatModel", "FloatRunner",
-    "QuantizationReport", "Samples", "TensorRange", "TensorSpec", "convert", "float_runner", "load_samples",
+    "Agreement",
+    "Attempt",
+    "Calibration",
+    "Choices",
+    "Converted",
+    "DataSource",
+    "FloatModel",
+    "FloatRunner",
+    "QuantizationReport",
+    "Samples",
+    "TensorRange",
+    "TensorSpec",
+    "convert",
+    "float_runner",
+    "load_samples",
     "open_float",
-]  # fmt: skip
+]

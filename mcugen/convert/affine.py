@@ -126,7 +126,8 @@ def quantize_wide_bias(bias: NDArray[Any], scales: NDArray[np.float32]) -> NDArr
     return np.asarray(np.clip(_bias_steps(bias, scales), -limit, limit), np.int64)
 
 
-def weights_error(weights: NDArray[Any], quantized: NDArray[np.int8], scales: NDArray[np.float32], axis: int | None
+def weights_error(
+    weights: NDArray[Any], quantized: NDArray[np.int8], scales: NDArray[np.float32], axis: int | None
 ) -> NDArray[np.float64]:
     """Weights less what their quantized form stands for."""
     shape = [1] * weights.ndim

@@ -52,9 +52,10 @@ def float_activations(model: Any) -> list[int]:
     for op in main.operators:
         used.update(i for i in (*flat.ints(op.inputs), *flat.ints(op.outputs)) if i >= 0)
     return [
-        i for i in sorted(used)
+        i
+        for i in sorted(used)
         if type_name(main.tensors[i].type) == "float32" and not flat.is_constant(model, main.tensors[i])
-    ]  # fmt: skip
+    ]
 
 
 def feeds(samples: Samples, specs: Sequence[TensorSpec]) -> list[NDArray[Any]]:

@@ -46,8 +46,17 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
             raise DataError(f"unpacks to {size >> 30} GB", where=str(path), hint="Give fewer samples: 200 are used")
         with np.load(path, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files if isinstance(stored[key], np.ndarray)}
-    except (ValueError, OSError, EOFError, MemoryError, SyntaxError, OverflowError, zipfile.BadZipFile,
-            NotImplementedError, RuntimeError) as error:  # fmt: skip
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        MemoryError,
+        SyntaxError,
+        OverflowError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise _damaged(path, error) from None
 
 

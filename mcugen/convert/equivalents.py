@@ -157,8 +157,12 @@ def _select_by_sums(b: Builder, condition: int, x: int, y: int) -> bool:
     if any(flat.shape_of(b.tensors[i]) not in (shape, ()) for i in (condition, x, y)):
         return False
     codes = schema.TensorType
-    chosen = b.add("CAST", [condition], b.tensor(condition, dtype="int32"),
-                   schema.CastOptionsT(inDataType=codes.BOOL, outDataType=codes.INT32))  # fmt: skip
+    chosen = b.add(
+        "CAST",
+        [condition],
+        b.tensor(condition, dtype="int32"),
+        schema.CastOptionsT(inDataType=codes.BOOL, outDataType=codes.INT32),
+    )
     apart = b.add("SUB", [x, y], b.tensor(b.output), schema.SubOptionsT())
     step = b.add("MUL", [chosen, apart], b.tensor(b.output), schema.MulOptionsT())
     b.add("ADD", [y, step], b.output, schema.AddOptionsT())

@@ -14,9 +14,21 @@ from mcugen.graph.schema import op_kind, printable, type_name
 
 NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(name)
-    for name in ("float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32",
-                 "int64", "uint64", "bool")
-}  # fmt: skip
+    for name in (
+        "float32",
+        "float16",
+        "float64",
+        "int8",
+        "uint8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "uint64",
+        "bool",
+    )
+}
 
 
 def ints(values: Any) -> tuple[int, ...]:

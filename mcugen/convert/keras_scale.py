@@ -12,9 +12,16 @@ from mcugen.errors import ConversionError
 Dimension = Literal["width", "input"]
 
 WIDTHS = {
-    "Conv1D": "filters", "Conv2D": "filters", "Conv1DTranspose": "filters", "Conv2DTranspose": "filters",
-    "SeparableConv1D": "filters", "SeparableConv2D": "filters", "Dense": "units", "LSTM": "units", "GRU": "units",
-}  # fmt: skip
+    "Conv1D": "filters",
+    "Conv2D": "filters",
+    "Conv1DTranspose": "filters",
+    "Conv2DTranspose": "filters",
+    "SeparableConv1D": "filters",
+    "SeparableConv2D": "filters",
+    "Dense": "units",
+    "LSTM": "units",
+    "GRU": "units",
+}
 """Layer classes that have a width, and the name of it in their configuration."""
 
 _SHAPES = ("batch_shape", "batch_input_shape")

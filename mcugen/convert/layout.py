@@ -20,10 +20,32 @@ from mcugen.convert.equivalents import Builder
 from mcugen.convert.types import CHANNELS_LAST
 from mcugen.graph.schema import load_schema
 
-_ELEMENTWISE = frozenset({
-    "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LEAKY_RELU", "ELU", "LOGISTIC", "TANH", "HARD_SWISH", "GELU",
-    "ABS", "EXP", "LOG", "SQRT", "RSQRT", "SQUARE", "NEG", "SIN", "COS", "CEIL", "FLOOR", "ROUND",
-})  # fmt: skip
+_ELEMENTWISE = frozenset(
+    {
+        "RELU",
+        "RELU6",
+        "RELU_N1_TO_1",
+        "RELU_0_TO_1",
+        "LEAKY_RELU",
+        "ELU",
+        "LOGISTIC",
+        "TANH",
+        "HARD_SWISH",
+        "GELU",
+        "ABS",
+        "EXP",
+        "LOG",
+        "SQRT",
+        "RSQRT",
+        "SQUARE",
+        "NEG",
+        "SIN",
+        "COS",
+        "CEIL",
+        "FLOOR",
+        "ROUND",
+    }
+)
 _FUSED = ("RELU", "RELU6", "RELU_N1_TO_1")
 _FUSING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "ADD", "SUB", "MUL")
 _REDUCING = ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")
@@ -53,9 +75,10 @@ def inputs_channels_last(model: Any) -> tuple[ChangedInput, ...]:
     the same shape stays as it is: its samples would not tell which order they have.
     """
     return tuple(
-        changed for position in range(len(flat.ints(model.subgraphs[0].inputs)))
+        changed
+        for position in range(len(flat.ints(model.subgraphs[0].inputs)))
         if (changed := _changed_input(model, position)) is not None
-    )  # fmt: skip
+    )
 
 
 def outputs_as_given(model: Any, shapes: list[tuple[int, ...]]) -> None:

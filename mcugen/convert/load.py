@@ -70,10 +70,14 @@ def _from_file(
     *,
     scale: tuple[Dimension, float] | None = None,
 ) -> tuple[bytes, tuple[Attempt, ...]]:
-    ways = [("load as SavedModel", False)] if kind == "saved_model" else [
-        ("load with Keras 3", False),
-        ("load with Keras 2 (tf_keras)", True),
-    ]  # fmt: skip
+    ways = (
+        [("load as SavedModel", False)]
+        if kind == "saved_model"
+        else [
+            ("load with Keras 3", False),
+            ("load with Keras 2 (tf_keras)", True),
+        ]
+    )
     attempts: list[Attempt] = []
     for step, legacy in ways:
         request = {"job": "convert", "kind": kind, "path": str(path.resolve()), "legacy": legacy, "scale": scale}

@@ -26,7 +26,7 @@ from mcugen.convert.types import (
     QuantizationReport,
     SourceKind,
     TensorSpec,
-)  # fmt: skip
+)
 from mcugen.convert.worker_client import Progress
 from mcugen.errors import ConversionError, DataError, ModelError, ToolError
 from mcugen.graph.schema import unpack_model
@@ -117,10 +117,17 @@ def _load(source: object, data: DataSource | None, progress: Progress | None) ->
     found = identify(source)
     tflite, attempts = load_tflite(found, _step(progress, "load"), data)
     inspection = inspect_model(unpack_model(tflite))
-    kind: SourceKind = found.kind if found.kind != "tflite" else (
-        "int8 tflite" if inspection.form == "quantized" else
-        "hybrid tflite" if inspection.form == "hybrid" else "float tflite"
-    )  # fmt: skip
+    kind: SourceKind = (
+        found.kind
+        if found.kind != "tflite"
+        else (
+            "int8 tflite"
+            if inspection.form == "quantized"
+            else "hybrid tflite"
+            if inspection.form == "hybrid"
+            else "float tflite"
+        )
+    )
     return _Loaded(tflite, found.name, kind, inspection, attempts)
 
 
@@ -189,9 +196,15 @@ def _take_as_it_is(loaded: _Loaded, data: bool) -> Converted:
     except ToolError as error:
         notes.append(f"not tried in TensorFlow Lite Micro: {error.what}")
     report = QuantizationReport(
-        loaded.kind, Calibration("none"), loaded.attempts, inspection.warnings, tuple(notes), inspection.inputs,
-        inspection.outputs, int8_bytes=len(loaded.tflite),
-    )  # fmt: skip
+        loaded.kind,
+        Calibration("none"),
+        loaded.attempts,
+        inspection.warnings,
+        tuple(notes),
+        inspection.inputs,
+        inspection.outputs,
+        int8_bytes=len(loaded.tflite),
+    )
     return Converted(loaded.tflite, report, loaded.name)
 
 
@@ -204,9 +217,16 @@ def _keep_float(loaded: _Loaded) -> Converted:
         )
     plain = plain_float(unpack_model(loaded.tflite), loaded.tflite, inspection)
     report = QuantizationReport(
-        loaded.kind, Calibration("none"), loaded.attempts, inspection.warnings, (*inspection.notes, *plain.notes),
-        inspection.inputs, inspection.outputs, float_bytes=len(plain.tflite), quantized=False,
-    )  # fmt: skip
+        loaded.kind,
+        Calibration("none"),
+        loaded.attempts,
+        inspection.warnings,
+        (*inspection.notes, *plain.notes),
+        inspection.inputs,
+        inspection.outputs,
+        float_bytes=len(plain.tflite),
+        quantized=False,
+    )
     return Converted(plain.tflite, report, loaded.name, plain.tflite)
 
 

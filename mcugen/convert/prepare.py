@@ -18,9 +18,26 @@ from mcugen.graph.schema import load_schema, printable, type_name
 
 # Ops without state or randomness, beyond the quantizable ones, whose results on constants are constants.
 _PURE = frozenset(RULES) | {
-    "SHAPE", "RANK", "CAST", "FILL", "RANGE", "REDUCE_PROD", "FLOOR_DIV", "FLOOR_MOD", "NEG", "ZEROS_LIKE",
-    "BROADCAST_ARGS", "DEQUANTIZE", "SQRT", "SQUARE", "EXP", "LOG", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_NOT",
-}  # fmt: skip
+    "SHAPE",
+    "RANK",
+    "CAST",
+    "FILL",
+    "RANGE",
+    "REDUCE_PROD",
+    "FLOOR_DIV",
+    "FLOOR_MOD",
+    "NEG",
+    "ZEROS_LIKE",
+    "BROADCAST_ARGS",
+    "DEQUANTIZE",
+    "SQRT",
+    "SQUARE",
+    "EXP",
+    "LOG",
+    "LOGICAL_AND",
+    "LOGICAL_OR",
+    "LOGICAL_NOT",
+}
 
 
 def widen_constants(model: Any) -> int:

@@ -23,7 +23,7 @@ class Source:
 
     kind: Literal[
         "tflite", "keras", "keras h5", "saved_model", "keras object", "pytorch", "pytorch object", "onnx", "onnx object"
-    ]  # fmt: skip
+    ]
     name: str
     data: bytes = b""
     path: Path | None = None

@@ -22,11 +22,42 @@ _OPERATOR = re.compile(
     r"|torch\.sym_\w+"
     r"|_operator\.(getitem|add|sub|mul|neg|pow|mod|floordiv|truediv|eq|ne|lt|le|gt|ge|and_|or_)"
 )
-_IN_EXPRESSIONS = frozenset({
-    "Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Mod", "PythonMod", "Min", "Max", "FloorDiv",
-    "CeilDiv", "CleanDiv", "IntTrueDiv", "True", "False", "true", "false", "oo", "int_oo", "Eq", "Ne", "Equality",
-    "Unequality", "StrictLessThan", "StrictGreaterThan", "LessThan", "GreaterThan", "And", "Or", "Not",
-})  # fmt: skip
+_IN_EXPRESSIONS = frozenset(
+    {
+        "Symbol",
+        "Integer",
+        "Rational",
+        "Float",
+        "Add",
+        "Mul",
+        "Pow",
+        "Mod",
+        "PythonMod",
+        "Min",
+        "Max",
+        "FloorDiv",
+        "CeilDiv",
+        "CleanDiv",
+        "IntTrueDiv",
+        "True",
+        "False",
+        "true",
+        "false",
+        "oo",
+        "int_oo",
+        "Eq",
+        "Ne",
+        "Equality",
+        "Unequality",
+        "StrictLessThan",
+        "StrictGreaterThan",
+        "LessThan",
+        "GreaterThan",
+        "And",
+        "Or",
+        "Not",
+    }
+)
 _SYMBOL = re.compile(r"[su]\d+")
 _HINT = "Export it again, with a fixed input shape: torch.export.save(torch.export.export(model.eval(), (x,)), path)"
 
@@ -73,8 +104,19 @@ def _is_arithmetic(text: Any) -> bool:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    allowed = (ast.Expression, ast.Call, ast.keyword, ast.Constant, ast.Load, ast.UnaryOp, ast.BinOp, ast.operator,
-               ast.unaryop, ast.Compare, ast.cmpop)  # fmt: skip
+    allowed = (
+        ast.Expression,
+        ast.Call,
+        ast.keyword,
+        ast.Constant,
+        ast.Load,
+        ast.UnaryOp,
+        ast.BinOp,
+        ast.operator,
+        ast.unaryop,
+        ast.Compare,
+        ast.cmpop,
+    )
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             if node.id not in _IN_EXPRESSIONS and not _SYMBOL.fullmatch(node.id):

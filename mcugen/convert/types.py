@@ -14,9 +14,18 @@ from mcugen.activations import Activations
 from mcugen.convert.choices import Choices
 
 SourceKind = Literal[
-    "keras", "keras h5", "keras object", "saved_model", "pytorch", "pytorch object", "onnx", "onnx object",
-    "float tflite", "hybrid tflite", "int8 tflite",
-]  # fmt: skip
+    "keras",
+    "keras h5",
+    "keras object",
+    "saved_model",
+    "pytorch",
+    "pytorch object",
+    "onnx",
+    "onnx object",
+    "float tflite",
+    "hybrid tflite",
+    "int8 tflite",
+]
 
 CHANNELS_LAST = ":channels_last"
 """End of the name of an input that took its channels first in the model that was converted."""

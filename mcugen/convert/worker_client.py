@@ -20,10 +20,16 @@ from mcugen.errors import ConversionError, ToolError
 Progress = Callable[[str, float], None]
 
 EXTRAS = {
-    "tensorflow": "tf", "tf_keras": "tf", "keras": "tf", "h5py": "tf",
-    "torch": "torch", "litert_torch": "torch",
-    "onnx": "onnx", "onnxruntime": "onnx", "onnx2tf": "onnx",
-}  # fmt: skip
+    "tensorflow": "tf",
+    "tf_keras": "tf",
+    "keras": "tf",
+    "h5py": "tf",
+    "torch": "torch",
+    "litert_torch": "torch",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnx2tf": "onnx",
+}
 """Packages that jobs import, and the extra of mcugen that installs each."""
 
 _QUIET = {

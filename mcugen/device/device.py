@@ -454,9 +454,16 @@ def open_device(
         link, reopen, notes = _open_port(port, board.uart.baud, name, timeout)
     try:
         device = Device(
-            link, name=name, board=board, emulated=port is None and emulator != "renode", elf=elf, timeout=timeout,
-            paced=paced, reopen=reopen, notes=notes,
-        )  # fmt: skip
+            link,
+            name=name,
+            board=board,
+            emulated=port is None and emulator != "renode",
+            elf=elf,
+            timeout=timeout,
+            paced=paced,
+            reopen=reopen,
+            notes=notes,
+        )
         _check_identity(device, elf, board, model_sha256)
     except BaseException:
         link.close()

@@ -71,8 +71,13 @@ PAUSE, MEASURE_STACK, PACE = 1, 2, 4
 """Flags of INVOKE."""
 
 _DTYPES = {
-    1: DType.FLOAT32, 2: DType.INT8, 3: DType.UINT8, 4: DType.INT16, 5: DType.INT32, 6: DType.BOOL,
-}  # fmt: skip
+    1: DType.FLOAT32,
+    2: DType.INT8,
+    3: DType.UINT8,
+    4: DType.INT16,
+    5: DType.INT32,
+    6: DType.BOOL,
+}
 
 
 @dataclass(frozen=True)
@@ -430,13 +435,25 @@ def parse_fault(payload: bytes) -> Fault:
 
 
 _CFSR_BITS = {
-    0: "instruction fetch refused", 1: "data access refused", 3: "memory fault while returning",
-    4: "memory fault while stacking", 5: "memory fault saving FPU state", 8: "bus error on instruction fetch",
-    9: "bus error on data access", 10: "bus error, address not exact", 11: "bus error while returning",
-    12: "bus error while stacking", 13: "bus error saving FPU state", 16: "undefined instruction",
-    17: "invalid state (no Thumb bit)", 18: "invalid exception return", 19: "coprocessor or FPU is off",
-    20: "stack overflow", 24: "unaligned access", 25: "division by zero",
-}  # fmt: skip
+    0: "instruction fetch refused",
+    1: "data access refused",
+    3: "memory fault while returning",
+    4: "memory fault while stacking",
+    5: "memory fault saving FPU state",
+    8: "bus error on instruction fetch",
+    9: "bus error on data access",
+    10: "bus error, address not exact",
+    11: "bus error while returning",
+    12: "bus error while stacking",
+    13: "bus error saving FPU state",
+    16: "undefined instruction",
+    17: "invalid state (no Thumb bit)",
+    18: "invalid exception return",
+    19: "coprocessor or FPU is off",
+    20: "stack overflow",
+    24: "unaligned access",
+    25: "division by zero",
+}
 
 
 def fault_causes(fault: Fault) -> list[str]:

@@ -40,12 +40,27 @@ class QemuEmulator:
         # The multiplexer reads ahead and feeds the UART whenever the program takes a byte, nearly twice as fast as the
         # socket alone; no byte is its escape character (256).
         command = [
-            qemu, "-M", board.emulator.machine, *board.emulator.args, *architecture.qemu_args,
-            "-icount", f"shift={board.emulator.icount_shift},align=off,sleep=off",
-            "-nodefaults", "-display", "none", "-monitor", "none",
-            "-chardev", f"socket,id=link,fd={theirs.fileno()},mux=on", "-serial", "chardev:link", "-echr", "256",
-            "-kernel", str(elf.resolve()),
-        ]  # fmt: skip
+            qemu,
+            "-M",
+            board.emulator.machine,
+            *board.emulator.args,
+            *architecture.qemu_args,
+            "-icount",
+            f"shift={board.emulator.icount_shift},align=off,sleep=off",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-chardev",
+            f"socket,id=link,fd={theirs.fileno()},mux=on",
+            "-serial",
+            "chardev:link",
+            "-echr",
+            "256",
+            "-kernel",
+            str(elf.resolve()),
+        ]
         try:
             self._child = Child(command, architecture.qemu, pass_fds=(theirs.fileno(),), on_end=ours.close)
         except BaseException:
@@ -74,4 +89,3 @@ class QemuEmulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-

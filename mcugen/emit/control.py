@@ -53,8 +53,10 @@ class _Control:
     def loop(self, functions: Sequence[Sequence[str]]) -> list[str]:
         """What goes round lives in the op's outputs."""
         op, condition = self._step.op, self._step.plans[0]
-        start = [self._copy(self._plan, o, self._base, self._plan, i, self._base) for i, o in zip(
-            op.inputs, op.outputs, strict=True)]  # fmt: skip
+        start = [
+            self._copy(self._plan, o, self._base, self._plan, i, self._base)
+            for i, o in zip(op.inputs, op.outputs, strict=True)
+        ]
         flag = self.flag(condition, condition.graph.outputs[0], self._inner_base)
         return [
             *start,

@@ -110,8 +110,7 @@ class HostModel:
         if self._library.mcg_model_invoke() != 0:
             raise AssertionError("mcg_model_invoke failed on the host")
         return [
-            _read(self._library.mcg_model_output(n), tensor)
-            for n, tensor in enumerate(self._plan.output_tensors())
+            _read(self._library.mcg_model_output(n), tensor) for n, tensor in enumerate(self._plan.output_tensors())
         ]
 
     def layers(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[int, NDArray[Any]]]:

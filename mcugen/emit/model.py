@@ -26,15 +26,24 @@ CONSTANT_PREFIX = "mcg_const_"
 """Every array of weights in the emitted C has a name that starts so; the size report tells them by it."""
 
 _CTYPES = {
-    np.dtype(np.int8): "int8_t", np.dtype(np.uint8): "uint8_t", np.dtype(np.int16): "int16_t",
-    np.dtype(np.uint16): "uint16_t", np.dtype(np.int32): "int32_t", np.dtype(np.int64): "int64_t",
-    np.dtype(np.float32): "float", np.dtype(np.bool_): "uint8_t",
-}  # fmt: skip
+    np.dtype(np.int8): "int8_t",
+    np.dtype(np.uint8): "uint8_t",
+    np.dtype(np.int16): "int16_t",
+    np.dtype(np.uint16): "uint16_t",
+    np.dtype(np.int32): "int32_t",
+    np.dtype(np.int64): "int64_t",
+    np.dtype(np.float32): "float",
+    np.dtype(np.bool_): "uint8_t",
+}
 
 _DTYPE_MACROS = {
-    DType.FLOAT32: "MCG_DTYPE_FLOAT32", DType.INT8: "MCG_DTYPE_INT8", DType.UINT8: "MCG_DTYPE_UINT8",
-    DType.INT16: "MCG_DTYPE_INT16", DType.INT32: "MCG_DTYPE_INT32", DType.BOOL: "MCG_DTYPE_BOOL",
-}  # fmt: skip
+    DType.FLOAT32: "MCG_DTYPE_FLOAT32",
+    DType.INT8: "MCG_DTYPE_INT8",
+    DType.UINT8: "MCG_DTYPE_UINT8",
+    DType.INT16: "MCG_DTYPE_INT16",
+    DType.INT32: "MCG_DTYPE_INT32",
+    DType.BOOL: "MCG_DTYPE_BOOL",
+}
 
 QUANTIZED_LIMITS = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
 """Types of inputs and outputs that stand for reals, with their limits."""

@@ -369,9 +369,13 @@ def _emulate_command(board: Board) -> str:
 
 
 _CTYPES = {
-    DType.FLOAT32: "float", DType.INT8: "int8_t", DType.UINT8: "uint8_t",
-    DType.INT16: "int16_t", DType.INT32: "int32_t", DType.BOOL: "uint8_t",
-}  # fmt: skip
+    DType.FLOAT32: "float",
+    DType.INT8: "int8_t",
+    DType.UINT8: "uint8_t",
+    DType.INT16: "int16_t",
+    DType.INT32: "int32_t",
+    DType.BOOL: "uint8_t",
+}
 
 
 def _tensor_view(tensor: Tensor) -> dict[str, Any]:

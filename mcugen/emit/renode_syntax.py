@@ -27,8 +27,11 @@ _BUILT_IN = {"ORIGIN", "CWD"}
 _ROBOT_SECTIONS = ("Comments", "Settings", "Variables", "Test Cases", "Keywords")
 _ROBOT_SETTINGS = {"Library", "Resource", "Suite Setup", "Suite Teardown", "Test Setup", "Test Teardown"}
 _ROBOT_KEYWORDS: Mapping[str, tuple[int, int]] = {
-    "Execute Command": (1, 1), "Run Process": (1, 99), "Log": (1, 2), "Should Be Equal As Integers": (2, 3),
-}  # fmt: skip
+    "Execute Command": (1, 1),
+    "Run Process": (1, 99),
+    "Log": (1, 2),
+    "Should Be Equal As Integers": (2, 3),
+}
 """Keyword → the least and the most arguments."""
 
 _ROBOT_BUILT_IN = {"CURDIR", "RENODEKEYWORDS"}

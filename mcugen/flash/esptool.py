@@ -10,9 +10,7 @@ from mcugen.flash.runner import CLOSE_OTHERS, DIALOUT, TRY_AGAIN, find_program, 
 from mcugen.flash.types import Failure, Job, Tool
 
 FAILURES = (
-    Failure(
-        r"\[Errno 13\]|permission denied|PermissionError", "there is no permission to use the port", DIALOUT
-    ),
+    Failure(r"\[Errno 13\]|permission denied|PermissionError", "there is no permission to use the port", DIALOUT),
     Failure(r"\[Errno (?:11|16)\]|resource busy|exclusively lock", "another program holds the port", CLOSE_OTHERS),
     Failure(
         r"\[Errno 2\]|no such file|could not open port",
@@ -32,9 +30,10 @@ FAILURES = (
     Failure(
         r"stopped responding|md5 of file does not match|timed out|write timeout|disconnected|device reports readiness"
         r"|content transfer stopped|serial (?:noise|exception)",
-        "writing failed half-way", TRY_AGAIN,
+        "writing failed half-way",
+        TRY_AGAIN,
     ),
-)  # fmt: skip
+)
 
 BOOT_LOADER_AT = {"esp32": 0x1000}
 """Other chips have it at 0. docs.espressif.com: Bootloader, "offset" per chip."""

@@ -35,9 +35,10 @@ FAILURES = (
     Failure(r"verify failed|checksum mismatch|contents differ", "what was read back differs", TRY_AGAIN),
     Failure(
         r"error writing|failed erasing|error erasing|programming failed|timed out|communication failure",
-        "writing failed half-way", TRY_AGAIN,
+        "writing failed half-way",
+        TRY_AGAIN,
     ),
-)  # fmt: skip
+)
 
 
 def list_probes(board: Board, _program: str) -> list[Probe]:

@@ -9,7 +9,8 @@ from mcugen.flash.types import Failure, Job, Tool
 FAILURES = (
     Failure(
         r"picotool was unable to connect|permission|LIBUSB_ERROR_ACCESS",
-        "there is no permission to use the board", UDEV,
+        "there is no permission to use the board",
+        UDEV,
     ),
     Failure(
         r"single .*device|multiple devices",
@@ -28,9 +29,10 @@ FAILURES = (
     ),
     Failure(
         r"returned an error|failed to (?:write|read|verify)|verify failed|disconnected",
-        "writing failed half-way", TRY_AGAIN,
+        "writing failed half-way",
+        TRY_AGAIN,
     ),
-)  # fmt: skip
+)
 
 
 def uf2_file(job: Job) -> str:

@@ -15,11 +15,13 @@ from mcugen.flash.types import Failure, Job, Probe, Tool
 FAILURES = (
     Failure(
         r"access denied|insufficient permissions|\[Errno 13\]|LIBUSB_ERROR_ACCESS",
-        "there is no permission to use the debug probe", UDEV,
+        "there is no permission to use the debug probe",
+        UDEV,
     ),
     Failure(
         r"resource busy|\[Errno 16\]|LIBUSB_ERROR_BUSY|already (?:open|in use)",
-        "another program holds the debug probe", CLOSE_OTHERS,
+        "another program holds the debug probe",
+        CLOSE_OTHERS,
     ),
     Failure(
         r"no (?:connected|available) debug probes|no target device available|no probe (?:found|with)",
@@ -38,9 +40,10 @@ FAILURES = (
     ),
     Failure(
         r"page failure|sector failure|erase.*failed|program.*fail|transfer (?:fault|error)|disconnected|timed out",
-        "writing failed half-way", TRY_AGAIN,
+        "writing failed half-way",
+        TRY_AGAIN,
     ),
-)  # fmt: skip
+)
 
 
 def list_probes(board: Board, program: str) -> list[Probe]:

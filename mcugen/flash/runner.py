@@ -59,9 +59,14 @@ def run_tool(
     with tempfile.TemporaryFile() as log:
         try:
             process = subprocess.Popen(
-                command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                command,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         except OSError as error:
             raise DeviceError(f"{name} cannot be run: {error.strerror}", where=where, hint="Install it anew") from error
         try:

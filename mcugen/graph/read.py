@@ -234,27 +234,21 @@ def _read_quantization(raw: Any, dtype: DType, shape: tuple[int, ...], where: st
         if not 0 <= axis < len(shape):
             axis = 0
         if not shape or shape[axis] != len(scale):
-            raise ModelError(
-                f"has {len(scale)} scales for shape {list(shape)} along axis {axis}", where=where
-            )
+            raise ModelError(f"has {len(scale)} scales for shape {list(shape)} along axis {axis}", where=where)
     return Quantization(scale, zero_point, axis if len(scale) > 1 else 0)
 
 
 def _read_op(index: int, raw: Any, model: Any, tensors: dict[int, Tensor]) -> Op:
     codes = model.operatorCodes or []
     if not 0 <= raw.opcodeIndex < len(codes):
-        raise ModelError(
-            f"op {index} names an operator code that does not exist", hint="The file is corrupted"
-        )
+        raise ModelError(f"op {index} names an operator code that does not exist", hint="The file is corrupted")
     kind = op_kind(codes[raw.opcodeIndex])
 
     def ids(raw_ids: Any, allow_absent: bool) -> tuple[int, ...]:
         result = tuple(int(i) for i in (raw_ids if raw_ids is not None else ()))
         low = -1 if allow_absent else 0
         if any(i < low or i >= len(tensors) for i in result):
-            raise ModelError(
-                f"op {index} {kind} names a tensor that does not exist", hint="The file is corrupted"
-            )
+            raise ModelError(f"op {index} {kind} names a tensor that does not exist", hint="The file is corrupted")
         return result
 
     inputs, outputs = ids(raw.inputs, True), ids(raw.outputs, False)
@@ -288,9 +282,7 @@ def dynamic_batch_notes(raw_tensors: list[Any], inputs: tuple[int, ...]) -> tupl
         signature = raw_tensors[i].shapeSignature
         if signature is not None and any(int(d) == -1 for d in signature):
             shape = [int(d) for d in raw_tensors[i].shape]
-            notes.append(
-                f'input "{printable(raw_tensors[i].name)}" has a dynamic dimension, frozen to {shape}'
-            )
+            notes.append(f'input "{printable(raw_tensors[i].name)}" has a dynamic dimension, frozen to {shape}')
     return tuple(notes)
 
 
@@ -312,14 +304,10 @@ def _check_data_flow(graph: Graph) -> None:
     for op in graph.ops:
         for i in op.inputs:
             if i >= 0 and i not in known:
-                raise ModelError(
-                    f'reads tensor "{graph.tensor(i).name}" before anything wrote it', where=op.where
-                )
+                raise ModelError(f'reads tensor "{graph.tensor(i).name}" before anything wrote it', where=op.where)
         for i in op.outputs:
             if i in known and op.kind != "ASSIGN_VARIABLE":
-                raise ModelError(
-                    f'writes tensor "{graph.tensor(i).name}", which is written elsewhere', where=op.where
-                )
+                raise ModelError(f'writes tensor "{graph.tensor(i).name}", which is written elsewhere', where=op.where)
             known.add(i)
     for i in graph.outputs:
         if i not in known:

@@ -27,9 +27,16 @@ _CANDIDATES = (
 
 # What the generated reader raises when an offset or a length of a damaged file leads it astray.
 _READ_ERRORS = (
-    struct.error, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, MemoryError,
+    struct.error,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
     RecursionError,
-)  # fmt: skip
+)
 
 
 @functools.cache
@@ -133,8 +140,13 @@ class _Budget:
 def _check_lengths(model: Any, size: int) -> None:
     budget = _Budget(size)
     charge = budget.charge
-    for length in (model.MetadataLength(), model.MetadataBufferLength(), model.BuffersLength(),
-                   model.ExternalBuffersLength(), model.ExternalBufferGroupsLength()):  # fmt: skip
+    for length in (
+        model.MetadataLength(),
+        model.MetadataBufferLength(),
+        model.BuffersLength(),
+        model.ExternalBuffersLength(),
+        model.ExternalBufferGroupsLength(),
+    ):
         charge(length)
     for i in range(charge(model.OperatorCodesLength())):
         charge(len(model.OperatorCodes(i).CustomCode() or b""), 1)

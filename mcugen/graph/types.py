@@ -38,9 +38,17 @@ class DType(enum.Enum):
 
 
 _ITEMSIZE = {
-    DType.FLOAT32: 4, DType.FLOAT16: 2, DType.INT8: 1, DType.UINT8: 1, DType.INT16: 2,
-    DType.INT32: 4, DType.INT64: 8, DType.BOOL: 1, DType.INT4: 1, DType.OTHER: 1,
-}  # fmt: skip
+    DType.FLOAT32: 4,
+    DType.FLOAT16: 2,
+    DType.INT8: 1,
+    DType.UINT8: 1,
+    DType.INT16: 2,
+    DType.INT32: 4,
+    DType.INT64: 8,
+    DType.BOOL: 1,
+    DType.INT4: 1,
+    DType.OTHER: 1,
+}
 
 
 @dataclass(frozen=True)

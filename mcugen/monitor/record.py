@@ -130,9 +130,18 @@ def _reading_row(facts: Facts, reading: Reading) -> list[Any]:
     best = predictions(facts, reading, 1)
     label = best[0].label if best else None
     fixed = [
-        reading.device, _READING, reading.number, round(reading.time, 6), reading.sample.number,
-        round(reading.sample.outside, 6), reading.cost, round(reading.round_trip, 6), label, None, None,
-    ]  # fmt: skip
+        reading.device,
+        _READING,
+        reading.number,
+        round(reading.time, 6),
+        reading.sample.number,
+        round(reading.sample.outside, 6),
+        reading.cost,
+        round(reading.round_trip, 6),
+        label,
+        None,
+        None,
+    ]
     return fixed + [value for output in reading.outputs for value in output.reshape(-1).tolist()]
 
 
@@ -175,10 +184,19 @@ class _ParquetSink:
     def __init__(self, path: Path, names: Sequence[str], kinds: Sequence[str], header: str) -> None:
         arrow = self._arrow = _pyarrow()
         types = [
-            arrow.int32(), arrow.string(), arrow.int64(), arrow.float64(), arrow.int64(), arrow.float64(),
-            arrow.int64(), arrow.float64(), arrow.string(), arrow.string(), arrow.string(),
+            arrow.int32(),
+            arrow.string(),
+            arrow.int64(),
+            arrow.float64(),
+            arrow.int64(),
+            arrow.float64(),
+            arrow.int64(),
+            arrow.float64(),
+            arrow.string(),
+            arrow.string(),
+            arrow.string(),
             *(arrow.type_for_alias("bool" if kind == "bool" else kind) for kind in kinds),
-        ]  # fmt: skip
+        ]
         schema = arrow.schema(list(zip(names, types, strict=True)), metadata={"mcugen": header})
         self._schema, self._rows = schema, list[Sequence[Any]]()
         path.open("xb").close()
@@ -305,9 +323,7 @@ def _message(row: Mapping[str, Any], devices: Sequence[Facts], names: Sequence[s
             raise ValueError(f'a value of output "{spec.name[:40]}" is no {spec.dtype}')
         at += count
     sample = Sample((), int(row["sample"]), float(row["outside"]))
-    return Reading(
-        device, int(row["number"]), time, sample, tuple(outputs), int(row["cost"]), float(row["round_trip"])
-    )
+    return Reading(device, int(row["number"]), time, sample, tuple(outputs), int(row["cost"]), float(row["round_trip"]))
 
 
 def _value(text: Any, dtype: str) -> float | int | bool:
@@ -348,5 +364,3 @@ def _spec(data: Any) -> TensorSpec:
     if scale and dtype in ("float32", "bool"):
         raise ValueError("a scale without integers")
     return TensorSpec(str(data["name"]), shape, dtype, scale, int(data["zero_point"]))
-
-

@@ -174,9 +174,14 @@ SPECS = (
         kind="SPACE_TO_BATCH_ND",
         lower=lowering(_batch_moves),
         constraints=(
-            counts(3), not_empty, moved_types(_TYPES), _batch_shapes, _no_padding, kernel_suffices(_batch_moves),
+            counts(3),
+            not_empty,
+            moved_types(_TYPES),
+            _batch_shapes,
+            _no_padding,
+            kernel_suffices(_batch_moves),
         ),
         evaluate=evaluation(_batch_moves),
         types=type_names(_TYPES),
     ),
-)  # fmt: skip
+)

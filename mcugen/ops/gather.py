@@ -226,7 +226,13 @@ SPECS = (
         kind="GATHER",
         lower=_lower,
         constraints=(
-            counts(2), not_empty, moved_types(_TYPES), _int32_indices, _axes_exist, _output_shape, _indices_in_range,
+            counts(2),
+            not_empty,
+            moved_types(_TYPES),
+            _int32_indices,
+            _axes_exist,
+            _output_shape,
+            _indices_in_range,
         ),
         parse=_parse,
         evaluate=_evaluate,
@@ -236,7 +242,12 @@ SPECS = (
         kind="EMBEDDING_LOOKUP",
         lower=_lower,
         constraints=(
-            counts(2), not_empty, moved_types(_TYPES, 1, 2), _int32_indices, _axes_exist, _output_shape,
+            counts(2),
+            not_empty,
+            moved_types(_TYPES, 1, 2),
+            _int32_indices,
+            _axes_exist,
+            _output_shape,
             _indices_in_range,
         ),
         evaluate=_evaluate,
@@ -249,4 +260,4 @@ SPECS = (
         evaluate=_evaluate_nd,
         types=type_names(_TYPES),
     ),
-)  # fmt: skip
+)

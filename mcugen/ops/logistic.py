@@ -28,6 +28,11 @@ SPEC = OpSpec(
     kind="LOGISTIC",
     lower=table_lowering(_table),
     constraints=(
-        one_input, not_empty, int8_in_and_out, same_shape, _fixed_output, table_constraint(_table),
+        one_input,
+        not_empty,
+        int8_in_and_out,
+        same_shape,
+        _fixed_output,
+        table_constraint(_table),
     ),
-)  # fmt: skip
+)

@@ -30,9 +30,13 @@ _MAX_WINDOWS = 16
 nothing where windows do not share columns: parameters are loaded once for all."""
 
 _AXES = (
-    ("input_height", "input_width"), ("filter_height", "filter_width"), ("output_height", "output_width"),
-    ("stride_h", "stride_w"), ("dilation_h", "dilation_w"), ("pad_top", "pad_left"),
-)  # fmt: skip
+    ("input_height", "input_width"),
+    ("filter_height", "filter_width"),
+    ("output_height", "output_width"),
+    ("stride_h", "stride_w"),
+    ("dilation_h", "dilation_w"),
+    ("pad_top", "pad_left"),
+)
 """Parameters of a convolution along the height of the image, and those along its width."""
 
 _BYTES = np.arange(-128, 128, dtype=np.int64)
@@ -44,10 +48,30 @@ _MAX_AVERAGED = 4096
 _BY_LANE = "by group of 16 channels: 0, 4, 8, 12, then 1, 5 and so on"
 
 _DEPTHWISE_FIELDS = (
-    "batches", "input_height", "input_width", "input_channels", "filter_height", "filter_width", "output_height",
-    "output_width", "filters", "together", "columns", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top",
-    "pad_left", "kept_rows", "input_zero_point", "scale_down", "output_zero_point", "output_min", "output_max",
-)  # fmt: skip
+    "batches",
+    "input_height",
+    "input_width",
+    "input_channels",
+    "filter_height",
+    "filter_width",
+    "output_height",
+    "output_width",
+    "filters",
+    "together",
+    "columns",
+    "stride_h",
+    "stride_w",
+    "dilation_h",
+    "dilation_w",
+    "pad_top",
+    "pad_left",
+    "kept_rows",
+    "input_zero_point",
+    "scale_down",
+    "output_zero_point",
+    "output_min",
+    "output_max",
+)
 
 
 def fully_connected(call: KernelCall) -> KernelCall:

@@ -20,6 +20,11 @@ SPEC = OpSpec(
     kind="RELU6",
     lower=table_lowering(_table),
     constraints=(
-        one_input, not_empty, int8_in_and_out, same_shape, keeps_quantization, table_constraint(_table),
+        one_input,
+        not_empty,
+        int8_in_and_out,
+        same_shape,
+        keeps_quantization,
+        table_constraint(_table),
     ),
-)  # fmt: skip
+)

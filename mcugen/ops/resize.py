@@ -149,9 +149,15 @@ SPECS = (
         kind="RESIZE_BILINEAR",
         lower=_lower_bilinear,
         constraints=(
-            counts(2), not_empty, int8_in_and_out, keeps_quantization, shapes_fit, one_alignment, _bilinear_inside,
+            counts(2),
+            not_empty,
+            int8_in_and_out,
+            keeps_quantization,
+            shapes_fit,
+            one_alignment,
+            _bilinear_inside,
         ),
         parse=parse,
         macs=bilinear_macs,
     ),
-)  # fmt: skip
+)

@@ -12,9 +12,7 @@ from mcugen.ops.checks import not_empty
 from mcugen.ops.movement import counts
 
 
-def _axis(
-    size: int, made: int, options: resize.ResizeOptions
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _axis(size: int, made: int, options: resize.ResizeOptions) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Lower and upper input index of each output index, [made, 2], and the upper one's weight, [made].
 
     In float32 as the reference (`ComputeInterpolationValues`). Before the first pixel's centre its weight is

@@ -60,9 +60,11 @@ def _parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor
 def _plain_masks(_graph: Graph, op: Op) -> str | None:
     """No ellipsis, new axis or relative end, which the reference leaves out."""
     options: StridedSliceOptions = op.options
-    return "it has an ellipsis, a new axis or a relative end" if (
-        options.ellipsis_mask or options.new_axis_mask or options.offset
-    ) else None  # fmt: skip
+    return (
+        "it has an ellipsis, a new axis or a relative end"
+        if (options.ellipsis_mask or options.new_axis_mask or options.offset)
+        else None
+    )
 
 
 def _strided_ranges(graph: Graph, op: Op) -> list[_Range]:
@@ -153,7 +155,12 @@ SPECS = (
         kind="SLICE",
         lower=lowering(_slice_moves),
         constraints=(
-            counts(3), not_empty, moved_types(_TYPES), most_dimensions(5), _slice_constants, _slice_shape,
+            counts(3),
+            not_empty,
+            moved_types(_TYPES),
+            most_dimensions(5),
+            _slice_constants,
+            _slice_shape,
         ),
         evaluate=evaluation(_slice_moves),
         types=type_names(_TYPES),
@@ -162,11 +169,17 @@ SPECS = (
         kind="STRIDED_SLICE",
         lower=lowering(_strided_moves),
         constraints=(
-            counts(4), not_empty, moved_types(_TYPES), most_dimensions(4), _plain_masks, _strided_constants,
-            _strided_shape, kernel_suffices(_strided_moves),
+            counts(4),
+            not_empty,
+            moved_types(_TYPES),
+            most_dimensions(4),
+            _plain_masks,
+            _strided_constants,
+            _strided_shape,
+            kernel_suffices(_strided_moves),
         ),
         parse=_parse,
         evaluate=evaluation(_strided_moves),
         types=type_names(_TYPES),
     ),
-)  # fmt: skip
+)

@@ -178,8 +178,16 @@ SPEC = OpSpec(
     kind="SVDF",
     lower=_lower,
     constraints=(
-        operands, not_empty, _types, weights_and_state, _zero_points, shapes, _scales, _activation, _accumulators_fit,
+        operands,
+        not_empty,
+        _types,
+        weights_and_state,
+        _zero_points,
+        shapes,
+        _scales,
+        _activation,
+        _accumulators_fit,
     ),
     parse=parse,
     macs=macs,
-)  # fmt: skip
+)

@@ -6,10 +6,28 @@ from typing import Any
 
 from mcugen.errors import ConversionError, ToolError
 
-_SAME_RANGE = ("Flatten", "Reshape", "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D", "Dropout",
-               "ZeroPadding1D", "ZeroPadding2D", "Permute", "Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D",
-               "Concatenate", "SpatialDropout1D", "SpatialDropout2D", "RepeatVector", "GlobalMaxPooling1D",
-               "GlobalMaxPooling2D")  # fmt: skip
+_SAME_RANGE = (
+    "Flatten",
+    "Reshape",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "Dropout",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "Permute",
+    "Cropping1D",
+    "Cropping2D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "Concatenate",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "RepeatVector",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+)
 """Layers whose output shares the scale of their input."""
 _FIXED_RANGE = ("softmax", "sigmoid", "tanh", "log_softmax")
 """Activations whose int8 scale the TFLite specification fixes."""

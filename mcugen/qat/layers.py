@@ -16,9 +16,13 @@ _LEVELS = 255
 _SMALLEST = 1e-7
 
 CHANNEL_AXES: dict[str, tuple[int, ...]] = {
-    "Conv1D": (2,), "Conv2D": (3,), "Conv2DTranspose": (2,), "DepthwiseConv1D": (1, 2), "DepthwiseConv2D": (2, 3),
+    "Conv1D": (2,),
+    "Conv2D": (3,),
+    "Conv2DTranspose": (2,),
+    "DepthwiseConv1D": (1, 2),
+    "DepthwiseConv2D": (2, 3),
     "Dense": (),
-}  # fmt: skip
+}
 """By layer class, the axes of its kernel that have scales of their own; none for one scale in all."""
 
 

@@ -41,9 +41,14 @@ def _tensor(tensor: Tensor) -> dict[str, Any]:
 
 def _end(kind: str, tensor: Tensor) -> dict[str, Any]:
     return {
-        "kind": kind, "name": tensor.name, "step": None, "index": None, "variant": "", "kernels": "",
+        "kind": kind,
+        "name": tensor.name,
+        "step": None,
+        "index": None,
+        "variant": "",
+        "kernels": "",
         "outputs": [_tensor(tensor)],
-    }  # fmt: skip
+    }
 
 
 def _node(graph: Graph, op: Op, number: int | None, step: ProgramStep | None) -> dict[str, Any]:

@@ -35,6 +35,4 @@ def _steps(counts: Sequence[int], most: int) -> str:
     """The upper outline, from left to right."""
     wide = WIDTH / len(counts)
     tall = (HEIGHT - 2) / math.log1p(most)
-    return "".join(
-        f"V{HEIGHT - tall * math.log1p(count):.1f}H{(n + 1) * wide:.2f}" for n, count in enumerate(counts)
-    )
+    return "".join(f"V{HEIGHT - tall * math.log1p(count):.1f}H{(n + 1) * wide:.2f}" for n, count in enumerate(counts))

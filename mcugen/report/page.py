@@ -182,5 +182,3 @@ def _source(environment: jinja2.Environment, name: str) -> str:
 
 def _hash(source: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
-
-

@@ -90,9 +90,7 @@ def draw_flash(facts: Mapping[str, Any], pointer: str = "/flash") -> tuple[Tile,
         head = _HEAD if room else 0.0
         blocks = _blocks(part, here)
         inner = (x + _GAP, y + _GAP + head, max(0.0, width - 2 * _GAP), max(0.0, height - 2 * _GAP - head))
-        for (where, kind, title, size), rect in zip(
-            blocks, squarify([b[3] for b in blocks], *inner), strict=True
-        ):
+        for (where, kind, title, size), rect in zip(blocks, squarify([b[3] for b in blocks], *inner), strict=True):
             tiles.append(_tile(where, kind, name, title, size, rect, True))
     return tuple(tiles)
 

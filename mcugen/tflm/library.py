@@ -81,9 +81,18 @@ class Variant:
         kernels = ["OPTIMIZED_KERNEL_DIR=cmsis_nn"] if self.optimised else []
         compiler = [f"TARGET_TOOLCHAIN_ROOT={shlex.quote(toolchain + '/')}"] if toolchain else []
         return " ".join(
-            ["make", "-f", MAKEFILE, "TARGET=cortex_m_generic", f"TARGET_ARCH={self.arch}", *kernels,
-             f"BUILD_TYPE={self.build_type}", *compiler, "microlite"]
-        )  # fmt: skip
+            [
+                "make",
+                "-f",
+                MAKEFILE,
+                "TARGET=cortex_m_generic",
+                f"TARGET_ARCH={self.arch}",
+                *kernels,
+                f"BUILD_TYPE={self.build_type}",
+                *compiler,
+                "microlite",
+            ]
+        )
 
     def how_to_build(self) -> str:
         """The same for this computer."""
@@ -274,9 +283,14 @@ def check_archive(archive: Path, variant: Variant, board: Board) -> None:
 # Tag_CPU_arch of "Addenda to, and Errata in, the ABI for the Arm Architecture": 10 v7, 11 v6-M, 12 v6S-M, 13 v7E-M,
 # 16 v8-M.base, 17 v8-M.main, 21 v8.1-M.main.
 _ARCHES = {
-    "cortex-m0": {11, 12}, "cortex-m0plus": {11, 12}, "cortex-m3": {10}, "cortex-m4": {13}, "cortex-m7": {13},
-    "cortex-m33": {17}, "cortex-m55": {21},
-}  # fmt: skip
+    "cortex-m0": {11, 12},
+    "cortex-m0plus": {11, 12},
+    "cortex-m3": {10},
+    "cortex-m4": {13},
+    "cortex-m7": {13},
+    "cortex-m33": {17},
+    "cortex-m55": {21},
+}
 
 
 @dataclass(frozen=True)

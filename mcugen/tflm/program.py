@@ -229,9 +229,18 @@ def make_program(
     kinds = {registration.kind: registration for registration in found}
     steps = tuple(_step(graph, op, kinds[op.kind], chosen) for op in graph.ops)
     return TflmProgram(
-        view, graph, steps, found, flatbuffer, chosen, arena,
-        options.arena_exact, options.slot_bytes, options.keep_names, store,
-    )  # fmt: skip
+        view,
+        graph,
+        steps,
+        found,
+        flatbuffer,
+        chosen,
+        arena,
+        options.arena_exact,
+        options.slot_bytes,
+        options.keep_names,
+        store,
+    )
 
 
 def _step(graph: Graph, op: Op, registration: Registration, library: Library) -> TflmStep:

@@ -72,8 +72,9 @@ def read_view(data: bytes, name: str = "model") -> View:
             raise ModelError(f"the model has no {what}")
     for i in main.inputs:
         if main.tensor(i).is_const or main.tensor(i).elements == 0:
-            raise ModelError("is a model input, but has a constant value or no elements",
-                             where=f'tensor "{main.tensor(i).name}"')  # fmt: skip
+            raise ModelError(
+                "is a model input, but has a constant value or no elements", where=f'tensor "{main.tensor(i).name}"'
+            )
     variables = any(raw.isVariable for subgraph in raw_subgraphs for raw in subgraph.tensors or [])
     resources = len(_resource_names(model, raw_subgraphs))
     return View(subgraphs, variables or resources > 0, resources)

@@ -16,9 +16,13 @@ _SHOWN_CLASSES = 12
 _FULL_BAR_DB = 60.0
 
 _TITLES = {
-    "top_3": "top 3", "top_5": "top 5", "macro_f1": "macro F1", "auc": "AUC",
-    "mean_absolute_error": "mean absolute error", "mean_squared_error": "mean squared error",
-}  # fmt: skip
+    "top_3": "top 3",
+    "top_5": "top 5",
+    "macro_f1": "macro F1",
+    "auc": "AUC",
+    "mean_absolute_error": "mean absolute error",
+    "mean_squared_error": "mean squared error",
+}
 _SHARES = frozenset({"accuracy", "top_3", "top_5", "macro_f1"})
 
 

@@ -32,8 +32,10 @@ def show_inspection(console: Console, found: Inspection) -> None:
     console.print(grid(rows))
     console.print()
     wide = console.width >= 100
-    cells = [(*_op_row(graph, step, wide, found.board is None), *_kernel_cells(found, n))
-             for n, step in enumerate(plan.steps)]  # fmt: skip
+    cells = [
+        (*_op_row(graph, step, wide, found.board is None), *_kernel_cells(found, n))
+        for n, step in enumerate(plan.steps)
+    ]
     headings = ["", "op", "layer", "output", "weights", "MACs"] if wide else ["", "op", "output", "MACs"]
     if wide and found.board:
         headings.remove("weights")  # kernels take their place

@@ -41,6 +41,12 @@ def _row(trial: Mapping[str, Any], *, chosen: bool, metric: str, measured: bool)
     sqnr = "exact" if trial["sqnr_db"] is None else f"{trial['sqnr_db']:.1f} dB"
     last = cost["instructions"] if measured else cost["work"]
     return (
-        mark, choices.describe(), value, f"{lost:.2f}" if metric else "", sqnr,
-        number(cost["flash"]), number(cost["ram"]), number(last) if last else "",
-    )  # fmt: skip
+        mark,
+        choices.describe(),
+        value,
+        f"{lost:.2f}" if metric else "",
+        sqnr,
+        number(cost["flash"]),
+        number(cost["ram"]),
+        number(last) if last else "",
+    )

@@ -65,9 +65,7 @@ def compare_with_float(
     return BeforeAfter(proof.board.name, proof.cost.unit, metric, samples, before, after)
 
 
-def _float_form(
-    proof: Proof, judged: Judged, ran: OnDevice | None, choice: Choice, progress: Progress
-) -> OnBoard:
+def _float_form(proof: Proof, judged: Judged, ran: OnDevice | None, choice: Choice, progress: Progress) -> OnBoard:
     given = proof.ready.model
     assert given.float_data is not None
     model = pipeline.load_model(given.float_data, quantize=False, runtime=choice.runtime)
@@ -80,9 +78,18 @@ def _float_form(
         with pipeline.built_temporarily(model, plan, proof.board, choice.tflm, progress) as ready:
             first = for_device(judged, plan, model.data, len(ran.numbers)) if ran is not None else None
             floats = prove(
-                ready, "deploy", inputs=None, samples=1, seed=0, layers=False, port=None, progress=progress,
-                kept=False, tflm=choice.tflm, first=first.inputs if first is not None else None,
-            )  # fmt: skip
+                ready,
+                "deploy",
+                inputs=None,
+                samples=1,
+                seed=0,
+                layers=False,
+                port=None,
+                progress=progress,
+                kept=False,
+                tflm=choice.tflm,
+                first=first.inputs if first is not None else None,
+            )
     except DoesNotFitError as error:
         return OnBoard("float32", error.what, model_flash=fit.weights + fit.code, arena=fit.arena)
     if not floats.verdict.passed:

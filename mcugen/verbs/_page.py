@@ -14,9 +14,14 @@ Listen = Annotated[
 ]
 Token = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--token", metavar="TOKEN", envvar="MCUGEN_TOKEN", show_default=False,
-                 help="What opens the page; needed where others than this computer can reach it."),
-]  # fmt: skip
+    typer.Option(
+        "--token",
+        metavar="TOKEN",
+        envvar="MCUGEN_TOKEN",
+        show_default=False,
+        help="What opens the page; needed where others than this computer can reach it.",
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -105,15 +105,25 @@ def tune_model(
         if given.targets is None and wishes.eval_data is not None:
             given = load_evaluation(floats.tflite, wishes.eval_data).samples
         judge = Judge(
-            floats.tflite, given, kind=wishes.task, metric=wishes.metric,
+            floats.tflite,
+            given,
+            kind=wishes.task,
+            metric=wishes.metric,
             progress=lambda done: report("evaluating float32", done),
-        )  # fmt: skip
+        )
         found = search(
-            floats, judge, estimate,
+            floats,
+            judge,
+            estimate,
             budget=budget_of(board, tuning.max_flash, tuning.max_ram, tuning.max_instructions),
-            measure=measure, seed=tuning.seed, trials=tuning.trials, max_drop=wishes.max_drop,
-            state=record(floats.name), setting=repr(choice), progress=progress,
-        )  # fmt: skip
+            measure=measure,
+            seed=tuning.seed,
+            trials=tuning.trials,
+            max_drop=wishes.max_drop,
+            state=record(floats.name),
+            setting=repr(choice),
+            progress=progress,
+        )
         made = floats.quantized(found.best.choices, progress)
     told = replace(made.report, search=found.to_dict())
     return replace(read(made.tflite), trusted=told.trusted, report=told, float_data=made.float_tflite)

@@ -16,18 +16,28 @@ Auto = Annotated[
 ]
 MaxFlash = Annotated[
     Optional[int],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
-    typer.Option("--max-flash", metavar="BYTES", min=1, show_default=False,
-                 help="With --auto: what the firmware may take. Default: what the board has."),
-]  # fmt: skip
+    typer.Option(
+        "--max-flash",
+        metavar="BYTES",
+        min=1,
+        show_default=False,
+        help="With --auto: what the firmware may take. Default: what the board has.",
+    ),
+]
 MaxRam = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--max-ram", metavar="BYTES", min=1, show_default=False, help="With --auto: the same for RAM."),
-]  # fmt: skip
+]
 MaxInstructions = Annotated[
     Optional[int],  # noqa: UP045
-    typer.Option("--max-instructions", metavar="N", min=1, show_default=False,
-                 help="With --auto: what an inference may take on the board's emulator."),
-]  # fmt: skip
+    typer.Option(
+        "--max-instructions",
+        metavar="N",
+        min=1,
+        show_default=False,
+        help="With --auto: what an inference may take on the board's emulator.",
+    ),
+]
 Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="With --auto: how many models are tried.")]
 SearchSeed = Annotated[int, typer.Option("--search-seed", metavar="N", min=0, help="With --auto: seed of the search.")]
 

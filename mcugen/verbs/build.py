@@ -78,9 +78,7 @@ def build(folder: str | Path, *, tflm: str | None = None, progress: Progress | N
 
 
 def command(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A project that mcugen generated.", show_default=False)
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A project that mcugen generated.", show_default=False)],
     tflm: options.Tflm = None,
     json: options.Json = False,
 ) -> int:

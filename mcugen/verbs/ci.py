@@ -108,9 +108,12 @@ def ci(
     given = data if data in (None, "random") else _inside(root, data, "the data")
     board_name = board if board == chosen.name else _inside(root, board, "the board file")
     proof = verify(
-        root / inside, board=board, samples=4, data=given if given in (None, "random") else root / given,
+        root / inside,
+        board=board,
+        samples=4,
+        data=given if given in (None, "random") else root / given,
         progress=progress,
-    )  # fmt: skip
+    )
     if not proof.verdict.passed:
         raise ProjectError(
             "the firmware does not equal the oracle, so there is nothing to keep watch over",
@@ -226,12 +229,16 @@ def command(
     data: options.Data = None,
     install: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--install", metavar="SPEC", show_default=False,
-                     help="What pip installs in the job: a version, a URL, a wheel. Default: this version."),
+        typer.Option(
+            "--install",
+            metavar="SPEC",
+            show_default=False,
+            help="What pip installs in the job: a version, a URL, a wheel. Default: this version.",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     json: options.Json = False,
-) -> int:  # fmt: skip
+) -> int:
     """Add a firmware test with budgets to a repository, and the CI job that runs it."""
     from mcugen.ui.terminal import Terminal
 
@@ -239,9 +246,15 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = ci(
-            model, board=board, folder=folder, provider=provider, data=data, install=install, force=force,
+            model,
+            board=board,
+            folder=folder,
+            provider=provider,
+            data=data,
+            install=install,
+            force=force,
             progress=progress,
-        )  # fmt: skip
+        )
     return terminal.show(result, lambda console: _show(console, result))
 
 

@@ -146,9 +146,15 @@ def deploy(
     check_tuning(wanted, quantize=quantize, activations=activations, board=chosen)
     if auto:
         loaded = tune_model(
-            model, data, wishes, wanted, board=chosen, choice=choice, progress=tell,
+            model,
+            data,
+            wishes,
+            wanted,
+            board=chosen,
+            choice=choice,
+            progress=tell,
             record=lambda name: record_beside(out if out is not None else pipeline.folder_for(name, chosen)),
-        )  # fmt: skip
+        )
     else:
         loaded = pipeline.load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations)
     if compare_float:
@@ -172,10 +178,20 @@ def deploy(
 
     on_device = for_device(judged, plan, loaded.data, samples_on_device)
     proof = prove(
-        ready, "deploy", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, emulator=emulator,
-        progress=tell, project=str(folder), tflm=tflm, flash=flash if on_hardware and can_flash(chosen, port) else None,
+        ready,
+        "deploy",
+        inputs=inputs,
+        samples=samples,
+        seed=seed,
+        layers=layers,
+        port=port,
+        emulator=emulator,
+        progress=tell,
+        project=str(folder),
+        tflm=tflm,
+        flash=flash if on_hardware and can_flash(chosen, port) else None,
         first=on_device.inputs if on_device is not None else None,
-    )  # fmt: skip
+    )
     proof = judged_proof(proof, judged, on_device)
     if compare_float:
         proof = replace(proof, against_float=compare_with_float(proof, judged, on_device, choice, tell))
@@ -238,14 +254,45 @@ def command(
     choose = terminal_choice(terminal)
     with terminal.progress() as progress:
         proof = deploy(
-            model, board=board, linker_script=linker_script,
-            data=data, activations=activations, quantize=not no_quantize, auto=auto, max_flash=max_flash,
-            max_ram=max_ram, max_instructions=max_instructions, trials=trials, search_seed=search_seed,
-            out=out, labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
-            keep_names=keep_names, model_slot=model_slot, arena=arena, inputs=inputs, samples=samples, seed=seed,
-            layers=layers, eval_data=eval_data, eval_samples=eval_samples, samples_on_device=samples_on_device,
-            metric=metric, task=task, max_drop=max_drop, compare_float=compare_float,
-            report=report, force=force, port=port, emulator=emulator, probe=probe, tool=tool, choose=choose,
-            custom_ops=custom_op or (), progress=progress,
-        )  # fmt: skip
+            model,
+            board=board,
+            linker_script=linker_script,
+            data=data,
+            activations=activations,
+            quantize=not no_quantize,
+            auto=auto,
+            max_flash=max_flash,
+            max_ram=max_ram,
+            max_instructions=max_instructions,
+            trials=trials,
+            search_seed=search_seed,
+            out=out,
+            labels=labels,
+            optimize=optimize,
+            runtime=runtime,
+            tflm=tflm,
+            keep_names=keep_names,
+            model_slot=model_slot,
+            arena=arena,
+            inputs=inputs,
+            samples=samples,
+            seed=seed,
+            layers=layers,
+            eval_data=eval_data,
+            eval_samples=eval_samples,
+            samples_on_device=samples_on_device,
+            metric=metric,
+            task=task,
+            max_drop=max_drop,
+            compare_float=compare_float,
+            report=report,
+            force=force,
+            port=port,
+            emulator=emulator,
+            probe=probe,
+            tool=tool,
+            choose=choose,
+            custom_ops=custom_op or (),
+            progress=progress,
+        )
     return terminal.show(proof, lambda console: show_proof(console, proof))

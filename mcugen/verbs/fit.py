@@ -173,13 +173,17 @@ def command(
     ] = None,
     scale: Annotated[
         Optional[Dimension],  # noqa: UP045
-        typer.Option("--scale", metavar="width|input", show_default=False,
-                     help="Also size the Keras model with fewer channels or smaller images, untrained."),
+        typer.Option(
+            "--scale",
+            metavar="width|input",
+            show_default=False,
+            help="Also size the Keras model with fewer channels or smaller images, untrained.",
+        ),
     ] = None,
     optimize: options.Optimize = None,
     data: options.Data = None,
     json: options.Json = False,
-) -> int:  # fmt: skip
+) -> int:
     """Say which boards a model fits, what is missing on the others, and which layers are to blame."""
     from mcugen.ui.terminal import Terminal
 
@@ -254,6 +258,10 @@ def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
     spread = number(min(arenas)) if len(arenas) == 1 else f"{number(min(arenas))} … {number(max(arenas))}"
     names = [fit.board for fit in candidate.fits if fit.fits]
     all_of_them = len(names) == len(candidate.fits)
-    return label, number(candidate.macs), f"{number(candidate.weights)} B", f"{spread} B", (
-        "all" if all_of_them else ", ".join(names) or "none"
-    )  # fmt: skip
+    return (
+        label,
+        number(candidate.macs),
+        f"{number(candidate.weights)} B",
+        f"{spread} B",
+        ("all" if all_of_them else ", ".join(names) or "none"),
+    )

@@ -126,9 +126,16 @@ def generate(
     plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")
     project = write_project(
-        loaded, plan, chosen, Path(out),
-        command=command, labels=names, protocol=protocol, emulator=emulator, force=force,
-    )  # fmt: skip
+        loaded,
+        plan,
+        chosen,
+        Path(out),
+        command=command,
+        labels=names,
+        protocol=protocol,
+        emulator=emulator,
+        force=force,
+    )
     return Generated(project, loaded, plan, Path(out))
 
 
@@ -163,12 +170,26 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = generate(
-            model, board=board, linker_script=linker_script,
-            out=out, data=data, activations=activations, quantize=not no_quantize,
-            labels=labels, optimize=optimize, runtime=runtime, tflm=tflm,
-            keep_names=keep_names, model_slot=model_slot, arena=arena, protocol=protocol, emulator=emulator,
-            force=force, custom_ops=custom_op or (), progress=progress,
-        )  # fmt: skip
+            model,
+            board=board,
+            linker_script=linker_script,
+            out=out,
+            data=data,
+            activations=activations,
+            quantize=not no_quantize,
+            labels=labels,
+            optimize=optimize,
+            runtime=runtime,
+            tflm=tflm,
+            keep_names=keep_names,
+            model_slot=model_slot,
+            arena=arena,
+            protocol=protocol,
+            emulator=emulator,
+            force=force,
+            custom_ops=custom_op or (),
+            progress=progress,
+        )
     return terminal.show(result, lambda console: _render(console, result))
 
 

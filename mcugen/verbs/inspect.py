@@ -86,12 +86,14 @@ class Inspection:
             "arena_live_bound": plan.live_bound,
             "weights": self.weights,
             "ops": [_op_facts(self, number, step) for number, step in enumerate(plan.steps)],
-            "boards": [{**asdict(fit), "flash_needed": fit.flash_needed, "ram_needed": fit.ram_needed,
-                        "fits": fit.fits} for fit in self.fits],
+            "boards": [
+                {**asdict(fit), "flash_needed": fit.flash_needed, "ram_needed": fit.ram_needed, "fits": fit.fits}
+                for fit in self.fits
+            ],
             "tflm": tflm_facts(plan),
             "notes": list(self.notes),
             "quantization": model.report.to_dict() if model.report else None,
-        }  # fmt: skip
+        }
 
 
 @takes_custom_ops
@@ -276,8 +278,15 @@ def command(
         return terminal.show(found, lambda console: show_fallback(console, found))
     with terminal.progress() as progress:
         result = inspect(
-            model, board=board, optimize=optimize, runtime=runtime, tflm=tflm, measure=measure, data=data,
+            model,
+            board=board,
+            optimize=optimize,
+            runtime=runtime,
+            tflm=tflm,
+            measure=measure,
+            data=data,
             quantize=not no_quantize,
-            custom_ops=custom_op or (), progress=progress,
-        )  # fmt: skip
+            custom_ops=custom_op or (),
+            progress=progress,
+        )
     return terminal.show(result, lambda console: show_inspection(console, result))

@@ -178,9 +178,7 @@ def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...])
     from mcugen.verbs._prove import device_options
 
     project = ready.project
-    known = know(
-        ready.plan, project.manifest.labels, project.folder / QUANTIZATION_FILE, trusted=ready.model.trusted
-    )
+    known = know(ready.plan, project.manifest.labels, project.folder / QUANTIZATION_FILE, trusted=ready.model.trusted)
     return Watched(
         name, lambda: open_device(ready.firmware.elf, ready.board, **device_options(ready, port)), known, labels
     )
@@ -189,32 +187,60 @@ def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...])
 def command(
     targets: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(metavar="DIR|MODEL", show_default=False,
-                       help="Projects that mcugen generated, or models. None: what runs behind the ports."),
+        typer.Argument(
+            metavar="DIR|MODEL",
+            show_default=False,
+            help="Projects that mcugen generated, or models. None: what runs behind the ports.",
+        ),
     ] = None,
     port: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--port", metavar="URL", show_default=False,
-                     help="A running device instead of the emulator: /dev/ttyACM0, socket://host:port, …; may be "
-                     "repeated."),
+        typer.Option(
+            "--port",
+            metavar="URL",
+            show_default=False,
+            help="A running device instead of the emulator: /dev/ttyACM0, socket://host:port, …; may be repeated.",
+        ),
     ] = None,
     board: options.OptionalBoard = None,
     inputs: Annotated[
         str,
-        typer.Option("--inputs", "-i", metavar="X",
-                     help="noise, sine, chirp, a .npy, .npz or .csv file, or a folder of images or .npy files."),
+        typer.Option(
+            "--inputs",
+            "-i",
+            metavar="X",
+            help="noise, sine, chirp, a .npy, .npz or .csv file, or a folder of images or .npy files.",
+        ),
     ] = "noise",
-    count: Annotated[int, typer.Option("--count", "-n", metavar="N", min=0, show_default=False,
-                                       help="Stop after N inferences per device. Default: at Ctrl-C.")] = 0,
+    count: Annotated[
+        int,
+        typer.Option(
+            "--count",
+            "-n",
+            metavar="N",
+            min=0,
+            show_default=False,
+            help="Stop after N inferences per device. Default: at Ctrl-C.",
+        ),
+    ] = 0,
     rate: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option("--rate", metavar="PER_SECOND", min=0, show_default=False,
-                     help="Inferences per second at most; 0 for no limit. Default: 10 where they are shown live."),
+        typer.Option(
+            "--rate",
+            metavar="PER_SECOND",
+            min=0,
+            show_default=False,
+            help="Inferences per second at most; 0 for no limit. Default: 10 where they are shown live.",
+        ),
     ] = None,
     record: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--record", metavar="FILE", show_default=False,
-                     help="Write every inference to a .csv or .parquet file; mcugen replay shows it again."),
+        typer.Option(
+            "--record",
+            metavar="FILE",
+            show_default=False,
+            help="Write every inference to a .csv or .parquet file; mcugen replay shows it again.",
+        ),
     ] = None,
     labels: options.Labels = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
@@ -233,7 +259,7 @@ def command(
     listen: page_options.Listen = None,
     token: page_options.Token = None,
     json: options.Json = False,
-) -> int:  # fmt: skip
+) -> int:
     """Feed devices, and watch live what they answer."""
     from mcugen.ui.terminal import Terminal
     from mcugen.verbs._watching import render, shown
@@ -250,11 +276,24 @@ def command(
                 show(message, state)
 
         result = monitor(
-            targets or (), ports=port or (), board=board, inputs=inputs, count=count,
+            targets or (),
+            ports=port or (),
+            board=board,
+            inputs=inputs,
+            count=count,
             rate=rate if rate is not None else LIVE_RATE * live,
-            record=record, labels=labels, seed=seed, patience=patience, profile=page is not None,
-            data=data, quantize=not no_quantize,
-            optimize=optimize, runtime=runtime, tflm=tflm, custom_ops=custom_op or (), show=show_alone,
+            record=record,
+            labels=labels,
+            seed=seed,
+            patience=patience,
+            profile=page is not None,
+            data=data,
+            quantize=not no_quantize,
+            optimize=optimize,
+            runtime=runtime,
+            tflm=tflm,
+            custom_ops=custom_op or (),
+            show=show_alone,
             progress=progress,
-        )  # fmt: skip
+        )
     return terminal.show(result, lambda console: render(console, result))

@@ -128,24 +128,33 @@ def command(
     model: options.Model,
     port: Annotated[
         str,
-        typer.Option("--port", metavar="URL", show_default=False,
-                     help="The running device: /dev/ttyACM0, socket://host:port, rfc2217://…"),
+        typer.Option(
+            "--port",
+            metavar="URL",
+            show_default=False,
+            help="The running device: /dev/ttyACM0, socket://host:port, rfc2217://…",
+        ),
     ],
     board: options.OptionalBoard = None,
     data: options.Data = None,
     no_quantize: options.NoQuantize = False,
     keep_names: options.KeepNames = False,
     json: options.Json = False,
-) -> int:  # fmt: skip
+) -> int:
     """Send another model to a running TFLM firmware, without flashing."""
     from mcugen.ui.terminal import Terminal
 
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = push(
-            model, port=port, board=board, data=data, quantize=not no_quantize, keep_names=keep_names,
+            model,
+            port=port,
+            board=board,
+            data=data,
+            quantize=not no_quantize,
+            keep_names=keep_names,
             progress=progress,
-        )  # fmt: skip
+        )
     return terminal.show(result, lambda console: _render(console, result))
 
 

@@ -135,9 +135,15 @@ def quantize(
     check_tuning(wanted, activations=activations, board=chosen)
     if auto:
         loaded = tune_model(
-            model, data, wishes, wanted, board=chosen, choice=Choice(), record=lambda _name: record_beside(path),
+            model,
+            data,
+            wishes,
+            wanted,
+            board=chosen,
+            choice=Choice(),
+            record=lambda _name: record_beside(path),
             progress=progress,
-        )  # fmt: skip
+        )
     else:
         loaded = load_model(model, data, progress, activations=activations)
     if layers and loaded.float_data is None:
@@ -181,11 +187,25 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = quantize(
-            model, data=data, activations=activations, auto=auto, board=board, max_flash=max_flash, max_ram=max_ram,
-            max_instructions=max_instructions, trials=trials, search_seed=search_seed,
-            out=out, eval_data=eval_data, eval_samples=eval_samples,
-            metric=metric, task=task, max_drop=max_drop, layers=layers, progress=progress,
-        )  # fmt: skip
+            model,
+            data=data,
+            activations=activations,
+            auto=auto,
+            board=board,
+            max_flash=max_flash,
+            max_ram=max_ram,
+            max_instructions=max_instructions,
+            trials=trials,
+            search_seed=search_seed,
+            out=out,
+            eval_data=eval_data,
+            eval_samples=eval_samples,
+            metric=metric,
+            task=task,
+            max_drop=max_drop,
+            layers=layers,
+            progress=progress,
+        )
     return terminal.show(result, lambda console: _render(console, result))
 
 

@@ -46,15 +46,20 @@ def command(
     ],
     speed: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option("--speed", metavar="X", min=0, show_default=False,
-                     help="Times faster than it happened; 0 for at once. Default: 1 on a terminal, else 0."),
+        typer.Option(
+            "--speed",
+            metavar="X",
+            min=0,
+            show_default=False,
+            help="Times faster than it happened; 0 for at once. Default: 1 on a terminal, else 0.",
+        ),
     ] = None,
     lines: options.Lines = False,
     web: page_options.Page = False,
     listen: page_options.Listen = None,
     token: page_options.Token = None,
     json: options.Json = False,
-) -> int:  # fmt: skip
+) -> int:
     """Show a recording of mcugen monitor again."""
     from mcugen.ui.terminal import Terminal
     from mcugen.verbs._watching import render, shown

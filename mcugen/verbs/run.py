@@ -209,8 +209,13 @@ def command(
     target: options.Target,
     inputs: Annotated[
         str,
-        typer.Option("--inputs", "-i", metavar="X.npy", show_default=False,
-                     help="Inputs, one sample per row: int8 as they are, floats are quantized."),
+        typer.Option(
+            "--inputs",
+            "-i",
+            metavar="X.npy",
+            show_default=False,
+            help="Inputs, one sample per row: int8 as they are, floats are quantized.",
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="Y.npy", help="Where the outputs go.", show_default=False)
@@ -227,18 +232,29 @@ def command(
     paced: options.Paced = False,
     custom_op: options.CustomOps = None,
     json: options.Json = False,
-) -> int:  # fmt: skip
+) -> int:
     """Run inputs through a model on a device; outputs go to a file."""
     from mcugen.ui.terminal import Terminal
 
     terminal = Terminal(json)
     with terminal.progress() as progress:
         result = run(
-            target, inputs=inputs, board=board, out=out, dequantize=dequantize, data=data,
+            target,
+            inputs=inputs,
+            board=board,
+            out=out,
+            dequantize=dequantize,
+            data=data,
             quantize=not no_quantize,
-            optimize=optimize, runtime=runtime, tflm=tflm, port=port, emulator=emulator, paced=paced,
-            custom_ops=custom_op or (), progress=progress,
-        )  # fmt: skip
+            optimize=optimize,
+            runtime=runtime,
+            tflm=tflm,
+            port=port,
+            emulator=emulator,
+            paced=paced,
+            custom_ops=custom_op or (),
+            progress=progress,
+        )
     return terminal.show(result, lambda console: _render(console, result))
 
 

@@ -123,8 +123,11 @@ def _device(
 def command(
     target: Annotated[
         Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
-        typer.Argument(metavar="[DIR|MODEL]", show_default=False,
-                       help="A project or a model, to share an emulated board that runs it."),
+        typer.Argument(
+            metavar="[DIR|MODEL]",
+            show_default=False,
+            help="A project or a model, to share an emulated board that runs it.",
+        ),
     ] = None,
     port: Annotated[
         Optional[str],  # noqa: UP045
@@ -133,21 +136,28 @@ def command(
     board: options.OptionalBoard = None,
     listen: Annotated[
         str,
-        typer.Option("--listen", metavar="HOST:PORT",
-                     help="Where others connect. There is no password: by default only this computer can."),
+        typer.Option(
+            "--listen",
+            metavar="HOST:PORT",
+            help="Where others connect. There is no password: by default only this computer can.",
+        ),
     ] = DEFAULT_LISTEN,
     data: options.Data = None,
     json: options.Json = False,
-) -> int:  # fmt: skip
+) -> int:
     """Share a board with other computers or programs, one at a time, over RFC 2217."""
     from mcugen.ui.terminal import Terminal
     from mcugen.ui.text import plain
 
     terminal = Terminal(json)
     result = serve(
-        target, port=port, board=board, listen=listen, data=data,
+        target,
+        port=port,
+        board=board,
+        listen=listen,
+        data=data,
         say=lambda text: terminal.err.print(plain(text), soft_wrap=True),
-    )  # fmt: skip
+    )
     return terminal.show(result, lambda console: _render(console, result))
 
 

@@ -124,24 +124,26 @@ def _boards(names: Sequence[str] | None) -> list[str]:
 
 def command(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL…", help="int8 .tflite files.", show_default=False)],
-    boards: Annotated[
-        str, typer.Option("--boards", metavar="all|A,B,…", help="Boards with an emulator.")
-    ] = "all",
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Where the outcomes are kept.")
-    ] = Path("sweep"),
+    boards: Annotated[str, typer.Option("--boards", metavar="all|A,B,…", help="Boards with an emulator.")] = "all",
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the outcomes are kept.")] = Path(
+        "sweep"
+    ),
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=1024, help="How many at the same time.")] = 1,
     engine: Annotated[EngineName, typer.Option("--engine", help="Processes here, or a Dask cluster.")] = "local",
     scheduler: Annotated[
         Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
-        typer.Option("--scheduler", metavar="ADDRESS", show_default=False,
-                     help="A running Dask cluster: tcp://host:8786. Default: one is started here."),
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            show_default=False,
+            help="A running Dask cluster: tcp://host:8786. Default: one is started here.",
+        ),
     ] = None,
     samples: options.Samples = 4,
     seed: options.Seed = 0,
     optimize: options.Optimize = None,
     json: options.Json = False,
-) -> int:  # fmt: skip
+) -> int:
     """Verify many models on many boards in parallel; a second run continues the first."""
     from mcugen.ui.terminal import Terminal
 
@@ -149,9 +151,17 @@ def command(
     names = None if boards == "all" else [name.strip() for name in boards.split(",") if name.strip()]
     with terminal.progress() as progress:
         result = sweep(
-            models, boards=names, out=out, jobs=jobs, engine=engine, scheduler=scheduler, samples=samples, seed=seed,
-            optimize=optimize, progress=progress,
-        )  # fmt: skip
+            models,
+            boards=names,
+            out=out,
+            jobs=jobs,
+            engine=engine,
+            scheduler=scheduler,
+            samples=samples,
+            seed=seed,
+            optimize=optimize,
+            progress=progress,
+        )
     return terminal.show(result, lambda console: _show(console, result))
 
 

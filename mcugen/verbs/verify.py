@@ -74,9 +74,19 @@ def verify(
         check_emulator(load_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
         proof = prove(
-            ready, "verify", inputs=inputs, samples=samples, seed=seed, layers=layers, port=port, emulator=emulator,
-            paced=paced, progress=progress, kept=is_project(target), tflm=tflm,
-        )  # fmt: skip
+            ready,
+            "verify",
+            inputs=inputs,
+            samples=samples,
+            seed=seed,
+            layers=layers,
+            port=port,
+            emulator=emulator,
+            paced=paced,
+            progress=progress,
+            kept=is_project(target),
+            tflm=tflm,
+        )
         if page is not None:
             whole = f"mcugen verify {ready.model.source}"
             command = whole if is_project(target) else command_line("verify", ready.model, ready.plan, ready.board)
@@ -110,9 +120,22 @@ def command(
     terminal = Terminal(json)
     with terminal.progress() as progress:
         proof = verify(
-            target, board=board, inputs=inputs, samples=samples, seed=seed, layers=layers, data=data,
+            target,
+            board=board,
+            inputs=inputs,
+            samples=samples,
+            seed=seed,
+            layers=layers,
+            data=data,
             quantize=not no_quantize,
-            optimize=optimize, runtime=runtime, tflm=tflm, port=port, emulator=emulator, paced=paced, report=report,
-            custom_ops=custom_op or (), progress=progress,
-        )  # fmt: skip
+            optimize=optimize,
+            runtime=runtime,
+            tflm=tflm,
+            port=port,
+            emulator=emulator,
+            paced=paced,
+            report=report,
+            custom_ops=custom_op or (),
+            progress=progress,
+        )
     return terminal.show(proof, lambda console: show_proof(console, proof))

@@ -17,12 +17,37 @@ ABSOLUTE = 1e-6
 
 _MOVES = frozenset(
     {
-        "BATCH_TO_SPACE_ND", "BROADCAST_TO", "CONCATENATION", "DEPTH_TO_SPACE", "DYNAMIC_UPDATE_SLICE",
-        "EMBEDDING_LOOKUP", "EXPAND_DIMS", "FILL", "GATHER", "GATHER_ND", "MIRROR_PAD", "PACK", "PAD", "PADV2",
-        "RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "SELECT_V2", "SHAPE", "SLICE", "SPACE_TO_BATCH_ND",
-        "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE", "UNPACK", "ZEROS_LIKE",
+        "BATCH_TO_SPACE_ND",
+        "BROADCAST_TO",
+        "CONCATENATION",
+        "DEPTH_TO_SPACE",
+        "DYNAMIC_UPDATE_SLICE",
+        "EMBEDDING_LOOKUP",
+        "EXPAND_DIMS",
+        "FILL",
+        "GATHER",
+        "GATHER_ND",
+        "MIRROR_PAD",
+        "PACK",
+        "PAD",
+        "PADV2",
+        "RESHAPE",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "REVERSE_V2",
+        "SELECT_V2",
+        "SHAPE",
+        "SLICE",
+        "SPACE_TO_BATCH_ND",
+        "SPACE_TO_DEPTH",
+        "SPLIT",
+        "SPLIT_V",
+        "SQUEEZE",
+        "STRIDED_SLICE",
+        "TRANSPOSE",
+        "UNPACK",
+        "ZEROS_LIKE",
     }
-)  # fmt: skip
+)
 """Operators that leave float32 values as they are."""
 
 
@@ -87,9 +112,7 @@ def tolerant_tensors(graph: Graph) -> frozenset[int]:
     found: set[int] = set()
     computes = any(_computes(graph, op) for op in graph.ops)
     for op in graph.ops:
-        if not (
-            _computes(graph, op) or found.intersection(op.inputs) or (computes and op.kind == "READ_VARIABLE")
-        ):
+        if not (_computes(graph, op) or found.intersection(op.inputs) or (computes and op.kind == "READ_VARIABLE")):
             continue
         found.update(i for i in op.outputs if graph.tensor(i).dtype is DType.FLOAT32)
     return frozenset(found)

@@ -59,6 +59,7 @@ def digits() -> Digits:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it need not converge
         trained.fit(x_train, y_train)
-    layers = [(w.T.astype(np.float32), b.astype(np.float32)) for w, b in
-              zip(trained.coefs_, trained.intercepts_, strict=True)]  # fmt: skip
+    layers = [
+        (w.T.astype(np.float32), b.astype(np.float32)) for w, b in zip(trained.coefs_, trained.intercepts_, strict=True)
+    ]
     return Digits(network(layers), layers, x_train, y_train, x_test, y_test)

@@ -61,9 +61,13 @@ def test_integers_beyond_the_classes_are_a_regression() -> None:
     assert make_task(samples([0, 1, 1]), (ONE,), kind="regression").kind == "regression"
 
 
-@pytest.mark.parametrize(("values", "threshold", "classes"), [
-    ([0.2, 0.5, 0.9], 0.5, [0, 0, 1]), ([-3.0, 0.2, 0.9], 0.0, [0, 1, 1]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "threshold", "classes"),
+    [
+        ([0.2, 0.5, 0.9], 0.5, [0, 0, 1]),
+        ([-3.0, 0.2, 0.9], 0.0, [0, 1, 1]),
+    ],
+)
 def test_a_single_output_is_a_probability_or_a_logit(values: list[float], threshold: float, classes: list[int]) -> None:
     made = outputs(*([v] for v in values))
     task = with_threshold(make_task(samples([0, 1, 1]), (ONE,)), made)

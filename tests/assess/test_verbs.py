@@ -168,13 +168,30 @@ def test_wishes_that_a_quantized_model_cannot_grant(digits: Digits, model: Path,
 
 @pytest.mark.emulator
 def test_deploy_on_the_device_and_beside_float32(
-    digits: Digits, model: Path, tmp_path: Path, cli: Cli  # noqa: F811
+    digits: Digits,
+    model: Path,
+    tmp_path: Path,
+    cli: Cli,  # noqa: F811
 ) -> None:
     data = digits.save(tmp_path / "digits.npz")
     command = (
-        "deploy", model, "--data", data, "--board", "mps2-an386", "-o", tmp_path / "firmware", "--force",
-        "--samples-on-device", 25, "--samples", 2, "--max-drop", 3, "--compare-float",
-    )  # fmt: skip
+        "deploy",
+        model,
+        "--data",
+        data,
+        "--board",
+        "mps2-an386",
+        "-o",
+        tmp_path / "firmware",
+        "--force",
+        "--samples-on-device",
+        25,
+        "--samples",
+        2,
+        "--max-drop",
+        3,
+        "--compare-float",
+    )
     ran = cli(*command, "--json")
     assert ran.code == 0, ran.err
     facts = ran.json
@@ -198,9 +215,20 @@ def test_a_float_form_that_does_not_fit_is_part_of_the_answer(tmp_path: Path, cl
     path.write_bytes(network([(rng.normal(size=(10, 8000)).astype(np.float32), np.zeros(10, np.float32))]))
     np.savez(data, x=rng.uniform(size=(30, 8000)), y=rng.integers(0, 10, 30))
     ran = cli(
-        "deploy", path, "--data", data, "--board", "microbit", "-o", tmp_path / "firmware", "--samples", 1,
-        "--samples-on-device", 0, "--compare-float",
-    )  # fmt: skip
+        "deploy",
+        path,
+        "--data",
+        data,
+        "--board",
+        "microbit",
+        "-o",
+        tmp_path / "firmware",
+        "--samples",
+        1,
+        "--samples-on-device",
+        0,
+        "--compare-float",
+    )
     assert ran.code == 0, ran.err
     assert "float32 does not run there" in ran.out
     assert "needs" in ran.out

@@ -55,11 +55,30 @@ def read(tmp_path: Path, text: str, name: str = "mine.toml") -> Board:
 def test_the_shipped_boards() -> None:
     boards = load_boards()
     assert [name for name, board in boards.items() if not board.own_linker_script] == [
-        "esp32-c3", "esp32-s3", "esp32dev", "lm3s6965evb", "microbit", "mps2-an385", "mps2-an386", "mps2-an500",
-        "mps2-an505", "mps3-an547", "mps3-an547-ddr", "nano33ble", "netduinoplus2", "nrf52840-dk", "nucleo-f446re",
+        "esp32-c3",
+        "esp32-s3",
+        "esp32dev",
+        "lm3s6965evb",
+        "microbit",
+        "mps2-an385",
+        "mps2-an386",
+        "mps2-an500",
+        "mps2-an505",
+        "mps3-an547",
+        "mps3-an547-ddr",
+        "nano33ble",
+        "netduinoplus2",
+        "nrf52840-dk",
+        "nucleo-f446re",
         "nucleo-h743zi",
-        "nucleo-l4r5zi", "pico", "pico2", "qemu-virt-rv32", "stm32f4-discovery", "stm32vldiscovery", "teensy41",
-    ]  # fmt: skip
+        "nucleo-l4r5zi",
+        "pico",
+        "pico2",
+        "qemu-virt-rv32",
+        "stm32f4-discovery",
+        "stm32vldiscovery",
+        "teensy41",
+    ]
     assert tuple(boards) == board_names()
     sizes = {name: (board.flash.size >> 10, board.ram.size >> 10) for name, board in boards.items()}
     assert sizes["microbit"] == (256, 16)
@@ -155,7 +174,7 @@ BAD = [
     ("icount_shift = 7", 'icount_shift = 7\nargs = ["-cpu", "-drive"]', "field emulator.args: holds '-drive'"),
     ("[uart]", "[[uart]]", "field uart: is [{"),
     ("[cpu]", "[cpu", "not valid TOML"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("old", "new", "message"), BAD)
@@ -272,7 +291,7 @@ BAD_FRAMEWORK = [
     ('usb = ["0483:374b"]', 'openocd = ["../x.cfg"]', "field flash.openocd: holds '../x.cfg'"),
     ("[framework.options]", "[framework.option]", "field framework.'option': is unknown"),
     ("baud = 115_200", 'baud = 115_200\ndriver = "stm32"', "field uart.'driver': is unknown"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("old", "new", "message"), BAD_FRAMEWORK)

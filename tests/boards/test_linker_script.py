@@ -93,7 +93,7 @@ BAD = [
     ("LENGTH = 256K", "LENGTH = 100", r"its region RAM is at an impossible place"),
     ("RAM    (xrw)", "SRAM1 (xrw) : ORIGIN = 0x10000000, LENGTH = 64K\n  SRAM2 (xrw)", r"regions .* is the RAM"),
     ("_sidata = LOADADDR(.data);", "", r"does not define _sidata, which scripts with ST's names do"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("old", "new", "message"), BAD)

@@ -131,8 +131,16 @@ def test_scaled_architectures(library: str) -> None:
 @pytest.mark.tensorflow
 def test_architectures_that_cannot_be_scaled() -> None:
     keras = pytest.importorskip("keras")
-    fixed = keras.Sequential([keras.Input((8,)), keras.layers.Dense(12), keras.layers.Reshape((12, 1)),
-                              keras.layers.Conv1D(4, 3), keras.layers.Flatten(), keras.layers.Dense(2)])  # fmt: skip
+    fixed = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(12),
+            keras.layers.Reshape((12, 1)),
+            keras.layers.Conv1D(4, 3),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+    )
     with pytest.raises(ConversionError, match=r"cannot be built 0\.5 times as wide"):
         scaled_model(fixed, "width", 0.5)
     with pytest.raises(ConversionError, match="has no image input"):

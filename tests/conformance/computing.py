@@ -74,8 +74,13 @@ def _logical_not(d: Draw) -> Case:
 
 def _quantize(d: Draw) -> Case:
     x = d.tensor(d.shape())
-    targets = {"float32": ("int8", "int16", "uint8"), "int8": ("int8", "uint8", "int16", "int32"),
-               "uint8": ("int8",), "int16": ("int8", "int16", "int32"), "int32": ("int8", "int16")}  # fmt: skip
+    targets = {
+        "float32": ("int8", "int16", "uint8"),
+        "int8": ("int8", "uint8", "int16", "int32"),
+        "uint8": ("int8",),
+        "int16": ("int8", "int16", "int32"),
+        "int32": ("int8", "int16"),
+    }
     to = d.pick(targets[d.dtype])
     if d.dtype == "int32":
         x = TensorSpec(x.shape, "int32", d.scale(-6, -3))

@@ -122,8 +122,13 @@ class Draw:
 
     # ---- cases
 
-    def node(self, inputs: Sequence[TensorSpec | None], outputs: Sequence[TensorSpec], table: str = "", **fields: Any,
-             ) -> Case:  # fmt: skip
+    def node(
+        self,
+        inputs: Sequence[TensorSpec | None],
+        outputs: Sequence[TensorSpec],
+        table: str = "",
+        **fields: Any,
+    ) -> Case:
         """A case of one node of this kind; `table` names its options in the schema."""
         made = options(table, **fields) if table else None
         return Case((Node(self.kind, made, inputs, outputs),), tuple(outputs))

@@ -176,7 +176,7 @@ def test_fake_quantization_gives_the_range_and_goes_away() -> None:
     back = model.op("DEQUANTIZE", [stored], (1, 4, 4, 4))
     data = pack_model(model.model([model.op("RELU", [back], (1, 4, 4, 4))]))
     raw = unpack_model(data)
-    (low, high), = take_fake_quantization(raw).values()
+    ((low, high),) = take_fake_quantization(raw).values()
     assert (low, high) == pytest.approx((-2.0, 3.1))
     made = convert(data, X)
     trained = next(r for r in made.report.ranges if r.scale == pytest.approx(0.02, rel=1e-3))

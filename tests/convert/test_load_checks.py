@@ -47,10 +47,15 @@ def test_foreign_files(tmp_path: Path, name: str, content: bytes, message: str) 
 
 @pytest.mark.parametrize(
     ("member", "message"),
-    [("archive/data.pkl", "PyTorch pickle"), ("m/code/__torch__.py", "TorchScript"),
-     ("serialized_exported_program.json", "an older PyTorch"), ("x.npy", "NumPy .npz"),
-     ("m/saved_model.pb", "zipped SavedModel"), ("readme.txt", "zip archive without a model")],
-)  # fmt: skip
+    [
+        ("archive/data.pkl", "PyTorch pickle"),
+        ("m/code/__torch__.py", "TorchScript"),
+        ("serialized_exported_program.json", "an older PyTorch"),
+        ("x.npy", "NumPy .npz"),
+        ("m/saved_model.pb", "zipped SavedModel"),
+        ("readme.txt", "zip archive without a model"),
+    ],
+)
 def test_foreign_archives(tmp_path: Path, member: str, message: str) -> None:
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
         archive.writestr(member, "x")

@@ -54,13 +54,20 @@ IMAGE = (1, 4, 4, 3)
 ONE_OP: dict[str, Any] = {
     "CONV_2D": lambda m, x: conv(m, x, normal(5, 3, 3, 3), normal(5), (1, 4, 4, 5), activation=1),
     "DEPTHWISE_CONV_2D": lambda m, x: m.op(
-        "DEPTHWISE_CONV_2D", [x, m.constant(normal(1, 3, 3, 3)), m.constant(normal(3))], IMAGE,
-        options=S.DepthwiseConv2DOptionsT(padding=0, strideW=1, strideH=1, depthMultiplier=1)),
+        "DEPTHWISE_CONV_2D",
+        [x, m.constant(normal(1, 3, 3, 3)), m.constant(normal(3))],
+        IMAGE,
+        options=S.DepthwiseConv2DOptionsT(padding=0, strideW=1, strideH=1, depthMultiplier=1),
+    ),
     "TRANSPOSE_CONV": lambda m, x: m.op(
-        "TRANSPOSE_CONV", [m.constant([1, 8, 8, 2], np.int32), m.constant(normal(2, 2, 2, 3)), x], (1, 8, 8, 2),
-        options=S.TransposeConvOptionsT(padding=1, strideW=2, strideH=2)),
-    "FULLY_CONNECTED": lambda m, x: dense(m, m.op("RESHAPE", [x, m.constant([1, 48], np.int32)], (1, 48)),
-                                          normal(6, 48), normal(6)),
+        "TRANSPOSE_CONV",
+        [m.constant([1, 8, 8, 2], np.int32), m.constant(normal(2, 2, 2, 3)), x],
+        (1, 8, 8, 2),
+        options=S.TransposeConvOptionsT(padding=1, strideW=2, strideH=2),
+    ),
+    "FULLY_CONNECTED": lambda m, x: dense(
+        m, m.op("RESHAPE", [x, m.constant([1, 48], np.int32)], (1, 48)), normal(6, 48), normal(6)
+    ),
     "ADD": lambda m, x: m.op("ADD", [x, m.constant(normal(1, 1, 1, 3))], IMAGE, options=options_of("Add")),
     "SUB": lambda m, x: m.op("SUB", [x, m.constant(normal(1, 1, 1, 3))], IMAGE, options=options_of("Sub")),
     "MUL": lambda m, x: m.op("MUL", [x, x], IMAGE, options=options_of("Mul")),
@@ -80,40 +87,60 @@ ONE_OP: dict[str, Any] = {
     "LOG_SOFTMAX": lambda m, x: m.op("LOG_SOFTMAX", [x], IMAGE),
     "AVERAGE_POOL_2D": lambda m, x: pool(m, "AVERAGE_POOL_2D", x, (1, 2, 2, 3)),
     "MAX_POOL_2D": lambda m, x: pool(m, "MAX_POOL_2D", x, (1, 2, 2, 3)),
-    "REDUCE_MAX": lambda m, x: m.op("REDUCE_MAX", [x, m.constant([1], np.int32)], (1, 4, 3),
-                                    options=options_of("Reducer")),
+    "REDUCE_MAX": lambda m, x: m.op(
+        "REDUCE_MAX", [x, m.constant([1], np.int32)], (1, 4, 3), options=options_of("Reducer")
+    ),
     "MAXIMUM": lambda m, x: m.op("MAXIMUM", [x, m.constant(np.float32([0.3]))], IMAGE),
     "MINIMUM": lambda m, x: m.op("MINIMUM", [x, m.constant(np.float32([0.3]))], IMAGE),
-    "CONCATENATION": lambda m, x: m.op("CONCATENATION", [x, m.constant(3 * normal(*IMAGE))], (1, 4, 4, 6),
-                                       options=options_of("Concatenation", axis=3)),
+    "CONCATENATION": lambda m, x: m.op(
+        "CONCATENATION", [x, m.constant(3 * normal(*IMAGE))], (1, 4, 4, 6), options=options_of("Concatenation", axis=3)
+    ),
     "PAD": lambda m, x: m.op("PAD", [x, m.constant([[0, 0], [1, 2], [0, 1], [0, 0]], np.int32)], (1, 7, 5, 3)),
-    "PADV2": lambda m, x: m.op("PADV2", [x, m.constant([[0, 0], [1, 2], [0, 1], [0, 0]], np.int32),
-                                         m.constant(np.float32([-4.0]))], (1, 7, 5, 3)),
-    "MIRROR_PAD": lambda m, x: m.op("MIRROR_PAD", [x, m.constant([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32)],
-                                    (1, 6, 6, 3), options=options_of("MirrorPad", mode=0)),
+    "PADV2": lambda m, x: m.op(
+        "PADV2",
+        [x, m.constant([[0, 0], [1, 2], [0, 1], [0, 0]], np.int32), m.constant(np.float32([-4.0]))],
+        (1, 7, 5, 3),
+    ),
+    "MIRROR_PAD": lambda m, x: m.op(
+        "MIRROR_PAD",
+        [x, m.constant([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32)],
+        (1, 6, 6, 3),
+        options=options_of("MirrorPad", mode=0),
+    ),
     "RESHAPE": lambda m, x: m.op("RESHAPE", [x, m.constant([1, 48], np.int32)], (1, 48)),
     "SQUEEZE": lambda m, x: m.op("SQUEEZE", [x], (4, 4, 3), options=options_of("Squeeze", squeezeDims=[0])),
     "EXPAND_DIMS": lambda m, x: m.op("EXPAND_DIMS", [x, m.constant([1], np.int32)], (1, 1, 4, 4, 3)),
     "TRANSPOSE": lambda m, x: m.op("TRANSPOSE", [x, m.constant([0, 3, 1, 2], np.int32)], (1, 3, 4, 4)),
-    "SLICE": lambda m, x: m.op("SLICE", [x, m.constant([0, 1, 0, 0], np.int32), m.constant([1, 2, 4, 3], np.int32)],
-                               (1, 2, 4, 3)),
+    "SLICE": lambda m, x: m.op(
+        "SLICE", [x, m.constant([0, 1, 0, 0], np.int32), m.constant([1, 2, 4, 3], np.int32)], (1, 2, 4, 3)
+    ),
     "STRIDED_SLICE": lambda m, x: m.op(
-        "STRIDED_SLICE", [x, *(m.constant(v, np.int32) for v in ([0, 0, 0, 0], [1, 4, 4, 3], [1, 2, 1, 1]))],
-        (1, 2, 4, 3), options=options_of("StridedSlice")),
+        "STRIDED_SLICE",
+        [x, *(m.constant(v, np.int32) for v in ([0, 0, 0, 0], [1, 4, 4, 3], [1, 2, 1, 1]))],
+        (1, 2, 4, 3),
+        options=options_of("StridedSlice"),
+    ),
     "PACK": lambda m, x: m.op("PACK", [x, x], (2, *IMAGE), options=options_of("Pack", valuesCount=2, axis=0)),
-    "GATHER": lambda m, x: m.op("GATHER", [x, m.constant([2, 0], np.int32)], (1, 4, 4, 2),
-                                options=options_of("Gather", axis=3)),
-    "RESIZE_BILINEAR": lambda m, x: m.op("RESIZE_BILINEAR", [x, m.constant([8, 8], np.int32)], (1, 8, 8, 3),
-                                         options=options_of("ResizeBilinear")),
+    "GATHER": lambda m, x: m.op(
+        "GATHER", [x, m.constant([2, 0], np.int32)], (1, 4, 4, 2), options=options_of("Gather", axis=3)
+    ),
+    "RESIZE_BILINEAR": lambda m, x: m.op(
+        "RESIZE_BILINEAR", [x, m.constant([8, 8], np.int32)], (1, 8, 8, 3), options=options_of("ResizeBilinear")
+    ),
     "RESIZE_NEAREST_NEIGHBOR": lambda m, x: m.op(
-        "RESIZE_NEAREST_NEIGHBOR", [x, m.constant([8, 8], np.int32)], (1, 8, 8, 3),
-        options=options_of("ResizeNearestNeighbor")),
-    "SPACE_TO_DEPTH": lambda m, x: m.op("SPACE_TO_DEPTH", [x], (1, 2, 2, 12),
-                                        options=options_of("SpaceToDepth", blockSize=2)),
+        "RESIZE_NEAREST_NEIGHBOR",
+        [x, m.constant([8, 8], np.int32)],
+        (1, 8, 8, 3),
+        options=options_of("ResizeNearestNeighbor"),
+    ),
+    "SPACE_TO_DEPTH": lambda m, x: m.op(
+        "SPACE_TO_DEPTH", [x], (1, 2, 2, 12), options=options_of("SpaceToDepth", blockSize=2)
+    ),
     "REVERSE_V2": lambda m, x: m.op("REVERSE_V2", [x, m.constant([1], np.int32)], IMAGE),
-    "BATCH_MATMUL": lambda m, x: m.op("BATCH_MATMUL", [x, m.constant(normal(1, 4, 3, 5))], (1, 4, 4, 5),
-                                      options=options_of("BatchMatMul")),
-}  # fmt: skip
+    "BATCH_MATMUL": lambda m, x: m.op(
+        "BATCH_MATMUL", [x, m.constant(normal(1, 4, 3, 5))], (1, 4, 4, 5), options=options_of("BatchMatMul")
+    ),
+}
 
 
 def one_op(kind: str) -> tuple[bytes, Any]:
@@ -141,11 +168,37 @@ def test_every_op_runs_in_int8_close_to_float(kind: str) -> None:
 
 
 def test_the_table_above_covers_the_rules() -> None:
-    tried_elsewhere = {"SPLIT", "SPLIT_V", "UNPACK", "SELECT_V2", "GATHER_ND", "BROADCAST_TO", "REDUCE_MIN", "DIV",
-                       "ABS", "RSQRT", "DEPTH_TO_SPACE", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND",
-                       "BROADCAST_ARGS", "SHAPE", "CAST", "LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR",
-                       "EMBEDDING_LOOKUP", "FILL", "ARG_MAX", "ARG_MIN", "EQUAL", "NOT_EQUAL", "GREATER",
-                       "GREATER_EQUAL", "LESS", "LESS_EQUAL"}  # fmt: skip
+    tried_elsewhere = {
+        "SPLIT",
+        "SPLIT_V",
+        "UNPACK",
+        "SELECT_V2",
+        "GATHER_ND",
+        "BROADCAST_TO",
+        "REDUCE_MIN",
+        "DIV",
+        "ABS",
+        "RSQRT",
+        "DEPTH_TO_SPACE",
+        "SPACE_TO_BATCH_ND",
+        "BATCH_TO_SPACE_ND",
+        "BROADCAST_ARGS",
+        "SHAPE",
+        "CAST",
+        "LOGICAL_AND",
+        "LOGICAL_NOT",
+        "LOGICAL_OR",
+        "EMBEDDING_LOOKUP",
+        "FILL",
+        "ARG_MAX",
+        "ARG_MIN",
+        "EQUAL",
+        "NOT_EQUAL",
+        "GREATER",
+        "GREATER_EQUAL",
+        "LESS",
+        "LESS_EQUAL",
+    }
     assert set(RULES) - set(ONE_OP) == tried_elsewhere
 
 
@@ -233,8 +286,9 @@ def test_several_inputs_outputs_and_split() -> None:
     model = FloatModel()
     a, b = model.input((1, 6), name="a"), model.input((1, 6), name="b")
     total = model.op("ADD", [a, b], (1, 6), options=S.AddOptionsT())
-    left, right = model.op("SPLIT", [model.constant(1, np.int32), total], (1, 3), (1, 3),
-                           options=S.SplitOptionsT(numSplits=2))  # fmt: skip
+    left, right = model.op(
+        "SPLIT", [model.constant(1, np.int32), total], (1, 3), (1, 3), options=S.SplitOptionsT(numSplits=2)
+    )
     converted = convert(model.build(left, right), {"a": normal(50, 6), "b": 2 * normal(50, 6)})
     assert [s.name for s in converted.report.inputs] == ["a", "b"]
     assert len(converted.report.agreement) == 2
@@ -244,8 +298,13 @@ def test_several_inputs_outputs_and_split() -> None:
 def test_integer_outputs_stay() -> None:
     model = FloatModel()
     scores = dense(model, model.input((1, 6)), normal(4, 6))
-    best = model.op("ARG_MAX", [scores, model.constant(1, np.int32)], (1,), dtype="INT32",
-                    options=S.ArgMaxOptionsT(outputType=S.TensorType.INT32))  # fmt: skip
+    best = model.op(
+        "ARG_MAX",
+        [scores, model.constant(1, np.int32)],
+        (1,),
+        dtype="INT32",
+        options=S.ArgMaxOptionsT(outputType=S.TensorType.INT32),
+    )
     converted = convert(model.build(best), normal(50, 6))
     assert converted.report.outputs[0].dtype == "int32"
     assert converted.report.agreement[0].cosine_similarity > 0.9
@@ -257,10 +316,12 @@ def test_shape_arithmetic_is_folded() -> None:
     x = model.input((1, 2, 4))
     shape = model.op("SHAPE", [x], (3,), dtype="INT32", options=S.ShapeOptionsT(outType=S.TensorType.INT32))
     ends = [model.constant(v, np.int32) for v in ([0], [1], [1])]
-    batch = model.op("STRIDED_SLICE", [shape, *ends], (), dtype="INT32",
-                     options=S.StridedSliceOptionsT(shrinkAxisMask=1))  # fmt: skip
-    target = model.op("PACK", [batch, model.constant(8, np.int32)], (2,), dtype="INT32",
-                      options=S.PackOptionsT(valuesCount=2, axis=0))  # fmt: skip
+    batch = model.op(
+        "STRIDED_SLICE", [shape, *ends], (), dtype="INT32", options=S.StridedSliceOptionsT(shrinkAxisMask=1)
+    )
+    target = model.op(
+        "PACK", [batch, model.constant(8, np.int32)], (2,), dtype="INT32", options=S.PackOptionsT(valuesCount=2, axis=0)
+    )
     y = dense(model, model.op("RESHAPE", [x, target], (1, 8)), normal(3, 8))
     converted = convert(model.build(y), normal(50, 2, 4))
     assert kinds(converted) == ["RESHAPE", "FULLY_CONNECTED"]
@@ -293,8 +354,13 @@ def test_computed_weights_and_biases() -> None:
     model = FloatModel()
     x = model.input((1, 4))
     weights = model.op("MUL", [x, x], (1, 4), options=S.MulOptionsT())
-    y = model.op("FULLY_CONNECTED", [x, model.constant(normal(4, 4)), weights], (1, 4),
-                 options=S.FullyConnectedOptionsT(), name="odd")  # fmt: skip
+    y = model.op(
+        "FULLY_CONNECTED",
+        [x, model.constant(normal(4, 4)), weights],
+        (1, 4),
+        options=S.FullyConnectedOptionsT(),
+        name="odd",
+    )
     with pytest.raises(ConversionError, match="its bias is computed"):
         convert(model.build(y), normal(30, 4))
 
@@ -321,8 +387,9 @@ def test_masks_and_casts() -> None:
     low = model.op("LESS", [x, model.constant(np.float32(-0.5))], IMAGE, dtype="BOOL")
     high = model.op("GREATER", [x, model.constant(np.float32(0.5))], IMAGE, dtype="BOOL")
     outside = model.op("LOGICAL_OR", [low, high], IMAGE, dtype="BOOL")
-    inside = model.op("LOGICAL_NOT", [model.op("LOGICAL_AND", [outside, outside], IMAGE, dtype="BOOL")], IMAGE,
-                      dtype="BOOL")  # fmt: skip
+    inside = model.op(
+        "LOGICAL_NOT", [model.op("LOGICAL_AND", [outside, outside], IMAGE, dtype="BOOL")], IMAGE, dtype="BOOL"
+    )
     types = S.TensorType
     ones = model.op("CAST", [inside], IMAGE, options=S.CastOptionsT(inDataType=types.BOOL, outDataType=types.FLOAT32))
     kept = model.op("MUL", [x, ones], IMAGE, options=options_of("Mul"))
@@ -341,8 +408,9 @@ def test_casts_of_computed_numbers() -> None:
     model = FloatModel()
     x = model.input(IMAGE)
     types = S.TensorType
-    whole = model.op("CAST", [x], IMAGE, dtype="INT32",
-                     options=S.CastOptionsT(inDataType=types.FLOAT32, outDataType=types.INT32))  # fmt: skip
+    whole = model.op(
+        "CAST", [x], IMAGE, dtype="INT32", options=S.CastOptionsT(inDataType=types.FLOAT32, outDataType=types.INT32)
+    )
     converted = convert(model.build(whole), 20 * normal(40, *IMAGE[1:]))
     assert kinds(converted) == ["DEQUANTIZE", "CAST"]
 
@@ -376,13 +444,24 @@ def test_one_number_fills_a_tensor() -> None:
         ("NEG", lambda m, x: m.op("NEG", [x], IMAGE), ["MUL"], lambda x: -x),
         ("ADD_N", lambda m, x: m.op("ADD_N", [x, m.constant(normal(*IMAGE)), x], IMAGE), ["ADD", "ADD"], None),
         ("SQUARE", lambda m, x: m.op("SQUARE", [x], IMAGE), ["MUL"], lambda x: x * x),
-        ("TILE", lambda m, x: m.op("TILE", [x, m.constant([1, 2, 1, 3], np.int32)], (1, 8, 4, 9)),
-         ["RESHAPE", "BROADCAST_TO", "RESHAPE"], lambda x: np.tile(x, (1, 2, 1, 3))),
-        ("SELECT", lambda m, x: m.op("SELECT", [m.op("GREATER", [x, m.constant(np.float32(0))], IMAGE, dtype="BOOL"),
-                                                x, m.op("ABS", [x], IMAGE)], IMAGE),
-         ["GREATER", "ABS", "SELECT_V2"], np.abs),
+        (
+            "TILE",
+            lambda m, x: m.op("TILE", [x, m.constant([1, 2, 1, 3], np.int32)], (1, 8, 4, 9)),
+            ["RESHAPE", "BROADCAST_TO", "RESHAPE"],
+            lambda x: np.tile(x, (1, 2, 1, 3)),
+        ),
+        (
+            "SELECT",
+            lambda m, x: m.op(
+                "SELECT",
+                [m.op("GREATER", [x, m.constant(np.float32(0))], IMAGE, dtype="BOOL"), x, m.op("ABS", [x], IMAGE)],
+                IMAGE,
+            ),
+            ["GREATER", "ABS", "SELECT_V2"],
+            np.abs,
+        ),
     ],
-)  # fmt: skip
+)
 def test_ops_in_other_words(kind: str, build: Any, made: list[str], expected: Any) -> None:
     model = FloatModel()
     x = normal(40, *IMAGE[1:])

@@ -31,11 +31,19 @@ def build_double(board: Board, folder: Path, *, size: int = 64, inputs: int = 1,
     includes = ["-I", "lib/mcg_bsp", "-I", "lib/mcg_harness", "-I", str(DOUBLE)]
     defines = [f"-DMODEL_BYTES={size}", f"-DMODEL_INPUTS={inputs}", *extra]
     command = [
-        board.architecture.compiler, *compile_flags(board), *WARNINGS, *includes, *defines,
-        *sources, str(DOUBLE / "mcg_model.c"), str(DOUBLE / "main.c"),
+        board.architecture.compiler,
+        *compile_flags(board),
+        *WARNINGS,
+        *includes,
+        *defines,
+        *sources,
+        str(DOUBLE / "mcg_model.c"),
+        str(DOUBLE / "main.c"),
         # A specs file may be named once in a command.
-        *(flag for flag in link_flags(board) if flag not in compile_flags(board)), "-o", "firmware.elf",
-    ]  # fmt: skip
+        *(flag for flag in link_flags(board) if flag not in compile_flags(board)),
+        "-o",
+        "firmware.elf",
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return folder / "firmware.elf"
@@ -60,10 +68,23 @@ def _build_for_host(folder: Path, name: str, port: list[str], size: int, inputs:
         (folder / Path(path).name).write_text(text, encoding="utf-8")
     sources = [Path(path).name for path in sorted(files) if path.endswith(".c")]
     command = [
-        "gcc", *WARNINGS, "-fsanitize=undefined", "-fno-sanitize-recover=all", "-I", ".", "-I", str(DOUBLE),
-        f"-DMODEL_BYTES={size}", f"-DMODEL_INPUTS={inputs}",
-        *sources, str(DOUBLE / "mcg_model.c"), str(DOUBLE / port[0]), *port[1:], "-o", name,
-    ]  # fmt: skip
+        "gcc",
+        *WARNINGS,
+        "-fsanitize=undefined",
+        "-fno-sanitize-recover=all",
+        "-I",
+        ".",
+        "-I",
+        str(DOUBLE),
+        f"-DMODEL_BYTES={size}",
+        f"-DMODEL_INPUTS={inputs}",
+        *sources,
+        str(DOUBLE / "mcg_model.c"),
+        str(DOUBLE / port[0]),
+        *port[1:],
+        "-o",
+        name,
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return folder / name

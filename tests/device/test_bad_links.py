@@ -32,11 +32,20 @@ LINKS = {
     "bytes": Faults(byte_drop=0.0005, byte_repeat=0.0005, byte_swap=0.0005),
     "slow": Faults(repeat=0.05, delay=0.05, slow_op=0.8 * TIMEOUT_S),
     "everything": Faults(
-        drop=0.03, repeat=0.05, delay=0.05, corrupt=0.03, truncate=0.02, garbage=0.05, split=0.05,
-        byte_drop=0.0001, byte_repeat=0.0001, byte_swap=0.0001, slow_op=1.0,
+        drop=0.03,
+        repeat=0.05,
+        delay=0.05,
+        corrupt=0.03,
+        truncate=0.02,
+        garbage=0.05,
+        split=0.05,
+        byte_drop=0.0001,
+        byte_repeat=0.0001,
+        byte_swap=0.0001,
+        slow_op=1.0,
     ),
     "resets": Faults(drop=0.02, repeat=0.05, delay=0.02, corrupt=0.02, reset=0.01, unplug=0.01),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

@@ -160,9 +160,19 @@ def test_over_a_tcp_port(firmware: Build) -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     command = [
-        qemu.find_qemu(), "-M", "mps2-an386", "-nodefaults", "-display", "none", "-icount", "shift=7,sleep=off",
-        "-serial", f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on", "-kernel", str(elf),
-    ]  # fmt: skip
+        qemu.find_qemu(),
+        "-M",
+        "mps2-an386",
+        "-nodefaults",
+        "-display",
+        "none",
+        "-icount",
+        "shift=7,sleep=off",
+        "-serial",
+        f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on",
+        "-kernel",
+        str(elf),
+    ]
     process = subprocess.Popen(command)
     try:
         for _ in range(100):

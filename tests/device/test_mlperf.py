@@ -99,8 +99,11 @@ def test_conversation(own_model: Path, tmp_path: Path) -> None:
         assert runner.ask("db print") == ["m-buffer-80-7f-03-00-f9-32"]
         lines = runner.ask("infer 3 2")
         assert [line for line in lines if not line.startswith(("m-lap-us-", "m-results-"))] == [
-            "m-warmup-start-2", "m-warmup-done", "m-infer-start-3", "m-infer-done",
-        ]  # fmt: skip
+            "m-warmup-start-2",
+            "m-warmup-done",
+            "m-infer-start-3",
+            "m-infer-done",
+        ]
         assert results(lines) == expected
         assert results(runner.ask("results")) == expected
         laps = [int(line[len("m-lap-us-") :]) for line in lines if line.startswith("m-lap-us-")]

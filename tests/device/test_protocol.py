@@ -56,8 +56,13 @@ def _tensor_info(dtype: int = 2, dims: tuple[int, ...] = (1, 6), nbytes: int = 6
 def test_tensor_info() -> None:
     info = protocol.parse_tensor_info(_tensor_info())
     assert (info.name, info.dtype, info.shape, info.nbytes, info.scale, info.zero_point) == (
-        "x", DType.INT8, (1, 6), 6, 0.5, -3,
-    )  # fmt: skip
+        "x",
+        DType.INT8,
+        (1, 6),
+        6,
+        0.5,
+        -3,
+    )
 
 
 @pytest.mark.parametrize(

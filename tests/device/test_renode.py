@@ -215,8 +215,10 @@ def test_generate_writes_the_files(tmp_path: Path) -> None:
     model.write_bytes(int8_model())
     api.generate(str(model), board="nrf52840-dk", out=tmp_path / "out", emulator="renode")
     assert sorted(path.name for path in (tmp_path / "out" / "renode").iterdir()) == [
-        "firmware.robot", "nrf52840-dk.repl", "nrf52840-dk.resc",
-    ]  # fmt: skip
+        "firmware.robot",
+        "nrf52840-dk.repl",
+        "nrf52840-dk.resc",
+    ]
     with pytest.raises(BoardError, match="Renode's model of this board is not known"):
         api.verify(str(model), board="mps2-an386", emulator="renode")
     with pytest.raises(BoardError, match="not both"):

@@ -142,8 +142,11 @@ def test_an_emulated_board_is_verified_from_another_process(tmp_path: Path) -> N
     command = [sys.executable, "-m", "mcugen"]
     serving = subprocess.Popen(
         [*command, "serve", str(project), "--listen", "127.0.0.1:0", "--json"],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     with serving:
         assert serving.stderr is not None
         found = re.search(

@@ -106,8 +106,11 @@ def test_deploy_then_verify_then_flash_again(cli: Cli, bench: Bench, model: Path
     facts = flashed.json
     assert bench.flashed == 2
     assert (facts["schema"], facts["board"], facts["tool"], facts["probe"]) == (
-        "mcugen.flash/1", "microbit", "pyocd", "9900",
-    )  # fmt: skip
+        "mcugen.flash/1",
+        "microbit",
+        "pyocd",
+        "9900",
+    )
     assert facts["checked"] is True
     assert facts["model"]["sha256"] == ran.json["model"]["sha256"]
     shown = cli("flash", out, "--port", bench.port)

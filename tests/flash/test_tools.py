@@ -123,24 +123,37 @@ OPENOCD = [
     ("Can't find interface/stlink.cfg", "too old", "0.12"),
 ]
 ESPTOOL = [
-    ("Could not open /dev/x, the port is busy or doesn't exist.\n([Errno 13] could not open port: Permission denied",
-     "no permission to use the port", "dialout"),
-    ("Could not open /dev/x, the port is busy or doesn't exist.\n([Errno 11] Could not exclusively lock port",
-     "another program holds the port", "Close serial monitors"),
-    ("Could not open /dev/x, the port is busy or doesn't exist.\n([Errno 2] could not open port",
-     "no such port", "carries data"),
+    (
+        "Could not open /dev/x, the port is busy or doesn't exist.\n([Errno 13] could not open port: Permission denied",
+        "no permission to use the port",
+        "dialout",
+    ),
+    (
+        "Could not open /dev/x, the port is busy or doesn't exist.\n([Errno 11] Could not exclusively lock port",
+        "another program holds the port",
+        "Close serial monitors",
+    ),
+    (
+        "Could not open /dev/x, the port is busy or doesn't exist.\n([Errno 2] could not open port",
+        "no such port",
+        "carries data",
+    ),
     ("A fatal error occurred: This chip is ESP32-S3, not ESP32. Wrong --chip argument?", "not this board's", "right"),
     ("A fatal error occurred: Failed to connect to ESP32: No serial data received.", "boot loader", "Hold the button"),
     ("Writing at 0x00010000... (3 %)\nA fatal error occurred: The chip stopped responding.", "half-way", "half a"),
-]  # fmt: skip
+]
 PICOTOOL = [
-    ("No accessible RP2040 devices in BOOTSEL mode were found.\nbut:\nDevice at bus 3 appears to be a RP2040 device in "
-     "BOOTSEL mode, but picotool was unable to connect.", "no permission", "udev"),
+    (
+        "No accessible RP2040 devices in BOOTSEL mode were found.\nbut:\nDevice at bus 3 appears to be a RP2040 device "
+        "in BOOTSEL mode, but picotool was unable to connect.",
+        "no permission",
+        "udev",
+    ),
     ("No accessible RP2040/RP2350 devices in BOOTSEL mode were found.", "no board is in its boot loader", "BOOTSEL"),
     ("ERROR: Command requires a single RP2040 device to be targeted.", "several boards", "--probe"),
     ("ERROR: Family ID 'rp2350-arm-s' cannot be downloaded anywhere", "not this board's", "pico2"),
     ("ERROR: The RP2040 device returned an error: unknown", "half-way", "half a firmware"),
-]  # fmt: skip
+]
 CASES = [
     *(("pyocd", "nrf52840-dk", *case) for case in PYOCD),
     *(("openocd", "nucleo-f446re", *case) for case in OPENOCD),

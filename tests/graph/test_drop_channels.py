@@ -52,9 +52,14 @@ def conv(
     activation: int = 0,
 ) -> Node:
     made = options(
-        "Conv2DOptions", padding=0 if same else 1, strideW=1, strideH=1, dilationWFactor=1, dilationHFactor=1,
+        "Conv2DOptions",
+        padding=0 if same else 1,
+        strideW=1,
+        strideH=1,
+        dilationWFactor=1,
+        dilationHFactor=1,
         fusedActivationFunction=activation,
-    )  # fmt: skip
+    )
     inputs: list[TensorSpec | None] = [x, constant(values, [0.01 + n / 900 for n in range(len(values))])]
     if bias is not None:
         inputs.append(constant(np.array(bias, np.int32), 0.001))
@@ -65,9 +70,14 @@ def depthwise(x: TensorSpec, y: TensorSpec, *, same: bool, multiplier: int = 1, 
     channels = y.shape[3]
     values = weights((1, 3, 3, channels), 3, zero, seed=2)
     made = options(
-        "DepthwiseConv2DOptions", padding=0 if same else 1, strideW=1, strideH=1, depthMultiplier=multiplier,
-        dilationWFactor=1, dilationHFactor=1,
-    )  # fmt: skip
+        "DepthwiseConv2DOptions",
+        padding=0 if same else 1,
+        strideW=1,
+        strideH=1,
+        depthMultiplier=multiplier,
+        dilationWFactor=1,
+        dilationHFactor=1,
+    )
     scales = [0.01 + n / 700 for n in range(channels)]
     bias = constant(np.arange(-200, -200 + 50 * channels, 50).astype(np.int32), 0.001)
     return Node("DEPTHWISE_CONV_2D", made, [x, constant(values, scales, axis=3), bias], [y])

@@ -39,9 +39,14 @@ def conv(x: TensorSpec, y: TensorSpec, *, padding: int = 1, activation: int = 0)
     )
     b = constant(generator.integers(-500, 500, channels, dtype=np.int32), scale=0.001)
     made = options(
-        "Conv2DOptions", padding=padding, strideW=2, strideH=2, dilationWFactor=1, dilationHFactor=1,
+        "Conv2DOptions",
+        padding=padding,
+        strideW=2,
+        strideH=2,
+        dilationWFactor=1,
+        dilationHFactor=1,
         fusedActivationFunction=activation,
-    )  # fmt: skip
+    )
     return Node("CONV_2D", made, [x, w, b], [y])
 
 

@@ -15,10 +15,35 @@ from mcugen.verify.compare import compare
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, inputs_of, oracle
 
 SPECIAL = np.array(
-    [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, 6.0, -3.0, 1e-38, -1e-30, 1e30, -1e30, 16.7, -9.1, 88.8,
-     -88.8, np.inf, -np.inf, np.nan, 8388607.5, -4194303.5],
+    [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.5,
+        -0.5,
+        1.5,
+        2.5,
+        -2.5,
+        3.0,
+        6.0,
+        -3.0,
+        1e-38,
+        -1e-30,
+        1e30,
+        -1e30,
+        16.7,
+        -9.1,
+        88.8,
+        -88.8,
+        np.inf,
+        -np.inf,
+        np.nan,
+        8388607.5,
+        -4194303.5,
+    ],
     np.float32,
-)  # fmt: skip
+)
 """Zeros, ties, the ends of formulas, and what is no number."""
 
 

@@ -41,13 +41,19 @@ def users(x: TensorSpec) -> dict[str, Node]:
         "ARG_MAX": Node("ARG_MAX", options("ArgMaxOptions"), [x, ints(3)], [like((1, 4, 6), dtype="int32")]),
         "L2_NORMALIZATION": Node("L2_NORMALIZATION", options("L2NormOptions"), [x], [like(SHAPE, 1 / 128, 0)]),
         "BATCH_MATMUL": Node("BATCH_MATMUL", options("BatchMatMulOptions"), [x, matrix], [like((1, 4, 6, 3), 0.3)]),
-        "RESIZE_BILINEAR": Node("RESIZE_BILINEAR", options("ResizeBilinearOptions"), [x, ints([7, 9])],
-                                [like((1, 7, 9, 8))]),
-        "DEPTH_TO_SPACE": Node("DEPTH_TO_SPACE", options("DepthToSpaceOptions", blockSize=2), [x],
-                               [like((1, 8, 12, 2))]),
-        "TRANSPOSE_CONV": Node("TRANSPOSE_CONV", options("TransposeConvOptions", strideH=2, strideW=2),
-                               [kernel_shape, weights, x], [like((1, 8, 12, 2), 0.3)]),
-    }  # fmt: skip
+        "RESIZE_BILINEAR": Node(
+            "RESIZE_BILINEAR", options("ResizeBilinearOptions"), [x, ints([7, 9])], [like((1, 7, 9, 8))]
+        ),
+        "DEPTH_TO_SPACE": Node(
+            "DEPTH_TO_SPACE", options("DepthToSpaceOptions", blockSize=2), [x], [like((1, 8, 12, 2))]
+        ),
+        "TRANSPOSE_CONV": Node(
+            "TRANSPOSE_CONV",
+            options("TransposeConvOptions", strideH=2, strideW=2),
+            [kernel_shape, weights, x],
+            [like((1, 8, 12, 2), 0.3)],
+        ),
+    }
 
 
 @pytest.mark.parametrize("kind", users(like()))

@@ -33,8 +33,19 @@ WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 MEMORY = {"memcpy", "memset", "memmove"}
 
 MATHS = {
-    "ceilf", "cosf", "expf", "expm1f", "fabsf", "floor", "floorf", "fmodf", "logf", "sinf", "sqrtf", "tanhf",
-}  # fmt: skip
+    "ceilf",
+    "cosf",
+    "expf",
+    "expm1f",
+    "fabsf",
+    "floor",
+    "floorf",
+    "fmodf",
+    "logf",
+    "sinf",
+    "sqrtf",
+    "tanhf",
+}
 """What kernels of float32 may call besides."""
 
 

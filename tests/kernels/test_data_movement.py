@@ -76,8 +76,9 @@ def concatenation(shapes: Sequence[tuple[int, ...]], axis: int, dtype: str = "in
     total = list(shapes[0])
     total[axis] = sum(s[axis] for s in shapes)
     inputs = [TensorSpec(s, dtype, scale) for s in shapes]
-    return Node("CONCATENATION", options("ConcatenationOptions", axis=axis), inputs,
-                [TensorSpec(tuple(total), dtype, scale)])  # fmt: skip
+    return Node(
+        "CONCATENATION", options("ConcatenationOptions", axis=axis), inputs, [TensorSpec(tuple(total), dtype, scale)]
+    )
 
 
 @pytest.mark.parametrize("rank", range(1, 5))

@@ -107,9 +107,12 @@ def random_models(seed: int) -> list[bytes]:
     models = []
     for _ in range(2):
         quant = Quantized(
-            per_channel=bool(rng.integers(2)), input_zero=draw(-128, 127), gain=0.5, seed=draw(0, 999),
+            per_channel=bool(rng.integers(2)),
+            input_zero=draw(-128, 127),
+            gain=0.5,
+            seed=draw(0, 999),
             output_zero=int(rng.choice([-128, -127, 127, draw(-128, 127)])),
-        )  # fmt: skip
+        )
         image = (draw(1, 2), draw(4, 12), draw(4, 12), draw(1, 20))
         stride, same = (draw(1, 3), draw(1, 3)), bool(rng.integers(2))
         filters = (draw(1, 4), draw(1, 4))

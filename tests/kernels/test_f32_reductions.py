@@ -28,9 +28,14 @@ def pool(
     rows = output_size(image[1], filters[0], stride[0], 1, same)
     columns = output_size(image[2], filters[1], stride[1], 1, same)
     made = options(
-        "Pool2DOptions", padding=0 if same else 1, strideH=stride[0], strideW=stride[1], filterHeight=filters[0],
-        filterWidth=filters[1], fusedActivationFunction=ACTIVATIONS[activation],
-    )  # fmt: skip
+        "Pool2DOptions",
+        padding=0 if same else 1,
+        strideH=stride[0],
+        strideW=stride[1],
+        filterHeight=filters[0],
+        filterWidth=filters[1],
+        fusedActivationFunction=ACTIVATIONS[activation],
+    )
     return Node(kind, made, [real(*image)], [real(image[0], rows, columns, image[3])])
 
 
@@ -59,15 +64,17 @@ def rows(kind: str, shape: tuple[int, ...], beta: float = 1.0) -> Node:
 
 @pytest.mark.parametrize("kind", POOLS)
 def test_pools(kind: str) -> None:
-    prove([
-        pool(kind, (1, 6, 8, 4), (2, 2), (2, 2)),
-        pool(kind, (1, 7, 5, 3), (2, 2), (2, 2), same=True),
-        pool(kind, (2, 5, 4, 3), (3, 2), (2, 1), same=True),
-        pool(kind, (1, 25, 5, 8), (25, 5)),
-        pool(kind, (1, 2, 3, 4), (5, 7), same=True),
-        pool(kind, (1, 5, 5, 6), (2, 2), activation="RELU"),
-        pool(kind, (1, 5, 5, 6), (2, 2), activation="RELU_N1_TO_1"),
-    ])  # fmt: skip
+    prove(
+        [
+            pool(kind, (1, 6, 8, 4), (2, 2), (2, 2)),
+            pool(kind, (1, 7, 5, 3), (2, 2), (2, 2), same=True),
+            pool(kind, (2, 5, 4, 3), (3, 2), (2, 1), same=True),
+            pool(kind, (1, 25, 5, 8), (25, 5)),
+            pool(kind, (1, 2, 3, 4), (5, 7), same=True),
+            pool(kind, (1, 5, 5, 6), (2, 2), activation="RELU"),
+            pool(kind, (1, 5, 5, 6), (2, 2), activation="RELU_N1_TO_1"),
+        ]
+    )
 
 
 def test_pools_of_special_numbers() -> None:
@@ -93,15 +100,17 @@ def test_length_of_rows() -> None:
 
 @pytest.mark.parametrize("kind", REDUCTIONS)
 def test_reductions(kind: str) -> None:
-    prove([
-        reduction(kind, (2, 5, 6, 3), [1, 2], keep=True),
-        reduction(kind, (2, 5, 6, 3), [2, 1]),
-        reduction(kind, (2, 5, 6, 3), [-1]),
-        reduction(kind, (2, 5, 6, 3), [0, 2]),
-        reduction(kind, (4, 300), [1]),
-        reduction(kind, (7,), [0]),
-        reduction(kind, (2, 3), [0, 1]),
-    ])  # fmt: skip
+    prove(
+        [
+            reduction(kind, (2, 5, 6, 3), [1, 2], keep=True),
+            reduction(kind, (2, 5, 6, 3), [2, 1]),
+            reduction(kind, (2, 5, 6, 3), [-1]),
+            reduction(kind, (2, 5, 6, 3), [0, 2]),
+            reduction(kind, (4, 300), [1]),
+            reduction(kind, (7,), [0]),
+            reduction(kind, (2, 3), [0, 1]),
+        ]
+    )
 
 
 def test_extremes_of_special_numbers() -> None:
@@ -152,12 +161,14 @@ def test_padding() -> None:
         made = tuple(d + sum(pair) for d, pair in zip(shape, amounts, strict=True))
         return Node("PAD" if value is None else "PADV2", None, inputs, [real(*made)])
 
-    prove([
-        pad((1, 3, 4, 2), [[0, 0], [1, 2], [0, 3], [0, 0]]),
-        pad((2, 3), [[1, 0], [0, 2]], -1.5),
-        pad((1, 2, 3, 2, 2), [[0, 0], [1, 0], [0, 1], [2, 2], [1, 1]], float("-inf")),
-        pad((5,), [[0, 0]], 7.0),
-    ])  # fmt: skip
+    prove(
+        [
+            pad((1, 3, 4, 2), [[0, 0], [1, 2], [0, 3], [0, 0]]),
+            pad((2, 3), [[1, 0], [0, 2]], -1.5),
+            pad((1, 2, 3, 2, 2), [[0, 0], [1, 0], [0, 1], [2, 2], [1, 1]], float("-inf")),
+            pad((5,), [[0, 0]], 7.0),
+        ]
+    )
 
 
 def test_refusals() -> None:

@@ -33,9 +33,14 @@ def conv(
     rows = output_size(image[1], height, stride[0], dilation[0], same)
     columns = output_size(image[2], width, stride[1], dilation[1], same)
     made = options(
-        "Conv2DOptions", padding=0 if same else 1, strideH=stride[0], strideW=stride[1],
-        dilationHFactor=dilation[0], dilationWFactor=dilation[1], fusedActivationFunction=ACTIVATIONS[activation],
-    )  # fmt: skip
+        "Conv2DOptions",
+        padding=0 if same else 1,
+        strideH=stride[0],
+        strideW=stride[1],
+        dilationHFactor=dilation[0],
+        dilationWFactor=dilation[1],
+        fusedActivationFunction=ACTIVATIONS[activation],
+    )
     weights = numbers(rng, channels, height, width, image[3] // groups)
     operands = [source or real(*image), weights, *[numbers(rng, channels)] * bias]
     return Node("CONV_2D", made, operands, [real(image[0], rows, columns, channels)])
@@ -57,10 +62,15 @@ def depthwise(
     rows = output_size(image[1], filters[0], stride[0], dilation[0], same)
     columns = output_size(image[2], filters[1], stride[1], dilation[1], same)
     made = options(
-        "DepthwiseConv2DOptions", padding=0 if same else 1, strideH=stride[0], strideW=stride[1],
-        dilationHFactor=dilation[0], dilationWFactor=dilation[1], depthMultiplier=multiplier,
+        "DepthwiseConv2DOptions",
+        padding=0 if same else 1,
+        strideH=stride[0],
+        strideW=stride[1],
+        dilationHFactor=dilation[0],
+        dilationWFactor=dilation[1],
+        depthMultiplier=multiplier,
         fusedActivationFunction=ACTIVATIONS[activation],
-    )  # fmt: skip
+    )
     operands = [real(*image), numbers(rng, 1, *filters, channels), *[numbers(rng, channels)] * bias]
     return Node("DEPTHWISE_CONV_2D", made, operands, [real(image[0], rows, columns, channels)])
 
@@ -90,31 +100,35 @@ def transposed(
 
 
 def test_convolutions() -> None:
-    prove([
-        conv((1, 5, 6, 3), (8, 3, 3)),
-        conv((1, 5, 6, 3), (7, 3, 2), same=False),
-        conv((2, 7, 5, 4), (5, 3, 3), stride=(2, 3)),
-        conv((1, 9, 8, 2), (4, 3, 3), dilation=(2, 3)),
-        conv((1, 9, 8, 2), (6, 2, 3), dilation=(3, 1), same=False),
-        conv((1, 5, 4, 6), (6, 3, 3), groups=3),
-        conv((1, 5, 4, 6), (12, 3, 3), groups=2, dilation=(1, 2)),
-        conv((1, 4, 4, 16), (9, 1, 1), bias=False),
-        conv((1, 1, 25, 5), (4, 1, 7), stride=(1, 2)),
-        conv((1, 2, 2, 3), (5, 5, 5)),
-        conv((1, 5, 5, 1), (1, 3, 3)),
-    ])  # fmt: skip
+    prove(
+        [
+            conv((1, 5, 6, 3), (8, 3, 3)),
+            conv((1, 5, 6, 3), (7, 3, 2), same=False),
+            conv((2, 7, 5, 4), (5, 3, 3), stride=(2, 3)),
+            conv((1, 9, 8, 2), (4, 3, 3), dilation=(2, 3)),
+            conv((1, 9, 8, 2), (6, 2, 3), dilation=(3, 1), same=False),
+            conv((1, 5, 4, 6), (6, 3, 3), groups=3),
+            conv((1, 5, 4, 6), (12, 3, 3), groups=2, dilation=(1, 2)),
+            conv((1, 4, 4, 16), (9, 1, 1), bias=False),
+            conv((1, 1, 25, 5), (4, 1, 7), stride=(1, 2)),
+            conv((1, 2, 2, 3), (5, 5, 5)),
+            conv((1, 5, 5, 1), (1, 3, 3)),
+        ]
+    )
 
 
 def test_depthwise_convolutions() -> None:
-    prove([
-        depthwise((1, 5, 6, 8), (3, 3)),
-        depthwise((1, 5, 6, 7), (3, 2), same=False, bias=False),
-        depthwise((2, 7, 5, 5), (3, 3), stride=(2, 2)),
-        depthwise((1, 9, 8, 3), (3, 3), dilation=(2, 3)),
-        depthwise((1, 5, 5, 3), (3, 3), multiplier=2),
-        depthwise((1, 5, 5, 1), (10, 4), multiplier=8, stride=(2, 2)),
-        depthwise((1, 2, 2, 4), (5, 5)),
-    ])  # fmt: skip
+    prove(
+        [
+            depthwise((1, 5, 6, 8), (3, 3)),
+            depthwise((1, 5, 6, 7), (3, 2), same=False, bias=False),
+            depthwise((2, 7, 5, 5), (3, 3), stride=(2, 2)),
+            depthwise((1, 9, 8, 3), (3, 3), dilation=(2, 3)),
+            depthwise((1, 5, 5, 3), (3, 3), multiplier=2),
+            depthwise((1, 5, 5, 1), (10, 4), multiplier=8, stride=(2, 2)),
+            depthwise((1, 2, 2, 4), (5, 5)),
+        ]
+    )
 
 
 def test_fully_connected() -> None:
@@ -128,13 +142,15 @@ def test_fully_connected_with_computed_weights() -> None:
 
 
 def test_transposed_convolutions() -> None:
-    prove([
-        transposed((1, 3, 4, 3), (5, 3, 3), (2, 2), (6, 8)),
-        transposed((1, 3, 4, 2), (4, 2, 2), (2, 2), (6, 8), bias=False),
-        transposed((2, 3, 3, 2), (6, 3, 2), (1, 1), (5, 4), same=False),
-        transposed((1, 2, 3, 1), (1, 2, 2), (3, 4), (6, 12)),
-        transposed((1, 4, 3, 2), (3, 5, 4), (2, 1), (8, 3)),
-    ])  # fmt: skip
+    prove(
+        [
+            transposed((1, 3, 4, 3), (5, 3, 3), (2, 2), (6, 8)),
+            transposed((1, 3, 4, 2), (4, 2, 2), (2, 2), (6, 8), bias=False),
+            transposed((2, 3, 3, 2), (6, 3, 2), (1, 1), (5, 4), same=False),
+            transposed((1, 2, 3, 1), (1, 2, 2), (3, 4), (6, 12)),
+            transposed((1, 4, 3, 2), (3, 5, 4), (2, 1), (8, 3)),
+        ]
+    )
 
 
 def test_matrix_products() -> None:
@@ -144,13 +160,15 @@ def test_matrix_products() -> None:
         batches = np.broadcast_shapes(first[:-2], second[:-2])
         return Node("BATCH_MATMUL", made, [real(*a), real(*b)], [real(*batches, first[-2], second[-1])])
 
-    prove([
-        product((2, 3, 4), (2, 4, 5)),
-        product((2, 3, 4), (2, 4, 6), x=True, y=True),
-        product((1, 3, 4), (2, 4, 5), y=True),
-        product((2, 1, 3, 4), (1, 3, 4, 1), x=True),
-        product((3, 7), (7, 3)),
-    ])  # fmt: skip
+    prove(
+        [
+            product((2, 3, 4), (2, 4, 5)),
+            product((2, 3, 4), (2, 4, 6), x=True, y=True),
+            product((1, 3, 4), (2, 4, 5), y=True),
+            product((2, 1, 3, 4), (1, 3, 4, 1), x=True),
+            product((3, 7), (7, 3)),
+        ]
+    )
 
 
 @pytest.mark.parametrize("activation", ["RELU", "RELU6", "RELU_N1_TO_1"])

@@ -24,8 +24,12 @@ def node(
     output = tuple(1 if n in reduced else d for n, d in enumerate(shape) if keep or n not in reduced)
     source = TensorSpec(shape, scale=scales[0], zero_point=zero_points[0])
     axis_tensor = constant(np.array(axes, np.int32))
-    return Node("MEAN", options("ReducerOptions", keepDims=keep), [source, axis_tensor],
-                [TensorSpec(output, scale=scales[1], zero_point=zero_points[1])])  # fmt: skip
+    return Node(
+        "MEAN",
+        options("ReducerOptions", keepDims=keep),
+        [source, axis_tensor],
+        [TensorSpec(output, scale=scales[1], zero_point=zero_points[1])],
+    )
 
 
 @pytest.mark.parametrize("rank", range(1, 6))
@@ -52,10 +56,13 @@ def test_random(seed: int) -> None:
 
 def test_counts_around_powers_of_two() -> None:
     prove(
-        [node((count, 2), [0], True, (0.1, 0.1), zp) for count in (1, 2, 3, 7, 8, 9, 255, 256, 257, 1000)
-         for zp in ((-128, 127), (0, 0))],
+        [
+            node((count, 2), [0], True, (0.1, 0.1), zp)
+            for count in (1, 2, 3, 7, 8, 9, 255, 256, 257, 1000)
+            for zp in ((-128, 127), (0, 0))
+        ],
         samples=3,
-    )  # fmt: skip
+    )
 
 
 def test_extreme_ratios() -> None:
@@ -66,8 +73,9 @@ def test_extreme_ratios() -> None:
 
 def test_scalar_axis_and_no_axis() -> None:
     source = TensorSpec((3, 4), scale=0.5)
-    scalar = Node("MEAN", options("ReducerOptions"), [source, constant(np.array(1, np.int32))],
-                  [TensorSpec((3,), scale=0.25)])  # fmt: skip
+    scalar = Node(
+        "MEAN", options("ReducerOptions"), [source, constant(np.array(1, np.int32))], [TensorSpec((3,), scale=0.25)]
+    )
     prove([scalar])
 
 

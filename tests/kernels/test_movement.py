@@ -55,10 +55,24 @@ def prove_constant(node: Node, seed: int = 0) -> None:
 
 
 FOLDED = (
-    "BATCH_TO_SPACE_ND", "BROADCAST_TO", "DEPTH_TO_SPACE", "FILL", "GATHER", "GATHER_ND", "MIRROR_PAD", "PACK",
-    "REVERSE_V2", "SLICE", "SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "STRIDED_SLICE", "TRANSPOSE",
+    "BATCH_TO_SPACE_ND",
+    "BROADCAST_TO",
+    "DEPTH_TO_SPACE",
+    "FILL",
+    "GATHER",
+    "GATHER_ND",
+    "MIRROR_PAD",
+    "PACK",
+    "REVERSE_V2",
+    "SLICE",
+    "SPACE_TO_BATCH_ND",
+    "SPACE_TO_DEPTH",
+    "SPLIT",
+    "SPLIT_V",
+    "STRIDED_SLICE",
+    "TRANSPOSE",
     "UNPACK",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("kind", FOLDED)
@@ -127,14 +141,18 @@ def test_shape_arithmetic_of_a_dynamic_batch_vanishes() -> None:
     model = build_graph(
         [
             Node("SHAPE", options("ShapeOptions", outType=2), [x], [whole]),
-            Node("STRIDED_SLICE", options("StridedSliceOptions", shrinkAxisMask=1),
-                 [whole, ints([0]), ints([1]), ints([1])], [batch]),
+            Node(
+                "STRIDED_SLICE",
+                options("StridedSliceOptions", shrinkAxisMask=1),
+                [whole, ints([0]), ints([1]), ints([1])],
+                [batch],
+            ),
             Node("PACK", options("PackOptions", valuesCount=2), [batch, constant(np.array(24, np.int32))], [shape]),
             Node("RESHAPE", None, [x, shape], [flat]),
             Node("RELU", None, [flat], [y]),
         ],
         [y],
-    )  # fmt: skip
+    )
     assert [op.kind for op in optimize(read_graph(model)).ops] == ["RESHAPE", "RELU"]
     assert_bit_exact(model, 2, optimized=True)
 
@@ -218,13 +236,21 @@ def test_refusals() -> None:
     reflect = options("MirrorPadOptions", mode=0)
     assert "mirrored" in refusal(Node("MIRROR_PAD", reflect, [x, ints([[4, 0], [0, 0]])], [tensor((8, 6))]))
     assert "blocks of 2" in refusal(
-        Node("DEPTH_TO_SPACE", options("DepthToSpaceOptions", blockSize=2), [tensor((1, 2, 2, 6))],
-             [tensor((1, 4, 4, 1))])
-    )  # fmt: skip
+        Node(
+            "DEPTH_TO_SPACE",
+            options("DepthToSpaceOptions", blockSize=2),
+            [tensor((1, 2, 2, 6))],
+            [tensor((1, 4, 4, 1))],
+        )
+    )
     assert "undefined" in refusal(
-        Node("SPACE_TO_BATCH_ND", None, [tensor((1, 3, 2, 1)), ints([2, 1]), ints([[1, 0], [0, 0]])],
-             [tensor((2, 2, 2, 1))])
-    )  # fmt: skip
+        Node(
+            "SPACE_TO_BATCH_ND",
+            None,
+            [tensor((1, 3, 2, 1)), ints([2, 1]), ints([[1, 0], [0, 0]])],
+            [tensor((2, 2, 2, 1))],
+        )
+    )
     assert "where there are 4 rows" in refusal(
         Node("GATHER", options("GatherOptions"), [x, ints([1, 4])], [tensor((2, 6))])
     )

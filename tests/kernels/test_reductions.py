@@ -12,13 +12,24 @@ from tests.kernels.many_ops import ZERO_POINTS, draw_scale, int8, int8_constant,
 from tests.kernels.single_op import Node, TensorSpec, constant, options
 
 
-def reduction(kind: str, shape: Sequence[int], axes: Sequence[int], keep: bool, source: TensorSpec | None = None,
-              scale: float = 0.5, zero_point: int = 3) -> Node:  # fmt: skip
+def reduction(
+    kind: str,
+    shape: Sequence[int],
+    axes: Sequence[int],
+    keep: bool,
+    source: TensorSpec | None = None,
+    scale: float = 0.5,
+    zero_point: int = 3,
+) -> Node:
     reduced = {a % len(shape) for a in axes}
     output = tuple(1 if n in reduced else d for n, d in enumerate(shape) if keep or n not in reduced)
     source = source or TensorSpec(tuple(shape), scale=0.5, zero_point=3)
-    return Node(kind, options("ReducerOptions", keepDims=keep), [source, constant(np.array(axes, np.int32))],
-                [TensorSpec(output, scale=scale, zero_point=zero_point)])  # fmt: skip
+    return Node(
+        kind,
+        options("ReducerOptions", keepDims=keep),
+        [source, constant(np.array(axes, np.int32))],
+        [TensorSpec(output, scale=scale, zero_point=zero_point)],
+    )
 
 
 @pytest.mark.parametrize("kind", ["SUM", "REDUCE_MAX", "REDUCE_MIN"])
@@ -51,8 +62,9 @@ def test_arg_extremes(kind: str) -> None:
         axis = int(rng.integers(-len(shape), len(shape)))
         output = tuple(d for n, d in enumerate(shape) if n != axis % len(shape))
         table = options("ArgMaxOptions" if kind == "ARG_MAX" else "ArgMinOptions", outputType=2)
-        nodes.append(Node(kind, table, [int8(rng, shape), constant(np.array(axis, np.int32))],
-                          [TensorSpec(output, "int32")]))  # fmt: skip
+        nodes.append(
+            Node(kind, table, [int8(rng, shape), constant(np.array(axis, np.int32))], [TensorSpec(output, "int32")])
+        )
     prove(nodes)
 
 
@@ -71,8 +83,9 @@ def test_batch_matmul(adjoints: tuple[bool, bool], seed: int) -> None:
         output = int8(
             rng, (*np.broadcast_shapes(first, second), m, n), float(np.float32(natural * rng.uniform(0.5, 4)))
         )
-        nodes.append(Node("BATCH_MATMUL", options("BatchMatMulOptions", adjX=adjoints[0], adjY=adjoints[1]), [a, b],
-                          [output]))  # fmt: skip
+        nodes.append(
+            Node("BATCH_MATMUL", options("BatchMatMulOptions", adjX=adjoints[0], adjY=adjoints[1]), [a, b], [output])
+        )
     prove(nodes, seed=seed)
 
 

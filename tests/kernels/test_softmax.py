@@ -74,8 +74,12 @@ def test_refusals() -> None:
     assert "4096" in refusal(node((1, 4096), 0.1))
     assert "scalar" in refusal(node((), 0.1))
     assert "output's scale" in refusal(node((1, 4), 0.1, output_scale=1 / 255))
-    wide = Node("SOFTMAX", options("SoftmaxOptions", beta=1.0), [TensorSpec((4,), scale=0.1)],
-                [TensorSpec((4,), "int32", 1 / 65536, -32768)])  # fmt: skip
+    wide = Node(
+        "SOFTMAX",
+        options("SoftmaxOptions", beta=1.0),
+        [TensorSpec((4,), scale=0.1)],
+        [TensorSpec((4,), "int32", 1 / 65536, -32768)],
+    )
     assert "int32, not int8" in refusal(wide)
 
 

@@ -98,6 +98,23 @@ def test_cross_compiles_without_library(core: str, level: str, tmp_path: Path) -
     listing = subprocess.run(["arm-none-eabi-nm", "-u", str(made)], capture_output=True, text=True, check=True)
     wanted = {line.split()[-1] for line in listing.stdout.splitlines()}
     allowed = {"memcpy", "memset", "memmove", "__aeabi_memcpy", "__aeabi_memset"}
-    soft = {f"__aeabi_{name}" for name in ("lmul", "lasr", "llsl", "llsr", "fdiv", "fmul", "fsub", "i2f", "f2iz",
-                                           "fcmpge", "fcmple", "fcmpgt", "fcmplt", "fadd")}  # fmt: skip
+    soft = {
+        f"__aeabi_{name}"
+        for name in (
+            "lmul",
+            "lasr",
+            "llsl",
+            "llsr",
+            "fdiv",
+            "fmul",
+            "fsub",
+            "i2f",
+            "f2iz",
+            "fcmpge",
+            "fcmple",
+            "fcmpgt",
+            "fcmplt",
+            "fadd",
+        )
+    }
     assert wanted <= allowed | soft, wanted - allowed - soft

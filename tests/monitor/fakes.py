@@ -25,10 +25,20 @@ SCORES = TensorSpec("scores", (1, 3), "int8", 1 / 256, -128)
 
 def facts(**changes: Any) -> Facts:
     given: dict[str, Any] = {
-        "device": "fake", "board": "mps2-an386", "runtime": "aot", "model": "tiny", "sha256": "ab" * 32,
-        "unit": "instructions", "hz": 0, "labels": ("no", "yes", "maybe"), "inputs": (INPUT,), "outputs": (SCORES,),
-        "ranges": (None,), "arena_bytes": 128, "feed": "noise, seed 0",
-    }  # fmt: skip
+        "device": "fake",
+        "board": "mps2-an386",
+        "runtime": "aot",
+        "model": "tiny",
+        "sha256": "ab" * 32,
+        "unit": "instructions",
+        "hz": 0,
+        "labels": ("no", "yes", "maybe"),
+        "inputs": (INPUT,),
+        "outputs": (SCORES,),
+        "ranges": (None,),
+        "arena_bytes": 128,
+        "feed": "noise, seed 0",
+    }
     return Facts(**{**given, **changes})
 
 
@@ -106,9 +116,16 @@ def watched(device: FakeDevice, *, name: str = "fake", stateful: bool | None = N
     known = None
     if stateful is not None:
         known = Known(
-            model="tiny", inputs=(INPUT,), outputs=(SCORES,), labels=("no", "yes", "maybe"), ranges=(None,),
-            indices=(None,), ops=(("hidden", "CONV_2D"), ("scores", "SOFTMAX")), blocks=(), stateful=stateful,
-        )  # fmt: skip
+            model="tiny",
+            inputs=(INPUT,),
+            outputs=(SCORES,),
+            labels=("no", "yes", "maybe"),
+            ranges=(None,),
+            indices=(None,),
+            ops=(("hidden", "CONV_2D"), ("scores", "SOFTMAX")),
+            blocks=(),
+            stateful=stateful,
+        )
     return Watched(name, lambda: cast(Device, device), known)
 
 
@@ -117,5 +134,3 @@ def feeding(**options: Any) -> Feeding:
         return open_source("noise", specs, ranges, indices)
 
     return Feeding(source, **options)
-
-

@@ -37,8 +37,19 @@ def firmware(project: Path) -> Path:
 def test_lines_json_recording_and_replay_agree(cli: Cli, project: Path, tmp_path: Path) -> None:
     samples = make_samples(int8_model(), 3)[:3]
     np.save(tmp_path / "x.npy", np.concatenate([sample[0] for sample in samples]))
-    ran = cli("monitor", project, "-i", tmp_path / "x.npy", "-n", 4, "--record", tmp_path / "run.csv", "--json",
-              "--labels", "a,b,c,d")  # fmt: skip
+    ran = cli(
+        "monitor",
+        project,
+        "-i",
+        tmp_path / "x.npy",
+        "-n",
+        4,
+        "--record",
+        tmp_path / "run.csv",
+        "--json",
+        "--labels",
+        "a,b,c,d",
+    )
     assert ran.code == 0, ran.err
     facts = ran.json["devices"][0]
     assert ran.json["schema"] == "mcugen.monitor/1"
@@ -130,13 +141,24 @@ def _listen(firmware: Path, port: int) -> subprocess.Popen[bytes]:
     assert board.emulator is not None
     process = subprocess.Popen(
         [
-            find_qemu(), "-M", board.emulator.machine, *board.emulator.args,
-            "-icount", f"shift={board.emulator.icount_shift},align=off,sleep=off",
-            "-nodefaults", "-display", "none", "-monitor", "none",
-            "-serial", f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on", "-kernel", str(firmware),
+            find_qemu(),
+            "-M",
+            board.emulator.machine,
+            *board.emulator.args,
+            "-icount",
+            f"shift={board.emulator.icount_shift},align=off,sleep=off",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-serial",
+            f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on",
+            "-kernel",
+            str(firmware),
         ],
         stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     until = time.monotonic() + 30
     while time.monotonic() < until and process.poll() is None:
         listening = Path("/proc/net/tcp").read_text().upper()

@@ -25,9 +25,11 @@ SUFFIXES = [".csv", pytest.param(".parquet", id="parquet")]
 def some_messages() -> list[Message]:
     told = facts(
         outputs=(TensorSpec("scores", (1, 3), "int8", 1 / 256, -128), REAL),
-        ranges=((-0.5, 0.5),), ops=(OpCost("hidden", "CONV_2D", 700),), blocks=(Block("hidden", 0, 64, -1, 2),),
+        ranges=((-0.5, 0.5),),
+        ops=(OpCost("hidden", "CONV_2D", 700),),
+        blocks=(Block("hidden", 0, 64, -1, 2),),
         notes=("=cmd|'/c calc'!A1",),
-    )  # fmt: skip
+    )
     reals = np.array([[0.1, -3e-30]], np.float32)
     return [
         Opened(0, told),
@@ -59,8 +61,12 @@ def test_what_is_recorded_is_read_again(tmp_path: Path, suffix: str) -> None:
             continue
         assert isinstance(after, Reading)
         assert (after.number, after.time, after.cost, after.sample.number, after.sample.outside) == (
-            before.number, before.time, before.cost, before.sample.number, before.sample.outside,
-        )  # fmt: skip
+            before.number,
+            before.time,
+            before.cost,
+            before.sample.number,
+            before.sample.outside,
+        )
         for a, b in zip(before.outputs, after.outputs, strict=True):
             assert (a.dtype, a.shape) == (b.dtype, b.shape)
             np.testing.assert_array_equal(a, b)

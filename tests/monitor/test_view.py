@@ -46,9 +46,18 @@ def test_the_picture_has_everything_and_fits(width: int) -> None:
     assert max(len(line) for line in lines) <= width
     text = "\n".join(lines)
     for expected in (
-        "tiny on fake", "10 inferences", "yes", "93.0 %", "-128 110 -120", "1,001 instructions", "1,000 to 1,002",
-        "noise, seed 0", "! the inputs have drifted", "the cable is out", "Ctrl-C",
-    ):  # fmt: skip
+        "tiny on fake",
+        "10 inferences",
+        "yes",
+        "93.0 %",
+        "-128 110 -120",
+        "1,001 instructions",
+        "1,000 to 1,002",
+        "noise, seed 0",
+        "! the inputs have drifted",
+        "the cable is out",
+        "Ctrl-C",
+    ):
         assert expected in text
     likeliest = [line for line in lines if "%" in line]
     assert ["yes" in line for line in likeliest] == [True, False, False]
@@ -103,8 +112,11 @@ def test_lines_where_there_is_no_terminal() -> None:
     out, err = (Console(file=io.StringIO(), width=80, markup=False) for _ in range(2))
     for quiet in (False, True):
         view, state = LineView(out, err, quiet=quiet), State()
-        for message in (Opened(0, facts(notes=("floats quantized",))), reading([scores(1, 2, 3)]),
-                        Note(0, 1.0, "lost", "gone")):  # fmt: skip
+        for message in (
+            Opened(0, facts(notes=("floats quantized",))),
+            reading([scores(1, 2, 3)]),
+            Note(0, 1.0, "lost", "gone"),
+        ):
             state.take(message)
             view.show(message, state)
     printed, errors = (str(c.file.getvalue()) for c in (out, err))  # type: ignore[attr-defined]

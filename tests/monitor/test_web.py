@@ -215,9 +215,14 @@ def test_a_public_address_takes_any_name_with_the_token() -> None:
 
 @pytest.mark.parametrize(
     ("text", "host", "port"),
-    [("127.0.0.1:80", "127.0.0.1", 80), ("8000", "127.0.0.1", 8000), (":0", "127.0.0.1", 0),
-     ("[::1]:8765", "::1", 8765), ("localhost:1", "localhost", 1)],
-)  # fmt: skip
+    [
+        ("127.0.0.1:80", "127.0.0.1", 80),
+        ("8000", "127.0.0.1", 8000),
+        (":0", "127.0.0.1", 0),
+        ("[::1]:8765", "::1", 8765),
+        ("localhost:1", "localhost", 1),
+    ],
+)
 def test_addresses(text: str, host: str, port: int) -> None:
     assert parse_address(text) == (host, port)
 
@@ -246,5 +251,3 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ToolError) as caught:
         WebServer("127.0.0.1:0", None)
     assert "mcugen[web]" in caught.value.hint
-
-

@@ -115,8 +115,10 @@ EDGES = [fx.INT32_MIN, fx.INT32_MIN + 1, -(1 << 30), -(1 << 30) - 1, -1, 0, 1, (
 def draws(count: int) -> list[int]:
     """Edges, then integers of every magnitude."""
     rng = np.random.default_rng(4)
-    return EDGES + [int(v) >> int(s) for v, s in zip(rng.integers(-(1 << 31), 1 << 31, count),
-                                                     rng.integers(0, 31, count), strict=True)]  # fmt: skip
+    return EDGES + [
+        int(v) >> int(s)
+        for v, s in zip(rng.integers(-(1 << 31), 1 << 31, count), rng.integers(0, 31, count), strict=True)
+    ]
 
 
 def test_c_products_and_shifts(c_library: ctypes.CDLL) -> None:

@@ -70,9 +70,13 @@ def random_layer(seed: int) -> bytes:
     if kind == 1:
         return depthwise_model(image, filters, stride=stride, same=same)  # type: ignore[arg-type]
     pool = options(
-        "Pool2DOptions", padding=0 if same else 1, strideH=stride[0], strideW=stride[1], filterHeight=filters[0],
+        "Pool2DOptions",
+        padding=0 if same else 1,
+        strideH=stride[0],
+        strideW=stride[1],
+        filterHeight=filters[0],
         filterWidth=filters[1],
-    )  # fmt: skip
+    )
     spans = zip(size, filters, stride, strict=True)
     shape = [-(-n // s) if same else (n - f) // s + 1 for n, f, s in spans]
     x = TensorSpec(image, scale=0.1, zero_point=3)

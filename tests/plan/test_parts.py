@@ -127,9 +127,7 @@ def test_what_has_a_place_of_its_own_is_copied() -> None:
     source, first = tensor("in", 1, 2, 2, 4), tensor("a", 1, 2, 2, 4)
     for parts, outputs in (([source, first], []), ([first, first], []), ([first, first], [first])):
         result = tensor("out", 1, 4, 2, 4)
-        model = build_graph(
-            [convolution(rng, source, first), concatenation(parts, result, 1)], [result, *outputs]
-        )
+        model = build_graph([convolution(rng, source, first), concatenation(parts, result, 1)], [result, *outputs])
         plan = plan_of(model)
         assert "CONCATENATION" in kinds(plan)
         check(model, plan, rng)

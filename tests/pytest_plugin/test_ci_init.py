@@ -50,9 +50,14 @@ def test_the_written_job_runs(repository: Path, provider: Any, tmp_path: Path) -
     shown = ""
     for command in rest:
         done = subprocess.run(
-            ["bash", "-ec", command], cwd=repository, env=environment(tmp_path), capture_output=True, text=True,
-            timeout=300, check=False,
-        )  # fmt: skip
+            ["bash", "-ec", command],
+            cwd=repository,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         shown += done.stdout + done.stderr
         assert done.returncode == 0, shown
     assert "2 passed" in shown
@@ -60,9 +65,14 @@ def test_the_written_job_runs(repository: Path, provider: Any, tmp_path: Path) -
     test = repository / "tests" / "test_firmware.py"
     test.write_text(test.read_text().replace("RAM_BYTES = ", "RAM_BYTES = 1 + 0 * "))
     done = subprocess.run(
-        ["bash", "-ec", rest[-1]], cwd=repository, env=environment(tmp_path), capture_output=True, text=True,
-        timeout=300, check=False,
-    )  # fmt: skip
+        ["bash", "-ec", rest[-1]],
+        cwd=repository,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 1
     assert "RAM takes" in done.stdout
 

@@ -104,8 +104,7 @@ def test_marks_of_addresses_are_round() -> None:
 
 def boxes_apart(panel: Panel) -> bool:
     return all(
-        abs(a.x - b.x) >= BOX_WIDTH or abs(a.y - b.y) >= BOX_HEIGHT
-        for a, b in itertools.combinations(panel.boxes, 2)
+        abs(a.x - b.x) >= BOX_WIDTH or abs(a.y - b.y) >= BOX_HEIGHT for a, b in itertools.combinations(panel.boxes, 2)
     )
 
 

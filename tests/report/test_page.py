@@ -110,8 +110,14 @@ def test_sections_without_facts_are_left_out(made: Made) -> None:
     sections = re.findall(r'<section id="(\w+)"', render_report(facts))
     assert sections == ["cost", "flash", "graph", "run"]
     assert re.findall(r'<section id="(\w+)"', made.page.read_text()) == [
-        "accuracy", "layers", "cost", "arena", "flash", "graph", "run",
-    ]  # fmt: skip
+        "accuracy",
+        "layers",
+        "cost",
+        "arena",
+        "flash",
+        "graph",
+        "run",
+    ]
 
 
 @pytest.mark.emulator

@@ -73,9 +73,7 @@ def branching(then: bytes, otherwise: bytes, condition: TensorSpec | None = None
 
 def samples(count: int = 8) -> list[list[np.ndarray]]:
     rng = np.random.default_rng(0)
-    return [
-        [rng.integers(-128, 128, (1, 4)).astype(np.int8), np.array([n % 2 == 0])] for n in range(count)
-    ]  # fmt: skip
+    return [[rng.integers(-128, 128, (1, 4)).astype(np.int8), np.array([n % 2 == 0])] for n in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ DSP = Target("cortex-m4", dsp=True)
 
 def svdf_model(rng: np.random.Generator, state: str = "int8", **changes: object) -> bytes:
     """One SVDF of random shape, rank and scales, and with a zero point of the state that makes it go round."""
-    batches, inputs, rank, units, memory = (int(rng.integers(low, high)) for low, high in (
-        (1, 3), (1, 12), (1, 4), (1, 6), (1, 9)))  # fmt: skip
+    batches, inputs, rank, units, memory = (
+        int(rng.integers(low, high)) for low, high in ((1, 3), (1, 12), (1, 4), (1, 6), (1, 9))
+    )
     filters = units * rank
     input_scale, weight_scale, state_scale, time_scale = (
         float(np.float32(10.0 ** rng.uniform(low, high))) for low, high in ((-2, -1), (-3, -2), (-2, 0), (-3, -2))
@@ -35,9 +36,14 @@ def svdf_model(rng: np.random.Generator, state: str = "int8", **changes: object)
         constant(rng.integers(-127, 128, (filters, inputs)).astype(np.int8), weight_scale),
         constant(rng.integers(-limit, limit + 1, (filters, memory)).astype(state), time_scale / (256 if wide else 1)),
         constant(rng.integers(-500, 500, units).astype(np.int32), bias_scale / (65536 if wide else 1)),
-        TensorSpec((batches, memory * filters), state, state_scale / (256 if wide else 1),
-                   0 if wide else int(rng.integers(-128, 128)), name="state"),
-    ]  # fmt: skip
+        TensorSpec(
+            (batches, memory * filters),
+            state,
+            state_scale / (256 if wide else 1),
+            0 if wide else int(rng.integers(-128, 128)),
+            name="state",
+        ),
+    ]
     out_scale = float(np.float32(10.0 ** rng.uniform(-2.5, -1)))
     y = TensorSpec((batches, units), "int8", out_scale, int(rng.integers(-128, 128)), name="y")
     chosen = options("SVDFOptions", rank=rank, fusedActivationFunction=0)
@@ -48,15 +54,18 @@ def svdf_model(rng: np.random.Generator, state: str = "int8", **changes: object)
 
 def svdf_f32_model(rng: np.random.Generator, **fields: object) -> bytes:
     """One SVDF of random shape and rank, float32."""
-    batches, inputs, rank, units, memory = (int(rng.integers(low, high)) for low, high in (
-        (1, 3), (1, 12), (1, 4), (1, 6), (1, 9)))  # fmt: skip
+    batches, inputs, rank, units, memory = (
+        int(rng.integers(low, high)) for low, high in ((1, 3), (1, 12), (1, 4), (1, 6), (1, 9))
+    )
     filters = units * rank
     tensors = [
         TensorSpec((batches, inputs), "float32", name="x"),
-        *(constant(rng.uniform(-1, 1, shape).astype(np.float32)) for shape in (
-            (filters, inputs), (filters, memory), (units,))),
+        *(
+            constant(rng.uniform(-1, 1, shape).astype(np.float32))
+            for shape in ((filters, inputs), (filters, memory), (units,))
+        ),
         TensorSpec((batches, memory * filters), "float32", name="state"),
-    ]  # fmt: skip
+    ]
     y = TensorSpec((batches, units), "float32", name="y")
     chosen = options("SVDFOptions", **{"rank": rank, "fusedActivationFunction": int(rng.integers(6)), **fields})
     return with_variables(build_model("SVDF", chosen, tensors, [y]), {"state"})
@@ -170,12 +179,15 @@ def test_lstm_f32(seed: int) -> None:
     assert assert_sequence_bit_exact(model, seed=seed).steps[0].calls[0].kernel == "mcg_lstm_f32"
 
 
-@pytest.mark.parametrize("build", [
-    lambda rng: svdf_f32_model(rng, fusedActivationFunction=0),
-    lambda rng: svdf_f32_model(rng, fusedActivationFunction=1),
-    lambda rng: svdf_f32_model(rng, fusedActivationFunction=2),
-    lambda rng: lstm_f32_model(rng, cellClip=0.4),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda rng: svdf_f32_model(rng, fusedActivationFunction=0),
+        lambda rng: svdf_f32_model(rng, fusedActivationFunction=1),
+        lambda rng: svdf_f32_model(rng, fusedActivationFunction=2),
+        lambda rng: lstm_f32_model(rng, cellClip=0.4),
+    ],
+)
 def test_numbers_that_are_none_and_sums_beyond_all_numbers(build: Callable[[np.random.Generator], bytes]) -> None:
     model = build(np.random.default_rng(3))
     samples = make_samples(model, 4)

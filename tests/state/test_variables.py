@@ -93,16 +93,28 @@ def test_two_assignments_and_a_state_as_output() -> None:
     h, x, a, b, old = handle(), tensor("x"), tensor("a"), tensor("b"), tensor("old")
     last = tensor("last")
     nodes = [
-        declare(h), read(h, old), add(old, x, a), assign(h, a), add(a, x, b), assign(h, b), read(h, last),
-    ]  # fmt: skip
+        declare(h),
+        read(h, old),
+        add(old, x, a),
+        assign(h, a),
+        add(a, x, b),
+        assign(h, b),
+        read(h, last),
+    ]
     assert_sequence_bit_exact(model(nodes, last, a))
 
 
 def test_swapping_two_variables() -> None:
     h, g, x, a, b, y = handle(), handle("handle2"), tensor("x"), tensor("a"), tensor("b"), tensor("y")
     nodes = [
-        declare(h), declare(g, b"other"), read(h, a), read(g, b), add(a, x, y), assign(h, b), assign(g, y),
-    ]  # fmt: skip
+        declare(h),
+        declare(g, b"other"),
+        read(h, a),
+        read(g, b),
+        add(a, x, y),
+        assign(h, b),
+        assign(g, y),
+    ]
     assert_sequence_bit_exact(model(nodes, y))
 
 

@@ -24,9 +24,17 @@ from mcugen.tflm.program import TflmOptions, TflmProgram, make_program
 from tests.conftest import find_model
 
 MODELS = (
-    "ad01_int8", "hello_world_float", "hello_world_int8", "keyword_scrambled_8bit", "kws_ref_model",
-    "micro_speech_quantized", "okay_nabu", "pretrainedResnet_quant", "trained_lstm_int8", "vww_96_int8",
-)  # fmt: skip
+    "ad01_int8",
+    "hello_world_float",
+    "hello_world_int8",
+    "keyword_scrambled_8bit",
+    "kws_ref_model",
+    "micro_speech_quantized",
+    "okay_nabu",
+    "pretrainedResnet_quant",
+    "trained_lstm_int8",
+    "vww_96_int8",
+)
 """The real models that TFLM runs; it refuses kws_ref_model_float32 as hybrid."""
 
 HEADERS = "xmos-ai-tools==1.4.2"
@@ -35,9 +43,19 @@ HEADERS = "xmos-ai-tools==1.4.2"
 GEMMLOWP = Path("/usr/include/gemmlowp")
 CXX = "arm-none-eabi-g++"
 CXX_FLAGS = (
-    "-std=c++17", "-Os", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-fno-exceptions",
-    "-fno-rtti", "-fno-threadsafe-statics", "-Wall", "-Wextra", "-Werror",
-)  # fmt: skip
+    "-std=c++17",
+    "-Os",
+    "-mcpu=cortex-m4",
+    "-mthumb",
+    "-mfloat-abi=hard",
+    "-mfpu=fpv4-sp-d16",
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fno-threadsafe-statics",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+)
 
 
 def model_bytes(name: str) -> bytes:

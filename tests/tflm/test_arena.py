@@ -12,19 +12,30 @@ from tests.tflm.test_resolver import fully_connected
 
 NEEDED = {
     # what firmware needed on QEMU's mps2-an386 with TFLM of August 2026 and CMSIS-NN; ad and kws on mps3-an547 too
-    "ad01_int8": (2896, 9632), "hello_world_int8": (1040, None), "keyword_scrambled_8bit": (10_448, None),
-    "kws_ref_model": (22_720, 27_248), "micro_speech_quantized": (6720, None), "okay_nabu": (22_304, None),
-    "pretrainedResnet_quant": (54_896, None), "trained_lstm_int8": (3952, None), "vww_96_int8": (100_608, None),
-}  # fmt: skip
+    "ad01_int8": (2896, 9632),
+    "hello_world_int8": (1040, None),
+    "keyword_scrambled_8bit": (10_448, None),
+    "kws_ref_model": (22_720, 27_248),
+    "micro_speech_quantized": (6720, None),
+    "okay_nabu": (22_304, None),
+    "pretrainedResnet_quant": (54_896, None),
+    "trained_lstm_int8": (3952, None),
+    "vww_96_int8": (100_608, None),
+}
 
 BOUND = {
     # reference kernels, CMSIS-NN, CMSIS-NN on MVE
-    "ad01_int8": (3952, 4192, 13_440), "hello_world_float": (1728, 1792, 2000), "hello_world_int8": (1728, 1792, 2000),
-    "keyword_scrambled_8bit": (11_824, 12_176, 14_112), "kws_ref_model": (23_440, 24_912, 28_272),
-    "micro_speech_quantized": (7344, 7600, 47_136), "okay_nabu": (24_144, 28_064, 34_320),
-    "pretrainedResnet_quant": (55_024, 57_712, 57_744), "trained_lstm_int8": (3760, 4496, 4576),
+    "ad01_int8": (3952, 4192, 13_440),
+    "hello_world_float": (1728, 1792, 2000),
+    "hello_world_int8": (1728, 1792, 2000),
+    "keyword_scrambled_8bit": (11_824, 12_176, 14_112),
+    "kws_ref_model": (23_440, 24_912, 28_272),
+    "micro_speech_quantized": (7344, 7600, 47_136),
+    "okay_nabu": (24_144, 28_064, 34_320),
+    "pretrainedResnet_quant": (55_024, 57_712, 57_744),
+    "trained_lstm_int8": (3760, 4496, 4576),
     "vww_96_int8": (101_632, 106_976, 106_848),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -143,10 +143,17 @@ TfLiteStatus MicroInterpreter::Invoke() {
 """
 
 HEADERS = (
-    "micro/arena_allocator/ibuffer_allocator.h", "micro/kernels/fully_connected.h", "micro/memory_helpers.h",
-    "micro/memory_planner/greedy_memory_planner.h", "micro/micro_allocator.h", "micro/micro_context.h",
-    "micro/micro_interpreter.h", "micro/micro_log.h", "micro/micro_mutable_op_resolver.h", "schema/schema_generated.h",
-)  # fmt: skip
+    "micro/arena_allocator/ibuffer_allocator.h",
+    "micro/kernels/fully_connected.h",
+    "micro/memory_helpers.h",
+    "micro/memory_planner/greedy_memory_planner.h",
+    "micro/micro_allocator.h",
+    "micro/micro_context.h",
+    "micro/micro_interpreter.h",
+    "micro/micro_log.h",
+    "micro/micro_mutable_op_resolver.h",
+    "schema/schema_generated.h",
+)
 """What an emitted model includes of TFLM."""
 
 

@@ -88,16 +88,23 @@ def test_custom_ops_are_tflms_or_the_users() -> None:
 
 @pytest.mark.parametrize(
     ("name", "macs"),
-    [("ad01_int8", 264_192), ("kws_ref_model", 2_656_768), ("keyword_scrambled_8bit", 21_056),
-     ("trained_lstm_int8", 28 * 20 * 4 * (28 + 20) + 5600), ("vww_96_int8", 7_489_664)],
-)  # fmt: skip
+    [
+        ("ad01_int8", 264_192),
+        ("kws_ref_model", 2_656_768),
+        ("keyword_scrambled_8bit", 21_056),
+        ("trained_lstm_int8", 28 * 20 * 4 * (28 + 20) + 5600),
+        ("vww_96_int8", 7_489_664),
+    ],
+)
 def test_macs(name: str, macs: int) -> None:
     graph = read_view(model_bytes(name), name).main
     assert sum(count_macs(graph, op) for op in graph.ops) == macs
 
 
-@pytest.mark.parametrize(("name", "stateful", "resources"), [("okay_nabu", True, 6), ("kws_ref_model", False, 0),
-                                                              ("keyword_scrambled_8bit", True, 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "stateful", "resources"),
+    [("okay_nabu", True, 6), ("kws_ref_model", False, 0), ("keyword_scrambled_8bit", True, 0)],
+)
 def test_state(name: str, stateful: bool, resources: int) -> None:
     view = read_view(model_bytes(name), name)
     assert (view.stateful, view.resources) == (stateful, resources)

@@ -13,12 +13,21 @@ M4F, M55 = "mps2-an386", "mps3-an547"
 
 CODE = {
     # measured with TFLM of August 2026 and CMSIS-NN
-    ("ad01_int8", M4F): 27_131, ("hello_world_int8", M4F): 27_175, ("keyword_scrambled_8bit", M4F): 41_507,
-    ("kws_ref_model", M4F): 52_687, ("micro_speech_quantized", M4F): 43_419, ("okay_nabu", M4F): 67_143,
-    ("pretrainedResnet_quant", M4F): 50_507, ("trained_lstm_int8", M4F): 43_655, ("vww_96_int8", M4F): 52_695,
-    ("ad01_int8", M55): 19_137, ("kws_ref_model", M55): 44_081, ("micro_speech_quantized", M55): 38_761,
-    ("pretrainedResnet_quant", M55): 40_809, ("keyword_scrambled_8bit", M55): 33_645,
-}  # fmt: skip
+    ("ad01_int8", M4F): 27_131,
+    ("hello_world_int8", M4F): 27_175,
+    ("keyword_scrambled_8bit", M4F): 41_507,
+    ("kws_ref_model", M4F): 52_687,
+    ("micro_speech_quantized", M4F): 43_419,
+    ("okay_nabu", M4F): 67_143,
+    ("pretrainedResnet_quant", M4F): 50_507,
+    ("trained_lstm_int8", M4F): 43_655,
+    ("vww_96_int8", M4F): 52_695,
+    ("ad01_int8", M55): 19_137,
+    ("kws_ref_model", M55): 44_081,
+    ("micro_speech_quantized", M55): 38_761,
+    ("pretrainedResnet_quant", M55): 40_809,
+    ("keyword_scrambled_8bit", M55): 33_645,
+}
 
 
 @pytest.mark.parametrize(("name", "board"), CODE)

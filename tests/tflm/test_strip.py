@@ -13,10 +13,17 @@ from tests.tflm.support import MODELS, model_bytes
 from tests.tflm.test_resolver import fully_connected, renamed
 
 SAVED = {
-    "ad01_int8": 2784, "hello_world_float": 1036, "hello_world_int8": 1008, "keyword_scrambled_8bit": 1360,
-    "kws_ref_model": 11_712, "micro_speech_quantized": 528, "okay_nabu": 7752, "pretrainedResnet_quant": 7328,
-    "trained_lstm_int8": 1344, "vww_96_int8": 38_936,
-}  # fmt: skip
+    "ad01_int8": 2784,
+    "hello_world_float": 1036,
+    "hello_world_int8": 1008,
+    "keyword_scrambled_8bit": 1360,
+    "kws_ref_model": 11_712,
+    "micro_speech_quantized": 528,
+    "okay_nabu": 7752,
+    "pretrainedResnet_quant": 7328,
+    "trained_lstm_int8": 1344,
+    "vww_96_int8": 38_936,
+}
 
 
 @pytest.mark.parametrize("name", MODELS)

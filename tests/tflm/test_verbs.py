@@ -74,8 +74,10 @@ def test_push_from_the_command_line(tmp_path: Path) -> None:
     with running(firmware.elf) as url:
         done = subprocess.run(
             [sys.executable, "-m", "mcugen", "push", str(new), "--port", url, "--json"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         facts = json.loads(done.stdout)
         assert (facts["schema"], facts["slot"], facts["board"]) == ("mcugen.push/1", 4096, "mps2-an386")

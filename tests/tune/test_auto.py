@@ -44,9 +44,15 @@ def judged(digits: Digits) -> dict[str, Any]:
 
 def search(digits: Digits, out: Path, **options: Any) -> Quantized:
     return quantize(
-        to_tflite(digits), data=data(digits), eval_data=judged(digits), auto=True, board=BOARD, trials=TRIALS, out=out,
+        to_tflite(digits),
+        data=data(digits),
+        eval_data=judged(digits),
+        auto=True,
+        board=BOARD,
+        trials=TRIALS,
+        out=out,
         **options,
-    )  # fmt: skip
+    )
 
 
 def accuracies(result: Quantized) -> tuple[float, float]:
@@ -161,8 +167,12 @@ def trial(lost: float, sqnr: float, flash: int = 100, work: int = 100, problem: 
 
 def test_the_choice_is_the_most_exact_of_the_cheapest_that_are_good_enough() -> None:
     trials = [
-        trial(5, 10), trial(0.04, 30), trial(0, 29), trial(0, 60, work=200), trial(0, 80, problem="too large"),
-    ]  # fmt: skip
+        trial(5, 10),
+        trial(0.04, 30),
+        trial(0, 29),
+        trial(0, 60, work=200),
+        trial(0, 80, problem="too large"),
+    ]
     usable = [0, 1, 2, 3]
     assert choose(trials, usable, 0.1)[0] == 1
     assert choose(trials, usable, 6.0)[0] == 1, "what may be lost is no aim"

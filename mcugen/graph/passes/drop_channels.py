@@ -32,10 +32,21 @@ from mcugen.graph.types import DType, Graph, Op, Quantization, Tensor
 _FOLDING = frozenset({"CONV_2D", "FULLY_CONNECTED"})
 _ELEMENTWISE = frozenset(
     {
-        "ABS", "ADD", "ELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "MUL", "QUANTIZE", "RELU", "RELU6", "RSQRT",
-        "SUB", "TANH",
+        "ABS",
+        "ADD",
+        "ELU",
+        "HARD_SWISH",
+        "LEAKY_RELU",
+        "LOGISTIC",
+        "MUL",
+        "QUANTIZE",
+        "RELU",
+        "RELU6",
+        "RSQRT",
+        "SUB",
+        "TANH",
     }
-)  # fmt: skip
+)
 """Ops that make every element of the output from the elements at the same place."""
 
 Mask = NDArray[np.bool_]

@@ -26,12 +26,7 @@ def fold_constants(graph: Graph) -> Graph:
             and not set(op.outputs) & set(graph.outputs)
         )
         current = graph.with_(tensors=tensors)
-        if (
-            not foldable
-            or spec is None
-            or spec.evaluate is None
-            or any(c(current, op) for c in spec.constraints)
-        ):
+        if not foldable or spec is None or spec.evaluate is None or any(c(current, op) for c in spec.constraints):
             kept.append(op)
             continue
         for i, values in zip(op.outputs, spec.evaluate(current, op), strict=True):

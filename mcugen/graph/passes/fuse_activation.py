@@ -7,9 +7,17 @@ from dataclasses import replace
 from mcugen.graph.types import DType, Graph, Op
 
 _CLAMPING = {
-    "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "DIV", "AVERAGE_POOL_2D", "MAX_POOL_2D",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "FULLY_CONNECTED",
+    "ADD",
+    "SUB",
+    "MUL",
+    "DIV",
+    "AVERAGE_POOL_2D",
+    "MAX_POOL_2D",
     "L2_POOL_2D",
-}  # fmt: skip
+}
 _ACTIVATIONS = {"RELU", "RELU6"}
 
 
@@ -29,9 +37,7 @@ def fuse_activations(graph: Graph) -> Graph:
             options=replace(producer.options, activation=activation.kind),
         )
         graph = graph.with_(
-            ops=tuple(
-                merged if op.index == producer.index else op for op in graph.ops if op is not activation
-            )
+            ops=tuple(merged if op.index == producer.index else op for op in graph.ops if op is not activation)
         )
     return graph
 

@@ -99,9 +99,15 @@ class WebServer:
         # Cookies do not tell ports apart.
         app = make_app(self._clients, hosts, token, f"mcugen_token_{self.port}")
         config = uvicorn.Config(
-            app, ws="wsproto", ws_max_size=4096, lifespan="off", log_config=None, access_log=False,
-            server_header=False, timeout_graceful_shutdown=1,
-        )  # fmt: skip
+            app,
+            ws="wsproto",
+            ws_max_size=4096,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
         self._server = uvicorn.Server(config)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._serve, name="page", daemon=True)
