@@ -21,11 +21,11 @@ from typing import Any
 import flatbuffers
 
 from mcugen import api
-from mcugen.build import build_project
+from mcugen.builder import build_project
 from mcugen.device.device import open_device
-from mcugen.graph import read_graph
-from mcugen.graph.schema import load_schema, op_kind
-from mcugen.verify import Oracle, make_inputs
+from mcugen.oracle import Oracle, make_inputs
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.tflite.schema import load_schema, op_kind
 
 VERSION = "1.0.0"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mcugen import api
-from mcugen.verbs.inspect import Inspection
+from mcugen.flow.inspection import Inspection
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options

@@ -27,13 +27,15 @@ from baseline import MODELS, SOURCE, TARGETS, Baseline
 from numpy.typing import NDArray
 
 from mcugen import __version__, api
-from mcugen.boards import Board, load_board, load_boards
+from mcugen.boards.shipped import load_board, load_boards
+from mcugen.boards.types import Board
 from mcugen.errors import DoesNotFitError
-from mcugen.goals import GOALS, Goal
-from mcugen.graph import Graph, read_graph
+from mcugen.flow.proof import Proof
+from mcugen.graph import Graph
+from mcugen.names import GOALS, Goal
+from mcugen.oracle import make_inputs
+from mcugen.runtimes.aot.graph import read_graph
 from mcugen.ui.terminal import Terminal
-from mcugen.verbs._proof import Proof
-from mcugen.verify import make_inputs
 
 HERE = Path(__file__).resolve().parent
 FOLDER = Path(os.environ.get("MCUGEN_MODELS", HERE.parent.parent / "shared" / "models"))

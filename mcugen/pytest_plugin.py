@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import pytest
 
 if TYPE_CHECKING:
+    from mcugen.flow.ready import Ready
     from mcugen.testing import DeviceUnderTest, OracleUnderTest
-    from mcugen.verbs._pipeline import Ready
 
 SETTINGS = {
     "model": "model (.tflite, .keras, …) or generated project that the mcugen fixtures build",
@@ -68,8 +68,8 @@ def mcugen_options() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def mcugen_firmware(pytestconfig: pytest.Config, mcugen_model: Any, mcugen_options: dict[str, Any]) -> Iterator[Ready]:
     """The model, built for the board: `.firmware` (flash, ram, elf), `.plan`, `.board`. Built once per session."""
-    from mcugen.verbs._pipeline import built
-    from mcugen.verbs._runtime import Choice
+    from mcugen.flow.ready import built
+    from mcugen.flow.runtime import Choice
 
     if unknown := set(mcugen_options) - {"data", "runtime", "optimize", "tflm"}:
         pytest.fail(f"mcugen_options does not take {', '.join(sorted(map(str, unknown)))}", pytrace=False)
@@ -85,10 +85,10 @@ def mcugen_firmware(pytestconfig: pytest.Config, mcugen_model: Any, mcugen_optio
 @pytest.fixture(scope="session")
 def mcugen_device(pytestconfig: pytest.Config, mcugen_firmware: Ready) -> Iterator[DeviceUnderTest]:
     """The firmware, running: on the board's emulator, or behind `--mcugen-port`. Started once per session."""
+    from mcugen.boards.emulators import EmulatorName
     from mcugen.device.device import open_device
-    from mcugen.emulators import EmulatorName
+    from mcugen.flow.prove import device_options
     from mcugen.testing import DeviceUnderTest
-    from mcugen.verbs._prove import device_options
 
     ready, port, emulator = mcugen_firmware, _setting(pytestconfig, "port"), _setting(pytestconfig, "emulator")
     if emulator not in (None, *get_args(EmulatorName)):
@@ -103,8 +103,8 @@ def mcugen_device(pytestconfig: pytest.Config, mcugen_firmware: Ready) -> Iterat
 @pytest.fixture(scope="session")
 def mcugen_oracle(mcugen_firmware: Ready) -> Iterator[OracleUnderTest]:
     """TensorFlow Lite Micro on the host: `mcugen_oracle(x)` is what the device must answer."""
+    from mcugen.oracle import Oracle
     from mcugen.testing import OracleUnderTest
-    from mcugen.verify import Oracle
 
     with contextlib.ExitStack() as stack:
         with _errors_as_failures():

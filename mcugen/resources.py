@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -14,3 +17,10 @@ def resource_dir(name: str) -> Path:
     """
     packaged = _PACKAGE / "_data" / name
     return packaged if packaged.is_dir() else _PACKAGE.parent / name
+
+
+@functools.cache
+def kernel_headers() -> Mapping[str, Path]:
+    """The headers of firmware/kernels by their file names, which are unique over its folders, in alphabetical order."""
+    found = sorted((resource_dir("firmware") / "kernels").glob("*/*.h"), key=lambda path: path.name)
+    return MappingProxyType({path.name: path for path in found})

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.verbs._inputs import InputSource, Sample, read_inputs
+from mcugen.flow.inputs import InputSource, Sample, read_inputs
 
 if TYPE_CHECKING:
-    from mcugen.build import Firmware
+    from mcugen.builder import Firmware
     from mcugen.device.device import Device
+    from mcugen.flow.ready import Ready
     from mcugen.graph import Graph
-    from mcugen.verbs._pipeline import Ready
-    from mcugen.verify import Oracle
+    from mcugen.oracle import Oracle
 
 _SHOWN = 5
 """Differing values that a failed comparison lists."""
@@ -102,7 +102,7 @@ class DeviceUnderTest:
 
     def cost(self, x: InputSource | None = None) -> int:
         """The most that one inference costs over the samples of `x`, or over a random one; after a warm call."""
-        from mcugen.verify import make_inputs
+        from mcugen.oracle import make_inputs
 
         samples: list[Sample] = make_inputs(self._graph, 1, 0) if x is None else read_inputs(x, self._graph).samples
         self.device.run(samples[0])
@@ -165,7 +165,7 @@ def _assert_cost_below(device: DeviceUnderTest, unit: str, limit: int, x: InputS
 
 
 def _firmware(built: Firmware | Ready) -> Firmware:
-    from mcugen.build import Firmware
+    from mcugen.builder import Firmware
 
     return built if isinstance(built, Firmware) else built.firmware
 

@@ -15,11 +15,17 @@ from pathlib import Path
 
 import pytest
 
+from mcugen.resources import kernel_headers
+
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = Path(os.environ.get("MCUGEN_MODELS", ROOT.parent / "shared" / "models"))
 NO_MODELS = "the real models are absent"
 _TOOL_IS_MISSING = ("install", "could not import", "not found")
 _MARKER_TOOLS = {"emulator": ("arm-none-eabi-gcc", "qemu-system-arm")}
+
+
+KERNEL_INCLUDES = [f"-I{folder}" for folder in sorted({path.parent for path in kernel_headers().values()})]
+"""A compiler's flags that find every kernel's header."""
 
 
 def find_model(name: str) -> Path:

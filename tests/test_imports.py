@@ -11,7 +11,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(
     {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "mcugen").rglob("__init__.py")}
-    | {"mcugen.ops.base", "mcugen.ops.common", "mcugen.cli", "mcugen.api", "mcugen.boards", "mcugen.emit.project"}
+    | {
+        "mcugen.ops.base",
+        "mcugen.ops.common",
+        "mcugen.cli",
+        "mcugen.api",
+        "mcugen.boards.shipped",
+        "mcugen.project.project",
+    }
 )
 
 

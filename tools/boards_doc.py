@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mcugen.boards import Board, families, load_boards
+from mcugen.boards.read import families
+from mcugen.boards.shipped import load_boards
+from mcugen.boards.types import Board
 from mcugen.resources import resource_dir
-from mcugen.ui.text import memory
+from mcugen.text import memory
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "BOARDS.md"
 
@@ -90,7 +92,7 @@ debugger attached it stops. A script of CubeMX's kind is proved in QEMU, with a 
 
 A new family is a folder with `mcg_system.c` (`mcg_system_init()`: clock and pins) and `mcg_family.h` (`MCG_FAMILY_TIMER`, 1 where
 the family brings a counter because the core has neither DWT nor SysTick). Families of RISC-V chips begin with `riscv_`, and also have
-`mcg_family_reset()`. A new instruction set is an entry in `mcugen/architectures.py` with its tools, a folder in `firmware/bsp/` (start-up, trap
+`mcg_family_reset()`. A new instruction set is an entry in `mcugen/boards/architectures.py` with its tools, a folder in `firmware/bsp/` (start-up, trap
 handler, counter, `mcg_core.h`) and a linker script in `templates/bsp/`.
 
 ## Memory

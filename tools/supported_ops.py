@@ -9,7 +9,7 @@ from typing import Any
 
 from mcugen import ops
 from mcugen.ops.base import OpSpec
-from mcugen.resources import resource_dir
+from mcugen.resources import kernel_headers
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "SUPPORTED_OPS.md"
 
@@ -84,7 +84,7 @@ def rules(spec: OpSpec) -> list[str]:
 
 def cores(spec: OpSpec) -> list[str]:
     """Which kernel variants the op's lowering can choose."""
-    available = {header.stem for header in (resource_dir("firmware") / "kernels").glob("*.h")}
+    available = {header.removesuffix(".h") for header in kernel_headers()}
     reached = available.intersection(_strings(spec.lower, set()))
     found = [v for v in VARIANTS if any(f"{kernel}_{v.lower()}" in available for kernel in reached)]
     return ["portable", *found]

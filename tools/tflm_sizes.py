@@ -1,4 +1,4 @@
-"""Measures how much code each kernel of TensorFlow Lite Micro brings along: the table of mcugen/tflm/sizes.py.
+"""Measures how much code each kernel of TensorFlow Lite Micro brings along: the table of mcugen/runtimes/tflm/sizes.py.
 
 Needs MCUGEN_TFLM_DIR, a checkout with a release build for Cortex-M4F, and links about 130 small programs:
 
@@ -12,9 +12,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from mcugen.boards import load_board
-from mcugen.tflm.library import build_flags, choose_library
-from mcugen.tflm.resolver import BUILTINS, CUSTOMS, INT8_KERNELS
+from mcugen.boards.shipped import load_board
+from mcugen.runtimes.tflm.library import build_flags, choose_library
+from mcugen.runtimes.tflm.resolver import INT8_KERNELS
+from mcugen.tflite.known_ops import BUILTINS, CUSTOMS
 
 PROGRAM = """
 #include <new>

@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mcugen import api
+from mcugen.text import bar
 from mcugen.ui.terminal import Terminal, say_verdict
-from mcugen.ui.text import bar
 from mcugen.verbs.run import RunResult
 
 HERE = Path(__file__).resolve().parent

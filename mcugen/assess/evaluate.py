@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from mcugen.assess.task import find_flips, make_gate, make_run, make_task, with_threshold
 from mcugen.assess.types import Assessment, Metric, Outputs, Task
-from mcugen.convert import flat
 from mcugen.convert.calibrate import feeds, observe
 from mcugen.convert.compare import agreement, decode_output, encode_input, run_int8
 from mcugen.convert.data import DataSource, choose, load_samples
 from mcugen.convert.inspect_source import inspect_model
-from mcugen.convert.types import Samples, TensorSpec
+from mcugen.convert.types import Samples
 from mcugen.errors import ConversionError
-from mcugen.graph import DType, read_graph
-from mcugen.graph.schema import unpack_model
-from mcugen.tasks import TaskName
+from mcugen.graph import DType
+from mcugen.names import TaskName
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import unpack_model
+from mcugen.tflite.types import TensorSpec
 
 Progress = Callable[[float], None]
 
@@ -107,7 +109,7 @@ def run_quantized(model: bytes, evaluation: Evaluation, progress: Progress | Non
     """Real-valued outputs of a quantized `.tflite` in the oracle, from the same real-valued inputs.
 
     Raises:
-        ModelError, ToolError: see :class:`mcugen.verify.oracle.Oracle`.
+        ModelError, ToolError: see :class:`mcugen.oracle.oracle.Oracle`.
     """
     main = unpack_model(model).subgraphs[0]
     return run_int8(model, evaluation.feeds, flat.input_specs(main), flat.output_specs(main), progress)

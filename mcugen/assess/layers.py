@@ -16,12 +16,13 @@ from mcugen.assess.types import Histogram, LayerNoise, Layers
 from mcugen.convert.affine import Affine, dequantize_array, quantize_array
 from mcugen.convert.compare import encode_input, sqnr_db
 from mcugen.convert.data import short_name
-from mcugen.convert.flat import layer_of
-from mcugen.convert.types import TensorSpec
 from mcugen.errors import DataError
-from mcugen.graph import Graph, Op, Tensor, read_graph
+from mcugen.graph import Graph, Op, Tensor
 from mcugen.graph.types import DType
-from mcugen.verify.oracle import Oracle
+from mcugen.oracle.oracle import Oracle
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.tflite.fields import layer_of
+from mcugen.tflite.types import TensorSpec
 from mcugen.verify.parted_oracle import open_oracle
 
 LAYER_SAMPLES = 32

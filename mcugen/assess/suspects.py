@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.assess.types import Histogram, Suspect
-from mcugen.convert.rules import RULES
 from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.tflite.int8_rules import RULES
 
 # From here on the median channel has 16 of 256 levels, 4 bits.
 _OUTLIER = 16.0

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from mcugen.assess import metrics
 from mcugen.assess.types import Flip, Flips, Gate, Metric, Outputs, Run, Score, Task
 from mcugen.convert.data import describe_inputs, is_one_hot
-from mcugen.convert.types import Samples, TensorSpec
+from mcugen.convert.types import Samples
 from mcugen.errors import DataError
-from mcugen.tasks import TaskName
+from mcugen.names import TaskName
+from mcugen.tflite.types import TensorSpec
 
 MAX_CONFUSION = 100
 """Classes that a confusion matrix may have."""

@@ -6,16 +6,8 @@ from mcugen.convert.choices import Choices
 from mcugen.convert.data import DataSource, load_samples
 from mcugen.convert.float_model import FloatModel
 from mcugen.convert.pipeline import FloatRunner, convert, float_runner, open_float
-from mcugen.convert.types import (
-    Agreement,
-    Attempt,
-    Calibration,
-    Converted,
-    QuantizationReport,
-    Samples,
-    TensorRange,
-    TensorSpec,
-)
+from mcugen.convert.types import Agreement, Attempt, Calibration, Converted, QuantizationReport, Samples, TensorRange
+from mcugen.tflite.types import TensorSpec
 
 __all__ = [
     "Agreement",

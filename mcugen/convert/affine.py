@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.numerics.affine import WEIGHT_MAX
+
 QMIN, QMAX = -128, 127
-WEIGHT_MAX = 127
 WIDE_MAX = 32767
 _INT8 = np.dtype(np.int8)
 

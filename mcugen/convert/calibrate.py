@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert import flat
 from mcugen.convert.histogram import Statistics, Sums
-from mcugen.convert.types import Attempt, Samples, TensorSpec
+from mcugen.convert.types import Attempt, Samples
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, ModelError, ToolError
-from mcugen.graph.schema import type_name, unpack_model
-from mcugen.verify.oracle import Oracle
+from mcugen.oracle.oracle import Oracle
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import type_name, unpack_model
+from mcugen.tflite.types import TensorSpec
 
 _TFLM = "run the float model in TensorFlow Lite Micro"
 _LITERT = "run the float model in LiteRT"

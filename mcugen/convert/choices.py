@@ -6,8 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from mcugen.activations import Activations
 from mcugen.errors import ConversionError
+from mcugen.names import Activations
 
 Method = Literal["minmax", "percentile", "mse", "entropy"]
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mcugen.convert.affine import Affine, dequantize_array, quantize_array
 from mcugen.convert.data import short_name
-from mcugen.convert.types import Agreement, TensorSpec
+from mcugen.convert.types import Agreement
+from mcugen.tflite.types import TensorSpec
 from mcugen.verify.parted_oracle import open_oracle
 
 

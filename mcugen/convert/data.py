@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from mcugen.convert import data_files
 from mcugen.convert.choices import CALIBRATION_SAMPLES
-from mcugen.convert.types import Samples, TensorSpec
+from mcugen.convert.types import Samples
 from mcugen.errors import DataError
+from mcugen.tflite.types import TensorSpec
 
 DataSource = Union[str, "os.PathLike[str]", NDArray[Any], Mapping[str, Any], Iterable[Any]]
 """A path, "random", an array, a mapping of input names to arrays, or an iterable of samples."""

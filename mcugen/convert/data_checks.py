@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert.data import short_name
-from mcugen.convert.types import Samples, TensorSpec
+from mcugen.convert.types import Samples
+from mcugen.tflite.types import TensorSpec
 
 _FEW = 20
 _SATURATED = 0.2

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.types import TensorSpec
 from mcugen.errors import DataError
+from mcugen.tflite.types import TensorSpec
 
 _MAX_BYTES = 4 << 30
 _MAX_IMAGES = 5_000

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert import flat
 from mcugen.convert.quantizer import bias_of, weights_of
-from mcugen.convert.rules import RULES
-from mcugen.graph.schema import load_schema
+from mcugen.tflite import fields as flat
+from mcugen.tflite.int8_rules import RULES
+from mcugen.tflite.schema import load_schema
 
 _ROUNDS = 40
 _SETTLED = 1e-3

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert import flat
-from mcugen.graph.schema import load_schema, type_name
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import load_schema, type_name
 
 _MOST_DIMENSIONS = 5
 """Of BROADCAST_TO in TensorFlow Lite Micro."""

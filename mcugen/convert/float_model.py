@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert import calibrate, flat
+from mcugen.convert import calibrate
 from mcugen.convert.choices import Choices
 from mcugen.convert.compare import agreement, run_int8
 from mcugen.convert.data import DataSource, choose, load_samples, short_name
@@ -31,7 +31,8 @@ from mcugen.convert.types import (
 )
 from mcugen.convert.worker_client import Progress
 from mcugen.errors import ConversionError, ModelError, ToolError
-from mcugen.graph.schema import pack_model, unpack_model
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import pack_model, unpack_model
 
 _TOO_OFTEN_OUTSIDE = 0.01
 _POOR_SQNR_DB = 15.0

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert import flat
 from mcugen.convert.data import short_name
 from mcugen.convert.data_files import read_npy, read_npz
 from mcugen.convert.inspect_source import inspect_model
@@ -21,7 +20,8 @@ from mcugen.convert.sources import Source
 from mcugen.convert.types import Attempt
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, ModelError
-from mcugen.graph.schema import pack_model, unpack_model
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import pack_model, unpack_model
 
 _FRAMEWORKS = {
     "pytorch": ("convert torch", "PyTorch", "litert-torch"),

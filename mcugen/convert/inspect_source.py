@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mcugen import fallback
-from mcugen.convert import flat
-from mcugen.convert.types import TensorSpec
 from mcugen.errors import ModelError, UnsupportedOpError
-from mcugen.graph.schema import printable, type_name
+from mcugen.ops import advice as fallback
 from mcugen.ops import registry
-from mcugen.tflm.resolver import CUSTOMS
+from mcugen.tflite import fields as flat
+from mcugen.tflite.known_ops import CUSTOMS
+from mcugen.tflite.schema import printable, type_name
+from mcugen.tflite.types import TensorSpec
 
 # More than any board can hold; a hostile shape must not make the host allocate it.
 _MAX_ELEMENTS = 1 << 27

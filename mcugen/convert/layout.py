@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert import flat
 from mcugen.convert.equivalents import Builder
-from mcugen.convert.types import CHANNELS_LAST
-from mcugen.graph.schema import load_schema
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import load_schema
+from mcugen.tflite.types import CHANNELS_LAST
 
 _ELEMENTWISE = frozenset(
     {

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.activations import Activations
-from mcugen.convert import calibrate, flat
+from mcugen.convert import calibrate
 from mcugen.convert.choices import Choices
 from mcugen.convert.compare import run_int8
 from mcugen.convert.data import DataSource, describe_inputs, load_samples, sample_shape
@@ -19,17 +18,13 @@ from mcugen.convert.inspect_source import Inspection, inspect_model, refuse_subg
 from mcugen.convert.load import load_tflite
 from mcugen.convert.plain import host_type, plain_float
 from mcugen.convert.sources import identify
-from mcugen.convert.types import (
-    Attempt,
-    Calibration,
-    Converted,
-    QuantizationReport,
-    SourceKind,
-    TensorSpec,
-)
+from mcugen.convert.types import Attempt, Calibration, Converted, QuantizationReport, SourceKind
 from mcugen.convert.worker_client import Progress
 from mcugen.errors import ConversionError, DataError, ModelError, ToolError
-from mcugen.graph.schema import unpack_model
+from mcugen.names import Activations
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import unpack_model
+from mcugen.tflite.types import TensorSpec
 
 _TOO_OFTEN_OUTSIDE = 0.01
 _POOR_SQNR_DB = 15.0

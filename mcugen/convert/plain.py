@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from mcugen.convert import calibrate, flat
+from mcugen.convert import calibrate
 from mcugen.convert.equivalents import use_equivalents
 from mcugen.convert.inspect_source import Inspection, refuse_subgraphs
 from mcugen.convert.prepare import constant_outputs, fold_constants, widen_constants
 from mcugen.convert.trained_ranges import take_fake_quantization
-from mcugen.convert.types import TensorSpec
-from mcugen.graph.schema import pack_model
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import pack_model
+from mcugen.tflite.types import TensorSpec
 
 
 @dataclass(frozen=True, eq=False)

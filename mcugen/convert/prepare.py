@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert import flat
 from mcugen.convert.inspect_source import QUANTIZED_TYPES
-from mcugen.convert.rules import RULES
 from mcugen.errors import ModelError
-from mcugen.graph.schema import load_schema, printable, type_name
+from mcugen.tflite import fields as flat
+from mcugen.tflite.int8_rules import RULES
+from mcugen.tflite.schema import load_schema, printable, type_name
 
 # Ops without state or randomness, beyond the quantizable ones, whose results on constants are constants.
 _PURE = frozenset(RULES) | {

@@ -1,4 +1,4 @@
-"""Chooses the quantization of every tensor of a float model, by the rules of :mod:`mcugen.convert.rules`.
+"""Chooses the quantization of every tensor of a float model, by the rules of :mod:`mcugen.tflite.int8_rules`.
 
 Gives decisions only; :mod:`mcugen.convert.rewrite` carries them out.
 """
@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen import fallback
-from mcugen.convert import flat
 from mcugen.convert.affine import Affine, affine_params
 from mcugen.convert.choices import Choices
 from mcugen.convert.histogram import Range, Statistics, clip_range
-from mcugen.convert.rules import PER_CHANNEL_DENSE, RULES, WIDE_KINDS, Rule
 from mcugen.errors import ConversionError
-from mcugen.graph.schema import type_name
+from mcugen.ops import advice as fallback
+from mcugen.tflite import fields as flat
+from mcugen.tflite.int8_rules import PER_CHANNEL_DENSE, RULES, WIDE_KINDS, Rule
+from mcugen.tflite.schema import type_name
 
 # Rounding slack when a range is compared with a fixed one: half a step of 1/256.
 _SLACK = 0.5 / 256

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert import calibrate, flat
+from mcugen.convert import calibrate
 from mcugen.convert.layout import ChangedInput
 from mcugen.errors import ConversionError
-from mcugen.graph.schema import unpack_model
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import unpack_model
 
 _SAMPLES = 3
 _TOLERANCE = 1e-3

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert import affine, flat
+from mcugen.convert import affine
 from mcugen.convert.affine import Affine
 from mcugen.convert.quantizer import Scheme, activation_inputs, bias_of, weights_of
-from mcugen.convert.rules import Rule
-from mcugen.graph.schema import load_schema, op_kind, printable
+from mcugen.tflite import fields as flat
+from mcugen.tflite.int8_rules import Rule
+from mcugen.tflite.schema import load_schema, op_kind, printable
 
 # Facts about the float model that are untrue of the int8 one.
 _STALE_METADATA = ("min_runtime_version", "CONVERSION_METADATA")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mcugen.errors import ModelError
-from mcugen.graph.schema import IDENTIFIER
+from mcugen.tflite.schema import IDENTIFIER
 
 _MAX_BYTES = 1 << 30
 _ACCEPTED = "mcugen takes .keras, .h5, a SavedModel folder, .pt2, .onnx, and float32 or int8 .tflite"

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mcugen.convert import flat
-from mcugen.graph.schema import type_name
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import type_name
 
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
 

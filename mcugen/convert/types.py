@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.activations import Activations
 from mcugen.convert.choices import Choices
+from mcugen.names import Activations
+from mcugen.tflite.types import TensorSpec
 
 SourceKind = Literal[
     "keras",
@@ -26,28 +27,6 @@ SourceKind = Literal[
     "hybrid tflite",
     "int8 tflite",
 ]
-
-CHANNELS_LAST = ":channels_last"
-"""End of the name of an input that took its channels first in the model that was converted."""
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """A model input or output: `shape` includes the batch of 1; `dtype` is a name ("float32", "int8").
-
-    `scale` is 0 where the tensor is not quantized.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    scale: float = 0.0
-    zero_point: int = 0
-
-    @property
-    def was_channels_first(self) -> bool:
-        """Samples may come with their channels first, as the model that was converted took them."""
-        return self.name.endswith(CHANNELS_LAST)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcugen.boards import Board, Emulator
+from mcugen.boards.types import Board, Emulator
 from mcugen.device.protocol import CALIBRATION_INSTRUCTIONS, Cost, Counter, Hello
 
 CALIBRATION_SLACK = 10

@@ -14,8 +14,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mcugen.boards import Board
-from mcugen.build.identity import build_id
+from mcugen.boards.emulators import EmulatorName, check_emulator
+from mcugen.boards.types import Board
+from mcugen.builder.identity import build_id
 from mcugen.device import protocol
 from mcugen.device.costs import make_meter
 from mcugen.device.faults import FaultError
@@ -24,7 +25,6 @@ from mcugen.device.opening import PortOpener
 from mcugen.device.protocol import Command, Done, Hello, Paused, Started, Stored, TensorInfo
 from mcugen.device.qemu import QemuEmulator
 from mcugen.device.session import REQUEST_TIMEOUT_S, Session
-from mcugen.emulators import EmulatorName, check_emulator
 from mcugen.errors import DeviceError
 
 DEFAULT_TIMEOUT_S = 60.0

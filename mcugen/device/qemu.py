@@ -7,8 +7,8 @@ import socket
 from pathlib import Path
 from types import TracebackType
 
-from mcugen.architectures import ARM, Architecture
-from mcugen.boards import Board
+from mcugen.boards.architectures import ARM, Architecture
+from mcugen.boards.types import Board
 from mcugen.device.child import Child
 from mcugen.device.link import SocketTransport
 from mcugen.errors import BoardError, DeviceError, ToolError

@@ -8,11 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from mcugen.boards import Board
+from mcugen.boards.types import Board
 from mcugen.device.child import Child
 from mcugen.device.link import SocketTransport
-from mcugen.emit.renode import renode_files
 from mcugen.errors import DeviceError, ToolError
+from mcugen.project.renode import renode_files
 
 START_S = 120.0
 """Renode takes seconds to start, and downloads register descriptions when it loads a platform for the first time."""

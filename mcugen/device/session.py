@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.boards import Board
+from mcugen.boards.types import Board
 from mcugen.device import protocol
 from mcugen.device.faults import FaultError, explain_fault
 from mcugen.device.link import ConnectionLostError, DeviceFault, Link, Refusal, status_name

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcugen.boards import Board
-from mcugen.build import Firmware
+from mcugen.boards.types import Board
+from mcugen.builder import Firmware
 from mcugen.device.device import (
     DEFAULT_TIMEOUT_S,
     Device,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mcugen.boards import Board
+from mcugen.boards.types import Board
 from mcugen.flash.runner import CLOSE_OTHERS, TRY_AGAIN, UDEV, find_program, run_tool
 from mcugen.flash.types import Failure, Job, Probe, Tool
 from mcugen.flash.usb import usb_probes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from mcugen.boards import Board
-from mcugen.build.framework import require_platform
-from mcugen.build.platformio import pio_environment
+from mcugen.boards.types import Board
+from mcugen.builder.framework import require_platform
+from mcugen.builder.platformio import pio_environment
 from mcugen.flash import esptool, openocd, picotool
 from mcugen.flash.runner import TRY_AGAIN, run_tool
 from mcugen.flash.types import Failure, Job, Tool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mcugen.boards import Board
+from mcugen.boards.types import Board
 from mcugen.errors import DeviceError
 from mcugen.flash.types import Probe
 

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from mcugen.boards import Board
+from mcugen.boards.types import Board
 from mcugen.errors import DeviceError
 from mcugen.flash.runner import CLOSE_OTHERS, TRY_AGAIN, UDEV, find_program, run_tool
 from mcugen.flash.types import Failure, Job, Probe, Tool

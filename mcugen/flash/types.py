@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcugen.boards import Board
+from mcugen.boards.types import Board
 
 
 @dataclass(frozen=True)

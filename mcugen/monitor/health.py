@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.types import TensorSpec
 from mcugen.monitor.types import Facts, Reading, has_probabilities
+from mcugen.tflite.types import TensorSpec
 
 WINDOW = 16
 """Inferences that a judgement takes."""

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mcugen.convert.types import TensorSpec
 from mcugen.errors import ProjectError
 from mcugen.graph.types import Tensor
 from mcugen.monitor.sources import Range
 from mcugen.monitor.types import Block
 from mcugen.monitor.watch import Known
-from mcugen.ops.gather import index_limit
-from mcugen.plan.types import Plan, Program
+from mcugen.ops.moving.gather import index_limit
+from mcugen.runtimes.aot.plan.types import Plan
+from mcugen.runtimes.program import Program
+from mcugen.tflite.types import TensorSpec
 
 
 def know(plan: Program, labels: Sequence[str], quantization: Path, *, trusted: bool) -> Known:

@@ -12,9 +12,9 @@ from typing import IO, Any, Protocol, get_args
 
 import numpy as np
 
-from mcugen.convert.types import TensorSpec
 from mcugen.errors import DataError, ProjectError, ToolError
 from mcugen.monitor.types import Block, Facts, Message, Note, NoteKind, OpCost, Opened, Reading, Sample, predictions
+from mcugen.tflite.types import TensorSpec
 
 SCHEMA = "mcugen.recording/1"
 MAX_OUTPUT_VALUES = 4096

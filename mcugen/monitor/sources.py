@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from mcugen.convert.data import load_samples, sample_shape
 from mcugen.convert.data_files import read_npy
-from mcugen.convert.types import TensorSpec
 from mcugen.errors import DataError
 from mcugen.monitor.types import Sample, as_tensor, limits, reals
 from mcugen.numerics.affine import quantize
+from mcugen.tflite.types import TensorSpec
 
 Range = tuple[float, float] | None
 """What a model was calibrated for, in real units; None where nobody knows."""

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.types import TensorSpec
 from mcugen.errors import DeviceError
 from mcugen.graph.types import DType, Quantization, Tensor
+from mcugen.tflite.types import TensorSpec
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class OpCost:
 
 @dataclass(frozen=True)
 class Block:
-    """A block of the arena, in bytes, alive from op `first` to op `last` (see `mcugen.plan.types.Buffer`)."""
+    """A block of the arena, in bytes, alive from op `first` to op `last`."""
 
     name: str
     offset: int

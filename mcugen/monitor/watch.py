@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
-from mcugen.convert.types import TensorSpec
 from mcugen.device.device import Device, Reconnection
 from mcugen.device.faults import FaultError
 from mcugen.device.link import ConnectionLostError
@@ -18,6 +17,7 @@ from mcugen.errors import DeviceError
 from mcugen.monitor.health import Health
 from mcugen.monitor.sources import Range, Source
 from mcugen.monitor.types import Block, Facts, GaveUpError, Message, Note, OpCost, Opened, Reading
+from mcugen.tflite.types import TensorSpec
 
 _RETRY_S = 0.5
 _TICK_S = 0.1

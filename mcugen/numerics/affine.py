@@ -34,3 +34,6 @@ def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
     shifted = (values.astype(np.int32) - tensor.zero_point).astype(np.float32)
     reals: NDArray[np.float32] = shifted * np.float32(tensor.scale)
     return reals
+
+
+WEIGHT_MAX = 127

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.numerics import fixed_point as fx
+from mcugen.numerics.quantized import quantize_multiplier
 from mcugen.numerics.tables import byte_table, clamp_int8
-from mcugen.ops.common import quantize_multiplier
 
 Pair = tuple[float, float]
 IntPair = tuple[int, int]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import DType
 from mcugen.numerics import fixed_point as fx
-from mcugen.ops.common import quantize_multiplier
+from mcugen.numerics.quantized import quantize_multiplier
 
 _RANGES = {DType.INT8: (-128, 127), DType.UINT8: (0, 255)}
 

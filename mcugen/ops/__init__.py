@@ -1,4 +1,4 @@
-"""Operators of the ahead-of-time runtime: one module each, or one per family of types, found by name."""
+"""Operators: one module each, or one per family of types, found by name in the packages of their families."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def registry() -> Mapping[str, tuple[OpSpec, ...]]:
 def builtin() -> Mapping[str, tuple[OpSpec, ...]]:
     """The specs of mcugen's own operators by their TFLite name, in alphabetical order.
 
-    Modules without a `SPEC` (one) or `SPECS` (several) hold what ops share. Of the specs of one operator, those for
-    int8 come first, the others in the order of their modules' names.
+    They are found in the packages of the families. Modules without a `SPEC` (one) or `SPECS` (several) hold what ops
+    share. Of the specs of one operator, those for int8 come first, the others in the order of their modules' names.
     """
     specs: dict[str, tuple[OpSpec, ...]] = {}
-    for module in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name):
-        loaded = importlib.import_module(f"{__name__}.{module.name}")
+    modules = [module.name for module in pkgutil.walk_packages(__path__, f"{__name__}.") if not module.ispkg]
+    for name in sorted(modules, key=lambda name: name.rpartition(".")[2]):
+        loaded = importlib.import_module(name)
         for spec in getattr(loaded, "SPECS", None) or filter(None, [getattr(loaded, "SPEC", None)]):
             specs[spec.kind] = (*specs.get(spec.kind, ()), spec)
     ordered = {kind: tuple(sorted(found, key=lambda spec: "int8" not in spec.types)) for kind, found in specs.items()}
@@ -54,7 +55,7 @@ def spec_of(graph: Graph, op: Op) -> OpSpec | None:
 
 
 def supported_spec(graph: Graph, op: Op) -> OpSpec:
-    """The spec for an op of a graph that has passed `mcugen.graph.read.check_supported`."""
+    """The spec for an op of a graph that has passed `mcugen.runtimes.aot.supported.check_supported`."""
     spec = spec_of(graph, op)
     assert spec is not None, op.where
     return spec

@@ -6,24 +6,9 @@ doubles are used exactly where the reference uses doubles, so that multipliers a
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from mcugen.graph.types import DType, Quantization, Tensor
-
-INT8_MIN, INT8_MAX = -128, 127
-INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
-
-INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
-
-_LIMITS = {
-    DType.UINT8: (0, 255),
-    DType.INT8: (INT8_MIN, INT8_MAX),
-    DType.INT16: (INT16_MIN, INT16_MAX),
-    DType.INT32: (INT32_MIN, INT32_MAX),
-}
+from mcugen.graph.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -34,37 +19,6 @@ class Pads:
     bottom: int
     left: int
     right: int
-
-
-def integer_limits(dtype: DType) -> tuple[int, int]:
-    """Lowest and highest value of an integer type."""
-    return _LIMITS[dtype]
-
-
-def integer_magnitude(tensor: Tensor) -> int:
-    """The largest |q − zero point| of a quantized tensor."""
-    low, high = _LIMITS[tensor.dtype]
-    return max(tensor.zero_point - low, high - tensor.zero_point)
-
-
-def quantize_multiplier(value: float) -> tuple[int, int]:
-    """A positive real as (Q31 multiplier, shift): value ≈ multiplier · 2^(shift − 31).
-
-    Equal to `tflite::QuantizeMultiplier`: shift > 0 is a left shift.
-    """
-    if value == 0.0:
-        return 0, 0
-    mantissa, shift = math.frexp(value)
-    # The reference rounds half away from zero (TfLiteRound); mantissa is positive here.
-    fixed = math.floor(mantissa * (1 << 31) + 0.5)
-    if fixed == 1 << 31:
-        fixed //= 2
-        shift += 1
-    if shift < -31:
-        return 0, 0
-    if shift > 30:
-        return (1 << 31) - 1, 30
-    return fixed, shift
 
 
 def same_or_valid_padding(
@@ -80,31 +34,6 @@ def same_or_valid_padding(
         total = max((out - 1) * stride + effective - in_size, 0)
         return out, total // 2, total - total // 2
     return (in_size + stride - effective) // stride, 0, 0
-
-
-def activation_range(activation: str, quant: Quantization, dtype: DType = DType.INT8) -> tuple[int, int]:
-    """Clamp limits of a fused activation in quantized units (`CalculateActivationRangeQuantized`).
-
-    Raises:
-        ValueError: an activation that has no quantized form (TANH, SIGN_BIT).
-    """
-    low, high = _LIMITS[dtype]
-    scale, zero = quant.scale[0], quant.zero_point[0]
-
-    def quantized(real: float) -> int:
-        # float32 division and round-half-away, as TfLiteRound(f / scale) on floats.
-        ratio = float(np.float32(real) / np.float32(scale))
-        return zero + int(math.copysign(math.floor(abs(ratio) + 0.5), ratio))
-
-    if activation == "NONE":
-        return low, high
-    if activation == "RELU":
-        return max(low, quantized(0.0)), high
-    if activation == "RELU6":
-        return max(low, quantized(0.0)), min(high, quantized(6.0))
-    if activation == "RELU_N1_TO_1":
-        return max(low, quantized(-1.0)), min(high, quantized(1.0))
-    raise ValueError(activation)
 
 
 def fused_activation_name(code: int) -> str:

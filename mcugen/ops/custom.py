@@ -19,7 +19,7 @@ from mcugen.custom import Call, TensorFacts, Use
 from mcugen.errors import CustomOpError
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
-from mcugen.resources import resource_dir
+from mcugen.resources import kernel_headers
 
 PREFIX = "CUSTOM:"
 _MOST_SOURCE = 1 << 20
@@ -199,9 +199,8 @@ def _kernel_name(source: str, path: Path) -> str:
 
 def _check_includes(source: str, path: Path) -> None:
     """A kernel is one file; besides C's own headers, mcugen's are at hand."""
-    folder = resource_dir("firmware") / "kernels"
     for header in re.findall(r'#\s*include\s+"([^"]*)"', source):
-        if not re.fullmatch(r"\w+\.h", header) or not (folder / header).is_file():
+        if header not in kernel_headers():
             what = f'includes "{header}", which is not among mcugen\'s kernels'
             raise CustomOpError(what, where=str(path), hint=_HELP)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mcugen.graph.types import DType, Graph, Op, Tensor
-from mcugen.ops import elementwise, weighted
 from mcugen.ops.base import Constant, Constraint, KernelCall, Lowering, ParamValue
 from mcugen.ops.common import describe
+from mcugen.ops.elementwise import shared as elementwise
+from mcugen.ops.weighted import shared as weighted
 
 TYPES = ("float32",)
 

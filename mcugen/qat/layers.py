@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from mcugen.convert.affine import WEIGHT_MAX
+from mcugen.numerics.affine import WEIGHT_MAX
 
 _LEVELS = 255
 _SMALLEST = 1e-7

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from mcugen.plan.types import Buffer, Plan
 from mcugen.report.names import brief, tail
+from mcugen.runtimes.aot.plan.types import Buffer, Plan
 
 Role = Literal["input", "output", "state", "activation", "scratch"]
 

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mcugen import __version__
-from mcugen.plan.types import Plan
 from mcugen.report.arena import arena_facts
 from mcugen.report.graph import graph_facts
 from mcugen.report.symbols import flash_facts
+from mcugen.runtimes.aot.plan.types import Plan
 
 if TYPE_CHECKING:
-    from mcugen.boards import Board
-    from mcugen.verbs._proof import Proof
+    from mcugen.boards.types import Board
+    from mcugen.flow.proof import Proof
 
 SCHEMA = "mcugen.report/1"
 

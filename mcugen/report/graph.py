@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.plan.types import Program, ProgramStep
+from mcugen.runtimes.program import Program, ProgramStep
 
 
 def graph_facts(plan: Program) -> dict[str, Any]:

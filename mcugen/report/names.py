@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcugen.ui.text import plain
+from mcugen.text import plain
 
 
 def tail(name: str, most: int) -> str:

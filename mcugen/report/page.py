@@ -25,7 +25,7 @@ from mcugen.report.histogram import draw_histogram
 from mcugen.report.names import tail
 from mcugen.report.symbols import draw_flash
 from mcugen.resources import resource_dir
-from mcugen.ui.text import memory, plain, share
+from mcugen.text import memory, plain, share
 
 
 def render_report(facts: Mapping[str, Any]) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcugen.ui.text import plain
+from mcugen.text import plain
 
 if TYPE_CHECKING:
-    from mcugen.build.types import Firmware, Symbol
+    from mcugen.builder.types import Firmware, Symbol
 
 PARTS = ("weights", "code", "harness")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from mcugen.build.locks import file_lock
+from mcugen.builder.locks import file_lock
 from mcugen.errors import ProjectError
 from mcugen.sweep.jobs import Outcome, parse_outcome
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mcugen.boards import Board
-from mcugen.build.fit import ALIGNMENT, fit_report
+from mcugen.boards.types import Board
+from mcugen.builder.fit import ALIGNMENT, fit_report
 from mcugen.graph import DType, Graph, Op
-from mcugen.plan.types import Program
+from mcugen.runtimes.program import Program
 from mcugen.tune.types import Budget, Cost
 
 

@@ -9,12 +9,12 @@ from mcugen.assess import Evaluation, drop_of, make_task, run_float, run_quantiz
 from mcugen.assess.evaluate import output_specs, pick
 from mcugen.assess.task import with_threshold
 from mcugen.assess.types import Metric
-from mcugen.convert import flat
 from mcugen.convert.calibrate import feeds
 from mcugen.convert.compare import agreement
 from mcugen.convert.types import Samples
-from mcugen.graph import read_graph
-from mcugen.graph.schema import unpack_model
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import unpack_model
 
 SAMPLES = 500
 

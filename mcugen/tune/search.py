@@ -11,12 +11,12 @@ import numpy as np
 
 from mcugen import __version__
 from mcugen.assess import layer_noise
-from mcugen.convert import flat
 from mcugen.convert.choices import Choices
 from mcugen.convert.float_model import FloatModel
-from mcugen.convert.rules import WIDE_KINDS
 from mcugen.errors import ConversionError, DoesNotFitError, ModelError, ToolError
-from mcugen.graph.schema import unpack_model
+from mcugen.tflite import fields as flat
+from mcugen.tflite.int8_rules import WIDE_KINDS
+from mcugen.tflite.schema import unpack_model
 from mcugen.tune.judge import Judge
 from mcugen.tune.select import choose, enough, front, rank
 from mcugen.tune.state import State, search_key

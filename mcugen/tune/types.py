@@ -42,7 +42,7 @@ class Cost:
     """What a model takes.
 
     Attributes:
-        flash, ram: bytes, estimated as :func:`mcugen.build.fit.fit_report` does where there is a board; else of the
+        flash, ram: bytes, estimated as :func:`mcugen.builder.fit.fit_report` does where there is a board; else of the
             constants and the arena.
         work: multiply-accumulates, those with int16 activations twice: which of two models runs longer.
         instructions: of one inference, counted by the board's emulator; None where it was not run.

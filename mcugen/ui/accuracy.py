@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from mcugen.assess import Assessment, BeforeAfter, Flip, LayerNoise, Layers, OnBoard, Run
+from mcugen.text import bar, number, size
 from mcugen.ui.quantization import agreement_text
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
-from mcugen.ui.text import bar, number, size
 
 _SHOWN_FLIPS = 5
 _SHOWN_CLASSES = 12

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from mcugen.flow.survey import Fallback
+from mcugen.text import plain
 from mcugen.ui.terminal import grid, say_verdict
-from mcugen.ui.text import plain
-from mcugen.verbs._fallback import Fallback
 
 
 def show_fallback(console: Console, found: Fallback) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from mcugen.flow.inspection import Inspection
 from mcugen.graph import Graph, Tensor
 from mcugen.ops.common import describe
-from mcugen.plan.types import ProgramStep
+from mcugen.runtimes.program import ProgramStep
+from mcugen.text import memory, number, per_mac, share, size
 from mcugen.ui.proof import say_why_not_faster
 from mcugen.ui.terminal import columns, grid, say_note
-from mcugen.ui.text import memory, number, per_mac, share, size
 from mcugen.ui.tflm import tflm_rows
-from mcugen.verbs.inspect import Inspection
 
 
 def show_inspection(console: Console, found: Inspection) -> None:

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from mcugen.convert.data import sample_shape
 from mcugen.monitor.types import Facts, Message, Note, Opened, Reading, milliseconds, predictions
+from mcugen.text import bar, number, plain
 from mcugen.ui.terminal import grid, say_note
-from mcugen.ui.text import bar, number, plain
 
 if TYPE_CHECKING:
     from mcugen.monitor.state import DeviceState, State

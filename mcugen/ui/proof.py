@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from mcugen.plan.types import ProgramStep
+from mcugen.flow.proof import Proof
+from mcugen.runtimes.program import ProgramStep
+from mcugen.text import bar, memory, number, per_mac, share, size
 from mcugen.ui.accuracy import say_gate, show_against_float, show_assessment, show_layers
 from mcugen.ui.quantization import agreement_text
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
-from mcugen.ui.text import bar, memory, number, per_mac, share, size
-from mcugen.verbs._proof import Proof
 from mcugen.verify.compare import ABSOLUTE, RELATIVE
 
 

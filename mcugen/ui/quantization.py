@@ -6,9 +6,9 @@ from rich.console import Console
 
 from mcugen.convert.choices import Choices
 from mcugen.convert.types import Agreement, QuantizationReport
+from mcugen.text import number, size
 from mcugen.ui.search import show_search
 from mcugen.ui.terminal import grid, say_note
-from mcugen.ui.text import number, size
 
 
 def show_report(console: Console, report: QuantizationReport) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from mcugen.convert.choices import Choices
+from mcugen.text import number
 from mcugen.ui.terminal import columns, say_note
-from mcugen.ui.text import number
 
 
 def show_search(console: Console, search: Mapping[str, Any]) -> None:

@@ -14,10 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mcugen.errors import McugenError
-from mcugen.ui.text import plain
-
-Progress = Callable[[str, float], None]
-"""Called with a step's name and how much of it is done, 0 to 1; below 0 where nobody knows."""
+from mcugen.progress import Progress
+from mcugen.text import plain
 
 PIPE_WIDTH = 120
 """Columns where there is no terminal to ask."""

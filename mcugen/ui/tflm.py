@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mcugen.plan.types import Program
-from mcugen.tflm.program import TflmProgram
-from mcugen.ui.text import number, plain
+from mcugen.runtimes.program import Program
+from mcugen.runtimes.tflm.program import TflmProgram
+from mcugen.text import number, plain
 
 
 def tflm_rows(plan: Program) -> list[tuple[str, str]]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcugen import __version__
-from mcugen.boards import Board, load_boards
-from mcugen.verbs import _options as options
+from mcugen.boards.shipped import load_boards
+from mcugen.boards.types import Board
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,8 +68,8 @@ def command(json: options.Json = False) -> int:
 
 
 def _render(console: Console, result: BoardList) -> None:
+    from mcugen.text import memory
     from mcugen.ui.terminal import columns
-    from mcugen.ui.text import memory
 
     wide = console.width >= 100
     rows = []

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
-from mcugen.verbs import _options as options
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcugen.boards import Board
-    from mcugen.build import Firmware
-    from mcugen.ui.terminal import Progress
+    from mcugen.boards.types import Board
+    from mcugen.builder import Firmware
+    from mcugen.progress import Progress
 
 SYMBOLS_SHOWN = 12
 
@@ -68,8 +68,8 @@ def build(folder: str | Path, *, tflm: str | None = None, progress: Progress | N
     Raises:
         McugenError: not a project of mcugen's, a tool is missing, or the firmware does not fit.
     """
-    from mcugen.build import build_project
-    from mcugen.emit.project import load_project
+    from mcugen.builder import build_project
+    from mcugen.project.project import load_project
 
     if progress is not None:
         progress("building", -1.0)
@@ -92,8 +92,8 @@ def command(
 
 
 def _render(console: Console, result: Built) -> None:
+    from mcugen.text import memory, number, share, size
     from mcugen.ui.terminal import columns, grid, say_verdict
-    from mcugen.ui.text import memory, number, share, size
 
     firmware, board = result.firmware, result.board
     flash, ram = firmware.flash, firmware.ram

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 import typer
 
 from mcugen import __version__
-from mcugen.verbs import _options as options
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcugen.ui.terminal import Progress
-    from mcugen.verbs._proof import Proof
+    from mcugen.flow.proof import Proof
+    from mcugen.progress import Progress
 
 Provider = Literal["github", "gitlab"]
 
@@ -83,9 +83,9 @@ def ci(
         ProjectError: files exist, a path is outside `folder`, or the firmware is not bit-exact.
         McugenError: whatever stops the build or the verification.
     """
-    from mcugen.boards import load_board
+    from mcugen.boards.shipped import load_board
     from mcugen.errors import BoardError, ProjectError
-    from mcugen.verbs._files import write_atomic
+    from mcugen.flow.files import write_atomic
     from mcugen.verbs.verify import verify
 
     root = Path(folder)
@@ -259,8 +259,8 @@ def command(
 
 
 def _show(console: Console, result: Initialized) -> None:
+    from mcugen.text import number
     from mcugen.ui.terminal import grid, say_verdict
-    from mcugen.ui.text import number
 
     proof = result.proof
     console.print(

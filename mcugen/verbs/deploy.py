@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mcugen.verbs import _options as options
-from mcugen.verbs import _tuning as tuning
-from mcugen.verbs._custom import takes_custom_ops
-from mcugen.verbs._defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE
-from mcugen.verbs._tuning import TRIALS, Tuning, record_beside
+from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.flow.defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE, TRIALS, Tuning, record_beside
+from mcugen.verbs.options import shared as options
+from mcugen.verbs.options import tuning
 
 if TYPE_CHECKING:
-    from mcugen.activations import Activations
     from mcugen.assess import Metric
-    from mcugen.emulators import EmulatorName
+    from mcugen.boards.emulators import EmulatorName
     from mcugen.flash import Choose
-    from mcugen.goals import Goal
-    from mcugen.runtimes import Runtime
-    from mcugen.tasks import TaskName
-    from mcugen.ui.terminal import Progress
-    from mcugen.verbs._inputs import InputSource
-    from mcugen.verbs._proof import Proof
+    from mcugen.flow.inputs import InputSource
+    from mcugen.flow.proof import Proof
+    from mcugen.names import Activations, Goal, Runtime, TaskName
+    from mcugen.progress import Progress
 
 
 @takes_custom_ops
@@ -89,8 +85,8 @@ def deploy(
         labels: class names for the firmware.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
-        keep_names, model_slot, arena: see :class:`mcugen.tflm.program.TflmOptions`.
+        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
         inputs, samples, seed, layers: see :func:`mcugen.verbs.verify.verify`; `layers` also compares the float model's
             and the quantized one's result of every layer.
         eval_data, eval_samples, metric, task, max_drop: see :func:`mcugen.verbs.quantize.quantize`.
@@ -106,15 +102,17 @@ def deploy(
     Raises:
         McugenError: whatever stops it; a difference is no error but a negative verdict.
     """
-    from mcugen.boards import load_board
-    from mcugen.build import build_project
+    from mcugen.boards.emulators import check_emulator
+    from mcugen.boards.linker_script import with_linker_script
+    from mcugen.boards.shipped import load_board
+    from mcugen.builder import build_project
     from mcugen.device.device import Device
-    from mcugen.emulators import check_emulator
     from mcugen.flash import can_flash
-    from mcugen.linker_script import with_linker_script
-    from mcugen.verbs import _pipeline as pipeline
-    from mcugen.verbs._against_float import check_comparable, compare_with_float
-    from mcugen.verbs._assess import (
+    from mcugen.flow.against_float import check_comparable, compare_with_float
+    from mcugen.flow.files import read_labels
+    from mcugen.flow.flashing import flash_and_connect
+    from mcugen.flow.inputs import read_inputs
+    from mcugen.flow.judging import (
         Wishes,
         check_wishes,
         for_device,
@@ -123,15 +121,16 @@ def deploy(
         read_once,
         with_problem,
     )
-    from mcugen.verbs._files import read_labels
-    from mcugen.verbs._flash import flash_and_connect
-    from mcugen.verbs._inputs import read_inputs
-    from mcugen.verbs._prove import prove
-    from mcugen.verbs._report import check_report, write_report
-    from mcugen.verbs._runtime import Choice
-    from mcugen.verbs._tune import check_tuning, tune_model
+    from mcugen.flow.model import load_model, plan_model
+    from mcugen.flow.project import command_line, default_folder, folder_for, write_project
+    from mcugen.flow.prove import prove
+    from mcugen.flow.ready import Ready
+    from mcugen.flow.runtime import Choice
+    from mcugen.flow.tuning import check_tuning, tune_model
+    from mcugen.progress import no_progress
+    from mcugen.report.write import check_report, write_report
 
-    tell = progress or pipeline.no_progress
+    tell = progress or no_progress
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, port or probe or tool)
@@ -153,27 +152,25 @@ def deploy(
             board=chosen,
             choice=choice,
             progress=tell,
-            record=lambda name: record_beside(out if out is not None else pipeline.folder_for(name, chosen)),
+            record=lambda name: record_beside(out if out is not None else folder_for(name, chosen)),
         )
     else:
-        loaded = pipeline.load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations)
+        loaded = load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations)
     if compare_float:
         check_comparable(loaded, chosen, on_hardware=on_hardware or emulator == "renode")
-    plan = pipeline.plan_model(loaded, chosen, choice)
+    plan = plan_model(loaded, chosen, choice)
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
     judged = judge_on_host(loaded, data, wishes, tell)
     loaded = with_problem(loaded, judged)
-    folder = Path(out) if out is not None else pipeline.default_folder(loaded, chosen)
+    folder = Path(out) if out is not None else default_folder(loaded, chosen)
     tell("generating", -1.0)
-    command = pipeline.command_line("deploy", loaded, plan, chosen)
-    project = pipeline.write_project(
-        loaded, plan, chosen, folder, command=command, labels=names, emulator=emulator, force=force
-    )
+    command = command_line("deploy", loaded, plan, chosen)
+    project = write_project(loaded, plan, chosen, folder, command=command, labels=names, emulator=emulator, force=force)
     tell("building", -1.0)
-    ready = pipeline.Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
+    ready = Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
 
-    def flash(ready: pipeline.Ready) -> Device:
+    def flash(ready: Ready) -> Device:
         return flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=tell)[0]
 
     on_device = for_device(judged, plan, loaded.data, samples_on_device)
@@ -246,9 +243,9 @@ def command(
     json: options.Json = False,
 ) -> int:
     """From a model to a verdict: quantize, generate, build, flash or emulate the board, verify."""
+    from mcugen.ui.choice import terminal_choice
     from mcugen.ui.proof import show_proof
     from mcugen.ui.terminal import Terminal
-    from mcugen.verbs._flash import terminal_choice
 
     terminal = Terminal(json)
     choose = terminal_choice(terminal)

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcugen import __version__
-from mcugen.verbs import _options as options
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcugen.doctor import Finding
+    from mcugen.flow.doctor import Finding
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Diagnosis:
 
 def doctor() -> Diagnosis:
     """Look for compilers, emulators, PlatformIO, the oracle, TensorFlow, flashing tools and serial ports."""
-    from mcugen import doctor as tools
+    from mcugen.flow import doctor as tools
 
     return Diagnosis(tuple(tools.doctor()))
 
@@ -60,8 +60,8 @@ def _render(console: Console, result: Diagnosis) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from mcugen.text import plain
     from mcugen.ui.terminal import say_verdict
-    from mcugen.ui.text import plain
 
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 import typer
 
 from mcugen import __version__
-from mcugen.verbs import _options as options
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcugen.boards import Board
-    from mcugen.build.blame import Peak, Weight
-    from mcugen.build.fit import Fit
-    from mcugen.goals import Goal
-    from mcugen.ui.terminal import Progress
-    from mcugen.verbs._pipeline import Model
+    from mcugen.boards.types import Board
+    from mcugen.builder.blame import Peak, Weight
+    from mcugen.builder.fit import Fit
+    from mcugen.flow.model import Model
+    from mcugen.names import Goal
+    from mcugen.progress import Progress
 
 Dimension = Literal["width", "input"]
 
@@ -121,11 +121,13 @@ def fit(
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `scale` without a Keras model.
     """
-    from mcugen.boards import load_board
+    from mcugen.boards.shipped import load_board
     from mcugen.convert.load import load_scaled
     from mcugen.convert.sources import identify
     from mcugen.errors import ConversionError
-    from mcugen.verbs._pipeline import known_boards, load_model, no_progress
+    from mcugen.flow.boards import known_boards
+    from mcugen.flow.model import load_model
+    from mcugen.progress import no_progress
     from mcugen.verbs.inspect import is_float
 
     report = progress or no_progress
@@ -148,9 +150,9 @@ def fit(
 
 
 def _candidate(factor: float, model: Model, boards: Sequence[Board], goal: Goal) -> Candidate:
-    from mcugen.build import fit_report
-    from mcugen.build.blame import heaviest_layers, peak
-    from mcugen.verbs._pipeline import plan_per_board
+    from mcugen.builder import fit_report
+    from mcugen.builder.blame import heaviest_layers, peak
+    from mcugen.flow.model import plan_per_board
 
     planned = plan_per_board(model.graph, boards, goal)
     _, first = planned[0]
@@ -194,8 +196,8 @@ def command(
 
 
 def _show(console: Console, result: FitResult) -> None:
+    from mcugen.text import number, share, size
     from mcugen.ui.terminal import columns, grid, say_note, say_verdict
-    from mcugen.ui.text import number, share, size
 
     own = result.candidates[0]
     heaviest = "; ".join(f"{w.layer} {number(w.bytes)} B, {share(w.bytes, own.weights)}" for w in own.heaviest)
@@ -227,7 +229,7 @@ def _show(console: Console, result: FitResult) -> None:
 
 
 def _board_row(fit: Fit) -> tuple[str, ...]:
-    from mcugen.ui.text import memory, number
+    from mcugen.text import memory, number
 
     missing = [
         f"{number(count)} B {name}" for name, count in (("flash", fit.flash_missing), ("RAM", fit.ram_missing)) if count
@@ -242,14 +244,14 @@ def _board_row(fit: Fit) -> tuple[str, ...]:
 
 
 def _blame(fit: Fit, peak: Peak) -> str:
-    from mcugen.ui.text import number
+    from mcugen.text import number
 
     blocks = " + ".join(f"{number(size)} ({name})" for name, size in peak.tensors if size)
     return f"{fit.board}: most RAM is in use in {peak.kind} {peak.layer}: {blocks} B"
 
 
 def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
-    from mcugen.ui.text import number
+    from mcugen.text import number
 
     label = f"× {candidate.factor:g}"
     if candidate.problem:

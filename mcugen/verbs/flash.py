@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
-from mcugen.verbs import _options as options
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcugen.build import Firmware
-    from mcugen.emit.project import Project
+    from mcugen.builder import Firmware
     from mcugen.flash import Choose, Flashed
-    from mcugen.ui.terminal import Progress
+    from mcugen.progress import Progress
+    from mcugen.project.project import Project
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +71,22 @@ def flash(
         probe: serial number of the debug probe, where several are plugged in.
         tool: "platformio", "openocd", "pyocd", "esptool", "picotool" or "uf2"; without it, the board's first that is
             installed.
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
         choose: asks a person which port; without it, several are an error.
 
     Raises:
         McugenError: whatever stops it, a board that answers with another firmware's hash included.
     """
-    from mcugen.build import build_project
-    from mcugen.build.identity import build_id
-    from mcugen.emit.project import load_project
+    from mcugen.builder import build_project
+    from mcugen.builder.identity import build_id
     from mcugen.errors import ProjectError
     from mcugen.flash import flash_board
-    from mcugen.verbs._flash import flash_and_connect
-    from mcugen.verbs._pipeline import built, is_project, no_progress
-    from mcugen.verbs._runtime import Choice
+    from mcugen.flow.flashing import flash_and_connect
+    from mcugen.flow.project import is_project
+    from mcugen.flow.ready import built
+    from mcugen.flow.runtime import Choice
+    from mcugen.progress import no_progress
+    from mcugen.project.project import load_project
 
     report = progress or no_progress
     if not is_project(folder):
@@ -115,8 +117,8 @@ def command(
     json: options.Json = False,
 ) -> int:
     """Build a project, write it onto its board, and check that it runs there."""
+    from mcugen.ui.choice import terminal_choice
     from mcugen.ui.terminal import Terminal
-    from mcugen.verbs._flash import terminal_choice
 
     terminal = Terminal(json)
     choose = terminal_choice(terminal)
@@ -126,8 +128,8 @@ def command(
 
 
 def _render(console: Console, result: FlashResult) -> None:
+    from mcugen.text import plain, size
     from mcugen.ui.terminal import grid, say_note, say_verdict
-    from mcugen.ui.text import plain, size
 
     manifest, flashed = result.project.manifest, result.flashed
     rows = [

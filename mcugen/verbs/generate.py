@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
-from mcugen.protocols import Protocol
-from mcugen.verbs import _options as options
-from mcugen.verbs._custom import takes_custom_ops
+from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.names import Protocol
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcugen.activations import Activations
-    from mcugen.emit.project import Project
-    from mcugen.emulators import EmulatorName
-    from mcugen.goals import Goal
-    from mcugen.plan.types import Program
-    from mcugen.runtimes import Runtime
-    from mcugen.ui.terminal import Progress
-    from mcugen.verbs._pipeline import Model
+    from mcugen.boards.emulators import EmulatorName
+    from mcugen.flow.model import Model
+    from mcugen.names import Activations, Goal, Runtime
+    from mcugen.progress import Progress
+    from mcugen.project.project import Project
+    from mcugen.runtimes.program import Program
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +36,7 @@ class Generated:
     exit_code: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        from mcugen.verbs._proof import tflm_facts
+        from mcugen.flow.proof import tflm_facts
 
         manifest = self.project.manifest
         return {
@@ -102,8 +100,8 @@ def generate(
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
-        keep_names, model_slot, arena: see :class:`mcugen.tflm.program.TflmOptions`.
+        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
         protocol: what the firmware speaks over its UART: "mcugen", or "mlperf" for the MLPerf Tiny benchmark's runner.
         emulator: "renode" adds Renode's script, platform and Robot test, in the folder renode/.
         force: replace files that were changed by hand.
@@ -112,12 +110,13 @@ def generate(
     Raises:
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.
     """
-    from mcugen.boards import load_board
-    from mcugen.emulators import check_emulator
-    from mcugen.linker_script import with_linker_script
-    from mcugen.verbs._files import read_labels
-    from mcugen.verbs._pipeline import command_line, load_model, plan_model, write_project
-    from mcugen.verbs._runtime import Choice
+    from mcugen.boards.emulators import check_emulator
+    from mcugen.boards.linker_script import with_linker_script
+    from mcugen.boards.shipped import load_board
+    from mcugen.flow.files import read_labels
+    from mcugen.flow.model import load_model, plan_model
+    from mcugen.flow.project import command_line, write_project
+    from mcugen.flow.runtime import Choice
 
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
@@ -194,9 +193,9 @@ def command(
 
 
 def _render(console: Console, result: Generated) -> None:
+    from mcugen.text import number, size
     from mcugen.ui.quantization import show_report
     from mcugen.ui.terminal import grid, say_verdict
-    from mcugen.ui.text import number, size
     from mcugen.ui.tflm import tflm_rows
 
     manifest, report = result.project.manifest, result.model.report

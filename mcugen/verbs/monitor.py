@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from mcugen.verbs import _options as options
-from mcugen.verbs import _page as page_options
-from mcugen.verbs._custom import takes_custom_ops
+from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.verbs.options import page as page_options
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
-    from mcugen.boards import Board
-    from mcugen.goals import Goal
+    from mcugen.boards.types import Board
+    from mcugen.flow.ready import Ready
+    from mcugen.flow.runtime import Choice
+    from mcugen.flow.watching import Show, Watching
     from mcugen.monitor.state import State
     from mcugen.monitor.types import Message
     from mcugen.monitor.watch import Watched
-    from mcugen.runtimes import Runtime
-    from mcugen.ui.terminal import Progress
-    from mcugen.verbs._pipeline import Ready
-    from mcugen.verbs._runtime import Choice
-    from mcugen.verbs._watching import Show, Watching
+    from mcugen.names import Goal, Runtime
+    from mcugen.progress import Progress
 
 LIVE_RATE = 10.0
 """Inferences per second where a person looks on and has not said otherwise."""
@@ -66,7 +65,7 @@ def monitor(
         count: inferences per device; 0 for no end.
         rate: inferences per second at most; 0 for as many as the device makes.
         record: a .csv or .parquet file for every inference.
-        labels: class names, see :func:`mcugen.verbs._files.read_labels`; a project knows its own.
+        labels: class names, see :func:`mcugen.flow.files.read_labels`; a project knows its own.
         seed: of the noise.
         patience: seconds that a lost device may take to come back.
         profile: measure at the start what every op costs.
@@ -77,13 +76,13 @@ def monitor(
         McugenError: a device cannot be opened or does not come back; inputs or a recording that cannot be.
     """
     from mcugen.errors import DataError
+    from mcugen.flow.files import read_labels
+    from mcugen.flow.runtime import Choice
+    from mcugen.flow.watching import Watching, follow
     from mcugen.monitor.record import Recorder, check_recording
     from mcugen.monitor.sources import open_source
     from mcugen.monitor.watch import Feeding, watch
-    from mcugen.verbs._files import read_labels
-    from mcugen.verbs._pipeline import no_progress
-    from mcugen.verbs._runtime import Choice
-    from mcugen.verbs._watching import Watching, follow
+    from mcugen.progress import no_progress
 
     if count < 0 or rate < 0 or patience < 0 or seed < 0:
         raise DataError("counts, rates, times and seeds cannot be negative")
@@ -126,9 +125,9 @@ def _devices(
     Raises:
         McugenError: there is none, targets and ports do not pair, or a target cannot be built.
     """
-    from mcugen.boards import load_board
+    from mcugen.boards.shipped import load_board
     from mcugen.errors import ProjectError
-    from mcugen.verbs._pipeline import built
+    from mcugen.flow.ready import built
 
     if len(set(ports)) < len(ports):
         raise ProjectError("a port is named twice", where="--port", hint="Every device has its own")
@@ -172,10 +171,10 @@ def _at_port(port: str, board: Board | None, labels: tuple[str, ...]) -> Watched
 
 def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...]) -> Watched:
     from mcugen.device.device import open_device
+    from mcugen.flow.project import QUANTIZATION_FILE
+    from mcugen.flow.prove import device_options
     from mcugen.monitor.known import know
     from mcugen.monitor.watch import Watched
-    from mcugen.verbs._pipeline import QUANTIZATION_FILE
-    from mcugen.verbs._prove import device_options
 
     project = ready.project
     known = know(ready.plan, project.manifest.labels, project.folder / QUANTIZATION_FILE, trusted=ready.model.trusted)
@@ -262,7 +261,7 @@ def command(
 ) -> int:
     """Feed devices, and watch live what they answer."""
     from mcugen.ui.terminal import Terminal
-    from mcugen.verbs._watching import render, shown
+    from mcugen.ui.watching import render, shown
 
     terminal = Terminal(json)
     page = page_options.wanted_page(web, listen, token)

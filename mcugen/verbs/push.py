@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
-from mcugen.verbs import _options as options
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mcugen.device.protocol import Hello
+    from mcugen.flow.model import Model
     from mcugen.graph import Graph
-    from mcugen.tflm.strip import Stripped
-    from mcugen.ui.terminal import Progress
-    from mcugen.verbs._pipeline import Model
+    from mcugen.progress import Progress
+    from mcugen.runtimes.tflm.strip import Stripped
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +82,13 @@ def push(
     Raises:
         McugenError: the model cannot be used, or the device refuses it.
     """
-    from mcugen.boards import load_board
+    from mcugen.boards.shipped import load_board
     from mcugen.device.device import connect
-    from mcugen.tflm.resolver import check_supported
-    from mcugen.tflm.strip import Stripped, strip_proved
-    from mcugen.tflm.view import read_view
-    from mcugen.verbs._pipeline import load_model, no_progress
+    from mcugen.flow.model import load_model
+    from mcugen.progress import no_progress
+    from mcugen.runtimes.tflm.resolver import check_supported
+    from mcugen.runtimes.tflm.strip import Stripped, strip_proved
+    from mcugen.runtimes.tflm.view import read_view
 
     report = progress or no_progress
     chosen = load_board(board) if board is not None else None
@@ -159,9 +160,9 @@ def command(
 
 
 def _render(console: Console, result: Pushed) -> None:
+    from mcugen.flow.proof import UNTRUSTED
+    from mcugen.text import number, plain, size
     from mcugen.ui.terminal import grid, say_note, say_verdict
-    from mcugen.ui.text import number, plain, size
-    from mcugen.verbs._proof import UNTRUSTED
 
     sent = len(result.flatbuffer.data)
     rows = [

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
-from mcugen.verbs import _options as options
-from mcugen.verbs import _tuning as tuning
-from mcugen.verbs._defaults import EVAL_SAMPLES
-from mcugen.verbs._tuning import TRIALS, Tuning, record_beside
+from mcugen.flow.defaults import EVAL_SAMPLES, TRIALS, Tuning, record_beside
+from mcugen.verbs.options import shared as options
+from mcugen.verbs.options import tuning
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcugen.activations import Activations
     from mcugen.assess import Assessment, Layers, Metric
-    from mcugen.tasks import TaskName
-    from mcugen.ui.terminal import Progress
-    from mcugen.verbs._pipeline import Model
+    from mcugen.flow.model import Model
+    from mcugen.names import Activations, TaskName
+    from mcugen.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +111,12 @@ def quantize(
         McugenError: the model or the data cannot be used, or `out` cannot be written.
     """
     from mcugen.errors import ConversionError, DataError
-    from mcugen.verbs._assess import Wishes, check_wishes, judge_on_host, read_once, with_problem
-    from mcugen.verbs._files import check_output, write_atomic
-    from mcugen.verbs._pipeline import load_model, require_board
-    from mcugen.verbs._runtime import Choice
-    from mcugen.verbs._tune import check_tuning, tune_model
+    from mcugen.flow.boards import require_board
+    from mcugen.flow.files import check_output, write_atomic
+    from mcugen.flow.judging import Wishes, check_wishes, judge_on_host, read_once, with_problem
+    from mcugen.flow.model import load_model
+    from mcugen.flow.runtime import Choice
+    from mcugen.flow.tuning import check_tuning, tune_model
 
     path = Path(out) if out is not None else None
     if path is not None:
@@ -210,10 +209,10 @@ def command(
 
 
 def _render(console: Console, result: Quantized) -> None:
+    from mcugen.text import size
     from mcugen.ui.accuracy import say_gate, show_assessment, show_layers
     from mcugen.ui.quantization import show_report
     from mcugen.ui.terminal import say_verdict
-    from mcugen.ui.text import size
 
     report = result.model.report
     if report is not None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from mcugen.verbs import _options as options
-from mcugen.verbs import _page as page_options
+from mcugen.verbs.options import page as page_options
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
-    from mcugen.verbs._watching import Show, Watching
+    from mcugen.flow.watching import Show, Watching
 
 
 def replay(recording: str | Path, *, speed: float = 0.0, hold: bool = False, show: Show | None = None) -> Watching:
@@ -29,8 +29,8 @@ def replay(recording: str | Path, *, speed: float = 0.0, hold: bool = False, sho
         ToolError: a .parquet file without pyarrow.
     """
     from mcugen.errors import DataError
+    from mcugen.flow.watching import Watching, follow
     from mcugen.monitor.replay import play
-    from mcugen.verbs._watching import Watching, follow
 
     if not 0 <= speed < 1e6:
         raise DataError(f"a speed of {speed:g} cannot be", where="--speed", hint="1 is as it happened, 0 at once")
@@ -62,7 +62,7 @@ def command(
 ) -> int:
     """Show a recording of mcugen monitor again."""
     from mcugen.ui.terminal import Terminal
-    from mcugen.verbs._watching import render, shown
+    from mcugen.ui.watching import render, shown
 
     terminal = Terminal(json)
     page = page_options.wanted_page(web, listen, token)

@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
-from mcugen.verbs import _options as options
-from mcugen.verbs._custom import takes_custom_ops
+from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from rich.console import Console
 
-    from mcugen.emulators import EmulatorName
-    from mcugen.goals import Goal
-    from mcugen.runtimes import Runtime
-    from mcugen.ui.terminal import Progress
-    from mcugen.verbs._inputs import InputSource
-    from mcugen.verbs._pipeline import Ready
+    from mcugen.boards.emulators import EmulatorName
+    from mcugen.flow.inputs import InputSource
+    from mcugen.flow.ready import Ready
+    from mcugen.names import Goal, Runtime
+    from mcugen.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +51,7 @@ class RunResult:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person must know besides the outputs."""
-        from mcugen.verbs._proof import UNTRUSTED
+        from mcugen.flow.proof import UNTRUSTED
 
         return (*self.input_warnings, *(() if self.trusted else (UNTRUSTED,)))
 
@@ -125,7 +124,7 @@ def run(
 
     Args:
         target: a project folder, or a model (then a temporary project is built).
-        inputs: see :func:`mcugen.verbs._inputs.read_inputs`.
+        inputs: see :func:`mcugen.flow.inputs.read_inputs`.
         board: board name; a project knows its own.
         out: `.npy` file for the outputs, one sample per row; `.npz` for several outputs (arr_0, arr_1, …).
         dequantize: write real values (float32) instead of the output's own.
@@ -133,7 +132,7 @@ def run(
         quantize: False runs a float model `target` as it is, in float32.
         optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
         emulator: "qemu" (the default), or "renode" for boards that Renode models; its costs are ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
@@ -144,15 +143,16 @@ def run(
     """
     import numpy as np
 
-    from mcugen.boards import load_board
+    from mcugen.boards.emulators import check_emulator
+    from mcugen.boards.shipped import load_board
     from mcugen.device.device import open_device
-    from mcugen.emulators import check_emulator
     from mcugen.errors import DataError
-    from mcugen.verbs._files import check_output
-    from mcugen.verbs._inputs import read_inputs
-    from mcugen.verbs._pipeline import built, no_progress
-    from mcugen.verbs._prove import device_options
-    from mcugen.verbs._runtime import Choice
+    from mcugen.flow.files import check_output
+    from mcugen.flow.inputs import read_inputs
+    from mcugen.flow.prove import device_options
+    from mcugen.flow.ready import built
+    from mcugen.flow.runtime import Choice
+    from mcugen.progress import no_progress
 
     report = progress or no_progress
     path = Path(out) if out is not None else None
@@ -194,7 +194,7 @@ def _row(values: NDArray[Any]) -> NDArray[Any]:
 def _write(path: Path, result: RunResult, dequantize: bool) -> None:
     import numpy as np
 
-    from mcugen.verbs._files import write_atomic
+    from mcugen.flow.files import write_atomic
 
     arrays = result.dequantized() if dequantize else result.outputs
     buffer = io.BytesIO()
@@ -259,8 +259,8 @@ def command(
 
 
 def _render(console: Console, result: RunResult) -> None:
+    from mcugen.text import number
     from mcugen.ui.terminal import grid, say_note, say_verdict
-    from mcugen.ui.text import number
 
     costs = result.costs
     spread = number(costs[0]) if min(costs) == max(costs) else f"{number(min(costs))} to {number(max(costs))}"

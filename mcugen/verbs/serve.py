@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from mcugen import __version__
-from mcugen.verbs import _options as options
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mcugen.device.link import Transport
     from mcugen.device.share import Traffic
-    from mcugen.ui.terminal import Progress
+    from mcugen.progress import Progress
 
 DEFAULT_LISTEN = "127.0.0.1:2217"
 
@@ -94,13 +94,13 @@ def _device(
     target: object, port: str | None, board: str | None, data: Any, progress: Progress | None
 ) -> Iterator[tuple[str, Callable[[], Transport]]]:
     """What is shared, in words, and how to open it."""
-    from mcugen.boards import load_board
+    from mcugen.boards.shipped import load_board
     from mcugen.device.device import DEFAULT_BAUD
     from mcugen.device.ports import open_port
     from mcugen.device.qemu import QemuEmulator
     from mcugen.device.share import EmulatorTransport
     from mcugen.errors import DeviceError
-    from mcugen.verbs._pipeline import built
+    from mcugen.flow.ready import built
 
     if port is not None:
         if target is not None:
@@ -146,8 +146,8 @@ def command(
     json: options.Json = False,
 ) -> int:
     """Share a board with other computers or programs, one at a time, over RFC 2217."""
+    from mcugen.text import plain
     from mcugen.ui.terminal import Terminal
-    from mcugen.ui.text import plain
 
     terminal = Terminal(json)
     result = serve(
@@ -162,8 +162,8 @@ def command(
 
 
 def _render(console: Console, result: Served) -> None:
+    from mcugen.text import number, plain
     from mcugen.ui.terminal import grid
-    from mcugen.ui.text import number, plain
 
     traffic = result.traffic
     console.print(

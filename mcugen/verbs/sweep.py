@@ -12,14 +12,14 @@ import typer
 
 from mcugen import __version__
 from mcugen.sweep.engines import EngineName
-from mcugen.verbs import _options as options
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcugen.goals import Goal
+    from mcugen.names import Goal
+    from mcugen.progress import Progress
     from mcugen.sweep.jobs import Outcome
-    from mcugen.ui.terminal import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +84,11 @@ def sweep(
             folder.
     """
     from mcugen.errors import ModelError
+    from mcugen.flow.files import write_atomic
+    from mcugen.progress import no_progress
     from mcugen.sweep.engines import run_jobs
     from mcugen.sweep.jobs import make_jobs
     from mcugen.sweep.record import TABLE, Record, table_csv
-    from mcugen.verbs._files import write_atomic
-    from mcugen.verbs._pipeline import no_progress
 
     report = progress or no_progress
     if not models:
@@ -110,7 +110,7 @@ def sweep(
 
 def _boards(names: Sequence[str] | None) -> list[str]:
     """The boards' names, all of which have an emulator."""
-    from mcugen.boards import load_board, load_boards
+    from mcugen.boards.shipped import load_board, load_boards
     from mcugen.errors import BoardError
 
     if names is None:
@@ -169,8 +169,8 @@ _CELLS = {"exact": "✔", "differs": "✖ differs", "does not fit": "–", "unsu
 
 
 def _show(console: Console, result: SweepResult) -> None:
+    from mcugen.text import number
     from mcugen.ui.terminal import columns, say_note, say_verdict
-    from mcugen.ui.text import number
 
     rows = []
     for outcome in result.outcomes:

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mcugen.verbs import _options as options
-from mcugen.verbs._custom import takes_custom_ops
+from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
-    from mcugen.emulators import EmulatorName
-    from mcugen.goals import Goal
-    from mcugen.runtimes import Runtime
-    from mcugen.ui.terminal import Progress
-    from mcugen.verbs._inputs import InputSource
-    from mcugen.verbs._proof import Proof
+    from mcugen.boards.emulators import EmulatorName
+    from mcugen.flow.inputs import InputSource
+    from mcugen.flow.proof import Proof
+    from mcugen.names import Goal, Runtime
+    from mcugen.progress import Progress
 
 
 @takes_custom_ops
@@ -44,14 +43,14 @@ def verify(
     Args:
         target: a project folder, or a model (then a temporary project is built).
         board: board name; a project knows its own.
-        inputs: what to run, see :func:`mcugen.verbs._inputs.read_inputs`; without it `samples` seeded random inputs
+        inputs: what to run, see :func:`mcugen.flow.inputs.read_inputs`; without it `samples` seeded random inputs
             over the whole range of the input type, the extremes among them.
         layers: compare the result of every op as well.
         data: calibration data, if `target` is a float model.
         quantize: False runs a float model `target` as it is, in float32.
         optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
         emulator: "qemu" (the default), or "renode" for boards that Renode models; its costs are ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
@@ -61,12 +60,13 @@ def verify(
     Raises:
         McugenError: whatever stops it; a difference is no error but a negative verdict.
     """
-    from mcugen.boards import load_board
-    from mcugen.emulators import check_emulator
-    from mcugen.verbs._pipeline import built, command_line, is_project
-    from mcugen.verbs._prove import prove
-    from mcugen.verbs._report import check_report, write_report
-    from mcugen.verbs._runtime import Choice
+    from mcugen.boards.emulators import check_emulator
+    from mcugen.boards.shipped import load_board
+    from mcugen.flow.project import command_line, is_project
+    from mcugen.flow.prove import prove
+    from mcugen.flow.ready import built
+    from mcugen.flow.runtime import Choice
+    from mcugen.report.write import check_report, write_report
 
     choice = Choice(runtime, optimize, tflm)
     page = check_report(report, inputs=(target, data, inputs))

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.emit.host import HostModel
 from mcugen.errors import CustomOpError, ModelError
-from mcugen.graph import read_graph
-from mcugen.graph.schema import op_kind, pack_model, unpack_model
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.custom import CustomOp, current, find
-from mcugen.plan import make_plan
-from mcugen.verify.oracle import Oracle, oracle_name
+from mcugen.oracle.oracle import Oracle, oracle_name
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.tflite.schema import op_kind, pack_model, unpack_model
 
 Values = dict[int, NDArray[Any]]
 
@@ -59,7 +59,7 @@ class _OwnOp:
 
 
 class PartedOracle:
-    """As :class:`mcugen.verify.oracle.Oracle`, for a model with the user's ops. Use as a context manager."""
+    """As :class:`mcugen.oracle.oracle.Oracle`, for a model with the user's ops. Use as a context manager."""
 
     def __init__(self, model: bytes) -> None:
         if len(unpack_model(model).subgraphs) > 1:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
-from mcugen.plan.types import Program, ProgramStep
+from mcugen.oracle.oracle import Reference
+from mcugen.runtimes.program import Program, ProgramStep
 from mcugen.verify.compare import ABSOLUTE, RELATIVE, Difference, compare, tolerant_tensors
-from mcugen.verify.oracle import Reference
 
 Progress = Callable[[int, int], None]
 """Called with (inferences done, inferences in all); layers are compared in inferences of their own."""

@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 from platformio.project.config import ProjectConfig
 
-from mcugen.boards import load_board, load_boards
-from mcugen.build import Firmware, build_project, fit_report
-from mcugen.build.framework import platform_name
-from mcugen.build.identity import build_id
-from mcugen.build.platformio import ensure_core_dir
-from mcugen.emit.model import emit_model
-from mcugen.emit.project import emit_project
+from mcugen.boards.shipped import load_board, load_boards
+from mcugen.builder import Firmware, build_project, fit_report
+from mcugen.builder.framework import platform_name
+from mcugen.builder.identity import build_id
+from mcugen.builder.platformio import ensure_core_dir
 from mcugen.errors import DeviceError, ToolError
 from mcugen.flash import flash_board
-from mcugen.graph import optimize, read_graph
-from mcugen.plan import make_plan
-from mcugen.plan.types import Plan
+from mcugen.project.project import emit_project
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.cli.conftest import int8_model
 from tests.flash.fakes import fake_tool
 
@@ -137,7 +137,7 @@ def test_a_firmware_without_its_id_is_refused(tmp_path: Path, monkeypatch: pytes
     output.mkdir(parents=True)
     command = ["arm-none-eabi-gcc", "-nostdlib", "-xc", "-", "-o", output / "firmware.elf"]
     subprocess.run(command, input=b"void _start(void) {}", check=True)
-    monkeypatch.setattr("mcugen.build.builder.run_pio", lambda *_arguments, **_options: "")
+    monkeypatch.setattr("mcugen.builder.builder.run_pio", lambda *_arguments, **_options: "")
     with pytest.raises(ToolError, match="the firmware has no build id"):
         build_project(folder)
 

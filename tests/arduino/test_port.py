@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.boards import load_board
-from mcugen.build.identity import ID_MAGIC, build_id
+from mcugen.boards.shipped import load_board
+from mcugen.builder.identity import ID_MAGIC, build_id
 from mcugen.device.device import Device
 from mcugen.device.link import Link, SocketTransport
-from mcugen.emit.model import emit_model
-from mcugen.emit.project import emit_project
 from mcugen.errors import BoardError
-from mcugen.graph import optimize, read_graph
-from mcugen.plan import make_plan
+from mcugen.project.project import emit_project
 from mcugen.resources import resource_dir
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.cli.conftest import int8_model
 from tests.kernels.single_op import make_samples, oracle
 

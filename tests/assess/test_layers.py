@@ -13,8 +13,8 @@ from mcugen.assess.match import match_ops
 from mcugen.convert import convert
 from mcugen.convert.choices import Choices
 from mcugen.errors import DataError
-from mcugen.graph import read_graph
-from mcugen.graph.schema import pack_model, unpack_model
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.tflite.schema import pack_model, unpack_model
 from tests.assess.conftest import Digits, network
 from tests.conftest import find_model
 from tests.convert.float_models import small_dense

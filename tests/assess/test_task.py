@@ -10,8 +10,9 @@ import pytest
 from mcugen.assess import Metric, Task, drop_of, make_task, metric_names, score
 from mcugen.assess.task import find_flips, make_gate, make_run, predict, with_threshold
 from mcugen.convert.data import load_samples
-from mcugen.convert.types import Samples, TensorSpec
+from mcugen.convert.types import Samples
 from mcugen.errors import DataError
+from mcugen.tflite.types import TensorSpec
 
 X = TensorSpec("x", (1, 2), "float32")
 TEN = TensorSpec("scores", (1, 10), "int8", 1 / 256, -128)

@@ -124,7 +124,7 @@ def test_layers_of_a_float_model_that_tflm_does_not_run(
     def refuse(*_arguments: Any, **_options: Any) -> None:
         raise ModelError("TFLM has no such op")
 
-    monkeypatch.setattr("mcugen.verbs._assess.layer_noise", refuse)
+    monkeypatch.setattr("mcugen.flow.judging.layer_noise", refuse)
     made = api.quantize(model, data=digits.x_train[:30], layers=True)
     assert made.layers is not None
     assert (made.layers.layers, made.layers.problem) == ((), "TFLM has no such op")

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from mcugen import api
-from mcugen.boards import load_board, load_boards
-from mcugen.build.identity import build_id
-from mcugen.emit.bsp import link_flags
-from mcugen.emit.model import emit_model
-from mcugen.emit.project import emit_project, load_project
+from mcugen.boards.linker_script import with_linker_script
+from mcugen.boards.shipped import load_board, load_boards
+from mcugen.builder.identity import build_id
 from mcugen.errors import BoardError
-from mcugen.graph import optimize, read_graph
-from mcugen.linker_script import with_linker_script
-from mcugen.plan import make_plan
+from mcugen.project.bsp import link_flags
+from mcugen.project.project import emit_project, load_project
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.cli.conftest import Cli, cli, int8_model
 
 __all__ = ["cli"]

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import Board, load_board, load_boards
-from mcugen.build import build_project, check_fit
-from mcugen.build.identity import build_id
-from mcugen.emit.model import emit_model
-from mcugen.emit.project import emit_project
+from mcugen.boards.shipped import load_board, load_boards
+from mcugen.boards.types import Board
+from mcugen.builder import build_project, check_fit
+from mcugen.builder.identity import build_id
 from mcugen.errors import DoesNotFitError, ToolError
-from mcugen.graph import optimize, read_graph
-from mcugen.plan import make_plan
-from mcugen.plan.types import Plan
+from mcugen.project.project import emit_project
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.cli.conftest import int8_model
 from tests.conftest import find_model
 

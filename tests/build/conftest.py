@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import Board, load_board
-from mcugen.plan.types import Plan
+from mcugen.boards.shipped import load_board
+from mcugen.boards.types import Board
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.build.tiny import tiny_plan
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from mcugen.boards import Board, Region, load_boards
-from mcugen.build import build_project
-from mcugen.build.platformio import ensure_core_dir, pio_environment
+from mcugen.boards.shipped import load_boards
+from mcugen.boards.types import Board, Region
+from mcugen.builder import build_project
+from mcugen.builder.platformio import ensure_core_dir, pio_environment
 from mcugen.errors import DoesNotFitError, ProjectError, ToolError
-from mcugen.plan.types import Plan
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.build.tiny import emit, needs_arm_gcc, tiny_plan
 
 pytestmark = needs_arm_gcc

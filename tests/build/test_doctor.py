@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mcugen import doctor as doctor_module
-from mcugen.boards import load_boards
-from mcugen.build import platformio
-from mcugen.doctor import Finding, doctor
+from mcugen.boards.shipped import load_boards
+from mcugen.builder import platformio
 from mcugen.errors import McugenError
+from mcugen.flow import doctor as doctor_module
+from mcugen.flow.doctor import Finding, doctor
 
 
 def by_name() -> dict[str, Finding]:

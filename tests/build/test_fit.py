@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import Board, load_board, load_boards
-from mcugen.build import build_project, check_fit, fit_report
-from mcugen.build.fit import LEAST_CODE, LEAST_STATIC
+from mcugen.boards.shipped import load_board, load_boards
+from mcugen.boards.types import Board
+from mcugen.builder import build_project, check_fit, fit_report
+from mcugen.builder.fit import LEAST_CODE, LEAST_STATIC
 from mcugen.errors import DoesNotFitError
-from mcugen.graph import read_graph
-from mcugen.plan import make_plan
-from mcugen.plan.types import Plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.build.tiny import emit, needs_arm_gcc, tiny_plan
 from tests.conftest import find_model
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from mcugen.build.linker_map import InputSection, parse_map
-from mcugen.build.sizes import Sizes, measure
+from mcugen.builder.linker_map import InputSection, parse_map
+from mcugen.builder.sizes import Sizes, measure
 from mcugen.errors import ToolError
 from tests.build.tiny import needs_arm_gcc
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcugen import __version__
-from mcugen.emit.manifest import SCHEMA, Manifest, is_inside, manifest_text, parse_manifest, plan_facts
 from mcugen.errors import ProjectError
+from mcugen.project.manifest import SCHEMA, Manifest, is_inside, manifest_text, parse_manifest, plan_facts
 from tests.build.tiny import tiny_plan
 
 

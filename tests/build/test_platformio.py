@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.build import platformio
-from mcugen.build.platformio import (
+from mcugen.builder import platformio
+from mcugen.builder.platformio import (
     Versions,
     build_error,
     cache_dir,
@@ -80,7 +80,7 @@ def test_a_damaged_folder_is_made_again(fresh: Path) -> None:
 
 
 def test_processes_may_bootstrap_at_once(fresh: Path) -> None:
-    code = "from mcugen.build.platformio import ensure_core_dir; print(ensure_core_dir())"
+    code = "from mcugen.builder.platformio import ensure_core_dir; print(ensure_core_dir())"
     runs = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(4)

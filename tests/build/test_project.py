@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from mcugen import __version__
-from mcugen.boards import Board, load_boards, read_board
-from mcugen.emit import folder as folder_module
-from mcugen.emit.host import host_compiler
-from mcugen.emit.model import emit_model
-from mcugen.emit.project import board_toml, changed_files, emit_project, load_project, markdown, max_payload
+from mcugen.boards.read import read_board
+from mcugen.boards.shipped import load_boards
+from mcugen.boards.text import board_toml
+from mcugen.boards.types import Board
 from mcugen.errors import BoardError, ProjectError
-from mcugen.plan.types import Plan
+from mcugen.project import folder as folder_module
+from mcugen.project.project import changed_files, emit_project, load_project, markdown, max_payload
+from mcugen.runtimes.aot.emit.host import host_compiler
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.build.tiny import emit, tiny_plan
 
 

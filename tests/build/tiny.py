@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcugen.boards import Board
-from mcugen.emit.model import emit_model
-from mcugen.emit.project import Project, emit_project
-from mcugen.graph import read_graph
-from mcugen.plan import make_plan
-from mcugen.plan.types import Plan
+from mcugen.boards.types import Board
+from mcugen.project.project import Project, emit_project
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.kernels.single_op import TensorSpec, build_model, constant, options
 
 needs_arm_gcc = pytest.mark.skipif(

@@ -12,8 +12,8 @@ import pytest
 from mcugen import cli as command_line
 from mcugen import ops
 from mcugen.errors import DataError
-from mcugen.graph import read_graph
-from mcugen.verbs._prove import choose_inputs
+from mcugen.flow.prove import choose_inputs
+from mcugen.runtimes.aot.graph import read_graph
 from tests.cli.conftest import BOARD, Cli, Ran, int8_model
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from mcugen import cli as command_line
-from mcugen import fallback, ops
-from mcugen.convert.rules import RULES
+from mcugen import ops
+from mcugen.ops import advice as fallback
 from mcugen.ops import builtin
+from mcugen.tflite.int8_rules import RULES
 from tests.cli.conftest import BOARD, Cli, int8_model
 from tests.cli.test_json import assert_documented
 from tests.convert.float_models import FloatModel

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from mcugen.errors import DataError, ProjectError
-from mcugen.graph import Graph, read_graph
+from mcugen.flow.files import check_output, read_labels, write_atomic
+from mcugen.flow.inputs import read_inputs
+from mcugen.graph import Graph
 from mcugen.numerics.affine import dequantize, quantize
-from mcugen.verbs._files import check_output, read_labels, write_atomic
-from mcugen.verbs._inputs import read_inputs
+from mcugen.runtimes.aot.graph import read_graph
 from tests.cli.conftest import int8_model
 from tests.kernels.single_op import TensorSpec, build_model
 

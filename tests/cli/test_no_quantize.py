@@ -10,8 +10,8 @@ import pytest
 
 from mcugen.convert import convert
 from mcugen.errors import ConversionError, DataError
-from mcugen.graph import read_graph
 from mcugen.graph.types import DType
+from mcugen.runtimes.aot.graph import read_graph
 from tests.cli.conftest import BOARD, Cli, float_model, int8_model
 from tests.cli.test_errors import assert_error
 

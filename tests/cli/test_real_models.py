@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcugen import api
-from mcugen.boards import load_boards
+from mcugen.boards.shipped import load_boards
 from mcugen.errors import DoesNotFitError
 from tests.cli.conftest import BOARD
 

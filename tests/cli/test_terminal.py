@@ -8,8 +8,8 @@ import re
 import pytest
 from rich.console import Console
 
+from mcugen.text import bar, memory, plain, share, size
 from mcugen.ui.terminal import Terminal, columns, grid, make_console, print_error, say_verdict
-from mcugen.ui.text import bar, memory, plain, share, size
 
 HOSTILE = "[bold red]x[/] :smile: \x1b[2J\x1b]0;title\x07 \u202eright-to-left"
 

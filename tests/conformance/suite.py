@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen import ops
-from mcugen.emit.host import HostModel
 from mcugen.errors import UnsupportedOpError
-from mcugen.graph.read import check_supported, read_graph
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph.read import read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.supported import check_supported
 from tests.conformance import computing, moving, stateful, weighted
 from tests.conformance.draw import Case, Draw, Generate, Limits
 from tests.kernels.single_op import Node, TensorSpec, build_graph, inputs_of, oracle

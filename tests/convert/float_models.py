@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mcugen.graph.schema import load_schema, pack_model
+from mcugen.tflite.schema import load_schema, pack_model
 
 S = load_schema()
 

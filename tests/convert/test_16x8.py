@@ -10,13 +10,13 @@ import pytest
 
 from mcugen.api import deploy, quantize
 from mcugen.convert import Converted, convert
-from mcugen.emit.host import HostModel
 from mcugen.errors import ConversionError
-from mcugen.graph import read_graph
-from mcugen.graph.passes import optimize
 from mcugen.numerics.affine import quantize as quantized
-from mcugen.plan import make_plan
-from mcugen.verify.oracle import Oracle
+from mcugen.oracle.oracle import Oracle
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
+from mcugen.runtimes.aot.plan import make_plan
 
 pytestmark = pytest.mark.tensorflow
 

@@ -11,12 +11,12 @@ from mcugen.convert import Choices, Converted, convert
 from mcugen.convert.equalize import equalize
 from mcugen.convert.histogram import BINS, Sums, clip_range, count
 from mcugen.convert.trained_ranges import take_fake_quantization
-from mcugen.emit.host import HostModel
 from mcugen.errors import ConversionError
-from mcugen.graph import optimize, read_graph
-from mcugen.graph.schema import op_kind, pack_model, type_name, unpack_model
-from mcugen.plan import make_plan
-from mcugen.verify.oracle import Oracle
+from mcugen.oracle.oracle import Oracle
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.tflite.schema import op_kind, pack_model, type_name, unpack_model
 from tests.convert.float_models import FloatModel, S, conv, dense
 
 RNG = np.random.default_rng(5)

@@ -13,8 +13,9 @@ from PIL import Image
 
 from mcugen.convert.data import choose, load_samples, short_name
 from mcugen.convert.data_checks import check_samples
-from mcugen.convert.types import Samples, TensorSpec
+from mcugen.convert.types import Samples
 from mcugen.errors import DataError
+from mcugen.tflite.types import TensorSpec
 
 IMAGE = (TensorSpec("serving_default_x:0", (1, 4, 6, 1), "float32"),)
 RGB = (TensorSpec("x", (1, 4, 6, 3), "float32"),)

@@ -7,7 +7,7 @@ import pytest
 
 from mcugen.convert.inspect_source import inspect_model
 from mcugen.errors import McugenError, ModelError
-from mcugen.graph.schema import pack_model, printable, unpack_model
+from mcugen.tflite.schema import pack_model, printable, unpack_model
 from tests.convert.float_models import S, small_dense
 
 

@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mcugen.convert import Converted, convert
-from mcugen.emit.host import HostModel
-from mcugen.graph import optimize, read_graph
-from mcugen.plan import make_plan
-from mcugen.verify import make_inputs
+from mcugen.oracle import make_inputs
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.conftest import ROOT
 from tests.convert.keras_zoo import ZOO, samples
 from tests.kernels.cores import M4, join, prove_samples

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcugen.convert import calibrate, flat
+from mcugen.convert import calibrate
 from mcugen.convert.data import load_samples
 from mcugen.convert.layout import ChangedInput, fold_transposes, inputs_channels_last, outputs_as_given
-from mcugen.convert.types import TensorSpec
 from mcugen.errors import DataError
-from mcugen.graph.schema import pack_model, unpack_model
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema import pack_model, unpack_model
+from mcugen.tflite.types import TensorSpec
 from tests.convert.float_models import FloatModel, S, conv, dense
 
 RNG = np.random.default_rng(0)

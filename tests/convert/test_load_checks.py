@@ -13,7 +13,7 @@ from mcugen.convert import convert
 from mcugen.convert.inspect_source import Inspection, inspect_model
 from mcugen.convert.sources import identify
 from mcugen.errors import ModelError, UnsupportedOpError
-from mcugen.graph.schema import pack_model, unpack_model
+from mcugen.tflite.schema import pack_model, unpack_model
 from tests.convert.float_models import FloatModel, S, dense, small_dense
 
 

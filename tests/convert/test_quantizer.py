@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mcugen.convert import Converted, convert, float_runner
-from mcugen.convert.rules import RULES
 from mcugen.errors import ConversionError, DataError
-from mcugen.graph.schema import op_kind, type_name, unpack_model
+from mcugen.tflite.int8_rules import RULES
+from mcugen.tflite.schema import op_kind, type_name, unpack_model
 from tests.convert.float_models import FloatModel, S, conv, dense
 from tests.kernels.single_op import assert_bit_exact
 

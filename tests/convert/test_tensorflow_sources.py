@@ -13,10 +13,10 @@ import pytest
 
 from mcugen.convert import Converted, convert, float_runner
 from mcugen.convert.compare import agreement, run_int8
-from mcugen.convert.flat import input_specs, output_specs, quantization_of
 from mcugen.convert.inspect_source import inspect_model
 from mcugen.errors import ConversionError, ModelError, ToolError
-from mcugen.graph.schema import unpack_model
+from mcugen.tflite.fields import input_specs, output_specs, quantization_of
+from mcugen.tflite.schema import unpack_model
 from mcugen.verbs.deploy import deploy
 from tests.convert.float_models import small_dense
 

@@ -12,12 +12,12 @@ from flatbuffers import flexbuffers
 
 from mcugen.api import deploy, generate
 from mcugen.convert import convert
-from mcugen.emit.host import HostModel
 from mcugen.errors import CustomOpError, McugenError, UnsupportedOpError
-from mcugen.graph import optimize, read_graph
 from mcugen.ops.custom import use_custom_ops
-from mcugen.plan import make_plan
-from mcugen.verify.oracle import Oracle
+from mcugen.oracle.oracle import Oracle
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from mcugen.verify.parted_oracle import PartedOracle, open_oracle
 from tests.conftest import ROOT
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, make_samples, options, oracle

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mcugen.boards import Board, load_board
-from mcugen.emit.bsp import bsp_files, compile_flags, harness_files, link_flags
+from mcugen.boards.shipped import load_board
+from mcugen.boards.types import Board
+from mcugen.project.bsp import bsp_files, compile_flags, harness_files, link_flags
 
 DOUBLE = Path(__file__).parent / "double"
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wstrict-prototypes", "-Wmissing-prototypes", "-O2", "-g"]

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.architectures import RISCV
-from mcugen.boards import Board, load_board, load_boards
-from mcugen.build.identity import build_id
+from mcugen.boards.architectures import RISCV
+from mcugen.boards.shipped import load_board, load_boards
+from mcugen.boards.types import Board
+from mcugen.builder.identity import build_id
 from mcugen.device import device as device_module
 from mcugen.device import open_device, qemu
 from mcugen.device.qemu import QemuEmulator
@@ -213,7 +214,7 @@ def test_the_emulator_ends_when_its_starter_is_killed(firmware: Build, tmp_path:
     elf, _ = firmware("mps2-an386")
     script = tmp_path / "starter.py"
     script.write_text(
-        "import sys, time\nfrom pathlib import Path\nfrom mcugen.boards import load_board\n"
+        "import sys, time\nfrom pathlib import Path\nfrom mcugen.boards.shipped import load_board\n"
         "from mcugen.device.qemu import QemuEmulator\n"
         f"emulator = QemuEmulator(Path({str(elf)!r}), load_board('mps2-an386'))\n"
         "print(emulator.pid, flush=True)\ntime.sleep(60)\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.boards import load_board
+from mcugen.boards.shipped import load_board
 from mcugen.device import open_device
 from mcugen.device.link import ConnectionLostError
 from mcugen.device.qemu import QemuEmulator

@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mcugen import api
-from mcugen.boards import load_board
+from mcugen.boards.shipped import load_board
 from mcugen.device.qemu import QemuEmulator
 from mcugen.errors import McugenError
-from mcugen.verify import Oracle
+from mcugen.oracle import Oracle
 from tests.cli.conftest import BOARD, int8_model
 from tests.conftest import find_model
 

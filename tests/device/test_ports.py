@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mcugen.boards import load_board
+from mcugen.boards.shipped import load_board
 from mcugen.device import device as device_module
 from mcugen.device import opening, ports
 from mcugen.device.device import Device, WrongFirmwareError, connect

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from mcugen import api
-from mcugen.boards import load_board, load_boards
+from mcugen.boards.shipped import load_board, load_boards
 from mcugen.device import open_device
 from mcugen.device.renode import RenodeEmulator
-from mcugen.emit.project import load_project
-from mcugen.emit.renode import renode_files
-from mcugen.emit.renode_syntax import syntax_errors
 from mcugen.errors import BoardError, DeviceError, ToolError
+from mcugen.project.project import load_project
+from mcugen.project.renode import renode_files
+from mcugen.project.renode_syntax import syntax_errors
 from tests.cli.conftest import int8_model
 from tests.device.build import build_double, double_answer
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.emit.host import WARNINGS, HostModel, host_compiler
-from mcugen.emit.model import emit_model
 from mcugen.errors import DataError
-from mcugen.graph import optimize, read_graph
-from mcugen.plan import Plan, make_plan
+from mcugen.runtimes.aot.emit.host import WARNINGS, HostModel, host_compiler
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import Plan, make_plan
 from tests.kernels.single_op import TensorSpec, build_model, options
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.emit.host import HostModel
-from mcugen.emit.model import emit_model
-from mcugen.emit.sharing import shared_functions
-from mcugen.graph import optimize, read_graph
+from mcugen.names import GOALS, Goal
 from mcugen.ops.base import Target
-from mcugen.plan import GOALS, Goal, Plan, make_plan
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.emit.sharing import shared_functions
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import Plan, make_plan
 from tests.kernels.single_op import Node, TensorSpec, build_graph, make_samples, options, oracle
 
 REAL = ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8", "micro_speech_quantized")

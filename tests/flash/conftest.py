@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.build import Firmware, FlashUse, RamUse
+from mcugen.builder import Firmware, FlashUse, RamUse
 
 
 @pytest.fixture

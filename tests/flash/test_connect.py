@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import load_board
-from mcugen.build import Firmware
+from mcugen.boards.shipped import load_board
+from mcugen.builder import Firmware
 from mcugen.errors import DeviceError
 from mcugen.flash import Flashed, connect_flashed, flash_board
 from mcugen.flash import flash as flash_module
+from mcugen.ui.choice import terminal_choice
 from mcugen.ui.terminal import Terminal
-from mcugen.verbs._flash import terminal_choice
 from tests.flash.fakes import fake_ports, fake_tool
 
 PICO, NUCLEO = load_board("pico"), load_board("nucleo-f446re")

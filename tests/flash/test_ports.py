@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import load_board, load_boards
+from mcugen.boards.shipped import load_board, load_boards
 from mcugen.errors import DeviceError
 from mcugen.flash import ports, usb
 from mcugen.flash.types import Probe

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import TOOLS as NAMES
-from mcugen.boards import load_board, load_boards
-from mcugen.build import Firmware
+from mcugen.boards.read import TOOLS as NAMES
+from mcugen.boards.shipped import load_board, load_boards
+from mcugen.builder import Firmware
 from mcugen.errors import BoardError, DeviceError, ToolError
 from mcugen.flash import flash_board, runner, uf2, usb
 from mcugen.flash.flash import TOOLS, can_flash

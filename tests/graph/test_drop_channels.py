@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mcugen.emit.host import HostModel
-from mcugen.graph import Graph, optimize, read_graph
-from mcugen.graph.passes import drop_channels, fuse_pads
-from mcugen.graph.ranges import channel_limits
-from mcugen.plan import make_plan
-from mcugen.verify import Oracle, make_inputs
+from mcugen.graph import Graph
+from mcugen.oracle import Oracle, make_inputs
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph.passes import drop_channels, fuse_pads
+from mcugen.runtimes.aot.graph.ranges import channel_limits
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import (
     Node,
     TensorSpec,

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.emit.host import HostModel
-from mcugen.graph import Graph, optimize, read_graph
-from mcugen.graph.passes import fold_constants, fuse_activations, fuse_pads, remove_dead_code
+from mcugen.graph import Graph
 from mcugen.ops.common import Pads
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph.passes import fold_constants, fuse_activations, fuse_pads, remove_dead_code
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, make_samples, options, oracle
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from mcugen.errors import ModelError, UnsupportedOpError
-from mcugen.graph import DType, optimize, read_graph
-from mcugen.graph.read import check_supported
-from mcugen.graph.schema import pack_model, unpack_model
+from mcugen.graph import DType
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.supported import check_supported
+from mcugen.tflite.schema import pack_model, unpack_model
 from tests.kernels.single_op import Node, TensorSpec, build_graph, build_model, constant, options
 
 

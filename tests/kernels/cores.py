@@ -16,11 +16,11 @@ import flatbuffers
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.emit.model import emit_model
-from mcugen.graph import read_graph
 from mcugen.ops.base import Target
-from mcugen.plan import make_plan
-from mcugen.plan.types import Plan
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.kernels.single_op import make_samples, oracle, schema
 
 HERE = Path(__file__).parent / "on_core"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcugen.errors import UnsupportedOpError
-from mcugen.graph import read_graph
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, build_model
 
 ZERO_POINTS = (-128, 127, 0, -1, 5, -77)

@@ -18,12 +18,12 @@ import flatbuffers
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.emit.host import HostModel
-from mcugen.graph import read_graph
-from mcugen.graph.passes import optimize
-from mcugen.graph.schema import load_schema
 from mcugen.ops.base import Target
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.tflite.schema import load_schema
 
 schema = load_schema()
 

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mcugen.errors import UnsupportedOpError
-from mcugen.graph import read_graph
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, options
 from tests.kernels.weighted_models import distinct
 

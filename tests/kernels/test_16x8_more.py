@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mcugen.errors import UnsupportedOpError
-from mcugen.graph import read_graph
-from mcugen.graph.passes import optimize
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.models_16x8 import int16, pool
 from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, build_model, constant, options
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mcugen.errors import UnsupportedOpError
-from mcugen.graph import read_graph
 from mcugen.ops.base import Target
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.models_16x8 import conv, dense, depthwise, layer
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, constant, options
 from tests.kernels.weighted_models import distinct, random_weights

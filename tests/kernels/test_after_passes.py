@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcugen.graph import read_graph
-from mcugen.graph.passes import optimize
-from mcugen.verify.inputs import make_inputs
+from mcugen.oracle.inputs import make_inputs
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, build_model, constant, options
 
 SHAPE = (1, 4, 6, 8)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mcugen.errors import UnsupportedOpError
-from mcugen.graph import read_graph
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, constant, options
 from tests.kernels.weighted_models import ACTIVATIONS, Quantized, conv_model, distinct, tie_model
 

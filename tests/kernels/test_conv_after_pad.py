@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcugen.graph import read_graph
-from mcugen.graph.passes import optimize
 from mcugen.ops.common import Pads
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, constant, options
 from tests.kernels.weighted_models import distinct, random_weights
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.resources import resource_dir
+from mcugen.resources import kernel_headers
+from tests.conftest import KERNEL_INCLUDES
 
-HEADERS = sorted((resource_dir("firmware") / "kernels").glob("*.h"))
+HEADERS = list(kernel_headers().values())
 
 MVE_HEADERS = [header for header in HEADERS if header.stem.endswith("_mve")]
 """Headers made of MVE's instructions, which no other core has."""
@@ -65,7 +66,7 @@ def wrapper(header: Path) -> str:
 def compile_headers(headers: list[Path], compiler: str, flags: tuple[str, ...], folder: Path) -> Path:
     source, made = folder / "kernel.c", folder / "kernel.o"
     source.write_text("".join(map(wrapper, headers)))
-    command = [compiler, *flags, *WARNINGS, f"-I{headers[0].parent}", "-c", str(source), "-o", str(made)]
+    command = [compiler, *flags, *WARNINGS, *KERNEL_INCLUDES, "-c", str(source), "-o", str(made)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 0, result.stderr
     return made

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mcugen.graph import read_graph
-from mcugen.graph.passes import fold_constants
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import fold_constants
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.many_ops import int8, int8_constant, prove, refusal
 from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, constant, options
 
@@ -185,7 +185,7 @@ def test_folding_equals_the_oracle() -> None:
     )
     folded = fold_constants(read_graph(model))
     assert [op.kind for op in folded.ops] == ["ADD"]
-    from mcugen.emit.host import HostModel
+    from mcugen.runtimes.aot.emit.host import HostModel
     from tests.kernels.single_op import make_samples, oracle
 
     samples = make_samples(model, 3)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mcugen.graph import read_graph
-from mcugen.ops import memory
 from mcugen.ops.base import KernelCall, Target
-from mcugen.plan import make_plan
+from mcugen.ops.cores import memory
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_fully_connected, test_pool_2d
 from tests.kernels.cores import join
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, options

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.plan.types import Plan
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_fully_connected, test_pool_2d
 from tests.kernels.cores import M4, M7, M33, M55, Core, prove
 from tests.kernels.test_dsp_host import products, sum_model

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcugen.graph import optimize, read_graph
-from mcugen.graph.passes import fuse_pads
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph.passes import fuse_pads
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.f32 import numbers, prove, real
 from tests.kernels.many_ops import refusal
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mcugen.graph import read_graph
 from mcugen.ops.base import KernelCall
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.cores import M4, M55, Core
 from tests.kernels.weighted_models import conv_model, dense_model, depthwise_model
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mcugen.errors import UnsupportedOpError
-from mcugen.graph import read_graph
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, constant, options, oracle
 from tests.kernels.weighted_models import ACTIVATIONS, distinct
 
@@ -47,7 +47,7 @@ def test_div_broadcasts_and_clamps() -> None:
 
 
 def test_a_quotient_by_zero_is_as_large_as_it_can_be() -> None:
-    from mcugen.emit.host import HostModel
+    from mcugen.runtimes.aot.emit.host import HostModel
 
     with HostModel(make_plan(read_graph(div((0.1, 0.002, 0.1), (0, 3, 1), shape=(3,))))) as host:
         (result,) = host.run([np.array([5, -5, 0], np.int8), np.full(3, 3, np.int8)])

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mcugen.graph import read_graph
-from mcugen.graph.passes import fold_constants, optimize
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import fold_constants, optimize
+from mcugen.runtimes.aot.plan import make_plan
 from tests.conformance.suite import draw_case
 from tests.kernels.many_ops import refusal
 from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, build_model, constant, options
@@ -121,7 +121,7 @@ def test_gather_with_computed_indices(dtype: str) -> None:
 
 def test_computed_indices_stay_inside_the_table() -> None:
     """Where the reference stops or reads beside its tensor, the nearest row is taken."""
-    from mcugen.emit.host import HostModel
+    from mcugen.runtimes.aot.emit.host import HostModel
 
     x, indices, y = tensor((3, 2)), TensorSpec((4,), "int32"), tensor((4, 2))
     model = build_model("GATHER", options("GatherOptions"), [x, indices], [y])

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.emit.model import emit_model
-from mcugen.graph import Graph, read_graph
+from mcugen.graph import Graph
 from mcugen.ops.base import KernelCall, Target
-from mcugen.plan import make_plan, verify_plan
-from mcugen.plan.layout import aligned
-from mcugen.plan.overlay import lead, overlay_call
-from mcugen.plan.types import Buffer, Plan
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan, verify_plan
+from mcugen.runtimes.aot.plan.layout import aligned
+from mcugen.runtimes.aot.plan.overlay import lead, overlay_call
+from mcugen.runtimes.aot.plan.types import Buffer, Plan
 from tests.kernels import cores, test_conv_2d, test_depthwise_conv_2d, test_pool_2d
 from tests.kernels import test_fully_connected as dense
 from tests.kernels.cores import M55, prove

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.emit.host import host_compiler
-from mcugen.graph import read_graph
 from mcugen.ops.base import KernelCall, Target
-from mcugen.plan import make_plan
-from mcugen.resources import resource_dir
+from mcugen.runtimes.aot.emit.host import host_compiler
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from tests.conftest import KERNEL_INCLUDES
 from tests.kernels import cores, test_conv_2d, test_depthwise_conv_2d, test_pool_2d
 from tests.kernels import test_fully_connected as dense
 from tests.kernels.single_op import assert_bit_exact
@@ -167,9 +167,8 @@ def test_products_by_halves(tmp_path: Path) -> None:
         "  for (int i = 0; i < n; ++i) c[i] = mcg_mul_high_by_halves(a[i], b[i]);\n}\n"
     )
     library = tmp_path / "halves.so"
-    include = f"-I{resource_dir('firmware') / 'kernels'}"
     # -ftrapv: no step of it may overflow.
-    flags = ["-O1", "-ftrapv", "-shared", "-fPIC", include]
+    flags = ["-O1", "-ftrapv", "-shared", "-fPIC", *KERNEL_INCLUDES]
     subprocess.run([host_compiler(), *flags, str(source), "-o", str(library)], check=True)
     edges = [0, 1, 2, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x3FFFFFFF, 0x40000000, 0x7FFF0000, 0x7FFFFFFF]
     numbers = np.array(sorted({*edges, *(-n for n in edges), -(1 << 31)}), np.int64)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcugen.emit.host import HostModel
-from mcugen.graph import read_graph
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.many_ops import ZERO_POINTS, draw_scale, prove, refusal
 from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, build_model, options
 

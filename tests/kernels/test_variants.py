@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mcugen.ops.base import KernelCall, Target
-from mcugen.ops.variants import Variant, choose
+from mcugen.ops.cores.variants import Variant, choose
 
 PORTABLE = KernelCall("kernel", (), (0,), (1,))
 M3, M4 = Target("cortex-m3"), Target("cortex-m4", dsp=True)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mcugen.errors import McugenError
-from mcugen.graph import read_graph
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import TensorSpec, build_model, constant, options
 
 WEIGHTS = constant(np.ones((4, 3, 3, 2), np.int8), [0.1] * 4)

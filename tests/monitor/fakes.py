@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.types import TensorSpec
 from mcugen.device.device import Device, Reconnection
 from mcugen.device.faults import FaultError
 from mcugen.device.link import ConnectionLostError
@@ -18,6 +17,7 @@ from mcugen.graph.types import DType
 from mcugen.monitor.sources import Source, open_source
 from mcugen.monitor.types import Facts, Reading, Sample
 from mcugen.monitor.watch import Feeding, Known, Watched
+from mcugen.tflite.types import TensorSpec
 
 INPUT = TensorSpec("sound", (1, 8), "int8", 0.02, 0)
 SCORES = TensorSpec("scores", (1, 3), "int8", 1 / 256, -128)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from mcugen.convert.types import TensorSpec
 from mcugen.monitor.state import State
 from mcugen.monitor.types import Block, Message, Note, OpCost, Opened, Reading, Sample
 from mcugen.monitor.web.server import WebServer
+from mcugen.tflite.types import TensorSpec
 from tests.browser import Page, browser
 from tests.monitor.fakes import facts, scores
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcugen.convert.types import TensorSpec
 from mcugen.monitor.health import STUCK, WINDOW, Health
+from mcugen.tflite.types import TensorSpec
 from tests.monitor.fakes import facts, reading, scores
 
 LOGITS = TensorSpec("logits", (1, 4), "int8", 0.1, 0)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.convert.types import TensorSpec
 from mcugen.errors import DataError, ProjectError, ToolError
 from mcugen.monitor.record import Recorder, check_recording, columns, read_recording
 from mcugen.monitor.replay import play
 from mcugen.monitor.types import Block, Message, Note, OpCost, Opened, Reading
+from mcugen.tflite.types import TensorSpec
 from tests.monitor.fakes import facts, reading, scores
 
 REAL = TensorSpec("real", (1, 2), "float32")

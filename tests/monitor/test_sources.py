@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mcugen.convert.types import TensorSpec
 from mcugen.errors import DataError
 from mcugen.monitor.sources import open_source
+from mcugen.tflite.types import TensorSpec
 
 SOUND = TensorSpec("sound", (1, 100), "int8", 1 / 128, 0)
 IMAGE = TensorSpec("image", (1, 6, 8, 1), "int8", 1 / 255, -128)

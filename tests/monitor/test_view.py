@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mcugen.convert.types import TensorSpec
 from mcugen.monitor.state import State
 from mcugen.monitor.types import Facts, Message, Note, Opened, Reading, Sample, predictions
+from mcugen.tflite.types import TensorSpec
 from mcugen.ui.monitor import LineView, picture, show_summary, sparkline
 from tests.monitor.fakes import facts, reading, scores
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from mcugen.convert.types import TensorSpec
 from mcugen.monitor.state import State
 from mcugen.monitor.types import Message, Note, Opened, Reading, Sample
 from mcugen.monitor.web import messages
 from mcugen.monitor.web.app import ASSETS
 from mcugen.monitor.web.server import AddressError, WebServer, check_access, is_loopback, parse_address
+from mcugen.tflite.types import TensorSpec
 from tests.monitor.fakes import facts, reading, scores
 from tests.monitor.sockets import PageSocket, Refused
 

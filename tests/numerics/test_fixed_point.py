@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcugen.emit.host import WARNINGS, host_compiler
 from mcugen.numerics import fixed_point as fx
-from mcugen.resources import resource_dir
+from mcugen.runtimes.aot.emit.host import WARNINGS, host_compiler
+from tests.conftest import KERNEL_INCLUDES
 
 INT32 = st.integers(fx.INT32_MIN, fx.INT32_MAX)
 POSITIVE = st.integers(0, fx.INT32_MAX)
@@ -104,7 +104,7 @@ def c_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         "int32_t reciprocal(int32_t a);\n"
         "int32_t reciprocal(int32_t a) { return mcg_one_over_one_plus(a); }\n"
     )
-    command = [host_compiler(), *WARNINGS, "-O2", "-shared", "-fPIC", f"-I{resource_dir('firmware') / 'kernels'}"]
+    command = [host_compiler(), *WARNINGS, "-O2", "-shared", "-fPIC", *KERNEL_INCLUDES]
     subprocess.run([*command, str(source), "-o", str(library)], check=True, timeout=60)
     return ctypes.CDLL(str(library))
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcugen.plan.layout import ALIGNMENT, Block, aligned, lower_bound, pack
+from mcugen.runtimes.aot.plan.layout import ALIGNMENT, Block, aligned, lower_bound, pack
 
 blocks = st.lists(
     st.builds(

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.emit.host import HostModel
-from mcugen.emit.model import emit_model
-from mcugen.graph import Graph, optimize, read_graph
+from mcugen.graph import Graph
 from mcugen.ops.base import Target
-from mcugen.plan import Plan, make_plan, verify_plan
-from mcugen.plan.overlay import first_conflict, lead, overlay_call
-from mcugen.plan.verify import PlanError
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import Plan, make_plan, verify_plan
+from mcugen.runtimes.aot.plan.overlay import first_conflict, lead, overlay_call
+from mcugen.runtimes.aot.plan.verify import PlanError
 from tests.kernels.single_op import Node, TensorSpec, build_graph, make_samples, options, oracle
 from tests.kernels.weighted_models import conv_model, depthwise_model
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mcugen.emit.host import HostModel
-from mcugen.graph import optimize, read_graph
-from mcugen.plan import Plan, make_plan, verify_plan
-from mcugen.plan.verify import PlanError
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import Plan, make_plan, verify_plan
+from mcugen.runtimes.aot.plan.verify import PlanError
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options
 
 SCALE = 0.05
@@ -174,8 +174,8 @@ def test_it_is_left_out_where_it_would_take_memory() -> None:
     )
     plan = plan_of(model)
     check(model, plan, rng)
-    from mcugen.plan import planner
-    from mcugen.plan.parts import Parts
+    from mcugen.runtimes.aot.plan import planner
+    from mcugen.runtimes.aot.plan.parts import Parts
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planner, "place_parts", lambda *_: Parts())

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import load_board
-from mcugen.graph import optimize, read_graph
-from mcugen.plan import Plan, make_plan, verify_plan
-from mcugen.plan.verify import PlanError
+from mcugen.boards.shipped import load_board
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import Plan, make_plan, verify_plan
+from mcugen.runtimes.aot.plan.verify import PlanError
 
 ARENA_LIMITS = {
     "kws_ref_model": 16_640,

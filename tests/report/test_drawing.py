@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.build.types import Firmware, FlashUse, RamUse, Symbol
-from mcugen.graph import read_graph
-from mcugen.plan import Plan, make_plan
+from mcugen.builder.types import Firmware, FlashUse, RamUse, Symbol
 from mcugen.report.arena import HEIGHT, address_marks, arena_facts, draw_arena
 from mcugen.report.drawing import BOX_HEIGHT, BOX_WIDTH, PAGE_WIDTH, Panel, draw_graph
 from mcugen.report.graph import graph_facts
 from mcugen.report.histogram import draw_histogram
 from mcugen.report.symbols import draw_flash, flash_facts, squarify
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import Plan, make_plan
 from tests.report.models import branching
 
 

@@ -14,7 +14,7 @@ import pytest
 from mcugen.errors import ProjectError
 from mcugen.report import render_report
 from mcugen.report.page import FORMS, Facts
-from mcugen.verbs._report import check_report
+from mcugen.report.write import check_report
 from tests.cli.conftest import BOARD, Cli
 from tests.cli.test_json import assert_documented
 from tests.report.conftest import Made

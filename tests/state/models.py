@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.emit.host import HostModel
-from mcugen.graph import optimize, read_graph
-from mcugen.graph.schema import pack_model, unpack_model
 from mcugen.ops.base import Target
-from mcugen.plan import make_plan
-from mcugen.plan.types import Plan
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.plan.types import Plan
+from mcugen.tflite.schema import pack_model, unpack_model
 from mcugen.verify.compare import ABSOLUTE, RELATIVE
 from tests.kernels.single_op import make_samples, oracle
 

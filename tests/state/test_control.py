@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcugen.emit.model import emit_model
 from mcugen.errors import ModelError, UnsupportedOpError
-from mcugen.graph import optimize, read_graph
-from mcugen.graph.read import check_supported
 from mcugen.ops.base import Target
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.supported import check_supported
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options
 from tests.state.models import assert_sequence_bit_exact, edited_inputs, joined
 

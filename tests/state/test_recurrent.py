@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mcugen.errors import UnsupportedOpError
-from mcugen.graph import read_graph
 from mcugen.numerics.sigmoid_table import sigmoid_table
 from mcugen.ops.base import Target
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import TensorSpec, build_model, constant, make_samples, options
 from tests.state.models import assert_sequence_bit_exact, with_variables
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcugen.graph import read_graph
 from mcugen.ops.base import Target
-from mcugen.plan import make_plan
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, constant, options
 
 TARGETS = {"portable": Target(), "dsp": Target("cortex-m4", dsp=True), "mla": Target("cortex-m3", mla=True)}

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcugen.emit.host import HostModel
 from mcugen.errors import ModelError, UnsupportedOpError
-from mcugen.graph import optimize, read_graph
-from mcugen.plan import make_plan
-from mcugen.plan.types import Plan
-from mcugen.verify import Oracle, make_inputs
+from mcugen.oracle import Oracle, make_inputs
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.conftest import find_model
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options
 from tests.state.models import assert_sequence_bit_exact, edited_inputs, joined

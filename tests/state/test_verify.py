@@ -11,10 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from mcugen import api
-from mcugen.emit.host import HostModel
-from mcugen.graph import optimize, read_graph
-from mcugen.plan import make_plan
-from mcugen.verify import Oracle, make_inputs, verify_device
+from mcugen.oracle import Oracle, make_inputs
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.verify import verify_device
 from tests.conftest import find_model
 from tests.state.test_recurrent import lstm_f32_model, lstm_model, svdf_f32_model
 from tests.state.test_variables import add, assign, declare, handle, model, read, tensor

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import load_board
-from mcugen.tflm.library import MAKEFILE, TFLM_DIR
-from mcugen.tflm.program import TflmOptions, TflmProgram, make_program
+from mcugen.boards.shipped import load_board
+from mcugen.runtimes.tflm.library import MAKEFILE, TFLM_DIR
+from mcugen.runtimes.tflm.program import TflmOptions, TflmProgram, make_program
 from tests.conftest import find_model
 
 MODELS = (

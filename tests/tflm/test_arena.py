@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcugen.errors import ModelError
-from mcugen.tflm.arena import ALIGNMENT, arena_bound, bisect, host_arena
-from mcugen.tflm.view import read_view
+from mcugen.runtimes.tflm.arena import ALIGNMENT, arena_bound, bisect, host_arena
+from mcugen.runtimes.tflm.view import read_view
 from tests.tflm.support import MODELS, model_bytes, program
 from tests.tflm.test_resolver import fully_connected
 

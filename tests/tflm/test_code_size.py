@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import load_board
-from mcugen.emit.bsp import bsp_files, linker_script
-from mcugen.tflm.emit import emit_tflm
-from mcugen.tflm.library import build_flags
-from mcugen.tflm.program import TflmOptions, make_program
-from mcugen.tflm.resolver import BUILTINS, INT8_KERNELS, Registration
+from mcugen.boards.shipped import load_board
+from mcugen.project.bsp import bsp_files, linker_script
+from mcugen.runtimes.tflm.emit import emit_tflm
+from mcugen.runtimes.tflm.library import build_flags
+from mcugen.runtimes.tflm.program import TflmOptions, make_program
+from mcugen.runtimes.tflm.resolver import INT8_KERNELS, Registration
+from mcugen.tflite.known_ops import BUILTINS
 from tests.tflm.support import model_bytes, real_tflm
 
 BOARD = load_board("mps2-an386")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import load_board
-from mcugen.emit.project import emit_project, load_project
+from mcugen.boards.shipped import load_board
 from mcugen.errors import DoesNotFitError, ModelError
-from mcugen.tflm.emit import emit_tflm
-from mcugen.tflm.program import TflmOptions, make_program
+from mcugen.project.project import emit_project, load_project
+from mcugen.runtimes.tflm.emit import emit_tflm
+from mcugen.runtimes.tflm.program import TflmOptions, make_program
 from tests.tflm.support import CXX, CXX_FLAGS, GEMMLOWP, MODELS, api_headers, program
 from tests.tflm.test_resolver import fully_connected, renamed
 

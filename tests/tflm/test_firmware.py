@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.boards import load_board
-from mcugen.build import build_project
+from mcugen.boards.shipped import load_board
+from mcugen.builder import build_project
 from mcugen.device.device import Device, ModelStartError, connect, open_device
 from mcugen.device.protocol import Stored
-from mcugen.emit.project import emit_project
 from mcugen.errors import DeviceError
-from mcugen.graph.schema import pack_model, unpack_model
-from mcugen.tflm.emit import emit_tflm
-from mcugen.tflm.library import Variant, tflm_arch
-from mcugen.tflm.program import TflmOptions, make_program
+from mcugen.oracle import Oracle, make_inputs
+from mcugen.project.project import emit_project
+from mcugen.runtimes.tflm.emit import emit_tflm
+from mcugen.runtimes.tflm.library import Variant, tflm_arch
+from mcugen.runtimes.tflm.program import TflmOptions, make_program
+from mcugen.tflite.schema import pack_model, unpack_model
 from mcugen.verbs.deploy import deploy
 from mcugen.verbs.verify import verify
-from mcugen.verify import Oracle, make_inputs
 from tests.conftest import find_model
 from tests.tflm.support import model_bytes, real_tflm, running
 

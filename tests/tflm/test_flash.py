@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards import Region, load_board
+from mcugen.boards.shipped import load_board
+from mcugen.boards.types import Region
 from mcugen.errors import BoardError, DoesNotFitError
 from mcugen.resources import resource_dir
-from mcugen.tflm.emit import emit_tflm
-from mcugen.tflm.store import DRIVERS, Store, model_store
+from mcugen.runtimes.tflm.emit import emit_tflm
+from mcugen.runtimes.tflm.store import DRIVERS, Store, model_store
 from tests.tflm.support import program
 
 FLASH = resource_dir("firmware") / "tflm"

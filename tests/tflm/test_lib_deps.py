@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mcugen import api
-from mcugen.boards import load_board
+from mcugen.boards.shipped import load_board
 from mcugen.device.device import open_device
 from tests.conftest import find_model
 

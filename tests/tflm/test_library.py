@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.architectures import ARM
-from mcugen.boards import load_board, load_boards
+from mcugen.boards.architectures import ARM
+from mcugen.boards.shipped import load_board, load_boards
 from mcugen.errors import BoardError, ToolError
-from mcugen.tflm.library import (
+from mcugen.runtimes.tflm.library import (
     BUILD_TYPES,
     MAKEFILE,
     Variant,

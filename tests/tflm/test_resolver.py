@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from mcugen.errors import UnsupportedOpError
-from mcugen.graph.schema import load_schema, pack_model, unpack_model
-from mcugen.tflm.resolver import BUILTINS, INT8_KERNELS, registrations
-from mcugen.tflm.view import count_macs, read_view
+from mcugen.runtimes.tflm.resolver import INT8_KERNELS, registrations
+from mcugen.runtimes.tflm.view import count_macs, read_view
+from mcugen.tflite.known_ops import BUILTINS
+from mcugen.tflite.schema import load_schema, pack_model, unpack_model
 from tests.kernels.single_op import TensorSpec, build_model, constant, options
 from tests.tflm.support import MODELS, model_bytes
 

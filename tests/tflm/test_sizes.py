@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from mcugen.boards import load_board
-from mcugen.build.fit import check_fit, fit_report
+from mcugen.boards.shipped import load_board
+from mcugen.builder.fit import check_fit, fit_report
 from mcugen.errors import DoesNotFitError
-from mcugen.tflm.resolver import BUILTINS, CUSTOMS, INT8_KERNELS
-from mcugen.tflm.sizes import CODE_BYTES
+from mcugen.runtimes.tflm.resolver import INT8_KERNELS
+from mcugen.runtimes.tflm.sizes import CODE_BYTES
+from mcugen.tflite.known_ops import BUILTINS, CUSTOMS
 from tests.tflm.support import program
 
 M4F, M55 = "mps2-an386", "mps3-an547"

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mcugen.errors import ModelError
-from mcugen.graph.schema import load_schema, pack_model, unpack_model
-from mcugen.tflm import strip
-from mcugen.tflm.strip import prove_unchanged, strip_model, strip_proved
-from mcugen.tflm.view import read_view
+from mcugen.runtimes.tflm import strip
+from mcugen.runtimes.tflm.strip import prove_unchanged, strip_model, strip_proved
+from mcugen.runtimes.tflm.view import read_view
+from mcugen.tflite.schema import load_schema, pack_model, unpack_model
 from tests.kernels.single_op import TensorSpec, build_model, options
 from tests.tflm.support import MODELS, model_bytes
 from tests.tflm.test_resolver import fully_connected, renamed

@@ -9,7 +9,7 @@ import pytest
 
 from mcugen import api
 from mcugen.errors import DeviceError, ModelError, ProjectError, ToolError
-from mcugen.tflm.library import TFLM_DIR
+from mcugen.runtimes.tflm.library import TFLM_DIR
 from tests.conftest import find_model
 from tests.tflm.support import model_bytes, real_tflm, running
 from tests.tflm.test_firmware import retrained

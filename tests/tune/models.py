@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.graph.schema import pack_model
+from mcugen.tflite.schema import pack_model
 from tests.convert.float_models import FloatModel, S, conv, dense
 
 FILTERS, PARTS = 12, 24

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mcugen.errors import ModelError, ToolError
-from mcugen.verify import Oracle
-from mcugen.verify import oracle as oracle_module
+from mcugen.oracle import Oracle
+from mcugen.oracle import oracle as oracle_module
 from tests.cli.conftest import int8_model
 
 pytest.importorskip("tflite_micro")

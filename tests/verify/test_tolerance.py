@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mcugen.emit.host import HostModel
-from mcugen.graph import read_graph
-from mcugen.plan import Plan, make_plan
-from mcugen.verify import Oracle, make_inputs, verify_device
+from mcugen.oracle import Oracle, make_inputs
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import Plan, make_plan
+from mcugen.verify import verify_device
 from mcugen.verify.compare import compare, tolerant_tensors
 from tests.kernels.f32 import real
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options

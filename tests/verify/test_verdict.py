@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mcugen.emit.host import HostModel
 from mcugen.errors import ModelError
-from mcugen.graph import optimize, read_graph
-from mcugen.plan import Plan, make_plan
-from mcugen.verify import Oracle, make_inputs, verify_device
+from mcugen.oracle import Oracle, make_inputs
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import Plan, make_plan
+from mcugen.verify import verify_device
 from tests.kernels.single_op import Node, TensorSpec, build_graph, options
 
 

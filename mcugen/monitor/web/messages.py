@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert.data import sample_shape
-from mcugen.convert.types import TensorSpec
 from mcugen.monitor.state import DeviceState
 from mcugen.monitor.types import Facts, Note, Reading, limits, milliseconds, predictions, reals
+from mcugen.tflite.types import TensorSpec
 
 MAX_VALUES = 512
 """Of an output; of larger ones the page gets an excerpt."""

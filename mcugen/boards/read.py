@@ -1,0 +1,260 @@
+"""Reads a board file."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcugen.boards.architectures import Architecture, family_architecture
+from mcugen.boards.toml_table import Table, short
+from mcugen.boards.types import CORES, Board, Emulator, Flashing, Framework, Region, Renode, Uart
+from mcugen.errors import BoardError
+from mcugen.resources import resource_dir
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
+if TYPE_CHECKING:
+    pass
+
+
+MAX_FILE_BYTES = 64 * 1024
+
+
+def read_board(path: Path) -> Board:
+    """Reads and checks one board file; the board's name is the file's name without .toml."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+        if len(raw) > MAX_FILE_BYTES:
+            raise BoardError(f"larger than {MAX_FILE_BYTES} bytes, so not a board file", where=str(path))
+        data = tomllib.loads(raw.decode())
+    except OSError as error:
+        raise BoardError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BoardError(f"not valid TOML: {error}", where=str(path)) from error
+    return _board(path, data)
+
+
+def _board(path: Path, data: dict[str, Any]) -> Board:
+    top = Table(path, "", data)
+    name = path.stem
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name):
+        raise BoardError(
+            f"the file's name makes the board name {short(name)}, which is not made of a-z, 0-9 and -",
+            where=str(path),
+            hint="Rename the file",
+        )
+    own_script = top.boolean("own_linker_script", default=False)
+    cpu_table, uart = top.table("cpu"), top.table("uart")
+    cpu, fpu, dsp, mve = _cpu(cpu_table)
+    clock_hz = top.integer("clock_hz", 1_000_000, 2_000_000_000)
+    if own_script and not top.has("memory"):
+        regions = {name: Region(name, 0, 0) for name in ("flash", "ram")}
+    else:
+        regions = _regions(top.table("memory"))
+    flash, ram = regions.pop("flash"), regions.pop("ram")
+    stack_bytes = top.integer("stack_bytes", 512, max(512, ram.size // 2) if ram.size else 65_536)
+    if stack_bytes % 16:
+        raise top.error("stack_bytes", f"is {stack_bytes}, not a multiple of 16")
+    framework = _framework(top.table("framework")) if "framework" in data else None
+    if framework is None and not CORES[cpu].architecture.bsp:
+        raise top.error("framework", f"is missing: mcugen has no start-up code for {cpu}")
+    board = Board(
+        name=name,
+        title=top.text("title"),
+        family=_family(top, cpu) if framework is None else "",
+        mcu=top.text("mcu"),
+        cpu=cpu,
+        fpu=fpu,
+        dsp=dsp,
+        mve=mve,
+        clock_hz=clock_hz,
+        flash=flash,
+        ram=ram,
+        regions=tuple(regions.values()),
+        stack_bytes=stack_bytes,
+        uart=_uart(uart, clock_hz, framework),
+        emulator=_emulator(top.table("emulator"), clock_hz) if "emulator" in data else None,
+        real_hardware=top.boolean("real_hardware"),
+        notes=top.text("notes", default="", most=500),
+        framework=framework,
+        flashing=_flashing(top.table("flash")) if "flash" in data else Flashing(),
+        own_linker_script=own_script,
+        renode=_renode(top.table("renode")) if "renode" in data else None,
+    )
+    if framework is not None and board.emulator is not None:
+        raise top.error("emulator", "does not go with a framework, whose firmware needs the whole chip")
+    top.finish()
+    return board
+
+
+def _cpu(table: Table) -> tuple[str, str, bool, bool]:
+    cpu = table.choice("core", tuple(CORES))
+    core = CORES[cpu]
+    fpu = table.choice("fpu", ("", *core.fpus), default="")
+    features = table.strings("features", ("dsp", "mve"))
+    for feature, has in (("dsp", core.dsp), ("mve", core.mve)):
+        if feature in features and not has:
+            raise table.error("features", f'names "{feature}", which {cpu} does not have')
+    if core.dsp and not core.dsp_optional and "dsp" not in features:
+        raise table.error("features", f'lacks "dsp", which every {cpu} has')
+    if "mve" in features and not fpu:
+        raise table.error("fpu", 'is missing, but "mve" needs it')
+    table.finish()
+    return cpu, fpu, "dsp" in features, "mve" in features
+
+
+_ANY_PIN = frozenset({"nrf51"})
+"""UART drivers of chips that can put a UART on any pin: the board has to say on which."""
+
+
+def _uart(table: Table, clock_hz: int, framework: Framework | None) -> Uart:
+    baud = table.integer("baud", 1_200, 12_000_000)
+    if framework is not None:
+        table.finish()
+        return Uart("", 0, baud, clock_hz)
+    drivers = (resource_dir("firmware") / "bsp" / "uart").glob("mcg_uart_*.c")
+    driver = table.choice("driver", tuple(sorted(path.stem.removeprefix("mcg_uart_") for path in drivers)))
+    has_pins = table.has("tx_pin") or table.has("rx_pin") or driver in _ANY_PIN
+    uart = Uart(
+        driver=driver,
+        base=table.integer("base", 0, 0xFFFF_FFFC),
+        baud=baud,
+        clock_hz=table.integer("clock_hz", 1_000_000, 2_000_000_000, default=clock_hz),
+        tx_pin=table.integer("tx_pin", 0, 255) if has_pins else None,
+        rx_pin=table.integer("rx_pin", 0, 255) if has_pins else None,
+    )
+    table.finish()
+    return uart
+
+
+_REPOSITORY = r"https://github\.com/[\w-]+/[\w.-]+\.git(#[\w.-]+)?"
+
+
+_PLATFORM = rf"(?:[a-z0-9_-]+/)?[a-z0-9_-]+(?:@[~^]?[0-9.]+)?|{_REPOSITORY}"
+
+
+_BOARD_OPTION = r"board_(?:build|upload)\.[a-z0-9_.]{1,60}"
+"""The only options of PlatformIO's that a board file may set: others can run programs."""
+
+
+def _framework(table: Table) -> Framework:
+    options: tuple[tuple[str, str], ...] = ()
+    if table.has("options"):
+        given = table.table("options")
+        keys = given.keys(_BOARD_OPTION, "an option that starts with board_build. or board_upload.")
+        options = tuple((key, given.matching(key, r"[A-Za-z0-9_.-]{1,60}")) for key in keys)
+    framework = Framework(
+        name=table.choice("name", ("arduino",)),
+        platform=table.matching("platform", _PLATFORM),
+        board=table.matching("board", r"[A-Za-z0-9_-]{1,60}"),
+        options=options,
+        flash_bytes=table.integer("flash_bytes", 0, 1 << 31),
+        ram_bytes=table.integer("ram_bytes", 0, 1 << 31),
+    )
+    table.finish()
+    return framework
+
+
+TOOLS = ("platformio", "openocd", "pyocd", "esptool", "picotool", "uf2")
+"""Of mcugen.flash, which checks that these are all that it has."""
+
+
+def _flashing(table: Table) -> Flashing:
+    flashing = Flashing(
+        tools=tuple(table.strings("tools", TOOLS)),
+        pyocd=table.matching("pyocd", r"[a-z0-9_]{1,40}", default=""),
+        # A name in OpenOCD's own scripts: a path elsewhere could run anything.
+        openocd=tuple(table.all_matching("openocd", r"(?:interface|target|board)/[a-z0-9_-]+(?:/[a-z0-9_-]+)?\.cfg")),
+        esptool=table.matching("esptool", r"esp32[a-z0-9]{0,4}", default=""),
+        uf2=table.matching("uf2", r"[A-Za-z0-9-]{1,40}", default=""),
+        usb=tuple(table.all_matching("usb", _USB_ID)),
+        usb_bridge=tuple(table.all_matching("usb_bridge", _USB_ID)),
+    )
+    needs = {"pyocd": flashing.pyocd, "openocd": flashing.openocd, "esptool": flashing.esptool}
+    needs |= {"picotool": flashing.uf2, "uf2": flashing.uf2}
+    for tool in flashing.tools:
+        if not needs.get(tool, True):
+            raise table.error("uf2" if tool == "picotool" else tool, f'is missing, but tools names "{tool}"')
+    table.finish()
+    return flashing
+
+
+_USB_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
+
+
+def _regions(memory: Table) -> dict[str, Region]:
+    regions = {key: _region(memory.table(key), key) for key in memory.keys(r"[a-z][a-z0-9_]{0,15}")}
+    for required in ("flash", "ram"):
+        if required not in regions:
+            raise memory.error(required, "is missing")
+    _check_overlap(memory, list(regions.values()))
+    return regions
+
+
+def _region(table: Table, name: str) -> Region:
+    origin = table.integer("origin", 0, 0xFFFF_FFF0)
+    size = table.integer("size", 1024, 1 << 31)
+    if origin % 16 or size % 16:
+        raise table.error("origin" if origin % 16 else "size", "is not a multiple of 16")
+    if origin + size > 1 << 32:
+        raise table.error("size", f"reaches beyond the 32-bit address space ({origin + size:#x})")
+    table.finish()
+    return Region(name, origin, size)
+
+
+def _check_overlap(memory: Table, regions: list[Region]) -> None:
+    ordered = sorted(regions, key=lambda region: region.origin)
+    for low, high in itertools.pairwise(ordered):
+        if low.end > high.origin:
+            raise memory.error(high.name, f"overlaps {low.name} ({low.origin:#x}-{low.end:#x} and {high.origin:#x}-…)")
+
+
+def families(architecture: Architecture | None = None) -> tuple[str, ...]:
+    """The chip families in firmware/bsp, of one architecture or of all, in alphabetical order."""
+    names = sorted(path.parent.name for path in (resource_dir("firmware") / "bsp").glob("*/mcg_family.h"))
+    return tuple(name for name in names if architecture in (None, family_architecture(name)))
+
+
+def _family(top: Table, cpu: str) -> str:
+    return top.choice("family", families(CORES[cpu].architecture))
+
+
+def _renode(table: Table) -> Renode:
+    renode = Renode(
+        platform=table.matching("platform", r"platforms/(?:boards|cpus)/[A-Za-z0-9_-]{1,60}\.repl"),
+        uart=table.matching("uart", r"[A-Za-z][A-Za-z0-9_]{0,30}"),
+    )
+    table.finish()
+    return renode
+
+
+_QEMU_OPTIONS = ("-cpu", "-global", "-m")
+"""The only QEMU options a board file may set: others can open files and start programs."""
+
+
+def _emulator(table: Table, clock_hz: int) -> Emulator:
+    args = table.strings("args", None)
+    for position, arg in enumerate(args):
+        pattern = r"[A-Za-z0-9][A-Za-z0-9_.,=+-]*" if position % 2 else "|".join(_QEMU_OPTIONS)
+        if not re.fullmatch(pattern, arg) or len(args) % 2:
+            allowed = f"pairs of {', '.join(_QEMU_OPTIONS)} and a value"
+            raise table.error("args", f"holds {short(arg)}; allowed are {allowed}")
+    machine = table.text("machine")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", machine):
+        raise table.error("machine", f"is {short(machine)}, not a machine name of a-z, 0-9 and -")
+    shift = table.integer("icount_shift", 0, 10)
+    counter_hz = table.integer("counter_hz", 1_000_000, 2_000_000_000, default=clock_hz)
+    if counter_hz << shift < 2 * 10**9:
+        raise table.error(
+            "icount_shift",
+            f"is {shift}: an instruction takes {1 << shift} ns, less than two ticks of the {counter_hz} Hz counter,"
+            " so instruction counts would not be exact",
+        )
+    table.finish()
+    return Emulator(machine, tuple(args), shift, counter_hz)

@@ -1,0 +1,57 @@
+"""Boards: one TOML file each, read into a frozen `Board`.
+
+A board file may come from anywhere, and its values reach a compiler, a linker script and an emulator's command line.
+So every field is checked by type, range and alphabet, and anything unknown is refused.
+`docs/BOARDS.md` describes the fields.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mcugen.boards.read import (
+    read_board,
+)
+from mcugen.boards.toml_table import short
+from mcugen.boards.types import Board
+from mcugen.errors import BoardError
+from mcugen.resources import resource_dir
+
+if sys.version_info >= (3, 11):
+    pass
+else:
+    pass  # type: ignore[import-not-found, unused-ignore]
+
+if TYPE_CHECKING:
+    pass
+
+
+def load_boards() -> dict[str, Board]:
+    """All boards that ship with mcugen, by name, in alphabetical order."""
+    return {name: load_board(name) for name in board_names()}
+
+
+@functools.cache
+def board_names() -> tuple[str, ...]:
+    """Names of the boards that ship with mcugen, in alphabetical order."""
+    return tuple(sorted(path.stem for path in resource_dir("boards").glob("*.toml")))
+
+
+def load_board(name: str) -> Board:
+    """The board `name`, or the board in the TOML file at path `name`.
+
+    Raises:
+        BoardError: unknown name (with close matches), unreadable file, or a field that breaks the format.
+    """
+    if name.endswith(".toml"):
+        return read_board(Path(name))
+    if name in board_names():
+        return read_board(resource_dir("boards") / f"{name}.toml")
+    import difflib
+
+    close = difflib.get_close_matches(name, board_names(), n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"Boards: {', '.join(board_names())}."
+    raise BoardError(f"unknown board {short(name)}", hint=f"{hint} A path to a board's own .toml file works as well")

@@ -1,0 +1,47 @@
+"""A board as the text of its file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from mcugen.boards.types import Board
+
+
+def board_toml(board: Board) -> str:
+    """A board as the text of a board file, which `read_board` reads back as an equal board."""
+    features = [name for name in ("dsp", "mve") if getattr(board, name)]
+    top = ("title", "family", "mcu", "clock_hz", "stack_bytes", "real_hardware", "own_linker_script", "notes")
+    tables: dict[str, dict[str, Any]] = {
+        "": {key: getattr(board, key) for key in top if getattr(board, key) != ""},
+        "cpu": {"core": board.cpu, "fpu": board.fpu, "features": features},
+    }
+    regions = (board.flash, board.ram, *board.regions) if board.flash.size else ()
+    for region in regions:
+        tables[f"memory.{region.name}"] = {"origin": region.origin, "size": region.size}
+    uart = asdict(board.uart) if board.framework is None else {"baud": board.uart.baud}
+    tables["uart"] = {key: value for key, value in uart.items() if value is not None}
+    if board.framework:
+        framework = asdict(board.framework)
+        options = framework.pop("options")
+        tables["framework"] = framework
+        tables["framework.options"] = {f'"{key}"': value for key, value in options}
+    flashing = {key: value for key, value in asdict(board.flashing).items() if value}
+    if flashing:
+        tables["flash"] = flashing
+    if board.emulator:
+        emulator = board.emulator
+        tables["emulator"] = {
+            "machine": emulator.machine,
+            "args": list(emulator.args),
+            "icount_shift": emulator.icount_shift,
+            "counter_hz": emulator.counter_hz,
+        }
+    if board.renode:
+        tables["renode"] = asdict(board.renode)
+    # The values are integers, booleans, ASCII strings and lists of them: JSON and TOML write them alike.
+    return "\n".join(
+        (f"[{name}]\n" if name else "") + "".join(f"{key} = {json.dumps(v)}\n" for key, v in fields.items())
+        for name, fields in tables.items()
+    )

@@ -1,0 +1,216 @@
+"""What a board is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mcugen.boards.architectures import ARM, RISCV, XTENSA, Architecture
+
+if sys.version_info >= (3, 11):
+    pass
+else:
+    pass  # type: ignore[import-not-found, unused-ignore]
+if TYPE_CHECKING:
+    from mcugen.ops.base import Target
+
+
+@dataclass(frozen=True)
+class Core:
+    """What a CPU core can have: FPUs the compiler knows for it, and whether DSP, MVE and multiply-accumulate exist.
+
+    Cores that are not Arm's run the portable kernels.
+    """
+
+    fpus: tuple[str, ...]
+    dsp: bool = False
+    mve: bool = False
+    dsp_optional: bool = False
+    mla: bool = True
+    architecture: Architecture = ARM
+
+
+CORES: Mapping[str, Core] = {
+    "cortex-m0": Core((), mla=False),
+    "cortex-m0plus": Core((), mla=False),
+    "cortex-m3": Core(()),
+    "cortex-m4": Core(("fpv4-sp-d16",), dsp=True),
+    "cortex-m7": Core(("fpv5-sp-d16", "fpv5-d16"), dsp=True),
+    "cortex-m33": Core(("fpv5-sp-d16",), dsp=True, dsp_optional=True),
+    "cortex-m55": Core(("auto",), dsp=True, mve=True),
+    "xtensa-lx6": Core((), mla=False, architecture=XTENSA),
+    "xtensa-lx7": Core((), mla=False, architecture=XTENSA),
+    "rv32imc": Core((), mla=False, architecture=RISCV),
+}
+
+
+@dataclass(frozen=True)
+class Region:
+    """A range of memory: `origin` is an address, `size` is in bytes."""
+
+    name: str
+    origin: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        return self.origin + self.size
+
+
+@dataclass(frozen=True)
+class Uart:
+    """The UART of the link. `driver` names a file in firmware/bsp/uart; `clock_hz` feeds its baud divider.
+
+    `tx_pin` and `rx_pin` are for chips that can put a UART on any pin; None where the chip family knows them. Where a
+    framework drives the UART, only `baud` means something, and `driver` is "".
+    """
+
+    driver: str
+    base: int
+    baud: int
+    clock_hz: int
+    tx_pin: int | None = None
+    rx_pin: int | None = None
+
+
+@dataclass(frozen=True)
+class Framework:
+    """PlatformIO's framework, for chips that mcugen has no start-up code for.
+
+    Attributes:
+        name: "arduino".
+        platform, board: as in platformio.ini: PlatformIO's platform (a name, or the URL of a Git repository), and its
+            id of the board.
+        options: further lines of the environment.
+        flash_bytes, ram_bytes: roughly what the framework itself takes.
+    """
+
+    name: str
+    platform: str
+    board: str
+    options: tuple[tuple[str, str], ...]
+    flash_bytes: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True)
+class Flashing:
+    """How firmware gets onto the board.
+
+    Attributes:
+        tools: names of mcugen.flash's tools that can do it, the best first; none where a person has to do it.
+        pyocd: pyOCD's name of the target.
+        openocd: OpenOCD's configuration files.
+        esptool: esptool's name of the chip.
+        uf2: the Board-ID that its boot loader's INFO_UF2.TXT shows.
+        usb: "VID:PID", in lower case, of the serial ports that the board itself shows on USB.
+        usb_bridge: "VID:PID" of general USB-to-serial chips that such boards carry: other things have them as well.
+    """
+
+    tools: tuple[str, ...] = ()
+    pyocd: str = ""
+    openocd: tuple[str, ...] = ()
+    esptool: str = ""
+    uf2: str = ""
+    usb: tuple[str, ...] = ()
+    usb_bridge: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """How QEMU runs the board.
+
+    One instruction takes 2**icount_shift ns of virtual time; `counter_hz` is the rate of the core's counter (SysTick,
+    mcycle) in that time. Two ticks or more per instruction make the instruction count exact.
+    """
+
+    machine: str
+    args: tuple[str, ...]
+    icount_shift: int
+    counter_hz: int
+
+    def instructions(self, ticks: int) -> int:
+        """Instructions in `ticks` of the counter, rounded to the nearest."""
+        per_instruction = self.counter_hz << self.icount_shift
+        return (ticks * 10**9 * 2 + per_instruction) // (2 * per_instruction)
+
+
+@dataclass(frozen=True)
+class Renode:
+    """How Renode models the board: a platform that Renode brings along, and the name of the link's UART in it."""
+
+    platform: str
+    uart: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board.
+
+    Attributes:
+        family: folder in firmware/bsp with the chip family's clock and pins; "" where `framework` starts the chip.
+        cpu: core name as the compiler knows it ("cortex-m4").
+        fpu: the compiler's FPU name, or "" for none (soft float).
+        flash, ram: the part's true memories; `regions` are further ones (tightly coupled RAM, …). One that is named
+            "vectors" gets the table that the core starts from, where flash is not where it looks for it.
+        stack_bytes: RAM reserved for the stack.
+        real_hardware: True where clocks and pins are set up for a real part, not only for the emulator.
+        own_linker_script: the user brings the linker script, which tells the memories: without it they are of size 0
+            (see `mcugen.boards.linker_script`).
+        linker_script: the text of that script, made fit for our start-up; "" otherwise, and once a project holds it.
+    """
+
+    name: str
+    title: str
+    family: str
+    mcu: str
+    cpu: str
+    fpu: str
+    dsp: bool
+    mve: bool
+    clock_hz: int
+    flash: Region
+    ram: Region
+    regions: tuple[Region, ...]
+    stack_bytes: int
+    uart: Uart
+    emulator: Emulator | None
+    real_hardware: bool
+    notes: str
+    framework: Framework | None = None
+    flashing: Flashing = Flashing()
+    own_linker_script: bool = False
+    linker_script: str = field(default="", compare=False)
+    renode: Renode | None = None
+
+    def region(self, name: str) -> Region | None:
+        """A memory beside flash and RAM, by its name; None where there is none of it."""
+        return next((region for region in self.regions if region.name == name), None)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The core's instruction set and its tools."""
+        return CORES[self.cpu].architecture
+
+    def target(self) -> Target:
+        """The core that kernels are chosen for."""
+        from mcugen.ops.base import Target  # imports numpy: too slow for listing boards
+
+        return Target(cpu=self.cpu, dsp=self.dsp, mve=self.mve, mla=CORES[self.cpu].mla)
+
+    def cpu_flags(self) -> list[str]:
+        """Compiler and linker flags that choose the instruction set and the calling convention."""
+        core = CORES[self.cpu]
+        if core.architecture is RISCV:
+            return [f"-march={self.cpu}", "-mabi=ilp32"]
+        if core.architecture is not ARM:
+            return []  # the framework's compiler knows
+        lacks = "+nodsp" if core.dsp_optional and not self.dsp else ""
+        if core.mve and not self.mve:
+            lacks += "+nomve"
+        flags = [f"-mcpu={self.cpu}{lacks}", "-mthumb"]
+        if self.fpu:
+            return [*flags, "-mfloat-abi=hard", f"-mfpu={self.fpu}"]
+        return [*flags, "-mfloat-abi=soft"]

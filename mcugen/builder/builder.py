@@ -1,0 +1,96 @@
+"""Builds an emitted project."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from mcugen.builder.framework import require_platform
+from mcugen.builder.identity import build_id
+from mcugen.builder.locks import file_lock
+from mcugen.builder.platformio import missing_compiler, run_pio
+from mcugen.builder.sizes import measure
+from mcugen.builder.types import Firmware
+from mcugen.errors import ProjectError, ToolError
+from mcugen.project.project import load_project
+from mcugen.runtimes.tflm.library import TFLM_DIR, require_library
+
+Progress = Callable[[str], None]
+
+
+def build_project(
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    timeout: float = 900.0,
+    clean: bool = False,
+    tflm: str | None = None,
+) -> Firmware:
+    """Build a project with PlatformIO and measure it. What has not changed is not compiled again.
+
+    Args:
+        folder: a project emitted by mcugen.
+        progress: called with a short text when a step starts.
+        timeout: seconds that PlatformIO may take.
+        clean: delete the build folder first.
+        tflm: where TensorFlow Lite Micro is, for a project that needs it; None takes MCUGEN_TFLM_DIR.
+
+    Raises:
+        ProjectError: not a project of mcugen's, one of another version, or in a folder with an impossible name.
+        DoesNotFitError: the linker found a memory region too small; the message has the numbers.
+        ToolError: compiler, PlatformIO, its platform or TensorFlow Lite Micro are missing, failed, or took too long.
+    """
+    project = load_project(folder)
+    if "$" in str(project.folder) or not str(project.folder).isprintable():
+        raise ProjectError(
+            "PlatformIO cannot build in a folder whose path holds a $ or control characters",
+            where=str(project.folder),
+            hint="Move or rename the folder",
+        )
+    framework = project.board.framework
+    core = None
+    if framework is not None:
+        core = require_platform(framework, str(project.folder))
+    elif shutil.which(project.board.architecture.compiler) is None:
+        raise missing_compiler(project.board.architecture)
+    root = require_library(project.manifest.library, project.board, tflm)
+    if progress:
+        progress(f"Building for {project.board.name}")
+    variables = {TFLM_DIR: str(root)} if root is not None else {}
+    workspace = project.folder / ".pio"
+    output = workspace / "build" / project.board.name
+    with file_lock(
+        workspace / "mcugen.lock",
+        timeout=timeout,
+        busy="another build of this project is running",
+        unwritable="Building writes into the project: copy it to a folder that you can write to",
+    ):
+        if clean:
+            shutil.rmtree(workspace / "build", ignore_errors=True)
+        arguments = ["run", "-e", project.board.name]
+        text = run_pio(arguments, project.folder, timeout=timeout, variables=variables, core=core)
+        elf, map_file = output / "firmware.elf", output / "firmware.map"
+        if not elf.is_file():
+            raise ToolError(
+                f"PlatformIO made no firmware:\n  {text[-500:]}",
+                where=str(project.folder),
+                hint="The project's platformio.ini or platform/ was changed: generate the project again",
+            )
+        if not build_id(elf):
+            raise ToolError(
+                "the firmware has no build id, by which it could be told from others",
+                where=str(elf),
+                hint="Generate the project again: its platformio.ini or linker script was changed",
+            )
+        sizes = measure(elf, map_file, project.board.ram if framework is not None else None)
+    return Firmware(
+        project=project.folder,
+        board=project.board.name,
+        elf=elf,
+        map=map_file,
+        flash=sizes.flash,
+        ram=sizes.ram,
+        symbols=sizes.symbols,
+        toolchain=sizes.toolchain,
+    )

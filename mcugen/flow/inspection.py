@@ -1,0 +1,120 @@
+"""What `inspect` finds out about a model, and its JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mcugen import __version__
+
+if TYPE_CHECKING:
+    from mcugen.boards.types import Board
+    from mcugen.builder.fit import Fit
+    from mcugen.flow.model import Model
+    from mcugen.flow.proof import Cost
+    from mcugen.graph import Tensor
+    from mcugen.runtimes.program import Program, ProgramStep
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """A model's ops, its needs, and the boards.
+
+    Attributes:
+        plan: for the board's core, or for one without extensions; MACs are the same on every core. Of the TFLM runtime
+            without a board, the one with the largest arena.
+        fits: what the model needs on each board and whether that is there.
+        left_out: boards whose core the runtime does not know.
+        quantized_here: the model came as float, so what is shown is its int8 form.
+        board: the board that the plan is for, if one was named.
+        cost: what an inference costs on that board, if it was measured.
+    """
+
+    model: Model
+    plan: Program
+    fits: tuple[Fit, ...]
+    quantized_here: bool
+    left_out: tuple[str, ...] = ()
+    board: Board | None = None
+    cost: Cost | None = None
+    exit_code: int = 0
+
+    @property
+    def weights(self) -> int:
+        """Bytes of all constants."""
+        return sum(self.plan.constant_sizes())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person may want to know about the model and the boards."""
+        unknown = f"TensorFlow Lite Micro's Makefile does not know the core of {', '.join(self.left_out)}"
+        return (*self.model.graph.notes, *self.plan.warnings, *((unknown,) if self.left_out else ()))
+
+    def to_dict(self) -> dict[str, Any]:
+        from mcugen.flow.proof import tflm_facts
+
+        model, plan = self.model, self.plan
+        return {
+            "schema": "mcugen.inspect/1",
+            "mcugen": __version__,
+            "model": {
+                "name": model.graph.name,
+                "sha256": model.graph.sha256,
+                "source": model.source,
+                "bytes": len(model.data),
+                "ops": len(plan.steps),
+                "macs": plan.macs,
+            },
+            "board": self.board.name if self.board else None,
+            "runtime": plan.runtime,
+            "optimize": plan.goal,
+            "cost": {"unit": self.cost.unit, "invoke": self.cost.invoke} if self.cost else None,
+            "trusted": model.trusted,
+            "quantized_here": self.quantized_here,
+            "inputs": [_tensor_facts(tensor) for tensor in plan.input_tensors()],
+            "outputs": [_tensor_facts(tensor) for tensor in plan.output_tensors()],
+            "arena": plan.arena_bytes,
+            "arena_live_bound": plan.live_bound,
+            "weights": self.weights,
+            "ops": [_op_facts(self, number, step) for number, step in enumerate(plan.steps)],
+            "boards": [
+                {**asdict(fit), "flash_needed": fit.flash_needed, "ram_needed": fit.ram_needed, "fits": fit.fits}
+                for fit in self.fits
+            ],
+            "tflm": tflm_facts(plan),
+            "notes": list(self.notes),
+            "quantization": model.report.to_dict() if model.report else None,
+        }
+
+
+def _tensor_facts(tensor: Tensor) -> dict[str, Any]:
+    quant = tensor.quant
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype.value,
+        "scales": len(quant.scale) if quant else 0,
+        "scale": quant.scale[0] if quant and not quant.per_channel else None,
+        "zero_point": quant.zero_point[0] if quant and not quant.per_channel else None,
+    }
+
+
+def _op_facts(found: Inspection, number: int, step: ProgramStep) -> dict[str, Any]:
+    from mcugen.flow.proof import cost_per_mac
+
+    graph, op = found.plan.graph, step.op
+    cost = found.cost.per_op[number] if found.cost else None
+    return {
+        "op": number,
+        "index": op.index,
+        "kind": op.kind,
+        "name": op.name,
+        "macs": step.macs,
+        "kernels": step.kernels,
+        "variant": step.variant,
+        "why_not_faster": step.why_not_faster,
+        "cost": cost,
+        "cost_per_mac": cost_per_mac(cost, step.macs) if cost is not None else None,
+        "inputs": [_tensor_facts(graph.tensor(i)) for i in op.inputs if i >= 0],
+        "outputs": [_tensor_facts(graph.tensor(i)) for i in op.outputs],
+    }

@@ -1,0 +1,164 @@
+"""What `quantize` and `deploy` share to judge a model by samples: which ones, what counts, and where it is lost."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from mcugen.assess import Evaluation, HostRuns, Layers, assess, layer_noise, load_evaluation, run_on_host
+from mcugen.assess.evaluate import encode, pick, with_device
+from mcugen.errors import DataError, ModelError, ToolError
+from mcugen.flow.defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE
+from mcugen.flow.inputs import Inputs
+from mcugen.flow.model import Model
+from mcugen.progress import no_progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mcugen.assess import Assessment, Metric
+    from mcugen.flow.proof import Proof
+    from mcugen.names import TaskName
+    from mcugen.progress import Progress
+    from mcugen.runtimes.program import Program
+
+_MAX_ITERATED = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Wishes:
+    """What the user wants to know. Fields as the arguments of :func:`mcugen.verbs.quantize.quantize`."""
+
+    eval_data: Any = None
+    eval_samples: int = EVAL_SAMPLES
+    metric: str | Metric | Callable[[Any, Any], float] | None = None
+    task: TaskName | None = None
+    max_drop: float | None = None
+    layers: bool = False
+    samples_on_device: int = SAMPLES_ON_DEVICE
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What was found out on the host. `runs` and `assessment` are None without labels and evaluation data.
+
+    `problem` says why calibration data with labels did not judge the model.
+    """
+
+    runs: HostRuns | None = None
+    assessment: Assessment | None = None
+    layers: Layers | None = None
+    problem: str = ""
+
+
+def read_once(data: Any) -> Any:
+    """Data that can be read again: an iterator becomes a list."""
+    if isinstance(data, Iterator):
+        return list(itertools.islice(data, _MAX_ITERATED + 1))
+    return data
+
+
+def check_wishes(data: Any, wishes: Wishes) -> None:
+    """Refuse what cannot be answered, before anything slow.
+
+    Raises:
+        DataError: a number that makes no sense, or a wish without the samples or the model that it needs.
+    """
+    if wishes.eval_samples < 1:
+        raise DataError(f"nothing can be judged by {wishes.eval_samples} samples", where="--eval-samples")
+    if wishes.samples_on_device < 0:
+        raise DataError(f"{wishes.samples_on_device} is no number of samples", where="--samples-on-device")
+    no_data = data is None and wishes.eval_data is None
+    for option, wished in (("--max-drop", wishes.max_drop), ("--metric", wishes.metric), ("--task", wishes.task)):
+        if wished is not None and no_data:
+            raise DataError(
+                "there are no samples to judge the model by",
+                where=option,
+                hint='Give --eval-data X.npz with "x" and "y"',
+            )
+
+
+def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | None = None) -> Judged:
+    """Run the float and the quantized model over the samples, where there is something to learn from it.
+
+    Calibration data that happens to have labels judges the model as well; if it cannot, that is a warning and no error.
+
+    Args:
+        data: what the model was quantized with, or None.
+
+    Raises:
+        DataError: data, labels or limits that do not fit.
+        ConversionError, ModelError, ToolError: no interpreter runs the model.
+    """
+    source = wishes.eval_data if wishes.eval_data is not None else data
+    if source is None:
+        return Judged()
+    floats = model.float_data if model.float_data != model.data else None
+    if wishes.max_drop is not None and floats is None:
+        raise DataError(
+            "what was lost cannot be told: there is no float model beside the one that runs",
+            where="--max-drop",
+            hint="Give the float model and --data",
+        )
+    asked = any(wish is not None for wish in (wishes.eval_data, wishes.max_drop, wishes.metric, wishes.task))
+    try:
+        evaluation = load_evaluation(
+            floats or model.data, source, data if floats is not None else None, most=wishes.eval_samples
+        )
+        layers = _compare_layers(model.data, floats, evaluation, progress) if wishes.layers and floats else None
+        if not asked and evaluation.samples.targets is None:
+            return Judged(layers=layers)
+        runs = run_on_host(model.data, floats, evaluation, kind=wishes.task, metric=wishes.metric, progress=progress)
+    except (DataError, ToolError) as error:
+        if asked:
+            raise
+        return Judged(problem=f"not judged by the labels of the calibration data: {error.what}")
+    return Judged(runs, assess(runs, max_drop=wishes.max_drop), layers)
+
+
+def _compare_layers(model: bytes, floats: bytes, evaluation: Evaluation, progress: Progress | None) -> Layers:
+    report = progress or no_progress
+    try:
+        return layer_noise(floats, model, evaluation.feeds, progress=lambda done: report("comparing layers", done))
+    except ModelError as error:
+        # The quantized model has run before, so it is the float one that TFLM lacks an op for.
+        return Layers(0, (), problem=error.what)
+
+
+def with_problem(model: Model, judged: Judged) -> Model:
+    """The model with a warning in its report, if it could not be judged."""
+    if not judged.problem or model.report is None:
+        return model
+    return replace(model, report=replace(model.report, warnings=(*model.report.warnings, judged.problem)))
+
+
+@dataclass(frozen=True, eq=False)
+class OnDevice:
+    """Samples of the evaluation that a device runs: their numbers, and what goes to the device."""
+
+    numbers: NDArray[np.int64]
+    inputs: Inputs
+
+
+def for_device(judged: Judged, plan: Program, model: bytes, most: int) -> OnDevice | None:
+    """The samples that the device is to run, at most so many; None if there is nothing to judge.
+
+    Where the device can only begin afresh with every sample, and the model keeps a state, there are none.
+    """
+    if judged.runs is None or most == 0 or plan.verified_afresh:
+        return None
+    evaluation = judged.runs.evaluation
+    numbers = pick(evaluation.count, most, sequence=evaluation.sequence)
+    return OnDevice(numbers, Inputs(encode(evaluation, model, numbers), evaluation.samples.origin))
+
+
+def judged_proof(proof: Proof, judged: Judged, ran: OnDevice | None) -> Proof:
+    """The proof with what was found out on the host and, if the device ran samples of the evaluation, there."""
+    assessment = judged.assessment
+    if assessment is not None and judged.runs is not None and ran is not None:
+        outputs = proof.verdict.outputs[: len(ran.numbers)]
+        assessment = with_device(assessment, judged.runs, ran.numbers, outputs)
+    return replace(proof, assessment=assessment, layers=judged.layers)

@@ -1,0 +1,95 @@
+"""A model, ready to plan."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcugen.boards.types import Board
+from mcugen.convert import QuantizationReport, convert
+from mcugen.errors import ConversionError, ModelError
+from mcugen.flow.runtime import Choice, make, read_model
+from mcugen.graph import Graph
+from mcugen.names import Activations, Goal, Runtime
+from mcugen.ops.base import Target
+from mcugen.progress import Progress
+from mcugen.runtimes.aot.plan import Plan, make_plan
+from mcugen.runtimes.program import Program
+from mcugen.text import plain
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model, ready to plan: full int8, or float32 where that was asked for.
+
+    Attributes:
+        data: the `.tflite`.
+        graph: what of the model the runtime runs.
+        source: what the user gave, for reports.
+        trusted: False if it was quantized with random data.
+        report: how it was quantized; None if it came out of a project.
+        float_data: the float `.tflite` that it was quantized from; None if it came quantized, or out of a project.
+    """
+
+    data: bytes
+    graph: Graph
+    source: str
+    trusted: bool
+    report: QuantizationReport | None
+    float_data: bytes | None = None
+
+
+def source_name(source: object) -> str:
+    """How reports name what the user gave: no folders, so that outputs are the same on every machine."""
+    return plain(Path(source).name) if isinstance(source, str | Path) else type(source).__name__
+
+
+@contextlib.contextmanager
+def naming(source: object) -> Iterator[None]:
+    """Errors of a model's content name its file, too."""
+    try:
+        yield
+    except (ModelError, ConversionError) as error:
+        name = source_name(source)
+        if isinstance(source, str | Path) and name not in error.where:
+            error.where = f"{name}: {error.where}" if error.where else name
+        raise
+
+
+def load_model(
+    source: object,
+    data: Any = None,
+    progress: Progress | None = None,
+    runtime: Runtime | None = None,
+    *,
+    quantize: bool = True,
+    activations: Activations = "int8",
+) -> Model:
+    """Convert whatever the user gave to full int8, int16 activations or float32, and read it as the runtime needs it.
+
+    Raises:
+        ModelError, DataError, ConversionError: see the convert and graph stages.
+    """
+    with naming(source):
+        converted = convert(source, data, quantize=quantize, activations=activations, progress=progress)
+        graph = read_model(converted, runtime or "aot")
+    report, floats = converted.report, converted.float_tflite
+    return Model(converted.tflite, graph, source_name(source), report.trusted, report, floats)
+
+
+def plan_model(model: Model, board: Board, choice: Choice | None = None) -> Program:
+    """The model's plan for a board; compiled ahead of time for speed unless something else is chosen."""
+    with naming(model.source):
+        return make(model.data, model.graph, board, choice or Choice())
+
+
+def plan_per_board(graph: Graph, boards: Sequence[Board], goal: Goal) -> list[tuple[Board, Plan]]:
+    """The plan for every board, made once per core."""
+    plans: dict[Target, Plan] = {}
+    for board in boards:
+        if board.target() not in plans:
+            plans[board.target()] = make_plan(graph, board.target(), goal)
+    return [(board, plans[board.target()]) for board in boards]

@@ -1,0 +1,186 @@
+"""Project folders: written, named and opened again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mcugen.boards.emulators import EmulatorName
+from mcugen.boards.types import Board
+from mcugen.builder import check_fit
+from mcugen.errors import DataError, ProjectError
+from mcugen.flow.model import Model
+from mcugen.flow.runtime import Choice, library_files, options_text, remake
+from mcugen.names import Protocol
+from mcugen.project.manifest import MANIFEST_NAME
+from mcugen.project.project import Project, emit_project, load_project
+from mcugen.project.renode import renode_files
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.program import Program
+from mcugen.runtimes.tflm.view import read_view
+from mcugen.text import plain
+
+MODEL_FILE = "model/model.tflite"
+
+
+QUANTIZATION_FILE = "model/quantization.json"
+
+
+def write_project(
+    model: Model,
+    plan: Program,
+    board: Board,
+    folder: Path,
+    *,
+    command: str,
+    labels: Sequence[str] = (),
+    protocol: Protocol = "mcugen",
+    emulator: EmulatorName | None = None,
+    force: bool = False,
+) -> Project:
+    """Emit the project, if the model fits the board.
+
+    Args:
+        emulator: "renode" adds its script, platform and Robot test.
+
+    Raises:
+        BoardError: Renode's model of the board is not known.
+        DataError: as many labels as no output has classes.
+        DoesNotFitError: with the numbers.
+        ProjectError: the folder is not mcugen's, or was changed by hand.
+    """
+    check_fit(plan, board)
+    _check_labels(labels, plan)
+    scripts = renode_files(board) if emulator == "renode" else {}
+    return emit_project(
+        plan,
+        board,
+        folder,
+        model_files=library_files(plan, labels, command),
+        extra_files={**_model_files(model), **scripts},
+        command=command,
+        labels=labels,
+        protocol=protocol,
+        force=force,
+    )
+
+
+def _check_labels(labels: Sequence[str], plan: Program) -> None:
+    """A table shorter than the output would be read beyond its end by the user's own code."""
+    classes = [tensor.shape[-1] for tensor in plan.output_tensors() if tensor.shape]
+    # One output between two classes: the probability of the second.
+    if labels and len(labels) not in classes and not (len(labels) == 2 and 1 in classes):
+        raise DataError(
+            f"{len(labels)} label{'s' * (len(labels) != 1)} for {' or '.join(map(str, classes))} classes",
+            where="--labels",
+            hint="Give one name per value of the output, in its order",
+        )
+
+
+def _model_files(model: Model) -> dict[str, str | bytes]:
+    """What a project keeps of its model, so that it can be verified again: the model, and how it was made."""
+    files: dict[str, str | bytes] = {MODEL_FILE: model.data}
+    if model.report is not None:
+        facts = {"schema": "mcugen.quantization/1", **model.report.to_dict()}
+        files[QUANTIZATION_FILE] = json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    return files
+
+
+def command_line(verb: str, model: Model, plan: Program, board: Board) -> str:
+    """The command for the banners of generated files, without this computer's folders."""
+    how = " --data random" if not model.trusted else ""
+    if model.report is not None and not model.report.quantized:
+        how = " --no-quantize"
+    elif model.report is not None and model.report.search is not None:
+        how += " --auto"
+    elif model.report is not None and model.report.activations != "int8":
+        how += f" --activations {model.report.activations}"
+    return f"mcugen {verb} {model.source} --board {board.name}{how}{options_text(plan)}"
+
+
+def default_folder(model: Model, board: Board) -> Path:
+    """Where a project goes if the user does not say: "kws-mps2-an386" in the current folder."""
+    return folder_for(model.graph.name, board)
+
+
+def folder_for(name: str, board: Board) -> Path:
+    """The same by a model's name."""
+    return Path(f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:60] or 'model'}-{board.name}")
+
+
+def is_project(target: object) -> bool:
+    """Whether a verb's DIR|MODEL argument is a project folder."""
+    return isinstance(target, str | Path) and (Path(target) / MANIFEST_NAME).is_file()
+
+
+def open_project(
+    folder: Path, board_name: str | None = None, choice: Choice | None = None
+) -> tuple[Project, Model, Board, Program]:
+    """A project's model, board and plan, checked against its manifest.
+
+    Args:
+        board_name, choice: what the user named, which must be the project's own.
+
+    Raises:
+        ProjectError: not a project, made by another version, for another board, or its model is not the one in
+            its manifest.
+    """
+    project = load_project(folder)
+    manifest = project.manifest
+    if board_name is not None and board_name != manifest.board:
+        raise ProjectError(
+            f"was generated for {manifest.board}, not for {plain(board_name)}",
+            where=str(folder),
+            hint=f"Leave --board away, or generate a project for {plain(board_name)}",
+        )
+    choice = choice or Choice()
+    for option, named, own in (
+        ("--runtime", choice.runtime, manifest.runtime),
+        ("--optimize", choice.goal, manifest.optimize),
+    ):
+        if named is not None and named != own:
+            raise ProjectError(
+                f"was generated with {option} {own}",
+                where=str(folder),
+                hint=f"Leave {option} away, or generate a project with {option} {named}",
+            )
+    board = project.board
+    model = _project_model(project)
+    plan = remake(model.data, model.graph, board, manifest, choice.tflm)
+    return project, model, board, plan
+
+
+def _project_model(project: Project) -> Model:
+    folder, manifest = project.folder, project.manifest
+    path = folder / MODEL_FILE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ProjectError(
+            f"the model cannot be read: {error.strerror}",
+            where=str(path),
+            hint="It is needed to compare the device with; generate the project again",
+        ) from error
+    if hashlib.sha256(data).hexdigest() != manifest.model_sha256:
+        raise ProjectError("is not the model that this project was made from", where=str(path))
+    name = manifest.model_name
+    graph = read_view(data, name).main if manifest.runtime == "tflm" else optimize(read_graph(data, name))
+    return Model(data, graph, plain(folder.name), _trusted(folder), None)
+
+
+def _trusted(folder: Path) -> bool:
+    """Whether a project's model was quantized with real data, or needed no quantization."""
+    path = folder / QUANTIZATION_FILE
+    if not path.exists():
+        return True
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ProjectError("cannot be read", where=str(path), hint="Generate the project again") from error
+    trusted = facts.get("trusted") if isinstance(facts, dict) else None
+    if not isinstance(trusted, bool):
+        raise ProjectError("does not say whether the model is trusted", where=str(path))
+    return trusted

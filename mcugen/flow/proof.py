@@ -1,0 +1,218 @@
+"""What `verify` and `deploy` find out: sizes, cost and verdict of one firmware on one device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from mcugen import __version__
+from mcugen.assess import Assessment, BeforeAfter, Layers
+from mcugen.boards.types import Board
+from mcugen.builder import Firmware
+from mcugen.device.device import Device
+from mcugen.flow.ready import Ready
+from mcugen.runtimes.program import Program, ProgramStep
+from mcugen.runtimes.tflm.program import TflmProgram
+from mcugen.verify import Verdict
+
+UNTRUSTED = "quantized with random data: sizes, cost and bit-exactness hold, accuracy means nothing"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an inference costs on the device.
+
+    Attributes:
+        unit: "instructions" on an emulator, "cycles" on hardware.
+        init: cost of `mcg_model_init()`.
+        invoke: cost of `mcg_model_invoke()` with the first input, after a warm call.
+        per_op: cost of every op of the plan, measured between the hooks of a separate run.
+        stack: bytes of stack used, measured by painting.
+    """
+
+    unit: str
+    init: int
+    invoke: int
+    per_op: tuple[int, ...]
+    stack: int
+
+
+def measure(device: Device, sample: Sequence[NDArray[Any]]) -> Cost:
+    """Run one input on the device and read its counters.
+
+    Raises:
+        DeviceError: the device failed.
+    """
+    device.run(sample)
+    _, invoke = device.run(sample)
+    per_op = tuple(device.profile(sample))
+    stack = max(device.init_stack, device.stack_used(sample))
+    return Cost(device.cost_unit, device.init_cost, invoke, per_op, stack)
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """The result of `verify` and `deploy`.
+
+    Attributes:
+        inputs: where the verified inputs came from.
+        notes: what was done to them.
+        input_warnings: what makes them or the device doubtful.
+        project: folder of the emitted project; None if it was temporary.
+        emulated: the device was an emulator.
+        assessment: how right the model is on samples, if there were any to judge it by.
+        layers: noise per layer between the float and the quantized model, where asked for.
+        against_float: this firmware beside the float32 one, where asked for.
+    """
+
+    verb: Literal["verify", "deploy"]
+    ready: Ready
+    cost: Cost
+    verdict: Verdict
+    inputs: str
+    notes: tuple[str, ...] = ()
+    project: str | None = None
+    emulated: bool = True
+    input_warnings: tuple[str, ...] = ()
+    assessment: Assessment | None = None
+    layers: Layers | None = None
+    against_float: BeforeAfter | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """1 if the device differs from the oracle, or too much accuracy was lost."""
+        return 0 if self.verdict.passed and (self.assessment is None or self.assessment.passed) else 1
+
+    @property
+    def board(self) -> Board:
+        return self.ready.board
+
+    @property
+    def plan(self) -> Program:
+        return self.ready.plan
+
+    @property
+    def firmware(self) -> Firmware:
+        return self.ready.firmware
+
+    @property
+    def trusted(self) -> bool:
+        """False if the model was quantized with random data."""
+        return self.ready.model.trusted
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person must know besides the verdict."""
+        report = self.ready.model.report
+        found = list(report.warnings) if report else []
+        if not self.trusted and not found:
+            found.append(UNTRUSTED)  # a project's model, whose report is not read back
+        found.extend(self.input_warnings)
+        found.extend(self.plan.warnings)
+        if self.ready.changed:
+            found.append(f"the project was changed since it was generated: {', '.join(self.ready.changed)}")
+        found.extend(
+            f"{op} has no reference function: only its own kernel, run on this computer, says what is right"
+            for op in self.verdict.unverified
+        )
+        if self.board.framework is not None:
+            found.append(f"the stack was not measured or counted as RAM: it is {self.board.framework.name}'s")
+        if not self.verdict.output_moves:
+            found.append("the output never changed, whatever the input: the model may be broken")
+        return tuple(found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of docs/JSON.md."""
+        model, flash, ram = self.ready.model, self.firmware.flash, self.firmware.ram
+        return {
+            "schema": f"mcugen.{self.verb}/1",
+            "mcugen": __version__,
+            "model": {
+                "name": model.graph.name,
+                "sha256": model.graph.sha256,
+                "source": model.source,
+                "bytes": len(model.data),
+                "ops": len(self.plan.steps),
+                "macs": self.plan.macs,
+            },
+            "board": self.board.name,
+            "emulated": self.emulated,
+            "runtime": self.ready.runtime,
+            "toolchain": self.firmware.toolchain,
+            "trusted": self.trusted,
+            "flash": {
+                "code": flash.code,
+                "weights": flash.weights,
+                "harness": flash.harness,
+                "total": flash.total,
+                "available": self.board.flash.size,
+            },
+            "ram": {
+                "arena": ram.arena,
+                "static": ram.static,
+                "stack": self.cost.stack,
+                "total": self.ram_total,
+                "stack_reserved": ram.stack,
+                "available": self.board.ram.size,
+            },
+            "cost": {
+                "unit": self.cost.unit,
+                "init": self.cost.init,
+                "invoke": self.cost.invoke,
+                "per_op": [
+                    _op_facts(number, step, cost)
+                    for number, (step, cost) in enumerate(zip(self.plan.steps, self.cost.per_op, strict=True))
+                ],
+            },
+            "verify": {**self.verdict.to_dict(), "inputs": self.inputs, "notes": list(self.notes)},
+            "quantization": model.report.to_dict() if model.report else None,
+            "accuracy": self.assessment.to_dict() if self.assessment else None,
+            "sqnr": self.layers.to_dict() if self.layers else None,
+            "against_float": self.against_float.to_dict() if self.against_float else None,
+            "tflm": tflm_facts(self.plan),
+            "project": self.project,
+            "warnings": list(self.warnings),
+        }
+
+    @property
+    def ram_total(self) -> int:
+        """Arena, other variables, and the stack that was really used."""
+        return self.firmware.ram.arena + self.firmware.ram.static + self.cost.stack
+
+
+def tflm_facts(plan: Program) -> dict[str, Any] | None:
+    """What the JSON says about the TFLM runtime; None for the other."""
+    if not isinstance(plan, TflmProgram):
+        return None
+    return {
+        "library": plan.library,
+        "flatbuffer": len(plan.flatbuffer.data),
+        "saved": plan.flatbuffer.saved,
+        "registered_ops": len(plan.registrations),
+        "int8_only": [r.kind for r in plan.registrations if r.int8],
+        "arena_exact": plan.arena_exact,
+        "slot": plan.slot_bytes,
+    }
+
+
+def _op_facts(number: int, step: ProgramStep, cost: int) -> dict[str, Any]:
+    return {
+        "op": number,
+        "index": step.op.index,
+        "kind": step.op.kind,
+        "name": step.op.name,
+        "kernels": step.kernels,
+        "variant": step.variant,
+        "why_not_faster": step.why_not_faster,
+        "macs": step.macs,
+        "cost": cost,
+        "cost_per_mac": cost_per_mac(cost, step.macs),
+    }
+
+
+def cost_per_mac(cost: int, macs: int) -> float | None:
+    """Instructions or cycles per multiply-accumulate, to three decimals; None without any."""
+    return round(cost / macs, 3) if macs else None

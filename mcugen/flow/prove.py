@@ -1,0 +1,111 @@
+"""Runs a firmware on its device, and compares it with the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from mcugen.device.device import Device, open_device
+from mcugen.errors import DataError
+from mcugen.flow.inputs import Inputs, InputSource, read_inputs
+from mcugen.flow.proof import Proof, measure
+from mcugen.flow.ready import Ready
+from mcugen.flow.settle import settle_arena, settle_flashed
+from mcugen.oracle import make_inputs
+from mcugen.progress import no_progress
+from mcugen.verify import verify_device
+from mcugen.verify.parted_oracle import open_oracle
+
+if TYPE_CHECKING:
+    from mcugen.boards.emulators import EmulatorName
+    from mcugen.progress import Progress
+
+
+def prove(
+    ready: Ready,
+    verb: Literal["verify", "deploy"],
+    *,
+    inputs: InputSource | None,
+    samples: int,
+    seed: int,
+    layers: bool,
+    port: str | None,
+    emulator: EmulatorName | None = None,
+    paced: bool = False,
+    progress: Progress | None,
+    project: str | None = None,
+    kept: bool = True,
+    tflm: str | None = None,
+    flash: Callable[[Ready], Device] | None = None,
+    first: Inputs | None = None,
+) -> Proof:
+    """Measure sizes and cost on the device, and judge its results.
+
+    Args:
+        kept: the project stays, so that what is found out can be written into it.
+        flash: puts a firmware on a board and connects to it; it may be called twice. Without it the device behind
+            `port` runs the firmware already, or the emulator is started.
+        emulator: which one; None for QEMU.
+        paced: inferences go op by op, see :class:`mcugen.device.Device`.
+        first: samples to run before those of `inputs`: what their outputs are is of interest.
+
+    Raises:
+        McugenError: whatever stops it before there is a verdict.
+    """
+    report = progress or no_progress
+    given = choose_inputs(ready, inputs, samples, seed)
+    # The oracle first: a model that it refuses needs no device.
+    with open_oracle(ready.model.data) as oracle:
+        start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port, emulator, paced)))
+        runs_already = port is not None and flash is None
+        if not runs_already:
+            report("finding the smallest arena", -1.0)
+            ready = settle_arena(ready, start, tflm)
+        report("starting the device", -1.0)
+        with start(ready) as device:
+            report("measuring", -1.0)
+            cost = measure(device, given.samples[0])
+            verdict = verify_device(
+                device,
+                ready.plan,
+                oracle,
+                [*(first.samples if first is not None else ()), *given.samples],
+                layers=layers,
+                progress=lambda done, total: report("verifying", done / total),
+            )
+            found = [*given.warnings, *device.warnings()]
+            if runs_already:  # a firmware that is built anew has to be flashed first
+                report("finding the smallest arena", -1.0)
+                found += settle_flashed(ready, device, kept, tflm)
+    return Proof(
+        verb,
+        ready,
+        cost,
+        verdict,
+        given.origin if first is None else f"{len(first.samples)} samples of {first.origin}; {given.origin}",
+        given.notes,
+        project,
+        emulated=port is None and flash is None,
+        input_warnings=tuple(found),
+    )
+
+
+def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: int) -> Inputs:
+    """The user's inputs, or seeded random ones.
+
+    Raises:
+        DataError: unusable inputs, or a number of samples or a seed that cannot be.
+    """
+    if inputs is not None:
+        return read_inputs(inputs, ready.plan.graph)
+    if samples < 1 or seed < 0:
+        wrong = f"{samples} samples" if samples < 1 else f"seed {seed}"
+        raise DataError(f"there is no verdict with {wrong}", hint="Give at least one sample, and a seed from 0 on")
+    return Inputs(make_inputs(ready.plan.graph, samples, seed), f"random, seed {seed}")
+
+
+def device_options(
+    ready: Ready, port: str | None, emulator: EmulatorName | None = None, paced: bool = False
+) -> dict[str, Any]:
+    """How to open the device, and what it must answer to be the right one. If not `paced`, the device decides."""
+    return {"port": port, "emulator": emulator, "model_sha256": ready.plan.graph.sha256, "paced": paced or None}

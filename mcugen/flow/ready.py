@@ -1,0 +1,110 @@
+"""What verbs share: a model or a project folder, taken as far through the stages as a verb needs."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcugen.boards.types import Board
+from mcugen.builder import Firmware, build_project
+from mcugen.errors import ProjectError, ToolError
+from mcugen.flow.boards import require_board
+from mcugen.flow.model import Model, load_model, plan_model
+from mcugen.flow.project import (
+    command_line,
+    is_project,
+    open_project,
+    write_project,
+)
+from mcugen.flow.runtime import Choice
+from mcugen.progress import Progress, no_progress
+from mcugen.project.project import Project, changed_files
+from mcugen.runtimes.program import Program
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A model that is built for a board. `changed` names emitted files that somebody changed since."""
+
+    model: Model
+    board: Board
+    plan: Program
+    project: Project
+    firmware: Firmware
+    changed: tuple[str, ...] = ()
+
+    @property
+    def runtime(self) -> str:
+        return self.plan.runtime
+
+
+@contextlib.contextmanager
+def built(
+    target: object,
+    board_name: str | None,
+    *,
+    data: Any = None,
+    quantize: bool = True,
+    choice: Choice | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Ready]:
+    """A project folder or a model, built; a model's project is temporary and gone afterwards.
+
+    Raises:
+        ProjectError: a model without a board, or see `open_project`.
+        McugenError: whatever the stages refuse.
+    """
+    progress, choice = progress or no_progress, choice or Choice()
+    if is_project(target):
+        folder = Path(str(target))
+        if data is not None:
+            raise ProjectError("a generated project takes no calibration data", hint="Leave --data away")
+        if not quantize:
+            raise ProjectError("a generated project has its model already", hint="Leave --no-quantize away")
+        project, model, board, plan = open_project(folder, board_name, choice)
+        if project.manifest.protocol == "mlperf":
+            raise ProjectError(
+                "its firmware speaks the MLPerf Tiny protocol, whose rounded results cannot be compared bit for bit",
+                where=str(folder),
+                hint="Generate the same model without --protocol mlperf; the benchmark's runner drives this one",
+            )
+        progress("building", -1.0)
+        firmware = build_project(folder, tflm=choice.tflm)
+        yield Ready(model, board, plan, project, firmware, tuple(changed_files(project)))
+        return
+    board = require_board(board_name)
+    model = load_model(target, data, progress, choice.runtime, quantize=quantize)
+    with built_temporarily(model, plan_model(model, board, choice), board, choice.tflm, progress) as ready:
+        yield ready
+
+
+@contextlib.contextmanager
+def built_temporarily(
+    model: Model, plan: Program, board: Board, tflm: str | None, progress: Progress
+) -> Iterator[Ready]:
+    """A planned model, built in a project that is gone afterwards.
+
+    Raises:
+        McugenError: it does not fit, or the build failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="mcugen-") as temporary:
+        folder = Path(temporary) / "project"
+        command = command_line("generate", model, plan, board)
+        project = write_project(model, plan, board, folder, command=command)
+        progress("building", -1.0)
+        yield Ready(model, board, plan, project, _build_temporary(folder, model, board, tflm))
+
+
+def _build_temporary(folder: Path, model: Model, board: Board, tflm: str | None) -> Firmware:
+    """Build a project that will be gone when its error is read, so that the error does not point into it."""
+    try:
+        return build_project(folder, tflm=tflm)
+    except ToolError as error:
+        if str(folder) not in f"{error.where}{error.hint}":
+            raise
+        hint = f"All that the compiler said: mcugen generate MODEL --board {board.name} -o DIR, then mcugen build DIR"
+        raise ToolError(error.what, where=model.source, hint=hint) from error

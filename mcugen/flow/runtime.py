@@ -1,0 +1,121 @@
+"""The two runtimes behind one interface: what a user chooses, the program it leads to, the files it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mcugen.boards.types import Board
+from mcugen.convert import Converted
+from mcugen.errors import ProjectError
+from mcugen.graph import Graph
+from mcugen.names import Goal, Runtime
+from mcugen.project.manifest import Manifest
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.plan import Plan, make_plan
+from mcugen.runtimes.program import Program
+from mcugen.runtimes.tflm.emit import emit_tflm
+from mcugen.runtimes.tflm.program import TflmOptions, TflmProgram, make_program
+from mcugen.runtimes.tflm.view import read_view
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a model is to run.
+
+    Attributes:
+        runtime: None where the user said nothing: a project knows its own, a model runs ahead of time.
+        goal: what the ahead-of-time runtime optimizes for; None for speed.
+        tflm, keep_names, slot_bytes, arena_bytes: see `mcugen.runtimes.tflm.program.TflmOptions`.
+    """
+
+    runtime: Runtime | None = None
+    goal: Goal | None = None
+    tflm: str | None = None
+    keep_names: bool = False
+    slot_bytes: int = 0
+    arena_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.runtime == "tflm" and self.goal is not None:
+            raise ProjectError(
+                "--optimize is about the ahead-of-time runtime's kernels",
+                hint="TensorFlow Lite Micro's own were built with its library: leave --optimize away",
+            )
+        if self.runtime != "tflm" and (self.keep_names or self.slot_bytes or self.arena_bytes):
+            raise ProjectError(
+                "--keep-names, --model-slot and --arena are about the TFLM runtime", hint="Add --runtime tflm"
+            )
+        if self.slot_bytes < 0 or self.arena_bytes < 0:
+            raise ProjectError("sizes in bytes cannot be negative")
+
+    @property
+    def is_tflm(self) -> bool:
+        return self.runtime == "tflm"
+
+
+def read_model(converted: Converted, runtime: Runtime) -> Graph:
+    """What of a model the runtime runs: after all passes, or as the file has it.
+
+    Raises:
+        ModelError: the runtime cannot run it.
+    """
+    return read_bytes(converted.tflite, converted.name, runtime)
+
+
+def read_bytes(tflite: bytes, name: str, runtime: Runtime) -> Graph:
+    """The same of a `.tflite`."""
+    if runtime == "tflm":
+        return read_view(tflite, name).main
+    return optimize(read_graph(tflite, name))
+
+
+def make(data: bytes, graph: Graph, board: Board, choice: Choice) -> Program:
+    """Everything that is decided about a model before its firmware is emitted.
+
+    Raises:
+        McugenError: the runtime cannot run the model on the board.
+    """
+    if not choice.is_tflm:
+        return make_plan(graph, board.target(), choice.goal or "speed")
+    options = TflmOptions(choice.tflm, choice.keep_names, choice.slot_bytes, choice.arena_bytes)
+    return make_program(data, graph.name, board, options)
+
+
+def remake(data: bytes, graph: Graph, board: Board, manifest: Manifest, tflm: str | None) -> Program:
+    """The program of a project, from its model and its manifest.
+
+    Raises:
+        ProjectError: the manifest does not belong to the model.
+    """
+    if manifest.runtime == "tflm":
+        options = TflmOptions(
+            tflm, manifest.names_kept, manifest.slot_bytes, manifest.arena_bytes, manifest.arena_exact
+        )
+        program: Program = make_program(data, graph.name, board, options, library=manifest.library)
+    else:
+        program = make_plan(graph, board.target(), manifest.optimize)
+    if program.arena_bytes != manifest.arena_bytes or len(program.steps) != len(manifest.ops):
+        raise ProjectError(
+            "the project's code does not belong to its model file",
+            hint="Generate the project again with mcugen generate",
+        )
+    return program
+
+
+def library_files(program: Program, labels: Sequence[str], command: str) -> dict[str, str]:
+    """The files of the model library, by path relative to its folder."""
+    if isinstance(program, TflmProgram):
+        return emit_tflm(program, labels=labels, command=command)
+    assert isinstance(program, Plan)
+    return emit_model(program, labels=labels, command=command)
+
+
+def options_text(program: Program) -> str:
+    """The options that lead to a program, as one writes them in a command."""
+    if isinstance(program, TflmProgram):
+        text = " --runtime tflm"
+        text += " --keep-names" if program.names_kept else ""
+        return text + (f" --model-slot {program.slot_bytes}" if program.slot_bytes else "")
+    return f" --optimize {program.goal}" if program.goal != "speed" else ""

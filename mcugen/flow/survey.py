@@ -1,0 +1,104 @@
+"""The ops of a model that do not run, and what would work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mcugen import __version__
+from mcugen.errors import UnsupportedOpError
+from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.ops.advice import ways
+from mcugen.runtimes.aot.supported import Missing, missing_ops
+
+
+def survey(source: object, *, quantize: bool = True) -> tuple[str, int, tuple[Missing, ...]]:
+    """(the model's name, its number of ops, those that are missing) of a model file or object.
+
+    Args:
+        source: as :func:`mcugen.convert.convert` takes it.
+        quantize: a float model is to become int8; False: it stays float32.
+
+    Raises:
+        ModelError, ConversionError, ToolError: the model cannot be read, or not converted to `.tflite`.
+    """
+    from mcugen.convert.inspect_source import inspect_model
+    from mcugen.convert.load import load_tflite
+    from mcugen.convert.plain import plain_float
+    from mcugen.convert.quantizer import without_rule
+    from mcugen.convert.sources import identify
+    from mcugen.runtimes.aot.graph import read_graph
+    from mcugen.tflite.schema import unpack_model
+
+    found = identify(source)
+    tflite, _ = load_tflite(found)
+    model = unpack_model(tflite)
+    try:
+        inspection = inspect_model(model)
+    except UnsupportedOpError:
+        quantize = False  # an op of TensorFlow's or a custom one: nothing can be said about its int8 form
+    else:
+        quantize = quantize and inspection.form != "quantized"
+    count = len(model.subgraphs[0].operators)
+    if not quantize:
+        return found.name, count, missing_ops(read_graph(tflite, found.name))
+    plain_float(model, tflite, inspection, for_int8=True)
+    return found.name, count, tuple(_unquantizable(model, i) for i in without_rule(model))
+
+
+def _unquantizable(model: Any, index: int) -> Missing:
+    kind, name = _named(model, index)
+    return Missing(index, kind, name, "it has no int8 form that can be made here", "", ways(kind, quantizing=True))
+
+
+def _named(model: Any, index: int) -> tuple[str, str]:
+    from mcugen.tflite import fields as flat
+
+    main = model.subgraphs[0]
+    op = main.operators[index]
+    outputs = flat.ints(op.outputs)
+    name = flat.layer_of(flat.name_of(main.tensors[outputs[0]], outputs[0])) if outputs else ""
+    return flat.kind_of(model, op), name
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """What of a model does not run ahead of time. `exit_code` is 1 if there is anything."""
+
+    name: str
+    source: str
+    ops: int
+    missing: tuple[Missing, ...]
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.missing else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": "mcugen.fallback/1",
+            "mcugen": __version__,
+            "model": {"name": self.name, "source": self.source, "ops": self.ops},
+            "missing": [asdict(missing) for missing in self.missing],
+        }
+
+
+@takes_custom_ops
+def find_fallbacks(model: object, *, quantize: bool = True, custom_ops: Sequence[str] = ()) -> Fallback:
+    """Every op of a model that does not run, with what would work; nothing is quantized or planned.
+
+    Args:
+        model: a model file, a SavedModel folder, or a Keras object.
+        quantize: False: a float model is to stay float32.
+        custom_ops: kernels of the user's own.
+
+    Raises:
+        McugenError: the model cannot be read.
+    """
+    from mcugen.flow.model import naming, source_name
+    from mcugen.flow.survey import survey
+
+    with naming(model):
+        name, count, missing = survey(model, quantize=quantize)
+    return Fallback(name, source_name(model), count, missing)

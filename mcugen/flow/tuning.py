@@ -1,0 +1,144 @@
+"""What `quantize` and `deploy` share to search for the best quantization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcugen.assess import load_evaluation
+from mcugen.boards.types import Board
+from mcugen.convert import open_float
+from mcugen.device.device import open_device
+from mcugen.errors import BoardError, ConversionError, DataError
+from mcugen.flow.defaults import Tuning
+from mcugen.flow.judging import Wishes
+from mcugen.flow.model import Model, naming, plan_model, source_name
+from mcugen.flow.proof import measure as measure_cost
+from mcugen.flow.prove import device_options
+from mcugen.flow.ready import Ready, built_temporarily
+from mcugen.flow.runtime import Choice, read_bytes
+from mcugen.flow.settle import settle_arena
+from mcugen.names import Activations
+from mcugen.oracle import make_inputs
+from mcugen.progress import no_progress
+from mcugen.runtimes.aot.plan import make_plan
+from mcugen.tune import Cost, Judge, search
+from mcugen.tune.cost import budget_of, cost_of
+
+if TYPE_CHECKING:
+    from mcugen.device.device import Device
+    from mcugen.progress import Progress
+
+
+def check_tuning(
+    tuning: Tuning, *, quantize: bool = True, activations: Activations = "int8", board: Board | None = None
+) -> None:
+    """Refuse what --auto cannot do, and its options without it.
+
+    Raises:
+        ConversionError, DataError, BoardError.
+    """
+    limits = {
+        "--max-flash": tuning.max_flash,
+        "--max-ram": tuning.max_ram,
+        "--max-instructions": tuning.max_instructions,
+    }
+    if not tuning.auto:
+        for option, limit in limits.items():
+            if limit is not None:
+                hint = f"Add --auto, or leave {option} away"
+                raise DataError("limits what --auto searches for", where=option, hint=hint)
+        return
+    if not quantize or activations != "int8":
+        other = "--no-quantize" if not quantize else "--activations"
+        raise ConversionError(f"--auto decides itself what {other} says", hint=f"Leave {other} away, or --auto")
+    if tuning.trials < 1 or tuning.seed < 0:
+        wrong = f"{tuning.trials} trials" if tuning.trials < 1 else f"the seed {tuning.seed}"
+        raise DataError(f"there is no search with {wrong}", hint="Give at least one trial, and a seed from 0 on")
+    if tuning.max_instructions is not None and (board is None or board.emulator is None):
+        raise BoardError(
+            "instructions are counted on a board's emulator",
+            where="--max-instructions",
+            hint="Give --board with a board that has one; mcugen boards says which",
+        )
+
+
+def tune_model(
+    source: object,
+    data: Any,
+    wishes: Wishes,
+    tuning: Tuning,
+    *,
+    board: Board | None,
+    choice: Choice,
+    record: Callable[[str], Path | None],
+    progress: Progress | None,
+) -> Model:
+    """Quantize a model in the best way that is found. Its report tells the search.
+
+    Args:
+        wishes: the metric and what may be lost of it; evaluation data, where `data` has no labels.
+        board: whose limits hold; None for those of `tuning` alone.
+        record: where trials are remembered, by the model's name.
+
+    Raises:
+        DataError, ModelError, ConversionError, ToolError: as :func:`mcugen.convert.convert`.
+        DoesNotFitError: no way to quantize the model keeps to the limits.
+    """
+    report = progress or no_progress
+    with naming(source):
+        floats = open_float(source, data, progress)
+
+        def read(tflite: bytes) -> Model:
+            graph = read_bytes(tflite, floats.name, choice.runtime or "aot")
+            return Model(tflite, graph, source_name(source), trusted=True, report=None)
+
+        def estimate(tflite: bytes) -> Cost:
+            model = read(tflite)
+            return cost_of(make_plan(model.graph) if board is None else plan_model(model, board, choice), board)
+
+        def measure(tflite: bytes) -> int:
+            assert board is not None
+            return _instructions(read(tflite), board, choice, report)
+
+        given = floats.everything
+        if given.targets is None and wishes.eval_data is not None:
+            given = load_evaluation(floats.tflite, wishes.eval_data).samples
+        judge = Judge(
+            floats.tflite,
+            given,
+            kind=wishes.task,
+            metric=wishes.metric,
+            progress=lambda done: report("evaluating float32", done),
+        )
+        found = search(
+            floats,
+            judge,
+            estimate,
+            budget=budget_of(board, tuning.max_flash, tuning.max_ram, tuning.max_instructions),
+            measure=measure,
+            seed=tuning.seed,
+            trials=tuning.trials,
+            max_drop=wishes.max_drop,
+            state=record(floats.name),
+            setting=repr(choice),
+            progress=progress,
+        )
+        made = floats.quantized(found.best.choices, progress)
+    told = replace(made.report, search=found.to_dict())
+    return replace(read(made.tflite), trusted=told.trusted, report=told, float_data=made.float_tflite)
+
+
+def _instructions(model: Model, board: Board, choice: Choice, progress: Progress) -> int:
+    """Build a model, and count the instructions of an inference in the board's emulator."""
+
+    def start(ready: Ready) -> Device:
+        return open_device(ready.firmware.elf, ready.board, **device_options(ready, None))
+
+    with built_temporarily(model, plan_model(model, board, choice), board, choice.tflm, progress) as built:
+        ready = settle_arena(built, start, choice.tflm)
+        progress("counting instructions", -1.0)
+        with start(ready) as device:
+            return measure_cost(device, make_inputs(ready.plan.graph, 1)[0]).invoke

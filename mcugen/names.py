@@ -1,0 +1,24 @@
+"""The names that options take. A module of its own, so that the command line needs nothing heavy to know them."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Runtime = Literal["aot", "tflm"]
+"""What a quantized model computes with."""
+
+Activations = Literal["int8", "int16"]
+"""Types of activations in a quantized model. Weights are int8 with both."""
+
+Goal = Literal["speed", "size", "ram"]
+"""What a plan is best at: few instructions, little code, or a small arena."""
+
+GOALS: tuple[Goal, ...] = get_args(Goal)
+
+Protocol = Literal["mcugen", "mlperf"]
+"""What a firmware speaks over its UART: docs/PROTOCOL.md, or the protocol of the MLPerf Tiny benchmark."""
+
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+
+TaskName = Literal["classification", "regression"]
+"""What the labels of samples are: class indices, or real values that the outputs should have."""

@@ -1,0 +1,1 @@
+"""Ops that change the type of values."""

@@ -1,0 +1,1 @@
+"""Kernel variants of the cores, one module each."""

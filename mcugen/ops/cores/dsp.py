@@ -1,0 +1,229 @@
+"""Variants for cores with DSP instructions (Cortex-M4, M7, M33): two products per instruction.
+
+They take the portable kernels' parameters, and weights in the same order.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from mcugen.ops.base import Constant, KernelCall
+from mcugen.ops.cores import planes
+from mcugen.ops.cores.planes import Axis, InPlace, integer
+from mcugen.ops.cores.requantization import doubled_factors, with_doubled_factors
+
+_WINDOWS = 4
+"""Windows that convolutions multiply at a time, MCG_WINDOWS in mcg_filter_s8_dsp.h."""
+
+_PLANES = 4
+"""Channels that depthwise convolutions split from the image at a time, MCG_PLANES in the kernel."""
+
+
+def conv_direct(portable: KernelCall) -> KernelCall:
+    """mcg_conv_direct_s8_dsp."""
+    depth = integer(portable, "depth")
+    call = with_doubled_factors(_readable_in_words(portable, depth))
+    return replace(call, kernel="mcg_conv_direct_s8_dsp", scratch_bytes=_widened_bytes(depth), variant="dsp")
+
+
+def conv_2d(portable: KernelCall) -> KernelCall:
+    """mcg_conv_2d_s8_dsp."""
+    depth = math.prod(integer(portable, f"filter_{n}") for n in ("height", "width", "channels"))
+    gathered_first = 0 if integer(portable, "filter_channels") % 4 == 0 else -(-depth // 4) * 4
+    call = with_doubled_factors(_readable_in_words(portable, depth))
+    scratch = _widened_bytes(depth) + gathered_first
+    return replace(call, kernel="mcg_conv_2d_s8_dsp", scratch_bytes=scratch, variant="dsp")
+
+
+def depthwise_conv_2d(
+    portable: KernelCall, *, budget: int, in_place: InPlace, depth_multiplier: int = 1
+) -> KernelCall | str:
+    """mcg_depthwise_conv_2d_s8_dsp or mcg_depthwise_wide_s8_dsp, over stripes of rows as high as pays.
+
+    Args:
+        portable: the call of mcg_depthwise_conv_2d_s8, whose `channels` are the input's.
+        budget: bytes of scratch that the op should keep to; one row of output may need more.
+        in_place: whether the output may take the input's place, which nobody else reads then.
+        depth_multiplier: channels of the output for each of the input.
+    """
+    call = with_doubled_factors(portable)
+    fast = integer(call, "fast") == 1
+    height, width = planes.axes(portable, depth_multiplier)
+    possible = [(rows, columns) for rows, columns in ((height, width), (width, height)) if columns.has_phases]
+    if not possible:
+        return "its windows are dilated and more than a column apart"
+    rows, columns = min(possible, key=lambda axes: _depthwise_cost(axes[0], axes[1], fast))
+    narrow = fast and _is_narrow(columns)
+    row_words = -(-columns.taken_by_phase // 2)
+    filter_words = 2 if narrow else 3 * _steps(columns)
+
+    def scratch(stripe: int) -> int:
+        lanes = min(_PLANES, integer(portable, "channels"))
+        return 4 * (lanes * row_words * rows.taken(stripe) + rows.taps * filter_words)
+
+    room = min(budget, scratch(planes.enough_rows(rows, columns)))
+    # Phases read what others have written.
+    overwrites = columns.dilation == 1 and (in_place == "always" or (in_place == "turned" and rows is width))
+    stripe, overwrites = planes.in_stripes(portable, rows, scratch, depth_multiplier, room, overwrites)
+    geometry = (
+        *planes.geometry(portable, rows, columns, depth_multiplier),
+        ("row_words", row_words),
+        ("stripe_rows", stripe),
+    )
+    zero_point = ("output_zero_point", integer(portable, "output_zero_point"))
+    without_dilation = (item for item in geometry if item[0] != "column_dilation")
+    return replace(
+        call,
+        kernel="mcg_depthwise_conv_2d_s8_dsp" if narrow else "mcg_depthwise_wide_s8_dsp",
+        params=(*without_dilation, zero_point) if narrow else (*geometry, *call.params[-6:]),
+        scratch_bytes=scratch(stripe),
+        inplace=(0,) if overwrites else (),
+        variant="dsp",
+    )
+
+
+def fully_connected(portable: KernelCall) -> KernelCall | str:
+    """mcg_fully_connected_s8_dsp; for many rows, which are windows side by side, mcg_conv_direct_s8_dsp."""
+    get = functools.partial(integer, portable)
+    if get("weights_offset"):
+        return "the weights' zero point is not 0"
+    rows, depth, channels = get("rows"), get("depth"), get("channels")
+    stage = portable.params[-5:]
+    if rows > 2:
+        windows = (("batches", 1), ("rows", 1), ("columns", rows), ("batch_step", 0), ("row_step", 0))
+        params = (*windows, ("column_step", depth), ("depth", depth), ("channels", channels), *stage)
+        return conv_direct(replace(portable, params=params))
+    call = with_doubled_factors(replace(portable, params=(*portable.params[:3], *stage)), expand=False)
+    weights, *others = call.constants
+    words = -(-depth // 4)
+    padded = np.zeros((channels, words, 4), np.int8)
+    padded.reshape(channels, -1)[:, :depth] = weights.values.reshape(channels, depth)
+    fours = channels & ~3
+    side_by_side = padded[:fours].reshape(-1, 4, words, 4).transpose(0, 2, 1, 3)
+    values = np.concatenate([side_by_side.reshape(-1), padded[fours:].reshape(-1)])
+    note = f"[{channels},{4 * words}], the words of four channels side by side"
+    return replace(
+        call,
+        kernel="mcg_fully_connected_s8_dsp",
+        constants=(Constant(weights.role, values, note), *others),
+        variant="dsp",
+    )
+
+
+def add(portable: KernelCall) -> KernelCall | str:
+    """mcg_add_s8_dsp, for sums and differences of two tensors of one shape."""
+    params = dict(portable.params)
+    count, stride1, stride2 = (_fields(portable, name) for name in ("count", "stride1", "stride2"))
+    if math.prod(count) != count[-1] or (stride1[-1], stride2[-1]) != (1, 1):
+        return "an operand is broadcast"
+    if (params["min"], params["max"]) != (-128, 127):
+        return "its activation clamps the output"
+    if params["shift"] == 0:
+        return "the output's scale is too small for it"
+    # At twice the larger scale, an operand of that scale is half of itself.
+    half = (1 << 30, 0)
+    signs = (1, -1 if params["subtract"] else 1)
+    operands = [
+        ((integer(portable, f"multiplier{n}"), integer(portable, f"shift{n}")), n, sign, i)
+        for n, sign, i in zip((1, 2), signs, portable.inputs, strict=True)
+    ]
+    (_, number1, sign1, first), (scale2, number2, sign2, second) = sorted(operands, key=lambda o: o[0] != half)
+    equal = scale2 == half
+    doubled2, right2 = (0, 0) if equal else doubled_factors(*scale2)
+    doubled, right = doubled_factors(integer(portable, "multiplier"), integer(portable, "shift"))
+    return replace(
+        portable,
+        kernel="mcg_add_s8_dsp",
+        params=(
+            ("count", count[-1]),
+            ("zero_point1", integer(portable, f"zero_point{number1}")),
+            ("zero_point2", integer(portable, f"zero_point{number2}")),
+            ("factor1", sign1 << 19),
+            ("factor2", sign2 << 19 if equal else sign2),
+            ("doubled2", doubled2),
+            ("right2", right2),
+            ("doubled", doubled),
+            ("right", right),
+            ("zero_point", integer(portable, "zero_point")),
+        ),
+        inputs=(first, second),
+        variant="dsp",
+    )
+
+
+def mul(portable: KernelCall) -> KernelCall | str:
+    """mcg_mul_s8_dsp."""
+    params = dict(portable.params)
+    if (params["min"], params["max"]) != (-128, 127):
+        return "its activation clamps the output"
+    multiplier, shift = integer(portable, "multiplier"), integer(portable, "shift")
+    if multiplier and shift >= 0:
+        return "the output's scale is too small for it"
+    doubled, right = doubled_factors(multiplier, shift)
+    kept = (item for item in portable.params if item[0] not in ("multiplier", "shift", "zero_point", "min", "max"))
+    zero_point = integer(portable, "zero_point")
+    return replace(
+        portable,
+        kernel="mcg_mul_s8_dsp",
+        params=(*kept, ("doubled", doubled), ("right", right), ("zero_point", zero_point)),
+        variant="dsp",
+    )
+
+
+def max_pool_2d(portable: KernelCall) -> KernelCall:
+    """mcg_max_pool_2d_s8_dsp."""
+    return replace(portable, kernel="mcg_max_pool_2d_s8_dsp", variant="dsp")
+
+
+def average_pool_2d(portable: KernelCall) -> KernelCall | str:
+    """mcg_average_pool_2d_s8_dsp, for windows whose sums fit 16 bits."""
+    if integer(portable, "filter_height") * integer(portable, "filter_width") > 255:
+        return "its windows have more than 255 pixels"
+    params = tuple((name, value) for name, value in portable.params if name != "padded")
+    return replace(portable, kernel="mcg_average_pool_2d_s8_dsp", params=params, variant="dsp")
+
+
+def _is_narrow(columns: Axis) -> bool:
+    """Whether a row of the filter is one step, and windows have no gaps."""
+    return columns.taps <= 3 and columns.stride <= 2 and columns.dilation == 1
+
+
+def _steps(columns: Axis) -> int:
+    """Steps in a row of the filter: three taps, then two each."""
+    return max(1, columns.taps // 2)
+
+
+def _depthwise_cost(rows: Axis, columns: Axis, fast: bool) -> int:
+    """Rough instructions per channel with these as rows and columns: windows go in fours, then in twos."""
+    steps = rows.taps * _steps(columns)
+    if not fast or columns.stride > 2:
+        return rows.outputs * columns.outputs * (25 + 9 * steps)
+    phases = min(columns.dilation, columns.outputs)
+    fours, rest = divmod(-(-columns.outputs // phases), 4)
+    return phases * rows.outputs * (14 + fours * (40 + 11 * steps) + -(-rest // 2) * (28 + 7 * steps))
+
+
+def _fields(call: KernelCall, name: str) -> tuple[int, ...]:
+    value = dict(call.params)[name]
+    assert isinstance(value, tuple), name
+    return tuple(int(v) for v in value)
+
+
+def _widened_bytes(depth: int) -> int:
+    """Bytes of the windows that are multiplied at a time, widened to 16 bits."""
+    return _WINDOWS * 2 * 4 * -(-depth // 4)
+
+
+def _readable_in_words(call: KernelCall, depth: int) -> KernelCall:
+    """The call with weights of which a word that begins in the last row may be read."""
+    weights, *others = call.constants
+    missing = -depth % 4
+    if missing == 0:
+        return call
+    values = np.concatenate([weights.values.reshape(-1), np.zeros(missing, np.int8)])
+    weights = Constant(weights.role, values, f"{weights.note}, and {missing} bytes that count nothing")
+    return replace(call, constants=(weights, *others))

@@ -1,0 +1,1 @@
+"""Ops that keep state or run other graphs."""

@@ -1,0 +1,1 @@
+"""Ops with weights: convolutions and matrix products."""

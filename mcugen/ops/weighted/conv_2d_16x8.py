@@ -1,0 +1,65 @@
+"""CONV_2D: int16 activations with int8 weights, any stride, dilation, padding and number of groups."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.graph.types import DType, Graph, Op
+from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.cores.variants import choose
+from mcugen.ops.weighted import conv_2d, weighted_16x8
+from mcugen.ops.weighted import shared as weighted
+
+
+def accumulator_fits(graph: Graph, op: Op) -> str | None:
+    """No sum of products and bias exceeds 47 bits (31 with an int32 bias), and none 31 when it is scaled."""
+    return weighted_16x8.accumulator_problem(graph, op, _rows(weighted.weights_of(graph, op)))
+
+
+def _rows(weights: NDArray[np.int8]) -> NDArray[np.int8]:
+    return weights.reshape(weights.shape[0], -1)
+
+
+def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
+    return lower_filter(graph, op, target, weighted.weights_of(graph, op), op.options)
+
+
+def lower_filter(
+    graph: Graph, op: Op, target: Target, weights: NDArray[np.int8], options: conv_2d.Conv2DOptions
+) -> Lowering:
+    """A convolution with an OHWI filter, by the kernel that fits its windows.
+
+    DEPTHWISE_CONV_2D with a depth multiplier comes here too, as a grouped convolution.
+    """
+    stage = weighted_16x8.output_stage(graph, op, weights.shape[0], options.activation)
+    direct = conv_2d.direct_params(graph, op, weights, options)
+    general = conv_2d.general_params(graph, op, weights, options)
+    geometry: tuple[tuple[str, ParamValue], ...] = direct or tuple(p for p in general if p[0] != "input_zero_point")
+    shape = ",".join(str(d) for d in weights.shape)
+    call = KernelCall(
+        kernel="mcg_conv_direct_s16" if direct else "mcg_conv_2d_s16",
+        params=(*geometry, *stage.params),
+        inputs=(op.inputs[0],),
+        outputs=op.outputs,
+        constants=(Constant("weights", weights, f"[{shape}], OHWI"), *stage.constants),
+        scratch_bytes=0 if direct else 2 * int(weights[0].size),
+    )
+    return Lowering((choose(target, call),))
+
+
+SPEC = OpSpec(
+    kind="CONV_2D",
+    lower=_lower,
+    constraints=(
+        weighted_16x8.int8_weights(DType.INT64, DType.INT32),
+        weighted.constant_weights,
+        conv_2d.shapes_fit,
+        conv_2d.filter_scales,
+        weighted.known_activation,
+        accumulator_fits,
+    ),
+    parse=conv_2d.parse,
+    macs=conv_2d.macs,
+    types=("int16",),
+)

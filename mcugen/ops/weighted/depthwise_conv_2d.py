@@ -1,0 +1,224 @@
+"""DEPTHWISE_CONV_2D: int8, any stride, dilation, padding and depth multiplier."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
+from mcugen.ops.common import Pads, describe, fused_activation_name
+from mcugen.ops.cores import dsp, memory, mla, mve, planes
+from mcugen.ops.cores.planes import InPlace
+from mcugen.ops.cores.variants import choose
+from mcugen.ops.weighted import conv_2d, windows
+from mcugen.ops.weighted import shared as weighted
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2DOptions:
+    """Padding is explicit, so that a PAD before the op can be added to it."""
+
+    pads: Pads
+    stride_h: int
+    stride_w: int
+    dilation_h: int
+    dilation_w: int
+    depth_multiplier: int
+    activation: str
+
+
+def parse(raw: Any, inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> DepthwiseConv2DOptions:
+    image, weights = inputs[0], inputs[1]
+    if image is None or weights is None or len(weights.shape) != 4:
+        raise ValueError("its filter does not have four dimensions")
+    if raw is None:
+        raise ValueError("it has no options")
+    dilation = (raw.dilationHFactor, raw.dilationWFactor)
+    return DepthwiseConv2DOptions(
+        pads=windows.read_pads(raw, image, (weights.shape[1], weights.shape[2]), dilation),
+        stride_h=raw.strideH,
+        stride_w=raw.strideW,
+        dilation_h=dilation[0],
+        dilation_w=dilation[1],
+        depth_multiplier=raw.depthMultiplier,
+        activation=fused_activation_name(raw.fusedActivationFunction),
+    )
+
+
+def filter_scales(graph: Graph, op: Op) -> str | None:
+    """The filter is quantized per tensor or per output channel, with zero point 0."""
+    return weighted.channel_scales_problem(graph.tensor(op.inputs[1]), axis=3)
+
+
+def shapes_fit(graph: Graph, op: Op) -> str | None:
+    """Input and output are NHWC, the filter 1HWC; output channels = input channels × depth multiplier."""
+    image, weights = graph.tensor(op.inputs[0]), graph.tensor(op.inputs[1])
+    options: DepthwiseConv2DOptions = op.options
+    if len(image.shape) != 4 or len(weights.shape) != 4 or min(weights.shape) < 1 or weights.shape[0] != 1:
+        return f"the input is {describe(image)}, the filter {describe(weights)}"
+    channels = weights.shape[3]
+    if image.shape[3] * options.depth_multiplier != channels:
+        return (
+            f"filter {describe(weights)} does not have the input's {image.shape[3]} channels "
+            f"times the depth multiplier {options.depth_multiplier}"
+        )
+    extent = windows.extent(weights.shape[1:3], (options.dilation_h, options.dilation_w))
+    return windows.output_shape_problem(graph, op, options, extent, channels) or weighted.bias_size_problem(
+        graph, op, channels
+    )
+
+
+def accumulator_fits(graph: Graph, op: Op) -> str | None:
+    """No sum of products and bias can exceed 32 bits."""
+    return weighted.overflow_problem(graph, op, _rows(weighted.weights_of(graph, op)))
+
+
+class _How(TypedDict):
+    """What the variants that work on planes are told besides the portable call."""
+
+    budget: int
+    in_place: InPlace
+    depth_multiplier: int
+
+
+def lower(graph: Graph, op: Op, target: Target) -> Lowering:
+    options: DepthwiseConv2DOptions = op.options
+    weights = weighted.weights_of(graph, op)
+    batches, height, width, channels = graph.tensor(op.inputs[0]).shape
+    _, rows, columns, _ = graph.output_of(op).shape
+    stage = weighted.output_stage(graph, op, _rows(weights), weighted.effective_scales(graph, op), options.activation)
+    if not target.mve and (single := _single_window(graph, op, weights, stage)):
+        return Lowering((choose(target, single, dsp=_single_window_dsp),))
+    params = (
+        ("batches", batches),
+        ("input_height", height),
+        ("input_width", width),
+        ("channels", channels),
+        ("filter_height", weights.shape[1]),
+        ("filter_width", weights.shape[2]),
+        ("output_height", rows),
+        ("output_width", columns),
+        ("stride_h", options.stride_h),
+        ("stride_w", options.stride_w),
+        ("dilation_h", options.dilation_h),
+        ("dilation_w", options.dilation_w),
+        ("pad_top", options.pads.top),
+        ("pad_left", options.pads.left),
+        ("input_zero_point", graph.tensor(op.inputs[0]).zero_point),
+        *stage.params,
+    )
+    shape = ",".join(str(d) for d in weights.shape)
+    call = KernelCall(
+        kernel="mcg_depthwise_conv_2d_s8",
+        params=params,
+        inputs=(op.inputs[0],),
+        outputs=op.outputs,
+        constants=(Constant("weights", weights, f"[{shape}], 1HWC"), *stage.constants),
+    )
+    budget = memory.scratch_budget(graph, op, target)
+    how = _How(budget=budget, in_place=_in_place(graph, op, target), depth_multiplier=options.depth_multiplier)
+    depthwise_dsp = functools.partial(dsp.depthwise_conv_2d, **how)
+    depthwise_mla = functools.partial(mla.depthwise_conv_2d, **how)
+    if options.depth_multiplier == 1:
+        return Lowering((choose(target, call, dsp=depthwise_dsp, mve=mve.depthwise_conv_2d, mla=depthwise_mla),))
+    (grouped,) = _lower_grouped(graph, op, target, weights, options).calls
+    if target.mla and not target.dsp and isinstance(made := depthwise_mla(call), KernelCall):
+        return Lowering((made,))
+    if grouped.variant == "dsp" and isinstance(made := depthwise_dsp(call), KernelCall) and _suits_planes(made):
+        return Lowering((replace(made, why_not_faster=grouped.why_not_faster),))
+    return Lowering((grouped,))
+
+
+def _single_window(graph: Graph, op: Op, weights: NDArray[np.int8], stage: weighted.OutputStage) -> KernelCall | None:
+    """The call for one window per image, of whole rows, as streams have; else None."""
+    image, options = graph.tensor(op.inputs[0]), op.options
+    _, filter_h, filter_w, channels = weights.shape
+    whole_rows = filter_w == image.shape[2] and filter_h <= image.shape[1] and image.shape[0] == 1
+    dilated = (options.dilation_h > 1 and filter_h > 1) or (options.dilation_w > 1 and filter_w > 1)
+    if not whole_rows or dilated or options.depth_multiplier != 1 or any(astuple(options.pads)):
+        return None
+    if graph.output_of(op).shape[1:3] != (1, 1):
+        return None
+    return KernelCall(
+        kernel="mcg_depthwise_single_s8",
+        params=(("taps", filter_h * filter_w), ("channels", channels), *stage.params),
+        inputs=(op.inputs[0],),
+        outputs=op.outputs,
+        constants=(Constant("weights", weights, f"[{filter_h * filter_w},{channels}]"), *stage.constants),
+    )
+
+
+def _single_window_dsp(call: KernelCall) -> KernelCall | str:
+    channels = dict(call.params)["channels"]
+    if not isinstance(channels, int) or channels % 4:
+        return f"{channels} channels are no multiple of 4"
+    return replace(call, kernel=f"{call.kernel}_dsp", variant="dsp")
+
+
+def _in_place(graph: Graph, op: Op, target: Target) -> InPlace:
+    if not memory.is_last_use(graph, op, op.inputs[0]) or target.scratch_limit not in (None, memory.UNLIMITED):
+        return "never"
+    return "always" if target.scratch_limit is None else "turned"
+
+
+_GROUPED_FROM = (4, 32)
+"""Filters per channel and taps from which on gathering windows pays, which is done once for all filters."""
+
+
+def _suits_planes(call: KernelCall) -> bool:
+    """Whether windows in planes are faster than gathered ones."""
+    if call.kernel == "mcg_depthwise_conv_2d_s8_dsp":
+        return True
+    filters, taps = planes.integer(call, "depth_multiplier"), math.prod(call.constants[0].values.shape[1:3])
+    large = filters >= _GROUPED_FROM[0] and taps > _GROUPED_FROM[1]
+    return planes.integer(call, "fast") == 1 and planes.integer(call, "column_stride") <= 2 and not large
+
+
+def _lower_grouped(
+    graph: Graph, op: Op, target: Target, weights: NDArray[np.int8], options: DepthwiseConv2DOptions
+) -> Lowering:
+    """Several filters per input channel: the same as a convolution with one group per input channel."""
+    as_conv = conv_2d.Conv2DOptions(
+        options.pads,
+        options.stride_h,
+        options.stride_w,
+        options.dilation_h,
+        options.dilation_w,
+        options.activation,
+    )
+    ohwi = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))
+    return conv_2d.lower_filter(graph, op, target, ohwi, as_conv)
+
+
+def macs(graph: Graph, op: Op) -> int:
+    _, height, width, _ = graph.tensor(op.inputs[1]).shape
+    return windows.macs_per_window(graph, op, height * width)
+
+
+def _rows(weights: NDArray[np.int8]) -> NDArray[np.int8]:
+    """1HWC weights as [channels, depth]."""
+    rows: NDArray[np.int8] = weights.reshape(-1, weights.shape[3]).T
+    return rows
+
+
+SPEC = OpSpec(
+    kind="DEPTHWISE_CONV_2D",
+    lower=lower,
+    constraints=(
+        weighted.int8_with_int32_bias,
+        weighted.constant_weights,
+        shapes_fit,
+        filter_scales,
+        weighted.known_activation,
+        accumulator_fits,
+    ),
+    parse=parse,
+    macs=macs,
+)

@@ -1,0 +1,182 @@
+"""The oracle: TensorFlow Lite Micro's own interpreter on the host (PyPI package `tflite-micro`).
+
+It runs in a process of its own, because it aborts the process on models that it does not like, and
+because what it prints is not for the user's terminal.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import IO, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.errors import ModelError, ToolError
+from mcugen.oracle.messages import read_message, write_message
+
+TIMEOUT_VARIABLE = "MCUGEN_ORACLE_TIMEOUT"
+DEFAULT_TIMEOUT_S = 600.0
+"""For loading a model, and for one inference: the largest models of microcontrollers take seconds."""
+
+
+def oracle_timeout() -> float:
+    """Seconds that the oracle may take for one answer.
+
+    Raises:
+        ToolError: MCUGEN_ORACLE_TIMEOUT is no such number.
+    """
+    text = os.environ.get(TIMEOUT_VARIABLE, "")
+    if not text:
+        return DEFAULT_TIMEOUT_S
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= threading.TIMEOUT_MAX:
+        raise ToolError(f"{text[:40]!r} is no number of seconds", where=TIMEOUT_VARIABLE, hint="Give one above 0")
+    return seconds
+
+
+def oracle_name() -> str:
+    """The oracle and its version, as reports show it.
+
+    Raises:
+        ToolError: `tflite-micro` is not installed.
+    """
+    try:
+        return f"tflite-micro {importlib.metadata.version('tflite-micro')}"
+    except importlib.metadata.PackageNotFoundError:
+        raise ToolError(
+            "the oracle, the Python package tflite-micro, is not installed",
+            hint="Install it: pip install tflite-micro (it has wheels for Linux x86-64)",
+        ) from None
+
+
+class Reference(Protocol):
+    """What a device is compared with."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def unverified(self) -> tuple[str, ...]:
+        """Ops whose results nothing but their own kernel knows, as messages name them."""
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]: ...
+    def tensors(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> list[NDArray[Any]]: ...
+    def forget(self) -> None: ...
+
+
+class Oracle:
+    """A model in TFLM's interpreter. Use as a context manager.
+
+    Args:
+        model: content of a `.tflite` file.
+
+    Raises:
+        ToolError: `tflite-micro` is not installed.
+        ModelError: TFLM refuses the model, crashes on it, or does not come to an end; its own words are in the message.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        self.name = oracle_name()
+        self.unverified: tuple[str, ...] = ()
+        self._timeout, self._is_overdue = oracle_timeout(), False
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mcugen.oracle.oracle_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+        )
+        try:
+            self._ask({"do": "load"}, [np.frombuffer(model, np.uint8)])
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Oracle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        process = self._process
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout, self._stderr):
+            if stream is not None:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    continue  # bytes for a process that has ended: nobody misses them
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """One inference: outputs in the model's order, shapes and dtypes."""
+        return self._ask({"do": "run"}, inputs)
+
+    def tensors(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> list[NDArray[Any]]:
+        """One inference: the values of intermediate tensors, by tensor id of the model file."""
+        return self._ask({"do": "tensors", "ids": list(ids)}, inputs)
+
+    def forget(self) -> None:
+        """Start the model afresh, without what it kept between inferences."""
+        self._ask({"do": "forget"}, [])
+
+    def _ask(self, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        # The process is killed where it takes too long; what waits for its answer then comes to an end.
+        timer = threading.Timer(self._timeout, self._end_overdue)
+        timer.daemon = True
+        timer.start()
+        try:
+            write_message(self._process.stdin, header, arrays)
+            answer, results = read_message(self._process.stdout)
+        except (EOFError, BrokenPipeError, json.JSONDecodeError):
+            self._process.wait()
+            if self._is_overdue:
+                raise self._too_slow() from None
+            raise ModelError(
+                f"TensorFlow Lite Micro crashed on this model{self._last_words()}",
+                hint="The model uses an op in a way that TFLM cannot run",
+            ) from None
+        finally:
+            timer.cancel()
+        if "error" in answer:
+            raise ModelError(
+                f"TensorFlow Lite Micro refuses this model: {answer['error']}{self._last_words()}",
+                hint="Without the oracle nothing can be verified",
+            )
+        return results
+
+    def _end_overdue(self) -> None:
+        self._is_overdue = True
+        self._process.kill()
+
+    def _too_slow(self) -> ModelError:
+        return ModelError(
+            f"TensorFlow Lite Micro gave no answer within {self._timeout:g} s{self._last_words()}",
+            hint="Does a WHILE of the model never end? If it is only slow, or this computer is busy, give it longer: "
+            f"{TIMEOUT_VARIABLE}=3600",
+        )
+
+    def _last_words(self) -> str:
+        """What TFLM printed last, as part of a sentence."""
+        self._stderr.seek(0)
+        lines = [line.strip() for line in self._stderr.read()[-4000:].decode("utf-8", "replace").splitlines()]
+        lines = [line for line in lines if line and not line.startswith(("Traceback", "File ", "raise "))]
+        return f" ({' | '.join(lines[-3:])})" if lines else ""

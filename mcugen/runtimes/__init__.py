@@ -1,0 +1,1 @@
+"""The runtimes, sisters behind one `Program`: neither knows the other."""

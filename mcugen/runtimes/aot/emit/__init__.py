@@ -1,0 +1,1 @@
+"""The emit stage of the ahead-of-time runtime: `Plan` → C."""

@@ -1,0 +1,40 @@
+"""Passes over the graph, one file each, `Graph → Graph`. Every pass keeps the result bit for bit."""
+
+from dataclasses import replace
+
+from mcugen.graph.types import Graph, Op
+from mcugen.ops.keeping.control import ControlOptions
+from mcugen.runtimes.aot.graph.passes.dead_code import remove_dead_code
+from mcugen.runtimes.aot.graph.passes.drop_channels import drop_channels
+from mcugen.runtimes.aot.graph.passes.fold_constants import fold_constants
+from mcugen.runtimes.aot.graph.passes.fuse_activation import fuse_activations
+from mcugen.runtimes.aot.graph.passes.fuse_pad import fuse_pads
+
+PASSES = (fold_constants, fuse_pads, fuse_activations, remove_dead_code, drop_channels, remove_dead_code)
+"""In the order they run: what folds feeds what fuses; channels are dropped from what is alive, and the weights that
+they leave behind are buried last."""
+
+
+def optimize(graph: Graph) -> Graph:
+    """Run every pass once, in order; on the graphs that ops run as well."""
+    for run in PASSES:
+        graph = run(graph)
+    return graph.with_(ops=tuple(_with_optimized_graphs(op) for op in graph.ops))
+
+
+def _with_optimized_graphs(op: Op) -> Op:
+    if not isinstance(op.options, ControlOptions):
+        return op
+    first, second = op.options.graphs
+    return replace(op, options=replace(op.options, graphs=(optimize(first), optimize(second))))
+
+
+__all__ = [
+    "PASSES",
+    "drop_channels",
+    "fold_constants",
+    "fuse_activations",
+    "fuse_pads",
+    "optimize",
+    "remove_dead_code",
+]

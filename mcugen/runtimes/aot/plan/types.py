@@ -1,0 +1,128 @@
+"""The plan: every op's kernels and every buffer's address. And what all runtimes' plans have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.names import Goal
+from mcugen.ops.base import KernelCall, Target
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One op that runs on the device, and the kernel calls that do its work, or the plans of the graphs that it runs.
+
+    Addresses in `plans` count from the step's scratch memory. Their tensors' ids are their own.
+    """
+
+    op: Op
+    calls: tuple[KernelCall, ...]
+    macs: int
+    plans: tuple[Plan, ...] = ()
+
+    @property
+    def kernels(self) -> str:
+        """Names of the kernels, each once."""
+        return "+".join(dict.fromkeys(call.kernel for call in self.all_calls()))
+
+    @property
+    def variant(self) -> str:
+        return "+".join(dict.fromkeys(call.variant for call in self.all_calls()))
+
+    @property
+    def why_not_faster(self) -> str:
+        return "; ".join(dict.fromkeys(call.why_not_faster for call in self.all_calls() if call.why_not_faster))
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Of the kernels, which run one after the other; or of the graphs, which do so as well."""
+        return max([call.scratch_bytes for call in self.calls] + [plan.arena_bytes for plan in self.plans], default=0)
+
+    def all_calls(self) -> list[KernelCall]:
+        """The calls of the step and of the graphs that it runs."""
+        nested = [call for plan in self.plans for step in plan.steps for call in step.all_calls()]
+        return [*self.calls, *nested]
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A block of the arena: `offset` and `size` in bytes, alive from step `first` to step `last` inclusive.
+
+    Step −1 is the time before the first op, when the inputs are written; step `len(steps)` the time after the
+    last, when the outputs are read. `tensors` names the tensors that live in the block (several when they are
+    aliases or in place); scratch buffers have none.
+    """
+
+    offset: int
+    size: int
+    first: int
+    last: int
+    tensors: tuple[int, ...]
+
+    @property
+    def is_scratch(self) -> bool:
+        return not self.tensors
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that emit needs, in execution order.
+
+    Attributes:
+        steps: the ops that run, in order. An op's number on the device is its position here.
+        aliased: ops that cost nothing, because their output is a view of their input.
+        addresses: arena offset in bytes of every non-constant tensor.
+        scratch: arena offset of each step's scratch buffer (absent where none).
+        arena_bytes: size of the arena, inputs and outputs included.
+        live_bound: largest sum of live tensor bytes over all steps; no layout without in-place tricks can be
+            smaller.
+        goal: what was optimized for.
+    """
+
+    graph: Graph
+    target: Target
+    steps: tuple[Step, ...]
+    aliased: tuple[Op, ...]
+    buffers: tuple[Buffer, ...]
+    addresses: Mapping[int, int]
+    scratch: Mapping[int, int]
+    arena_bytes: int
+    live_bound: int
+    goal: Goal = "speed"
+
+    runtime = "aot"
+    verified_afresh = False
+    warnings: ClassVar[Sequence[str]] = ()
+    arena_exact = True
+    static_bytes = 0
+    slot_bytes = 0
+    names_kept = False
+    library = ""
+    build_flags: ClassVar[Sequence[str]] = ()
+    lib_deps: ClassVar[Sequence[str]] = ()
+
+    @property
+    def stateful(self) -> bool:
+        return bool(self.graph.states)
+
+    @property
+    def macs(self) -> int:
+        return sum(step.macs for step in self.steps)
+
+    def constant_sizes(self) -> list[int]:
+        """Bytes of every constant array that the C holds: weights, biases, multipliers, tables."""
+        sizes = [size for step in self.steps for plan in step.plans for size in plan.constant_sizes()]
+        for step in self.steps:
+            for call in step.calls:
+                sizes += [constant.values.nbytes for constant in call.constants]
+                sizes += [self.graph.tensor(i).nbytes for i in call.inputs if self.graph.tensor(i).is_const]
+        return sizes
+
+    def input_tensors(self) -> list[Tensor]:
+        return [self.graph.tensor(i) for i in self.graph.inputs]
+
+    def output_tensors(self) -> list[Tensor]:
+        return [self.graph.tensor(i) for i in self.graph.outputs]

@@ -1,0 +1,289 @@
+"""A model as the TFLM runtime runs it: the counterpart of the ahead-of-time runtime's plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from mcugen.boards.types import Board
+from mcugen.errors import DoesNotFitError, ModelError
+from mcugen.graph.types import DType, Graph, Op, Tensor
+from mcugen.names import Goal
+from mcugen.runtimes.tflm.arena import HostArena, arena_bound, host_arena, round_up
+from mcugen.runtimes.tflm.library import TFLM_DIR, Library, build_flags, choose_library, named_library
+from mcugen.runtimes.tflm.resolver import Registration, registrations
+from mcugen.runtimes.tflm.sizes import code_bytes
+from mcugen.runtimes.tflm.store import Store, model_store
+from mcugen.runtimes.tflm.strip import Stripped, strip_proved
+from mcugen.runtimes.tflm.view import View, count_macs, read_view
+
+RUNTIME = "tflm"
+
+LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+
+OBJECTS_BYTES = 640
+OBJECT_BYTES_PER_OP = 72
+"""RAM of the interpreter, its allocator and planner; and of an op in the resolver. Rounded up from measured ones."""
+
+
+@dataclass(frozen=True)
+class TflmOptions:
+    """What a user can choose about the TFLM runtime.
+
+    Attributes:
+        tflm: where TensorFlow Lite Micro is, see `mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        keep_names: leave the flatbuffer as it is.
+        slot_bytes: the largest flatbuffer that `mcugen push` may send; 0 for a firmware whose model cannot be replaced.
+        arena_bytes: the arena's size where it is known; 0 computes it.
+        arena_exact: `arena_bytes` was found on a device.
+    """
+
+    tflm: str | None = None
+    keep_names: bool = False
+    slot_bytes: int = 0
+    arena_bytes: int = 0
+    arena_exact: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class TflmStep:
+    """One op of the model's first subgraph. `kernels` is the registration that runs it."""
+
+    op: Op
+    macs: int
+    kernels: str
+    variant: str
+    why_not_faster: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class TflmProgram:
+    """Everything that emit needs. A `Program`.
+
+    Attributes:
+        graph: the model's first subgraph, which an inference runs.
+        flatbuffer: what goes into the firmware.
+        arena_exact: the arena's size was found on a device, not computed.
+        store: the flash that holds the slots for other models; None where they are in RAM, or where there are none.
+    """
+
+    view: View
+    graph: Graph
+    steps: tuple[TflmStep, ...]
+    registrations: tuple[Registration, ...]
+    flatbuffer: Stripped
+    tflm: Library
+    arena_bytes: int
+    arena_exact: bool
+    slot_bytes: int
+    names_kept: bool
+    store: Store | None = None
+
+    runtime = RUNTIME
+    goal: ClassVar[Goal] = "speed"
+
+    @property
+    def stateful(self) -> bool:
+        """The model keeps something from one inference to the next."""
+        return self.view.stateful
+
+    @property
+    def verified_afresh(self) -> bool:
+        """CMSIS-NN's LSTM begins every inference with zeros, TFLM's own kernel with what the one before left."""
+        return self.tflm.optimised and LSTM in self.view.op_kinds()
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        found = []
+        if self.verified_afresh:
+            found.append(
+                "the LSTM begins every inference with zeros in CMSIS-NN's kernels, but with what the inference before "
+                "left in TensorFlow Lite Micro's own: call mcg_model_init() between sequences, then both are equal"
+            )
+        if self.flatbuffer.data and not self.flatbuffer.proved and not self.names_kept:
+            found.append("the flatbuffer was not stripped: the host cannot run the custom ops, so cannot prove it")
+        return found
+
+    @property
+    def macs(self) -> int:
+        return sum(step.macs for step in self.steps)
+
+    @property
+    def static_bytes(self) -> int:
+        """RAM beside arena and stack: TFLM's objects, and slots for other models."""
+        slots = 0 if self.store else 2 * self.slot_bytes
+        return OBJECTS_BYTES + OBJECT_BYTES_PER_OP * len(self.registrations) + slots
+
+    @property
+    def code_bytes(self) -> int:
+        """Estimate of the code in flash, good to about 10 %."""
+        return code_bytes(
+            self.registrations,
+            optimised=self.tflm.optimised,
+            m55=self.tflm.variant is not None and self.tflm.variant.arch == "cortex-m55",
+            resources=self.view.resources > 0,
+            replaceable=self.slot_bytes > 0,
+        )
+
+    @property
+    def library(self) -> str:
+        return self.tflm.name
+
+    @property
+    def build_flags(self) -> Sequence[str]:
+        return build_flags(self.tflm, f"${{sysenv.{TFLM_DIR}}}")
+
+    @property
+    def lib_deps(self) -> Sequence[str]:
+        return (self.tflm.lib_deps,) if self.tflm.lib_deps else ()
+
+    def constant_sizes(self) -> list[int]:
+        """Bytes of constants in flash: the flatbuffer."""
+        return [len(self.flatbuffer.data)]
+
+    @property
+    def live_bound(self) -> int:
+        """Largest sum of the bytes of tensors that are alive at once; no arena can be smaller."""
+        return _live_bound(self.graph)
+
+    def input_tensors(self) -> list[Tensor]:
+        return [self.graph.tensor(i) for i in self.graph.inputs]
+
+    def output_tensors(self) -> list[Tensor]:
+        return [self.graph.tensor(i) for i in self.graph.outputs]
+
+    def with_arena(self, arena_bytes: int) -> TflmProgram:
+        """The same with the arena size that a device needs."""
+        return replace(self, arena_bytes=arena_bytes, arena_exact=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What is found out about a model once, for whatever board.
+
+    Attributes:
+        host: what the host's interpreter needs; None where it was not asked.
+    """
+
+    view: View
+    flatbuffer: Stripped
+    host: HostArena | None
+
+
+def prepare(data: bytes, name: str, options: TflmOptions) -> Prepared:
+    """Read a model, strip it, and find out how large an arena the host's interpreter needs.
+
+    Raises:
+        ModelError: the file is no model, or TFLM refuses it.
+        UnsupportedOpError: an op that TFLM does not have.
+        ToolError: `tflite-micro` is not installed.
+    """
+    view = read_view(data, name)
+    found = registrations(view)
+    flatbuffer = Stripped(data, 0, False) if options.keep_names else strip_proved(data, view)
+    if options.arena_bytes:
+        return Prepared(view, flatbuffer, None)
+    names = ", ".join(registration.custom_name for registration in found if registration.is_users)
+    if names:
+        raise ModelError(
+            f"the arena cannot be computed for a model with custom ops of one's own ({names})",
+            hint="Say how large it is with --arena BYTES",
+        )
+    return Prepared(view, flatbuffer, host_arena(flatbuffer.data))
+
+
+def make_program(
+    data: bytes,
+    name: str,
+    board: Board,
+    options: TflmOptions | None = None,
+    *,
+    library: str | None = None,
+    prepared: Prepared | None = None,
+) -> TflmProgram:
+    """Everything that is decided about a model before its firmware is emitted.
+
+    Args:
+        data: a `.tflite` file that TFLM can run.
+        library: name of the library that a project was generated with; without it the best one is chosen.
+        prepared: what `prepare` found out about the model with these options.
+
+    Raises:
+        ModelError: the file is no model, or TFLM refuses it.
+        UnsupportedOpError: an op that TFLM does not have.
+        DoesNotFitError: the slots for another model are larger than the board's RAM.
+        ToolError: `tflite-micro` is not installed, or what the user named is no TensorFlow Lite Micro.
+    """
+    options = options or TflmOptions()
+    chosen = named_library(library) if library else choose_library(board, options.tflm)
+    known = prepared or prepare(data, name, options)
+    view, flatbuffer = known.view, known.flatbuffer
+    found = registrations(view, newest=chosen.newest)
+    arena = round_up(options.arena_bytes)
+    if known.host is not None:
+        arena = arena_bound(view, known.host, optimised=chosen.optimised, mve=board.mve)
+    store = model_store(board) if options.slot_bytes else None
+    _check_slot(options.slot_bytes, len(flatbuffer.data), board, store)
+    graph = view.main
+    kinds = {registration.kind: registration for registration in found}
+    steps = tuple(_step(graph, op, kinds[op.kind], chosen) for op in graph.ops)
+    return TflmProgram(
+        view,
+        graph,
+        steps,
+        found,
+        flatbuffer,
+        chosen,
+        arena,
+        options.arena_exact,
+        options.slot_bytes,
+        options.keep_names,
+        store,
+    )
+
+
+def _step(graph: Graph, op: Op, registration: Registration, library: Library) -> TflmStep:
+    kernels = registration.custom_name or f"Register_{op.kind}{'_INT8' if registration.int8 else ''}"
+    variant = "cmsis-nn" if library.variant and library.variant.optimised else "tflm"
+    return TflmStep(op, count_macs(graph, op), kernels, variant)
+
+
+def _check_slot(slot_bytes: int, model_bytes: int, board: Board, store: Store | None) -> None:
+    if slot_bytes and slot_bytes < model_bytes:
+        raise DoesNotFitError(
+            f"a slot of {slot_bytes:,} bytes does not even hold this model's {model_bytes:,}",
+            hint=f"Give --model-slot {model_bytes} or more",
+        )
+    if store is not None and slot_bytes > store.capacity:
+        raise DoesNotFitError(
+            f"a slot of {slot_bytes:,} bytes does not fit the {store.capacity:,} that the board's flash has",
+            where=f"board {board.name}",
+            hint="Choose a smaller --model-slot, or reserve more in the board's file (memory.model_slot)",
+        )
+    if store is None and 2 * slot_bytes > board.ram.size:
+        raise DoesNotFitError(
+            f"two slots of {slot_bytes:,} bytes for models do not fit the board's {board.ram.size:,} bytes of RAM",
+            where=f"board {board.name}",
+            hint="A model is replaced through RAM: choose a smaller --model-slot, or a board with more",
+        )
+
+
+def _live_bound(graph: Graph) -> int:
+    last: dict[int, int] = {}
+    for number, op in enumerate(graph.ops):
+        for i in (*op.inputs, *op.outputs):
+            last[i] = number
+    for i in graph.outputs:
+        last[i] = len(graph.ops)
+    alive = {i for i in graph.inputs if i in last}
+    bound = 0
+    for number, op in enumerate(graph.ops):
+        alive |= set(op.outputs)
+        bound = max(bound, sum(_arena_share(graph.tensor(i)) for i in alive))
+        alive = {i for i in alive if last[i] > number}
+    return bound
+
+
+def _arena_share(tensor: Tensor) -> int:
+    return 0 if tensor.is_const or tensor.dtype is DType.OTHER else tensor.nbytes

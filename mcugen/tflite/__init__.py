@@ -1,0 +1,1 @@
+"""The `.tflite` format: its schema, and the one check of a hostile file."""

@@ -1,0 +1,110 @@
+"""Small reads on the schema's object form of a model (`ModelT` and its parts)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.tflite.schema import op_kind, printable, type_name
+from mcugen.tflite.types import TensorSpec
+
+NUMPY_TYPES: dict[str, np.dtype[Any]] = {
+    name: np.dtype(name)
+    for name in (
+        "float32",
+        "float16",
+        "float64",
+        "int8",
+        "uint8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "uint64",
+        "bool",
+    )
+}
+
+
+def ints(values: Any) -> tuple[int, ...]:
+    """A schema vector as ints; empty where it is absent."""
+    return () if values is None else tuple(int(v) for v in values)
+
+
+def shape_of(tensor: Any) -> tuple[int, ...]:
+    return ints(tensor.shape)
+
+
+def name_of(tensor: Any, index: int) -> str:
+    return printable(tensor.name) or f"tensor_{index}"
+
+
+def layer_of(name: str) -> str:
+    """The layer's name in a tensor name: converters join the names of all fused nodes with ";"."""
+    return name.split(";")[0]
+
+
+def kind_of(model: Any, op: Any) -> str:
+    return op_kind(model.operatorCodes[op.opcodeIndex])
+
+
+def where(model: Any, subgraph: Any, index: int) -> str:
+    """How messages name an op: its number, its kind and its layer."""
+    op = subgraph.operators[index]
+    outputs = ints(op.outputs)
+    layer = layer_of(name_of(subgraph.tensors[outputs[0]], outputs[0])) if outputs else ""
+    return f'op {index} {kind_of(model, op)} "{layer}"'
+
+
+def constant(model: Any, tensor: Any) -> NDArray[Any] | None:
+    """A constant tensor's values in its shape, or None for an activation."""
+    data = model.buffers[tensor.buffer].data
+    dtype = NUMPY_TYPES.get(type_name(tensor.type))
+    if data is None or len(data) == 0 or dtype is None:
+        return None
+    return np.frombuffer(np.asarray(data, np.uint8).tobytes(), dtype.newbyteorder("<")).reshape(shape_of(tensor))
+
+
+def is_constant(model: Any, tensor: Any) -> bool:
+    data = model.buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
+
+
+def activations(model: Any, subgraph: Any, indices: Any) -> Iterator[Any]:
+    """The tensors among `indices` that are present and not constant."""
+    for i in ints(indices):
+        if i >= 0 and not is_constant(model, subgraph.tensors[i]):
+            yield subgraph.tensors[i]
+
+
+def quantization_of(tensor: Any) -> tuple[float, int]:
+    """Per-tensor (scale, zero point); (0, 0) where there is none."""
+    q = tensor.quantization
+    if q is None or q.scale is None or len(q.scale) == 0:
+        return 0.0, 0
+    zero = int(q.zeroPoint[0]) if q.zeroPoint is not None and len(q.zeroPoint) else 0
+    return float(q.scale[0]), zero
+
+
+def spec_of(subgraph: Any, index: int) -> TensorSpec:
+    tensor = subgraph.tensors[index]
+    scale, zero = quantization_of(tensor)
+    return TensorSpec(name_of(tensor, index), shape_of(tensor), type_name(tensor.type), scale, zero)
+
+
+def input_specs(subgraph: Any) -> tuple[TensorSpec, ...]:
+    return tuple(spec_of(subgraph, i) for i in ints(subgraph.inputs))
+
+
+def output_specs(subgraph: Any) -> tuple[TensorSpec, ...]:
+    return tuple(spec_of(subgraph, i) for i in ints(subgraph.outputs))
+
+
+def tensor_bytes(tensor: Any) -> int:
+    dtype = NUMPY_TYPES.get(type_name(tensor.type))
+    return math.prod(shape_of(tensor)) * (dtype.itemsize if dtype else 1)

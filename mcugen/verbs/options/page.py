@@ -1,0 +1,32 @@
+"""The options of verbs that can show what they do as a local page."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from mcugen.ui.watching import Web
+
+Page = Annotated[bool, typer.Option("--web", help="Show it as a local page, at 127.0.0.1:8765.")]
+Listen = Annotated[
+    Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+    typer.Option("--listen", metavar="HOST:PORT", show_default=False, help="Where the page is served; implies --web."),
+]
+Token = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--token",
+        metavar="TOKEN",
+        envvar="MCUGEN_TOKEN",
+        show_default=False,
+        help="What opens the page; needed where others than this computer can reach it.",
+    ),
+]
+
+
+def wanted_page(web: bool, listen: str | None, token: str | None) -> Web | None:
+    """The page that the options ask for."""
+    from mcugen.monitor.web.server import DEFAULT_ADDRESS
+
+    return Web(listen or DEFAULT_ADDRESS, token) if web or listen is not None else None

@@ -1,0 +1,38 @@
+"""Options of --auto, the search for the best quantization; and what they are outside of a command line."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+Auto = Annotated[
+    bool,
+    typer.Option("--auto", help="Search calibration and the other choices of quantization for the best model."),
+]
+MaxFlash = Annotated[
+    Optional[int],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+    typer.Option(
+        "--max-flash",
+        metavar="BYTES",
+        min=1,
+        show_default=False,
+        help="With --auto: what the firmware may take. Default: what the board has.",
+    ),
+]
+MaxRam = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--max-ram", metavar="BYTES", min=1, show_default=False, help="With --auto: the same for RAM."),
+]
+MaxInstructions = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--max-instructions",
+        metavar="N",
+        min=1,
+        show_default=False,
+        help="With --auto: what an inference may take on the board's emulator.",
+    ),
+]
+Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="With --auto: how many models are tried.")]
+SearchSeed = Annotated[int, typer.Option("--search-seed", metavar="N", min=0, help="With --auto: seed of the search.")]
