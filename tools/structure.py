@@ -163,7 +163,7 @@ def draw(found: Iterable[Import], known: Mapping[str, Path]) -> str:
     """An SVG of the rooms on their floors, the ground at the bottom, with the imports that no others imply."""
     edges = {room: targets - {""} for room, targets in room_edges(found).items() if room}
     storeys = floors(edges)
-    count = {room: 0 for room in edges}
+    count = dict.fromkeys(edges, 0)
     for name in known:
         count[room_of(name, ROOMS)] = count.get(room_of(name, ROOMS), 0) + 1
     width = 2 * _MARGIN + max(len(rooms) for rooms in storeys) * (_BOX[0] + _GAP[0]) - _GAP[0]

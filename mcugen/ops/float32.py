@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mcugen.graph.types import DType, Graph, Op, Tensor
+from mcugen.ops import broadcasting, with_weights
 from mcugen.ops.base import Constant, Constraint, KernelCall, Lowering, ParamValue
 from mcugen.ops.common import describe
-from mcugen.ops.elementwise import shared as elementwise
-from mcugen.ops.weighted import shared as weighted
 
 TYPES = ("float32",)
 
@@ -79,7 +78,7 @@ def bias_constant(graph: Graph, op: Op, channels: int) -> Constant:
 def weights_constant(graph: Graph, op: Op) -> Constant:
     """The weights in the model's own layout."""
     weights = graph.tensor(op.inputs[1])
-    return Constant("weights", weighted.weights_of(graph, op), describe(weights))
+    return Constant("weights", with_weights.weights_of(graph, op), describe(weights))
 
 
 def clamp_params(activation: str, prefix: str = "output_") -> tuple[tuple[str, ParamValue], ...]:
@@ -104,9 +103,9 @@ def lower_binary(graph: Graph, op: Op, kernel: str, params: tuple[tuple[str, Par
     """One call of a broadcasting kernel."""
     call = KernelCall(
         kernel=kernel,
-        params=(*elementwise.loop_params(graph, op), *params),
+        params=(*broadcasting.loop_params(graph, op), *params),
         inputs=op.inputs,
         outputs=op.outputs,
-        inplace=elementwise.inplace_operands(graph, op) if graph.output_of(op).dtype is DType.FLOAT32 else (),
+        inplace=broadcasting.inplace_operands(graph, op) if graph.output_of(op).dtype is DType.FLOAT32 else (),
     )
     return Lowering((call,))

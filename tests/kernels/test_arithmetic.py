@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcugen.ops.elementwise.shared import broadcast_loops
+from mcugen.ops.broadcasting import broadcast_loops
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.many_ops import ZERO_POINTS, draw_scale, int8, int8_constant, prove, refusal

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, one_input, same_shape
-from mcugen.ops.moving.movement import Loop, Move, lower_moves
+from mcugen.ops.movement import Loop, Move, lower_moves
 
 _KERNELS: dict[tuple[DType, DType], tuple[str, tuple[tuple[str, ParamValue], ...]]] = {
     (DType.INT8, DType.INT32): ("mcg_cast_s8_s32", ()),

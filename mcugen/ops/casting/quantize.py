@@ -13,8 +13,8 @@ from mcugen.numerics import fixed_point as fx
 from mcugen.numerics.quantized import integer_limits, integer_magnitude, quantize_multiplier
 from mcugen.numerics.tables import requantize_table
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
+from mcugen.ops.broadcasting import table_constraint, table_lowering
 from mcugen.ops.checks import not_empty, one_input, quantization_problem, same_shape
-from mcugen.ops.elementwise.shared import table_constraint, table_lowering
 
 _TABLES = {(DType.INT8, DType.INT8), (DType.INT8, DType.UINT8), (DType.UINT8, DType.INT8)}
 

@@ -12,9 +12,10 @@ from mcugen.numerics.function_tables import rsqrt_factor
 from mcugen.numerics.int16_tables import binary_logarithm, sigmoid_factor
 from mcugen.numerics.quantized import INT16_MAX, INT16_MIN, quantize_multiplier
 from mcugen.numerics.sigmoid_table import sigmoid_table
+from mcugen.ops import symmetric
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import keeps_quantization, not_empty, one_input, same_shape
-from mcugen.ops.elementwise import leaky_relu, symmetric
+from mcugen.ops.elementwise import leaky_relu
 
 _RSQRT_BITS = 20
 _CONSTRAINTS = (one_input, not_empty, symmetric.in_and_out, same_shape)

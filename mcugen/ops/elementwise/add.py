@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.numerics.quantized import activation_range, quantize_multiplier
+from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.cores import dsp, mla, mve
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.elementwise import shared as elementwise
-from mcugen.ops.weighted.shared import known_activation
+from mcugen.ops.with_weights import known_activation
 
 _LEFT_SHIFT = {DType.INT8: 20, DType.INT16: 15}
 """Operands gain this many fractional bits before they are scaled; their difference then still fits 32 bits."""
@@ -42,7 +42,7 @@ def sum_params(graph: Graph, op: Op, subtract: bool) -> tuple[tuple[str, ParamVa
     factors = map(quantize_multiplier, _factors(graph, op))
     (multiplier1, shift1), (multiplier2, shift2), (multiplier, shift) = factors
     return (
-        *elementwise.loop_params(graph, op),
+        *broadcasting.loop_params(graph, op),
         ("subtract", int(subtract)),
         ("zero_point1", first.zero_point),
         ("multiplier1", multiplier1),
@@ -65,7 +65,7 @@ def lower_sum(graph: Graph, op: Op, target: Target, subtract: bool) -> Lowering:
         params=sum_params(graph, op, subtract),
         inputs=op.inputs,
         outputs=op.outputs,
-        inplace=elementwise.inplace_operands(graph, op),
+        inplace=broadcasting.inplace_operands(graph, op),
     )
     return Lowering(calls=(choose(target, call, dsp=dsp.add, mve=mve.add, mla=mla.add),))
 
@@ -80,10 +80,10 @@ SPEC = OpSpec(
     constraints=(
         two_inputs,
         not_empty,
-        elementwise.int8_operands,
+        broadcasting.int8_operands,
         known_activation,
-        elementwise.broadcastable,
+        broadcasting.broadcastable,
         output_scale_in_range,
     ),
-    parse=elementwise.parse_arithmetic,
+    parse=broadcasting.parse_arithmetic,
 )

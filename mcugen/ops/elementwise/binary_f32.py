@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op
-from mcugen.ops import float32
+from mcugen.ops import broadcasting, float32
 from mcugen.ops.base import Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.elementwise import shared as elementwise
 
 _CLAMPED = {
     "ADD": "mcg_add_f32",
@@ -39,7 +38,7 @@ _EXACT: dict[str, Callable[[Any, Any], Any]] = {
 }
 """What IEEE arithmetic rounds correctly, so that it may be computed here."""
 
-_CONSTRAINTS = (two_inputs, not_empty, float32.all_float, elementwise.broadcastable)
+_CONSTRAINTS = (two_inputs, not_empty, float32.all_float, broadcasting.broadcastable)
 
 
 def _lower_clamped(graph: Graph, op: Op, _target: Target) -> Lowering:
@@ -64,7 +63,7 @@ SPECS = (
             kind=kind,
             lower=_lower_clamped,
             constraints=(*_CONSTRAINTS, float32.known_activation),
-            parse=elementwise.parse_arithmetic,
+            parse=broadcasting.parse_arithmetic,
             evaluate=_evaluate,
             types=float32.TYPES,
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.numerics.quantized import quantize_multiplier
+from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, quantization_problem, two_inputs
-from mcugen.ops.elementwise import shared as elementwise
 
 RESULTS = {
     "EQUAL": (0, 1, 0),
@@ -53,7 +53,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
             results += ((f"zero_point{n}", tensor.zero_point), (f"multiplier{n}", multiplier), (f"shift{n}", shift))
     call = KernelCall(
         kernel=_KERNELS.get(tensors[0].dtype, "mcg_compare_s8"),
-        params=(*elementwise.loop_params(graph, op), *results),
+        params=(*broadcasting.loop_params(graph, op), *results),
         inputs=op.inputs,
         outputs=op.outputs,
     )
@@ -64,7 +64,7 @@ SPECS = tuple(
     OpSpec(
         kind=kind,
         lower=_lower,
-        constraints=(two_inputs, not_empty, _types, elementwise.broadcastable),
+        constraints=(two_inputs, not_empty, _types, broadcasting.broadcastable),
         types=("int8", "int32", "bool") if kind in _OF_BOOLS else ("int8", "int32"),
     )
     for kind in RESULTS

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mcugen.graph.types import DType, Graph, Op
-from mcugen.ops import float32
+from mcugen.ops import broadcasting, float32
 from mcugen.ops.base import Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.elementwise import comparisons
-from mcugen.ops.elementwise import shared as elementwise
 
 
 def _types(graph: Graph, op: Op) -> str | None:
@@ -29,7 +28,7 @@ SPECS = tuple(
     OpSpec(
         kind=kind,
         lower=_lower,
-        constraints=(two_inputs, not_empty, _types, elementwise.broadcastable),
+        constraints=(two_inputs, not_empty, _types, broadcasting.broadcastable),
         types=float32.TYPES,
     )
     for kind in comparisons.RESULTS

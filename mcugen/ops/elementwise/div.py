@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.numerics.quantized import activation_range, integer_limits, quantize_multiplier
+from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.elementwise import shared as elementwise
-from mcugen.ops.weighted.shared import known_activation
+from mcugen.ops.with_weights import known_activation
 
 
 def _factor(graph: Graph, op: Op) -> tuple[int, int]:
@@ -58,7 +58,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     call = KernelCall(
         kernel="mcg_div_s8",
         params=(
-            *elementwise.loop_params(graph, op),
+            *broadcasting.loop_params(graph, op),
             ("zero_point1", first.zero_point),
             ("zero_point2", second.zero_point),
             ("multiplier", multiplier),
@@ -69,7 +69,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
         ),
         inputs=op.inputs,
         outputs=op.outputs,
-        inplace=elementwise.inplace_operands(graph, op),
+        inplace=broadcasting.inplace_operands(graph, op),
     )
     return Lowering((call,))
 
@@ -80,11 +80,11 @@ SPEC = OpSpec(
     constraints=(
         two_inputs,
         not_empty,
-        elementwise.int8_operands,
+        broadcasting.int8_operands,
         known_activation,
-        elementwise.broadcastable,
+        broadcasting.broadcastable,
         _divisor,
         _shifts_fit,
     ),
-    parse=elementwise.parse_arithmetic,
+    parse=broadcasting.parse_arithmetic,
 )

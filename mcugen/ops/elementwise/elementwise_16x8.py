@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mcugen.graph.types import DType, Graph, Op
+from mcugen.ops import broadcasting, symmetric
 from mcugen.ops.base import Constraint, KernelCall, Lowering, OpSpec, ParamValue, Target, no_options
+from mcugen.ops.broadcasting import broadcastable
 from mcugen.ops.checks import not_empty, quantization_problem, two_inputs
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.elementwise import add, extremum, mul, prelu, squared_difference, symmetric
-from mcugen.ops.elementwise import shared as elementwise
-from mcugen.ops.elementwise.shared import broadcastable
-from mcugen.ops.weighted.shared import known_activation
+from mcugen.ops.elementwise import add, extremum, mul, prelu, squared_difference
+from mcugen.ops.with_weights import known_activation
 
 _Params = Sequence[tuple[str, ParamValue]]
 
@@ -23,7 +23,7 @@ def _lowering(kernel: str, params_of: Callable[[Graph, Op], _Params]) -> Callabl
             params=tuple(params_of(graph, op)),
             inputs=op.inputs,
             outputs=op.outputs,
-            inplace=elementwise.inplace_operands(graph, op),
+            inplace=broadcasting.inplace_operands(graph, op),
         )
         return Lowering((choose(target, call),))
 
@@ -43,7 +43,7 @@ def _difference_params(graph: Graph, op: Op) -> _Params:
 
 
 def _extremum_params(graph: Graph, op: Op) -> _Params:
-    return (*elementwise.loop_params(graph, op), ("largest", int(op.kind == "MAXIMUM")))
+    return (*broadcasting.loop_params(graph, op), ("largest", int(op.kind == "MAXIMUM")))
 
 
 def _slope_params(graph: Graph, op: Op) -> _Params:
@@ -67,7 +67,7 @@ def _spec(
         kind=kind,
         lower=_lowering(kernel, params_of),
         constraints=(two_inputs, not_empty, types, broadcastable, *constraints),
-        parse=elementwise.parse_arithmetic if kind in ("ADD", "SUB", "MUL") else no_options,
+        parse=broadcasting.parse_arithmetic if kind in ("ADD", "SUB", "MUL") else no_options,
         types=("int16",),
     )
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.numerics.quantized import INT32_MAX, INT32_MIN
+from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target, no_options
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.elementwise import shared as elementwise
 
 _OPERATIONS = {"ADD": 0, "SUB": 1, "MUL": 2, "DIV": 3, "MAXIMUM": 4, "MINIMUM": 5, "SQUARED_DIFFERENCE": 6}
 """As mcg_arithmetic_s32.h numbers them."""
@@ -65,14 +65,14 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     call = KernelCall(
         kernel="mcg_arithmetic_s32",
         params=(
-            *elementwise.loop_params(graph, op),
+            *broadcasting.loop_params(graph, op),
             ("operation", _OPERATIONS[op.kind]),
             ("min", low),
             ("max", high),
         ),
         inputs=op.inputs,
         outputs=op.outputs,
-        inplace=elementwise.inplace_operands(graph, op),
+        inplace=broadcasting.inplace_operands(graph, op),
     )
     return Lowering((call,))
 
@@ -100,11 +100,11 @@ SPECS = tuple(
             two_inputs,
             not_empty,
             _plain_numbers,
-            elementwise.broadcastable,
+            broadcasting.broadcastable,
             *((_known_activation,) if kind in ("ADD", *_WITH_ACTIVATION) else ()),
             *((_divisor,) if kind == "DIV" else ()),
         ),
-        parse=elementwise.parse_arithmetic if kind in ("ADD", *_WITH_ACTIVATION) else no_options,
+        parse=broadcasting.parse_arithmetic if kind in ("ADD", *_WITH_ACTIVATION) else no_options,
         evaluate=_evaluate,
         types=("int32",),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
+from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, same_quantization, two_inputs
 from mcugen.ops.cores import mve
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.elementwise import shared as elementwise
 
 
 def quantized_alike(graph: Graph, op: Op) -> str | None:
@@ -25,10 +25,10 @@ def quantized_alike(graph: Graph, op: Op) -> str | None:
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     call = KernelCall(
         kernel="mcg_extremum_s8",
-        params=(*elementwise.loop_params(graph, op), ("largest", int(op.kind == "MAXIMUM"))),
+        params=(*broadcasting.loop_params(graph, op), ("largest", int(op.kind == "MAXIMUM"))),
         inputs=op.inputs,
         outputs=op.outputs,
-        inplace=elementwise.inplace_operands(graph, op),
+        inplace=broadcasting.inplace_operands(graph, op),
     )
     return Lowering((choose(target, call, mve=mve.extremum),))
 
@@ -40,9 +40,9 @@ SPECS = tuple(
         constraints=(
             two_inputs,
             not_empty,
-            elementwise.int8_operands,
+            broadcasting.int8_operands,
             quantized_alike,
-            elementwise.broadcastable,
+            broadcasting.broadcastable,
         ),
     )
     for kind in ("MAXIMUM", "MINIMUM")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.numerics.function_tables import leaky_relu_table
 from mcugen.ops.base import Lowering, OpSpec, Target
+from mcugen.ops.broadcasting import lut_call
 from mcugen.ops.checks import int8_in_and_out, not_empty, one_input, same_shape
-from mcugen.ops.elementwise.shared import lut_call
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mcugen.graph.types import DType, Graph, Op
+from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.elementwise import shared as elementwise
 
 
 def _bool(graph: Graph, op: Op) -> str | None:
@@ -19,10 +19,10 @@ def _bool(graph: Graph, op: Op) -> str | None:
 def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     call = KernelCall(
         kernel="mcg_logical",
-        params=(*elementwise.loop_params(graph, op), ("both", int(op.kind == "LOGICAL_AND"))),
+        params=(*broadcasting.loop_params(graph, op), ("both", int(op.kind == "LOGICAL_AND"))),
         inputs=op.inputs,
         outputs=op.outputs,
-        inplace=elementwise.inplace_operands(graph, op),
+        inplace=broadcasting.inplace_operands(graph, op),
     )
     return Lowering((call,))
 
@@ -31,7 +31,7 @@ SPECS = tuple(
     OpSpec(
         kind=kind,
         lower=_lower,
-        constraints=(two_inputs, _bool, not_empty, elementwise.broadcastable),
+        constraints=(two_inputs, _bool, not_empty, broadcasting.broadcastable),
         types=("bool",),
     )
     for kind in ("LOGICAL_AND", "LOGICAL_OR")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops.base import Lowering, OpSpec, Target
+from mcugen.ops.broadcasting import lut_call
 from mcugen.ops.checks import not_empty, one_input, same_shape
-from mcugen.ops.elementwise.shared import lut_call
 
 
 def _bool(graph: Graph, op: Op) -> str | None:

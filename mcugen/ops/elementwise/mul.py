@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
 from mcugen.numerics.quantized import activation_range, integer_magnitude, quantize_multiplier
+from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.cores import dsp, mla, mve
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.elementwise import shared as elementwise
-from mcugen.ops.weighted.shared import known_activation
+from mcugen.ops.with_weights import known_activation
 
 
 def _factor(graph: Graph, op: Op) -> float:
@@ -35,7 +35,7 @@ def product_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
     low, high = activation_range(op.options.activation, output.quant, output.dtype)
     multiplier, shift = quantize_multiplier(_factor(graph, op))
     return (
-        *elementwise.loop_params(graph, op),
+        *broadcasting.loop_params(graph, op),
         ("zero_point1", first.zero_point),
         ("zero_point2", second.zero_point),
         ("multiplier", multiplier),
@@ -52,7 +52,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         params=product_params(graph, op),
         inputs=op.inputs,
         outputs=op.outputs,
-        inplace=elementwise.inplace_operands(graph, op),
+        inplace=broadcasting.inplace_operands(graph, op),
     )
     return Lowering(calls=(choose(target, call, dsp=dsp.mul, mve=mve.mul, mla=mla.mul),))
 
@@ -63,10 +63,10 @@ SPEC = OpSpec(
     constraints=(
         two_inputs,
         not_empty,
-        elementwise.int8_operands,
+        broadcasting.int8_operands,
         known_activation,
-        elementwise.broadcastable,
+        broadcasting.broadcastable,
         product_fits,
     ),
-    parse=elementwise.parse_arithmetic,
+    parse=broadcasting.parse_arithmetic,
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
 from mcugen.numerics.quantized import integer_magnitude, quantize_multiplier
+from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.elementwise import shared as elementwise
 
 
 def _factors(graph: Graph, op: Op) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -32,7 +32,7 @@ def slope_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
     source, slopes = (graph.tensor(i) for i in op.inputs)
     (multiplier, shift), (slope_multiplier, slope_shift) = _factors(graph, op)
     return (
-        *elementwise.loop_params(graph, op),
+        *broadcasting.loop_params(graph, op),
         ("zero_point1", source.zero_point),
         ("zero_point2", slopes.zero_point),
         ("multiplier1", multiplier),
@@ -49,7 +49,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
         params=slope_params(graph, op),
         inputs=op.inputs,
         outputs=op.outputs,
-        inplace=elementwise.inplace_operands(graph, op),
+        inplace=broadcasting.inplace_operands(graph, op),
     )
     return Lowering((call,))
 
@@ -57,5 +57,5 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
 SPEC = OpSpec(
     kind="PRELU",
     lower=_lower,
-    constraints=(two_inputs, not_empty, elementwise.int8_operands, elementwise.broadcastable, products_fit),
+    constraints=(two_inputs, not_empty, broadcasting.int8_operands, broadcasting.broadcastable, products_fit),
 )

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from mcugen.graph.types import Tensor
 from mcugen.numerics.tables import relu_table
 from mcugen.ops.base import OpSpec
+from mcugen.ops.broadcasting import table_constraint, table_lowering
 from mcugen.ops.checks import int8_in_and_out, not_empty, one_input, same_shape
-from mcugen.ops.elementwise.shared import table_constraint, table_lowering
 
 
 def _table(source: Tensor, output: Tensor) -> NDArray[np.uint8]:

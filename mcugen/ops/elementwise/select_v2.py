@@ -7,7 +7,7 @@ import numpy as np
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty
-from mcugen.ops.moving.movement import counts, moved_types, shape_problem, strides, type_names
+from mcugen.ops.movement import counts, moved_types, shape_problem, strides, type_names
 
 _TYPES = (DType.INT8, DType.INT16, DType.FLOAT32)
 _LOOPS = 5  # of mcg_select

@@ -5,9 +5,9 @@ from __future__ import annotations
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.numerics import fixed_point as fx
 from mcugen.numerics.quantized import integer_limits, quantize_multiplier
+from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.elementwise import shared as elementwise
 
 _LEFT_SHIFT = {DType.INT8: 7, DType.INT16: 0}
 """Fractional bits that operands gain before they are scaled."""
@@ -39,7 +39,7 @@ def square_fits(graph: Graph, op: Op) -> str | None:
 
 def difference_params(graph: Graph, op: Op) -> tuple[tuple[str, ParamValue], ...]:
     """The parameters of mcg_squared_difference_s8."""
-    params: list[tuple[str, ParamValue]] = list(elementwise.loop_params(graph, op))
+    params: list[tuple[str, ParamValue]] = list(broadcasting.loop_params(graph, op))
     *operands, (multiplier, shift) = _factors(graph, op)
     for n, (i, factor) in enumerate(zip(op.inputs, operands, strict=True), start=1):
         params += [(f"zero_point{n}", graph.tensor(i).zero_point)]
@@ -54,7 +54,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
         params=difference_params(graph, op),
         inputs=op.inputs,
         outputs=op.outputs,
-        inplace=elementwise.inplace_operands(graph, op),
+        inplace=broadcasting.inplace_operands(graph, op),
     )
     return Lowering((call,))
 
@@ -62,5 +62,5 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
 SPEC = OpSpec(
     kind="SQUARED_DIFFERENCE",
     lower=_lower,
-    constraints=(two_inputs, not_empty, elementwise.int8_operands, elementwise.broadcastable, square_fits),
+    constraints=(two_inputs, not_empty, broadcasting.int8_operands, broadcasting.broadcastable, square_fits),
 )

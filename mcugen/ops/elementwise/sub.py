@@ -7,11 +7,11 @@ as its outputs at ties show.
 from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
+from mcugen.ops import broadcasting
 from mcugen.ops.base import Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.elementwise import shared as elementwise
 from mcugen.ops.elementwise.add import lower_sum, output_scale_in_range
-from mcugen.ops.weighted.shared import known_activation
+from mcugen.ops.with_weights import known_activation
 
 
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
@@ -24,10 +24,10 @@ SPEC = OpSpec(
     constraints=(
         two_inputs,
         not_empty,
-        elementwise.int8_operands,
+        broadcasting.int8_operands,
         known_activation,
-        elementwise.broadcastable,
+        broadcasting.broadcastable,
         output_scale_in_range,
     ),
-    parse=elementwise.parse_arithmetic,
+    parse=broadcasting.parse_arithmetic,
 )

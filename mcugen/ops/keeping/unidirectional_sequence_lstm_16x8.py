@@ -6,10 +6,10 @@ import numpy as np
 
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.numerics.quantized import INT16_MIN, quantize_multiplier
+from mcugen.ops import symmetric
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.elementwise import symmetric
 from mcugen.ops.keeping import unidirectional_sequence_lstm as lstm
 from mcugen.ops.weighted import weighted_16x8
 

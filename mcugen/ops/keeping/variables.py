@@ -14,7 +14,7 @@ from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty
 from mcugen.ops.common import describe
-from mcugen.ops.moving.movement import Loop, copy_call
+from mcugen.ops.movement import Loop, copy_call
 
 
 def _operands(graph: Graph, op: Op) -> str | None:

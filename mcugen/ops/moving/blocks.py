@@ -11,7 +11,7 @@ from typing import Any
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.ops.base import OpSpec
 from mcugen.ops.checks import not_empty
-from mcugen.ops.moving.movement import (
+from mcugen.ops.movement import (
     Loop,
     Move,
     constant_integers,

@@ -7,7 +7,7 @@ import numpy as np
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops.base import OpSpec
 from mcugen.ops.checks import not_empty
-from mcugen.ops.moving.movement import (
+from mcugen.ops.movement import (
     Loop,
     Move,
     constant_integers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, same_shape
-from mcugen.ops.moving.movement import LOOPS, Loop, copy_call, counts, moved_types, strides, type_names
+from mcugen.ops.movement import LOOPS, Loop, copy_call, counts, moved_types, strides, type_names
 
 _TYPES = (DType.INT8, DType.INT16, DType.INT32, DType.FLOAT32)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty
-from mcugen.ops.moving.movement import Loop, Move, counts, lower_moves, moved_types, shape_problem, strides, type_names
+from mcugen.ops.movement import Loop, Move, counts, lower_moves, moved_types, shape_problem, strides, type_names
 
 _TYPES = (DType.INT8, DType.FLOAT32)
 _ND_DEPTH = 5  # indices per row that mcg_gather_nd takes

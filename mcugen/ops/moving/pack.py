@@ -10,7 +10,7 @@ from typing import Any
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.ops.base import OpSpec
 from mcugen.ops.checks import not_empty
-from mcugen.ops.moving.movement import Loop, Move, evaluation, lowering, moved_types, shape_problem, type_names
+from mcugen.ops.movement import Loop, Move, evaluation, lowering, moved_types, shape_problem, type_names
 
 _TYPES = (DType.INT8, DType.INT16, DType.INT32, DType.FLOAT32)
 

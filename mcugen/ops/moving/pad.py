@@ -18,7 +18,7 @@ from mcugen.ops.checks import (
     quantization_problem,
     same_quantization,
 )
-from mcugen.ops.moving.movement import LOOPS
+from mcugen.ops.movement import LOOPS
 
 _MAX_RANK = 5
 

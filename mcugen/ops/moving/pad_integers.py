@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
+from mcugen.ops import symmetric
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import keeps_quantization, not_empty, same_type
-from mcugen.ops.elementwise import symmetric
+from mcugen.ops.movement import Loop, copy_call
 from mcugen.ops.moving import pad
-from mcugen.ops.moving.movement import Loop, copy_call
 
 
 def _plain_or_symmetric(graph: Graph, op: Op) -> str | None:

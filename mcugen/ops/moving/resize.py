@@ -13,14 +13,7 @@ from numpy.typing import NDArray
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import int8_in_and_out, keeps_quantization, not_empty
-from mcugen.ops.moving.movement import (
-    constant_integers,
-    constant_values,
-    counts,
-    moved_types,
-    shape_problem,
-    type_names,
-)
+from mcugen.ops.movement import constant_integers, constant_values, counts, moved_types, shape_problem, type_names
 
 _NEAREST_TYPES = (DType.INT8, DType.INT16, DType.FLOAT32)
 _ONE = 1 << 10

@@ -9,8 +9,8 @@ from mcugen.graph.types import Graph, Op
 from mcugen.ops import float32
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty
+from mcugen.ops.movement import counts
 from mcugen.ops.moving import resize
-from mcugen.ops.moving.movement import counts
 
 
 def _axis(size: int, made: int, options: resize.ResizeOptions) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops.base import OpSpec
 from mcugen.ops.checks import not_empty, same_shape
-from mcugen.ops.moving.movement import (
+from mcugen.ops.movement import (
     Loop,
     Move,
     constant_integers,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, same_shape, same_type
-from mcugen.ops.moving.movement import (
+from mcugen.ops.movement import (
     BYTES_AND_WORDS,
     Loop,
     Move,

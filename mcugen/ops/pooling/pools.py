@@ -10,13 +10,12 @@ import numpy as np
 
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.numerics.quantized import activation_range
-from mcugen.ops import checks
+from mcugen.ops import checks, windows
 from mcugen.ops.base import Constraint, KernelCall, Lowering, ParamValue, Target
 from mcugen.ops.common import Pads, fused_activation_name
 from mcugen.ops.cores import dsp, mve
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.weighted import windows
-from mcugen.ops.weighted.shared import known_activation
+from mcugen.ops.with_weights import known_activation
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
 from mcugen.numerics.quantized import INT16_MIN
+from mcugen.ops import symmetric
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import one_input
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.elementwise import symmetric
 from mcugen.ops.pooling import pools
-from mcugen.ops.weighted.shared import known_activation
+from mcugen.ops.with_weights import known_activation
 
 
 def _sum_fits(_graph: Graph, op: Op) -> str | None:

@@ -7,7 +7,7 @@ import math
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.moving.movement import constant_integers, constant_values, shape_problem
+from mcugen.ops.movement import constant_integers, constant_values, shape_problem
 
 
 def _types(graph: Graph, op: Op) -> str | None:

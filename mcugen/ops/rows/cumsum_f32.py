@@ -11,7 +11,7 @@ from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops import float32
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, same_shape, two_inputs
-from mcugen.ops.moving.movement import constant_integers, constant_values
+from mcugen.ops.movement import constant_integers, constant_values
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
+from mcugen.ops import symmetric
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.elementwise import symmetric
 from mcugen.ops.rows import mean
 
 

@@ -8,7 +8,7 @@ from mcugen.graph.types import Graph, Op
 from mcugen.numerics.quantized import quantize_multiplier
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import int8_in_and_out, not_empty, quantization_problem, same_shape, two_inputs
-from mcugen.ops.moving.movement import constant_values
+from mcugen.ops.movement import constant_values
 from mcugen.ops.rows import cumsum_f32
 
 _MOST_INPUTS = 8  # of mcg_add_n_s8

@@ -5,10 +5,10 @@ from __future__ import annotations
 from mcugen.graph.types import Graph, Op
 from mcugen.numerics.int16_tables import softmax_exp_table, softmax_reciprocal_table
 from mcugen.numerics.quantized import quantize_multiplier
+from mcugen.ops import symmetric
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, one_input, same_shape
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.elementwise import symmetric
 from mcugen.ops.rows import softmax
 
 _MAX_DEPTH = 1 << 16

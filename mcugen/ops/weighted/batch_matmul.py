@@ -12,9 +12,9 @@ import numpy as np
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.numerics.quantized import quantize_multiplier
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.broadcasting import int8_operands
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.elementwise.shared import int8_operands
-from mcugen.ops.moving.movement import shape_problem, strides
+from mcugen.ops.movement import shape_problem, strides
 
 _BATCHES = 3  # batch loops of the kernels
 

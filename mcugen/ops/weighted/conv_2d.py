@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.ops import windows, with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
 from mcugen.ops.cores import dsp, memory, mla, mve
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.weighted import shared as weighted
-from mcugen.ops.weighted import windows
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,13 @@ def parse(raw: Any, inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor])
         dilation_h=dilation[0],
         dilation_w=dilation[1],
         activation=fused_activation_name(raw.fusedActivationFunction),
-        int32_sums=weighted.asks_for_int32_sums(raw),
+        int32_sums=with_weights.asks_for_int32_sums(raw),
     )
 
 
 def filter_scales(graph: Graph, op: Op) -> str | None:
     """The filter is quantized per tensor or per output channel, with zero point 0."""
-    return weighted.channel_scales_problem(graph.tensor(op.inputs[1]), axis=0)
+    return with_weights.channel_scales_problem(graph.tensor(op.inputs[1]), axis=0)
 
 
 def shapes_fit(graph: Graph, op: Op) -> str | None:
@@ -68,18 +67,18 @@ def shapes_fit(graph: Graph, op: Op) -> str | None:
         return f"filter {describe(weights)} does not divide the channels of {describe(image)} into groups"
     options: Conv2DOptions = op.options
     extent = windows.extent(weights.shape[1:3], (options.dilation_h, options.dilation_w))
-    return windows.output_shape_problem(graph, op, options, extent, channels) or weighted.bias_size_problem(
+    return windows.output_shape_problem(graph, op, options, extent, channels) or with_weights.bias_size_problem(
         graph, op, channels
     )
 
 
 def accumulator_fits(graph: Graph, op: Op) -> str | None:
     """No sum of products and bias can exceed 32 bits."""
-    return weighted.overflow_problem(graph, op, _rows(weighted.weights_of(graph, op)))
+    return with_weights.overflow_problem(graph, op, _rows(with_weights.weights_of(graph, op)))
 
 
 def lower(graph: Graph, op: Op, target: Target) -> Lowering:
-    weights = weighted.weights_of(graph, op)
+    weights = with_weights.weights_of(graph, op)
     return lower_filter(graph, op, target, weights, op.options)
 
 
@@ -88,7 +87,9 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
 
     DEPTHWISE_CONV_2D with a depth multiplier comes here too, as a grouped convolution.
     """
-    stage = weighted.output_stage(graph, op, _rows(weights), weighted.effective_scales(graph, op), options.activation)
+    stage = with_weights.output_stage(
+        graph, op, _rows(weights), with_weights.effective_scales(graph, op), options.activation
+    )
     direct = direct_params(graph, op, weights, options)
     if direct and (single := single_window(graph, op, weights, stage, direct)):
         return Lowering(
@@ -115,7 +116,7 @@ def single_window(
     graph: Graph,
     op: Op,
     weights: NDArray[np.int8],
-    stage: weighted.OutputStage,
+    stage: with_weights.OutputStage,
     direct: tuple[tuple[str, int], ...],
 ) -> KernelCall | None:
     """A convolution with one window per image, as streams have, as a fully connected layer; else None."""
@@ -197,7 +198,7 @@ def general_params(
 
 
 def macs(graph: Graph, op: Op) -> int:
-    return windows.macs_per_window(graph, op, int(weighted.weights_of(graph, op)[0].size))
+    return windows.macs_per_window(graph, op, int(with_weights.weights_of(graph, op)[0].size))
 
 
 def _rows(weights: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -209,11 +210,11 @@ SPEC = OpSpec(
     kind="CONV_2D",
     lower=lower,
     constraints=(
-        weighted.int8_with_int32_bias,
-        weighted.constant_weights,
+        with_weights.int8_with_int32_bias,
+        with_weights.constant_weights,
         shapes_fit,
         filter_scales,
-        weighted.known_activation,
+        with_weights.known_activation,
         accumulator_fits,
     ),
     parse=parse,

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
+from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.cores.variants import choose
 from mcugen.ops.weighted import conv_2d, weighted_16x8
-from mcugen.ops.weighted import shared as weighted
 
 
 def accumulator_fits(graph: Graph, op: Op) -> str | None:
     """No sum of products and bias exceeds 47 bits (31 with an int32 bias), and none 31 when it is scaled."""
-    return weighted_16x8.accumulator_problem(graph, op, _rows(weighted.weights_of(graph, op)))
+    return weighted_16x8.accumulator_problem(graph, op, _rows(with_weights.weights_of(graph, op)))
 
 
 def _rows(weights: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -22,7 +22,7 @@ def _rows(weights: NDArray[np.int8]) -> NDArray[np.int8]:
 
 
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
-    return lower_filter(graph, op, target, weighted.weights_of(graph, op), op.options)
+    return lower_filter(graph, op, target, with_weights.weights_of(graph, op), op.options)
 
 
 def lower_filter(
@@ -53,10 +53,10 @@ SPEC = OpSpec(
     lower=_lower,
     constraints=(
         weighted_16x8.int8_weights(DType.INT64, DType.INT32),
-        weighted.constant_weights,
+        with_weights.constant_weights,
         conv_2d.shapes_fit,
         conv_2d.filter_scales,
-        weighted.known_activation,
+        with_weights.known_activation,
         accumulator_fits,
     ),
     parse=conv_2d.parse,

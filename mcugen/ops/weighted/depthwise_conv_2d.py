@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.ops import windows, with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
 from mcugen.ops.cores import dsp, memory, mla, mve, planes
 from mcugen.ops.cores.planes import InPlace
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.weighted import conv_2d, windows
-from mcugen.ops.weighted import shared as weighted
+from mcugen.ops.weighted import conv_2d
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def parse(raw: Any, inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor])
 
 def filter_scales(graph: Graph, op: Op) -> str | None:
     """The filter is quantized per tensor or per output channel, with zero point 0."""
-    return weighted.channel_scales_problem(graph.tensor(op.inputs[1]), axis=3)
+    return with_weights.channel_scales_problem(graph.tensor(op.inputs[1]), axis=3)
 
 
 def shapes_fit(graph: Graph, op: Op) -> str | None:
@@ -70,14 +70,14 @@ def shapes_fit(graph: Graph, op: Op) -> str | None:
             f"times the depth multiplier {options.depth_multiplier}"
         )
     extent = windows.extent(weights.shape[1:3], (options.dilation_h, options.dilation_w))
-    return windows.output_shape_problem(graph, op, options, extent, channels) or weighted.bias_size_problem(
+    return windows.output_shape_problem(graph, op, options, extent, channels) or with_weights.bias_size_problem(
         graph, op, channels
     )
 
 
 def accumulator_fits(graph: Graph, op: Op) -> str | None:
     """No sum of products and bias can exceed 32 bits."""
-    return weighted.overflow_problem(graph, op, _rows(weighted.weights_of(graph, op)))
+    return with_weights.overflow_problem(graph, op, _rows(with_weights.weights_of(graph, op)))
 
 
 class _How(TypedDict):
@@ -90,10 +90,12 @@ class _How(TypedDict):
 
 def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     options: DepthwiseConv2DOptions = op.options
-    weights = weighted.weights_of(graph, op)
+    weights = with_weights.weights_of(graph, op)
     batches, height, width, channels = graph.tensor(op.inputs[0]).shape
     _, rows, columns, _ = graph.output_of(op).shape
-    stage = weighted.output_stage(graph, op, _rows(weights), weighted.effective_scales(graph, op), options.activation)
+    stage = with_weights.output_stage(
+        graph, op, _rows(weights), with_weights.effective_scales(graph, op), options.activation
+    )
     if not target.mve and (single := _single_window(graph, op, weights, stage)):
         return Lowering((choose(target, single, dsp=_single_window_dsp),))
     params = (
@@ -136,7 +138,9 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     return Lowering((grouped,))
 
 
-def _single_window(graph: Graph, op: Op, weights: NDArray[np.int8], stage: weighted.OutputStage) -> KernelCall | None:
+def _single_window(
+    graph: Graph, op: Op, weights: NDArray[np.int8], stage: with_weights.OutputStage
+) -> KernelCall | None:
     """The call for one window per image, of whole rows, as streams have; else None."""
     image, options = graph.tensor(op.inputs[0]), op.options
     _, filter_h, filter_w, channels = weights.shape
@@ -212,11 +216,11 @@ SPEC = OpSpec(
     kind="DEPTHWISE_CONV_2D",
     lower=lower,
     constraints=(
-        weighted.int8_with_int32_bias,
-        weighted.constant_weights,
+        with_weights.int8_with_int32_bias,
+        with_weights.constant_weights,
         shapes_fit,
         filter_scales,
-        weighted.known_activation,
+        with_weights.known_activation,
         accumulator_fits,
     ),
     parse=parse,

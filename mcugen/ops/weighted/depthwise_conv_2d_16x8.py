@@ -6,22 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
+from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.cores.variants import choose
 from mcugen.ops.weighted import conv_2d, conv_2d_16x8, depthwise_conv_2d, weighted_16x8
-from mcugen.ops.weighted import shared as weighted
 
 
 def _accumulator_fits(graph: Graph, op: Op) -> str | None:
     """No sum of products and bias exceeds 47 bits, and none 31 when it is scaled to the output."""
-    weights = weighted.weights_of(graph, op)
+    weights = with_weights.weights_of(graph, op)
     rows: NDArray[np.int8] = weights.reshape(-1, weights.shape[3]).T
     return weighted_16x8.accumulator_problem(graph, op, rows)
 
 
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     options: depthwise_conv_2d.DepthwiseConv2DOptions = op.options
-    weights = weighted.weights_of(graph, op)
+    weights = with_weights.weights_of(graph, op)
     if options.depth_multiplier > 1:
         # Several filters per input channel: the same as a convolution with one group per input channel.
         ohwi = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))
@@ -68,10 +68,10 @@ SPEC = OpSpec(
     lower=_lower,
     constraints=(
         weighted_16x8.int8_weights(DType.INT64),
-        weighted.constant_weights,
+        with_weights.constant_weights,
         depthwise_conv_2d.shapes_fit,
         depthwise_conv_2d.filter_scales,
-        weighted.known_activation,
+        with_weights.known_activation,
         _accumulator_fits,
     ),
     parse=depthwise_conv_2d.parse,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcugen.graph.types import Graph, Op
-from mcugen.ops import float32
+from mcugen.ops import float32, with_weights
 from mcugen.ops.base import KernelCall, Lowering, Target
 from mcugen.ops.weighted import depthwise_conv_2d
-from mcugen.ops.weighted import shared as weighted
 
 
 def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
@@ -48,7 +47,7 @@ SPEC = replace(
     lower=_lower,
     constraints=(
         float32.weights_and_bias,
-        weighted.constant_weights,
+        with_weights.constant_weights,
         depthwise_conv_2d.shapes_fit,
         float32.known_activation,
     ),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import describe, fused_activation_name
 from mcugen.ops.cores import dsp, mla, mve
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.weighted import shared as weighted
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]
     if raw is None:
         raise ValueError("it has no options")
     activation = fused_activation_name(raw.fusedActivationFunction)
-    return FullyConnectedOptions(activation, raw.weightsFormat, weighted.asks_for_int32_sums(raw))
+    return FullyConnectedOptions(activation, raw.weightsFormat, with_weights.asks_for_int32_sums(raw))
 
 
 def plain_weights(_graph: Graph, op: Op) -> str | None:
@@ -40,7 +40,7 @@ def plain_weights(_graph: Graph, op: Op) -> str | None:
 
 def weights_scales(graph: Graph, op: Op) -> str | None:
     """Weights are quantized per tensor, or per output channel with zero point 0."""
-    return weighted.channel_scales_problem(graph.tensor(op.inputs[1]), axis=0, zero_point_allowed=True)
+    return with_weights.channel_scales_problem(graph.tensor(op.inputs[1]), axis=0, zero_point_allowed=True)
 
 
 def shapes_fit(graph: Graph, op: Op) -> str | None:
@@ -53,22 +53,22 @@ def shapes_fit(graph: Graph, op: Op) -> str | None:
         return f"the input {describe(source)} does not consist of rows of {depth}"
     if not output.shape or output.shape[-1] != channels or output.elements != source.elements // depth * channels:
         return f"input {describe(source)} and weights {describe(weights)} do not give {describe(output)}"
-    return weighted.bias_size_problem(graph, op, channels)
+    return with_weights.bias_size_problem(graph, op, channels)
 
 
 def accumulator_fits(graph: Graph, op: Op) -> str | None:
     """No sum of products and bias can exceed 32 bits."""
-    weights = weighted.weights_of(graph, op)
-    return weighted.overflow_problem(graph, op, weights, graph.tensor(op.inputs[1]).zero_point)
+    weights = with_weights.weights_of(graph, op)
+    return with_weights.overflow_problem(graph, op, weights, graph.tensor(op.inputs[1]).zero_point)
 
 
 def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     source = graph.tensor(op.inputs[0])
-    weights = weighted.weights_of(graph, op)
+    weights = with_weights.weights_of(graph, op)
     weights_zero = graph.tensor(op.inputs[1]).zero_point
     channels, depth = weights.shape
-    stage = weighted.output_stage(
-        graph, op, weights, weighted.effective_scales(graph, op), op.options.activation, weights_zero
+    stage = with_weights.output_stage(
+        graph, op, weights, with_weights.effective_scales(graph, op), op.options.activation, weights_zero
     )
     params = (
         ("rows", source.elements // depth),
@@ -95,12 +95,12 @@ SPEC = OpSpec(
     kind="FULLY_CONNECTED",
     lower=lower,
     constraints=(
-        weighted.int8_with_int32_bias,
-        weighted.constant_weights,
+        with_weights.int8_with_int32_bias,
+        with_weights.constant_weights,
         plain_weights,
         shapes_fit,
         weights_scales,
-        weighted.known_activation,
+        with_weights.known_activation,
         accumulator_fits,
     ),
     parse=parse,

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from mcugen.graph.types import DType, Graph, Op
+from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.cores.variants import choose
 from mcugen.ops.weighted import fully_connected, weighted_16x8
-from mcugen.ops.weighted import shared as weighted
 
 
 def _weights_scales(graph: Graph, op: Op) -> str | None:
     """Weights are quantized per tensor or per output channel, with zero point 0."""
-    return weighted.channel_scales_problem(graph.tensor(op.inputs[1]), axis=0)
+    return with_weights.channel_scales_problem(graph.tensor(op.inputs[1]), axis=0)
 
 
 def _accumulator_fits(graph: Graph, op: Op) -> str | None:
     """No sum of products and bias exceeds 47 bits (31 with an int32 bias), and none 31 when it is scaled."""
-    return weighted_16x8.accumulator_problem(graph, op, weighted.weights_of(graph, op))
+    return weighted_16x8.accumulator_problem(graph, op, with_weights.weights_of(graph, op))
 
 
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
-    weights = weighted.weights_of(graph, op)
+    weights = with_weights.weights_of(graph, op)
     channels, depth = weights.shape
     stage = weighted_16x8.output_stage(graph, op, channels, op.options.activation)
     # Every row of inputs is a window of its own.
@@ -49,11 +49,11 @@ SPEC = OpSpec(
     lower=_lower,
     constraints=(
         weighted_16x8.int8_weights(DType.INT64, DType.INT32),
-        weighted.constant_weights,
+        with_weights.constant_weights,
         fully_connected.plain_weights,
         fully_connected.shapes_fit,
         _weights_scales,
-        weighted.known_activation,
+        with_weights.known_activation,
         _accumulator_fits,
     ),
     parse=fully_connected.parse,

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, Constraint, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.common import describe, fused_activation_name, same_or_valid_padding
-from mcugen.ops.moving.movement import constant_integers, constant_values, shape_problem
-from mcugen.ops.weighted import shared as weighted
+from mcugen.ops.movement import constant_integers, constant_values, shape_problem
 
 
 @dataclass(frozen=True)
@@ -76,21 +76,21 @@ def shapes_fit(graph: Graph, op: Op) -> str | None:
     for size, stride, n in sides:
         if not (image.shape[n] - 1) * stride < output.shape[n] + size:
             return f"{describe(output)} is too small for {describe(image)} and a stride of {stride}"
-    return weighted.bias_size_problem(graph, as_convolution(op), channels)
+    return with_weights.bias_size_problem(graph, as_convolution(op), channels)
 
 
 def filter_scales(graph: Graph, op: Op) -> str | None:
     """The filter is quantized per tensor or per output channel, with zero point 0."""
-    return weighted.channel_scales_problem(graph.tensor(op.inputs[1]), axis=0)
+    return with_weights.channel_scales_problem(graph.tensor(op.inputs[1]), axis=0)
 
 
 def _accumulator_fits(graph: Graph, op: Op) -> str | None:
     """No sum of products and bias can exceed 32 bits."""
-    return weighted.overflow_problem(graph, as_convolution(op), filter_rows(graph, op))
+    return with_weights.overflow_problem(graph, as_convolution(op), filter_rows(graph, op))
 
 
 def filter_rows(graph: Graph, op: Op) -> NDArray[np.int8]:
-    weights = weighted.weights_of(graph, op)
+    weights = with_weights.weights_of(graph, op)
     return weights.reshape(weights.shape[0], -1)
 
 
@@ -121,17 +121,17 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     options: TransposeConvOptions = op.options
     rows = filter_rows(graph, op)
     convolution = as_convolution(op)
-    scales = weighted.effective_scales(graph, convolution)
-    stage = weighted.output_stage(graph, convolution, rows, scales, options.activation)
+    scales = with_weights.effective_scales(graph, convolution)
+    stage = with_weights.output_stage(graph, convolution, rows, scales, options.activation)
     # Every output pixel has other taps, so that the input's zero point cannot be folded into the bias.
-    plain = Constant("bias", weighted.bias_of(graph, convolution, len(rows)).astype(np.int32), f"[{len(rows)}]")
+    plain = Constant("bias", with_weights.bias_of(graph, convolution, len(rows)).astype(np.int32), f"[{len(rows)}]")
     call = KernelCall(
         kernel="mcg_transpose_conv_s8",
         params=(*geometry_params(graph, op), ("input_zero_point", image.zero_point), *stage.params),
         inputs=(image.id,),
         outputs=op.outputs,
         constants=(
-            Constant("weights", weighted.weights_of(graph, op), f"{list(weights.shape)}, OHWI"),
+            Constant("weights", with_weights.weights_of(graph, op), f"{list(weights.shape)}, OHWI"),
             plain,
             *stage.constants[1:],
         ),
@@ -150,11 +150,11 @@ SPEC = OpSpec(
     lower=_lower,
     constraints=(
         operands,
-        of_convolution(weighted.int8_with_int32_bias),
-        of_convolution(weighted.constant_weights),
+        of_convolution(with_weights.int8_with_int32_bias),
+        of_convolution(with_weights.constant_weights),
         shapes_fit,
         filter_scales,
-        weighted.known_activation,
+        with_weights.known_activation,
         _accumulator_fits,
     ),
     parse=parse,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mcugen.graph.types import DType, Graph, Op
+from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.cores.variants import choose
-from mcugen.ops.weighted import shared as weighted
 from mcugen.ops.weighted import transpose_conv, weighted_16x8
 
 
@@ -19,7 +19,7 @@ def _accumulator_fits(graph: Graph, op: Op) -> str | None:
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     convolution = transpose_conv.as_convolution(op)
     stage = weighted_16x8.output_stage(graph, convolution, graph.output_of(op).shape[3], op.options.activation)
-    weights = weighted.weights_of(graph, op)
+    weights = with_weights.weights_of(graph, op)
     call = KernelCall(
         kernel="mcg_transpose_conv_s16",
         params=(*transpose_conv.geometry_params(graph, op), *stage.params),
@@ -36,10 +36,10 @@ SPEC = OpSpec(
     constraints=(
         transpose_conv.operands,
         transpose_conv.of_convolution(weighted_16x8.int8_weights(DType.INT64, DType.INT16)),
-        transpose_conv.of_convolution(weighted.constant_weights),
+        transpose_conv.of_convolution(with_weights.constant_weights),
         transpose_conv.shapes_fit,
         transpose_conv.filter_scales,
-        weighted.known_activation,
+        with_weights.known_activation,
         _accumulator_fits,
     ),
     parse=transpose_conv.parse,

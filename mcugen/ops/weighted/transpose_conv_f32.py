@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcugen.graph.types import Graph, Op
-from mcugen.ops import float32
+from mcugen.ops import float32, with_weights
 from mcugen.ops.base import KernelCall, Lowering, Target
-from mcugen.ops.weighted import shared as weighted
 from mcugen.ops.weighted import transpose_conv
 
 
@@ -32,7 +31,7 @@ SPEC = replace(
     constraints=(
         transpose_conv.operands,
         transpose_conv.of_convolution(float32.weights_and_bias),
-        transpose_conv.of_convolution(weighted.constant_weights),
+        transpose_conv.of_convolution(with_weights.constant_weights),
         transpose_conv.shapes_fit,
         float32.known_activation,
     ),

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.numerics.quantized import INT16_MAX, activation_range, quantize_multiplier
+from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, Constraint, ParamValue
-from mcugen.ops.elementwise.symmetric import symmetric_problem
-from mcugen.ops.weighted import shared as weighted
+from mcugen.ops.symmetric import symmetric_problem
 
 _INT32_LIMIT = 1 << 31
 _WIDE_LIMIT = 1 << 47
@@ -79,10 +79,10 @@ def accumulator_problem(graph: Graph, op: Op, rows: NDArray[np.int8]) -> str | N
     """
     products = (INT16_MAX + 1) * np.abs(rows.astype(np.int64)).sum(axis=1)
     # Of any size: a file may hold biases whose sums leave 64 bits.
-    terms = zip(weighted.bias_of(graph, op, rows.shape[0]), products, strict=True)
+    terms = zip(with_weights.bias_of(graph, op, rows.shape[0]), products, strict=True)
     sums = [abs(int(bias)) + int(product) for bias, product in terms]
     problem_of = narrow_scaling_problem if sums_in_32_bits(graph, op) else wide_scaling_problem
-    factors = [quantize_multiplier(scale) for scale in weighted.effective_scales(graph, op)]
+    factors = [quantize_multiplier(scale) for scale in with_weights.effective_scales(graph, op)]
     pairs = zip(sums, factors if len(factors) > 1 else factors * len(sums), strict=True)
     problems = (problem_of(bound, *factor) for bound, factor in pairs)
     return next((p for p in problems if p), None)
@@ -108,11 +108,11 @@ def output_stage(graph: Graph, op: Op, channels: int, activation: str) -> Output
     output = graph.output_of(op)
     assert output.quant is not None, op.where
     narrow = sums_in_32_bits(graph, op)
-    factors = [quantize_multiplier(scale) for scale in weighted.effective_scales(graph, op)]
+    factors = [quantize_multiplier(scale) for scale in with_weights.effective_scales(graph, op)]
     multipliers = [m if narrow else short_multiplier(m) for m, _ in factors]
     shifts = [shift if m else -1 for m, shift in factors]
     low, high = activation_range(activation, output.quant, DType.INT16)
-    bias = weighted.bias_of(graph, op, channels)
+    bias = with_weights.bias_of(graph, op, channels)
     return OutputStage(
         params=(
             ("per_channel", int(len(factors) > 1)),

@@ -15,9 +15,8 @@ from mcugen import ops
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.numerics.fixed_point import requantize
 from mcugen.numerics.quantized import INT8_MAX, INT8_MIN, activation_range, quantize_multiplier
+from mcugen.ops import windows, with_weights
 from mcugen.ops.rows import mean
-from mcugen.ops.weighted import shared as weighted
-from mcugen.ops.weighted import windows
 
 POOLS = frozenset({"AVERAGE_POOL_2D", "MAX_POOL_2D"})
 RESHAPES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
@@ -127,7 +126,7 @@ def centred_weights(graph: Graph, op: Op) -> NDArray[np.int64]:
     Of a depthwise convolution: [output channels, taps, 1], each channel for its own input channel.
     """
     tensor = graph.tensor(op.inputs[1])
-    weights = weighted.weights_of(graph, op).astype(np.int64) - (
+    weights = with_weights.weights_of(graph, op).astype(np.int64) - (
         tensor.zero_point if op.kind == "FULLY_CONNECTED" else 0
     )
     if op.kind == "DEPTHWISE_CONV_2D":
@@ -167,7 +166,7 @@ def _weighted(graph: Graph, op: Op, source: Limits) -> Limits | None:
         low_sum, high_sum = rising @ low + falling @ high, rising @ high + falling @ low
     else:
         return None  # groups, or rows that are not whole pixels
-    bias = weighted.bias_of(graph, op, channels)
+    bias = with_weights.bias_of(graph, op, channels)
     return _requantized(graph, op, bias + low_sum, bias + high_sum)
 
 
@@ -175,7 +174,7 @@ def _requantized(graph: Graph, op: Op, low: NDArray[np.int64], high: NDArray[np.
     output = graph.output_of(op)
     assert output.quant is not None
     least, most = activation_range(op.options.activation, output.quant)
-    scales = weighted.effective_scales(graph, op)
+    scales = with_weights.effective_scales(graph, op)
     factors = [quantize_multiplier(scale) for scale in scales] * (len(low) if len(scales) == 1 else 1)
 
     def to_output(accumulators: NDArray[np.int64]) -> NDArray[np.int64]:
