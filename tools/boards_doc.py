@@ -157,7 +157,7 @@ def proof(board: Board) -> str:
 
 def row(board: Board) -> str:
     core = board.cpu.replace("cortex-m", "M")
-    features = [name for name, has in (("FPU", bool(board.fpu)), ("DSP", board.dsp), ("MVE", board.mve)) if has]
+    features = ["FPU"] * bool(board.fpu) + [name.upper() for name in board.features]
     start = f"{board.framework.name}" if board.framework else "own start-up"
     sizes = [memory(region.size) if region.size else "yours" for region in (board.flash, board.ram)]
     cells = [

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mcugen.boards.architectures import Architecture, family_architecture
+from mcugen.boards.architectures import ARCHITECTURES, Architecture, family_architecture
 from mcugen.boards.toml_table import Table, short
-from mcugen.boards.types import CORES, Board, Emulator, Flashing, Framework, Region, Renode, Uart
+from mcugen.boards.types import Board, Emulator, Flashing, Framework, Region, Renode, Uart
+from mcugen.cores import cores
 from mcugen.errors import BoardError
 from mcugen.resources import resource_dir
 
@@ -51,7 +52,7 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
         )
     own_script = top.boolean("own_linker_script", default=False)
     cpu_table, uart = top.table("cpu"), top.table("uart")
-    cpu, fpu, dsp, mve = _cpu(cpu_table)
+    cpu, fpu, features = _cpu(cpu_table)
     clock_hz = top.integer("clock_hz", 1_000_000, 2_000_000_000)
     if own_script and not top.has("memory"):
         regions = {name: Region(name, 0, 0) for name in ("flash", "ram")}
@@ -62,7 +63,7 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
     if stack_bytes % 16:
         raise top.error("stack_bytes", f"is {stack_bytes}, not a multiple of 16")
     framework = _framework(top.table("framework")) if "framework" in data else None
-    if framework is None and not CORES[cpu].architecture.bsp:
+    if framework is None and not ARCHITECTURES[cores()[cpu].architecture].bsp:
         raise top.error("framework", f"is missing: mcugen has no start-up code for {cpu}")
     board = Board(
         name=name,
@@ -71,8 +72,7 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
         mcu=top.text("mcu"),
         cpu=cpu,
         fpu=fpu,
-        dsp=dsp,
-        mve=mve,
+        features=features,
         clock_hz=clock_hz,
         flash=flash,
         ram=ram,
@@ -93,20 +93,23 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
     return board
 
 
-def _cpu(table: Table) -> tuple[str, str, bool, bool]:
-    cpu = table.choice("core", tuple(CORES))
-    core = CORES[cpu]
+def _cpu(table: Table) -> tuple[str, str, tuple[str, ...]]:
+    cpu = table.choice("core", tuple(cores()))
+    core = cores()[cpu]
     fpu = table.choice("fpu", ("", *core.fpus), default="")
-    features = table.strings("features", ("dsp", "mve"))
-    for feature, has in (("dsp", core.dsp), ("mve", core.mve)):
-        if feature in features and not has:
-            raise table.error("features", f'names "{feature}", which {cpu} does not have')
-    if core.dsp and not core.dsp_optional and "dsp" not in features:
-        raise table.error("features", f'lacks "dsp", which every {cpu} has')
-    if "mve" in features and not fpu:
-        raise table.error("fpu", 'is missing, but "mve" needs it')
+    known = dict.fromkeys(feature.name for other in cores().values() for feature in other.features)
+    named = table.strings("features", tuple(known))
+    own = [feature.name for feature in core.features]
+    for name in named:
+        if name not in own:
+            raise table.error("features", f'names "{name}", which {cpu} does not have')
+    for feature in core.features:
+        if feature.required and feature.name not in named:
+            raise table.error("features", f'lacks "{feature.name}", which every {cpu} has')
+        if feature.needs_fpu and feature.name in named and not fpu:
+            raise table.error("fpu", f'is missing, but "{feature.name}" needs it')
     table.finish()
-    return cpu, fpu, "dsp" in features, "mve" in features
+    return cpu, fpu, tuple(name for name in own if name in named)
 
 
 _ANY_PIN = frozenset({"nrf51"})
@@ -222,7 +225,7 @@ def families(architecture: Architecture | None = None) -> tuple[str, ...]:
 
 
 def _family(top: Table, cpu: str) -> str:
-    return top.choice("family", families(CORES[cpu].architecture))
+    return top.choice("family", families(ARCHITECTURES[cores()[cpu].architecture]))
 
 
 def _renode(table: Table) -> Renode:

@@ -11,11 +11,10 @@ from mcugen.boards.types import Board
 
 def board_toml(board: Board) -> str:
     """A board as the text of a board file, which `read_board` reads back as an equal board."""
-    features = [name for name in ("dsp", "mve") if getattr(board, name)]
     top = ("title", "family", "mcu", "clock_hz", "stack_bytes", "real_hardware", "own_linker_script", "notes")
     tables: dict[str, dict[str, Any]] = {
         "": {key: getattr(board, key) for key in top if getattr(board, key) != ""},
-        "cpu": {"core": board.cpu, "fpu": board.fpu, "features": features},
+        "cpu": {"core": board.cpu, "fpu": board.fpu, "features": list(board.features)},
     }
     regions = (board.flash, board.ram, *board.regions) if board.flash.size else ()
     for region in regions:

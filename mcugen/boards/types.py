@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mcugen.boards.architectures import ARM, RISCV, XTENSA, Architecture
+from mcugen.boards.architectures import ARCHITECTURES, ARM, RISCV, Architecture
+from mcugen.cores import cores
+from mcugen.cores.types import Core
 
 if sys.version_info >= (3, 11):
     pass
@@ -15,35 +16,6 @@ else:
     pass  # type: ignore[import-not-found, unused-ignore]
 if TYPE_CHECKING:
     from mcugen.ops.base import Target
-
-
-@dataclass(frozen=True)
-class Core:
-    """What a CPU core can have: FPUs the compiler knows for it, and whether DSP, MVE and multiply-accumulate exist.
-
-    Cores that are not Arm's run the portable kernels.
-    """
-
-    fpus: tuple[str, ...]
-    dsp: bool = False
-    mve: bool = False
-    dsp_optional: bool = False
-    mla: bool = True
-    architecture: Architecture = ARM
-
-
-CORES: Mapping[str, Core] = {
-    "cortex-m0": Core((), mla=False),
-    "cortex-m0plus": Core((), mla=False),
-    "cortex-m3": Core(()),
-    "cortex-m4": Core(("fpv4-sp-d16",), dsp=True),
-    "cortex-m7": Core(("fpv5-sp-d16", "fpv5-d16"), dsp=True),
-    "cortex-m33": Core(("fpv5-sp-d16",), dsp=True, dsp_optional=True),
-    "cortex-m55": Core(("auto",), dsp=True, mve=True),
-    "xtensa-lx6": Core((), mla=False, architecture=XTENSA),
-    "xtensa-lx7": Core((), mla=False, architecture=XTENSA),
-    "rv32imc": Core((), mla=False, architecture=RISCV),
-}
 
 
 @dataclass(frozen=True)
@@ -153,6 +125,7 @@ class Board:
         family: folder in firmware/bsp with the chip family's clock and pins; "" where `framework` starts the chip.
         cpu: core name as the compiler knows it ("cortex-m4").
         fpu: the compiler's FPU name, or "" for none (soft float).
+        features: the extensions of the instruction set that the part has ("dsp", "mve").
         flash, ram: the part's true memories; `regions` are further ones (tightly coupled RAM, …). One that is named
             "vectors" gets the table that the core starts from, where flash is not where it looks for it.
         stack_bytes: RAM reserved for the stack.
@@ -168,8 +141,7 @@ class Board:
     mcu: str
     cpu: str
     fpu: str
-    dsp: bool
-    mve: bool
+    features: tuple[str, ...]
     clock_hz: int
     flash: Region
     ram: Region
@@ -192,24 +164,26 @@ class Board:
     @property
     def architecture(self) -> Architecture:
         """The core's instruction set and its tools."""
-        return CORES[self.cpu].architecture
+        return ARCHITECTURES[self.core.architecture]
+
+    @property
+    def core(self) -> Core:
+        """What is known of the core."""
+        return cores()[self.cpu]
 
     def target(self) -> Target:
         """The core that kernels are chosen for."""
         from mcugen.ops.base import Target  # imports numpy: too slow for listing boards
 
-        return Target(cpu=self.cpu, dsp=self.dsp, mve=self.mve, mla=CORES[self.cpu].mla)
+        return Target(self.cpu, self.core.kernel_sets(self.features))
 
     def cpu_flags(self) -> list[str]:
         """Compiler and linker flags that choose the instruction set and the calling convention."""
-        core = CORES[self.cpu]
-        if core.architecture is RISCV:
+        if self.architecture is RISCV:
             return [f"-march={self.cpu}", "-mabi=ilp32"]
-        if core.architecture is not ARM:
+        if self.architecture is not ARM:
             return []  # the framework's compiler knows
-        lacks = "+nodsp" if core.dsp_optional and not self.dsp else ""
-        if core.mve and not self.mve:
-            lacks += "+nomve"
+        lacks = "".join(feature.absent for feature in self.core.features if feature.name not in self.features)
         flags = [f"-mcpu={self.cpu}{lacks}", "-mthumb"]
         if self.fpu:
             return [*flags, "-mfloat-abi=hard", f"-mfpu={self.fpu}"]

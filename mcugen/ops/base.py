@@ -23,21 +23,22 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
 
+PORTABLE = "portable"
+"""The variant that every core runs."""
+
 
 @dataclass(frozen=True)
 class Target:
     """The core that kernels are chosen for.
 
-    `mla`, `dsp` and `mve` say whether it has multiply-accumulate, DSP and vector instructions; `mla` counts only where
-    there are no DSP instructions.
-    `scratch_limit` is how many bytes of scratch kernels should keep to where they can be made to; None lets each take
-    what does not make the arena much larger.
+    Attributes:
+        kernels: the kernel sets that it runs, the fastest first (see `mcugen.ops.variants`).
+        scratch_limit: how many bytes of scratch kernels should keep to where they can be made to; None lets each take
+            what does not make the arena much larger.
     """
 
     cpu: str = "generic"
-    dsp: bool = False
-    mve: bool = False
-    mla: bool = False
+    kernels: tuple[str, ...] = ()
     scratch_limit: int | None = None
 
 
@@ -76,7 +77,7 @@ class KernelCall:
         scratch_bytes: size of a scratch buffer in the arena, passed last when not 0.
         inplace: positions in `inputs` whose memory the output may take over (the kernel reads every
             element before it writes over it).
-        variant: "portable", "mla", "dsp" or "mve".
+        variant: "portable", or the name of the kernel set that it is from ("mla", "dsp", "mve").
         why_not_faster: empty when this is the fastest variant for the target.
         output_offset: bytes from the start of the output tensor to the address passed.
         input_offset: bytes from the start of the first input tensor to the address passed.
@@ -90,7 +91,7 @@ class KernelCall:
     constants: tuple[Constant, ...] = ()
     scratch_bytes: int = 0
     inplace: tuple[int, ...] = ()
-    variant: str = "portable"
+    variant: str = PORTABLE
     why_not_faster: str = ""
     output_offset: int = 0
     input_offset: int = 0

@@ -42,7 +42,7 @@ def board_facts(board: Board) -> dict[str, Any]:
         "mcu": board.mcu,
         "cpu": board.cpu,
         "fpu": board.fpu,
-        "features": [name for name, has in (("dsp", board.dsp), ("mve", board.mve)) if has],
+        "features": list(board.features),
         "clock_hz": board.clock_hz,
         "flash": board.flash.size or None,
         "ram": board.ram.size or None,
@@ -74,7 +74,7 @@ def _render(console: Console, result: BoardList) -> None:
     wide = console.width >= 100
     rows = []
     for board in result.boards:
-        extras = [name for name, has in (("FPU", bool(board.fpu)), ("DSP", board.dsp), ("MVE", board.mve)) if has]
+        extras = ["FPU"] * bool(board.fpu) + [name.upper() for name in board.features]
         core = board.cpu.replace("cortex-m", "M") + (f" {'+'.join(extras)}" if extras else "")
         sizes = [memory(region.size) if region.size else "yours" for region in (board.flash, board.ram)]
         facts = (core, *sizes, ", ".join(_emulators(board)))

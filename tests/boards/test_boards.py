@@ -95,13 +95,12 @@ def test_flags_and_targets_follow_the_core() -> None:
     assert load_board("microbit").cpu_flags() == ["-mcpu=cortex-m0", "-mthumb", "-mfloat-abi=soft"]
     m55 = load_board("mps3-an547")
     assert m55.cpu_flags() == ["-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-mfpu=auto"]
-    assert (m55.target().cpu, m55.target().dsp, m55.target().mve) == ("cortex-m55", True, True)
+    assert (m55.target().cpu, m55.target().kernels) == ("cortex-m55", ("mve", "dsp"))
     m3 = load_board("mps2-an385").target()
-    assert (m3.cpu, m3.dsp, m3.mve) == ("cortex-m3", False, False)
+    assert (m3.cpu, m3.kernels) == ("cortex-m3", ("mla",))
     riscv = load_board("qemu-virt-rv32")
     assert riscv.cpu_flags() == ["-march=rv32imc", "-mabi=ilp32"]
-    target = riscv.target()
-    assert (target.dsp, target.mve, target.mla) == (False, False, False)
+    assert riscv.target().kernels == ()
 
 
 def test_tools_and_start_up_follow_the_architecture() -> None:
@@ -278,7 +277,7 @@ def test_a_board_with_a_framework(tmp_path: Path) -> None:
     xtensa = WITH_FRAMEWORK.replace('core = "cortex-m4"\nfpu = "fpv4-sp-d16"', 'core = "xtensa-lx7"')
     other = read(tmp_path, xtensa.replace('features = ["dsp"]', "features = []"))
     assert other.cpu_flags() == []
-    assert not other.target().mla
+    assert other.target().kernels == ()
 
 
 BAD_FRAMEWORK = [

@@ -94,14 +94,14 @@ def test_calls_with_other_types_share_nothing() -> None:
 def test_equal_parameters_are_written_once(models_dir: Path) -> None:
     """The depthwise layers of kws are equal, and their DSP kernel is one function in any case."""
     graph = optimize(read_graph((models_dir / "kws_ref_model.tflite").read_bytes()))
-    text = emit_model(make_plan(graph, Target("cortex-m4", dsp=True)))["mcg_model.c"]
+    text = emit_model(make_plan(graph, Target("cortex-m4", ("dsp",))))["mcg_model.c"]
     assert "/* The same for ops 1, 3, 5, 7. */" in text
     assert len(re.findall(r"static const mcg_depthwise_conv_2d_s8_dsp_params ", text)) == 1
 
 
 def test_for_size_kernels_that_do_little_are_portable(models_dir: Path) -> None:
     graph = optimize(read_graph((models_dir / "kws_ref_model.tflite").read_bytes()))
-    plan = make_plan(graph, Target("cortex-m4", dsp=True), "size")
+    plan = make_plan(graph, Target("cortex-m4", ("dsp",)), "size")
     by_kind = {step.op.kind: step for step in plan.steps}
     assert by_kind["CONV_2D"].variant == "dsp"
     assert by_kind["FULLY_CONNECTED"].variant == "portable"

@@ -40,18 +40,18 @@ class Core:
 M0 = Core(Target("cortex-m0"), "mps2-an385", ("-mcpu=cortex-m0",))
 """There is no emulated machine with a Cortex-M0 and much memory; a Cortex-M3 runs all of its instructions."""
 
-M3 = Core(Target("cortex-m3", mla=True), "mps2-an385", ("-mcpu=cortex-m3",))
-M4 = Core(Target("cortex-m4", dsp=True), "mps2-an386", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"))
-M7 = Core(Target("cortex-m7", dsp=True), "mps2-an500", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"))
+M3 = Core(Target("cortex-m3", ("mla",)), "mps2-an385", ("-mcpu=cortex-m3",))
+M4 = Core(Target("cortex-m4", ("dsp",)), "mps2-an386", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"))
+M7 = Core(Target("cortex-m7", ("dsp",)), "mps2-an500", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"))
 M33 = Core(
-    Target("cortex-m33", dsp=True),
+    Target("cortex-m33", ("dsp",)),
     "mps2-an505",
     ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
     flash=(0x10000000, 4 << 20),
     ram=(0x38000000, 4 << 20),
 )
 M55 = Core(
-    Target("cortex-m55", dsp=True, mve=True),
+    Target("cortex-m55", ("mve", "dsp")),
     "mps3-an547",
     ("-mcpu=cortex-m55", "-mfloat-abi=hard"),
     flash=(0x10000000, 512 << 10),

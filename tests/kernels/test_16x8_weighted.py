@@ -102,7 +102,7 @@ def test_transpose_conv(bias: str | None, stride: tuple[int, int], same: bool) -
 
 def test_the_dsp_core_runs_the_portable_kernel() -> None:
     model = conv((1, 6, 6, 4), (8, 3, 3))
-    plan = make_plan(read_graph(model), Target("cortex-m4", dsp=True))
+    plan = make_plan(read_graph(model), Target("cortex-m4", ("dsp",)))
     assert plan.steps[0].calls[0].variant == "portable"
     assert plan.steps[0].calls[0].why_not_faster
 

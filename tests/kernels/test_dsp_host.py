@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from mcugen.ops import memory
 
 from mcugen.ops.base import KernelCall, Target
-from mcugen.ops.cores import memory
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_fully_connected, test_pool_2d
@@ -16,7 +16,7 @@ from tests.kernels.cores import join
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, options
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, distinct, tie_model
 
-M4 = Target("cortex-m4", dsp=True)
+M4 = Target("cortex-m4", ("dsp",))
 
 
 def dsp_call(model: bytes) -> KernelCall:

@@ -123,7 +123,7 @@ def test_depthwise_filters_on_core(tmp_path: Path) -> None:
 def test_depthwise_stripes(limit: int, settings: dict[str, tuple[int, int]]) -> None:
     """One row at a time, stripes that do not divide the image, or all of it."""
     model = depthwise_model((2, 33, 35, 3), (3, 3), **settings)
-    target = Target("cortex-m3", mla=True, scratch_limit=limit)
+    target = Target("cortex-m3", ("mla",), scratch_limit=limit)
     assert only_call(model, target).variant == "mla"
     assert_bit_exact(model, target=target)
 
@@ -132,14 +132,14 @@ def test_which_kernel() -> None:
     conv = conv_model((1, 4, 4, 8), (5, 3, 3))
     assert only_call(conv).kernel == "mcg_conv_2d_s8_mla"
     assert only_call(conv, Target("cortex-m0")).kernel == "mcg_conv_2d_s8"
-    assert only_call(conv, Target("cortex-m4", dsp=True, mla=True)).variant == "dsp"
+    assert only_call(conv, Target("cortex-m4", ("dsp",))).variant == "dsp"
 
 
 def test_depthwise_refusals_say_why() -> None:
     both = depthwise_model((1, 16, 16, 2), (3, 3), dilation=(2, 2), stride=(2, 2), same=False)
     assert only_call(both).why_not_faster == "no MLA variant: its windows are dilated and more than a column apart"
     wide = depthwise_model((1, 4, 400, 2), (3, 3))
-    assert "a row of windows takes" in only_call(wide, Target("cortex-m3", mla=True, scratch_limit=0)).why_not_faster
+    assert "a row of windows takes" in only_call(wide, Target("cortex-m3", ("mla",), scratch_limit=0)).why_not_faster
 
 
 def test_scratch_where_outputs_follow_their_inputs() -> None:
@@ -152,7 +152,7 @@ def test_scratch_where_outputs_follow_their_inputs() -> None:
 
 def test_limited_scratch_says_why() -> None:
     deep = conv_model((1, 3, 3, 300), (4, 3, 3))
-    call = only_call(deep, Target("cortex-m3", mla=True, scratch_limit=0))
+    call = only_call(deep, Target("cortex-m3", ("mla",), scratch_limit=0))
     assert call.variant == "portable"
     assert "scratch" in call.why_not_faster
 

@@ -21,10 +21,10 @@ from tests.kernels.weighted_models import conv_model, depthwise_model
 
 TARGETS = {
     "portable": Target(),
-    "mla": Target("cortex-m3", mla=True),
-    "dsp": Target("cortex-m4", dsp=True),
+    "mla": Target("cortex-m3", ("mla",)),
+    "dsp": Target("cortex-m4", ("dsp",)),
 }
-M55 = Target("cortex-m55", dsp=True, mve=True)
+M55 = Target("cortex-m55", ("mve", "dsp"))
 ARENA_LIMITS = {"kws_ref_model": 12_000, "vww_96_int8": 40_000, "pretrainedResnet_quant": 36_000}
 
 

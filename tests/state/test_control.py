@@ -81,7 +81,7 @@ def samples(count: int = 8) -> list[list[np.ndarray]]:
     [(two_layers(), passed_on()), (with_constant(), two_layers(9)), (passed_on(), passed_on())],
     ids=["layers", "constant", "nothing"],
 )
-@pytest.mark.parametrize("target", [None, Target("cortex-m4", dsp=True)], ids=["portable", "dsp"])
+@pytest.mark.parametrize("target", [None, Target("cortex-m4", ("dsp",))], ids=["portable", "dsp"])
 def test_both_branches(then: bytes, otherwise: bytes, target: Target | None) -> None:
     plan = assert_sequence_bit_exact(branching(then, otherwise), samples(), target=target)
     assert [step.op.kind for step in plan.steps] == ["FULLY_CONNECTED", "IF", "ADD"]

@@ -15,7 +15,7 @@ from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import TensorSpec, build_model, constant, make_samples, options
 from tests.state.models import assert_sequence_bit_exact, with_variables
 
-DSP = Target("cortex-m4", dsp=True)
+DSP = Target("cortex-m4", ("dsp",))
 
 
 def svdf_model(rng: np.random.Generator, state: str = "int8", **changes: object) -> bytes:

@@ -10,7 +10,7 @@ from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import TensorSpec, assert_bit_exact, build_model, constant, options
 
-TARGETS = {"portable": Target(), "dsp": Target("cortex-m4", dsp=True), "mla": Target("cortex-m3", mla=True)}
+TARGETS = {"portable": Target(), "dsp": Target("cortex-m4", ("dsp",)), "mla": Target("cortex-m3", ("mla",))}
 
 
 def kernels(model: bytes, target: Target) -> list[str]:

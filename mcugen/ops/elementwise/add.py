@@ -7,8 +7,7 @@ from mcugen.numerics.quantized import activation_range, quantize_multiplier
 from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.cores import dsp, mla, mve
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 from mcugen.ops.with_weights import known_activation
 
 _LEFT_SHIFT = {DType.INT8: 20, DType.INT16: 15}
@@ -67,7 +66,7 @@ def lower_sum(graph: Graph, op: Op, target: Target, subtract: bool) -> Lowering:
         outputs=op.outputs,
         inplace=broadcasting.inplace_operands(graph, op),
     )
-    return Lowering(calls=(choose(target, call, dsp=dsp.add, mve=mve.add, mla=mla.add),))
+    return Lowering(calls=(fastest(target, call),))
 
 
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:

@@ -9,8 +9,8 @@ from mcugen.ops import broadcasting, symmetric
 from mcugen.ops.base import Constraint, KernelCall, Lowering, OpSpec, ParamValue, Target, no_options
 from mcugen.ops.broadcasting import broadcastable
 from mcugen.ops.checks import not_empty, quantization_problem, two_inputs
-from mcugen.ops.cores.variants import choose
 from mcugen.ops.elementwise import add, extremum, mul, prelu, squared_difference
+from mcugen.ops.variants import fastest
 from mcugen.ops.with_weights import known_activation
 
 _Params = Sequence[tuple[str, ParamValue]]
@@ -25,7 +25,7 @@ def _lowering(kernel: str, params_of: Callable[[Graph, Op], _Params]) -> Callabl
             outputs=op.outputs,
             inplace=broadcasting.inplace_operands(graph, op),
         )
-        return Lowering((choose(target, call),))
+        return Lowering((fastest(target, call),))
 
     return lower
 

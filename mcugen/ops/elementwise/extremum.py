@@ -6,8 +6,7 @@ from mcugen.graph.types import Graph, Op
 from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, same_quantization, two_inputs
-from mcugen.ops.cores import mve
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 
 
 def quantized_alike(graph: Graph, op: Op) -> str | None:
@@ -30,7 +29,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         inplace=broadcasting.inplace_operands(graph, op),
     )
-    return Lowering((choose(target, call, mve=mve.extremum),))
+    return Lowering((fastest(target, call),))
 
 
 SPECS = tuple(

@@ -7,8 +7,7 @@ from mcugen.numerics.quantized import activation_range, integer_magnitude, quant
 from mcugen.ops import broadcasting
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.cores import dsp, mla, mve
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 from mcugen.ops.with_weights import known_activation
 
 
@@ -54,7 +53,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         inplace=broadcasting.inplace_operands(graph, op),
     )
-    return Lowering(calls=(choose(target, call, dsp=dsp.mul, mve=mve.mul, mla=mla.mul),))
+    return Lowering(calls=(fastest(target, call),))
 
 
 SPEC = OpSpec(

@@ -18,8 +18,8 @@ from mcugen.numerics.quantized import quantize_multiplier
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, quantization_problem
 from mcugen.ops.common import describe, fused_activation_name
-from mcugen.ops.cores.variants import choose
-from mcugen.ops.keeping.recurrent import PRODUCTS_BOUND, by_dsp, rows_in_fours
+from mcugen.ops.keeping.recurrent import PRODUCTS_BOUND, rows_in_fours
+from mcugen.ops.variants import fastest
 
 INPUT, FEATURE_WEIGHTS, TIME_WEIGHTS, BIAS, STATE = range(5)
 _SCALE_TOLERANCE = 1e-5
@@ -167,7 +167,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         ),
         outputs=(op.outputs[0], op.inputs[STATE]),
     )
-    return Lowering((choose(target, call, dsp=by_dsp),))
+    return Lowering((fastest(target, call),))
 
 
 def macs(graph: Graph, op: Op) -> int:

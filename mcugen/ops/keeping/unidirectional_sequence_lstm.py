@@ -16,8 +16,8 @@ from mcugen.numerics.sigmoid_table import sigmoid_table
 from mcugen.ops.base import Constant, Constraint, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty, quantization_problem
 from mcugen.ops.common import describe, fused_activation_name
-from mcugen.ops.cores.variants import choose
-from mcugen.ops.keeping.recurrent import PRODUCTS_BOUND, by_dsp
+from mcugen.ops.keeping.recurrent import PRODUCTS_BOUND
+from mcugen.ops.variants import fastest
 
 _OPERANDS = 24
 
@@ -300,7 +300,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         ),
         outputs=(op.outputs[0], op.inputs[HIDDEN], op.inputs[CELL]),
     )
-    return Lowering((choose(target, call, dsp=by_dsp),))
+    return Lowering((fastest(target, call),))
 
 
 def macs(graph: Graph, op: Op) -> int:

@@ -9,8 +9,8 @@ from mcugen.numerics.quantized import INT16_MIN, quantize_multiplier
 from mcugen.ops import symmetric
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty
-from mcugen.ops.cores.variants import choose
 from mcugen.ops.keeping import unidirectional_sequence_lstm as lstm
+from mcugen.ops.variants import fastest
 from mcugen.ops.weighted import weighted_16x8
 
 
@@ -56,7 +56,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         ),
         outputs=(op.outputs[0], op.inputs[lstm.HIDDEN], op.inputs[lstm.CELL]),
     )
-    return Lowering((choose(target, call),))
+    return Lowering((fastest(target, call),))
 
 
 SPEC = OpSpec(

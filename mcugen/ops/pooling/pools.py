@@ -13,8 +13,7 @@ from mcugen.numerics.quantized import activation_range
 from mcugen.ops import checks, windows
 from mcugen.ops.base import Constraint, KernelCall, Lowering, ParamValue, Target
 from mcugen.ops.common import Pads, fused_activation_name
-from mcugen.ops.cores import dsp, mve
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 from mcugen.ops.with_weights import known_activation
 
 
@@ -108,5 +107,5 @@ def lower_pool(graph: Graph, op: Op, target: Target, kernel: str, *, counts: boo
         outputs=op.outputs,
     )
     if counts:
-        return Lowering((choose(target, call, dsp=dsp.average_pool_2d, mve=mve.average_pool_2d),))
-    return Lowering((choose(target, call, dsp=dsp.max_pool_2d, mve=mve.max_pool_2d),))
+        return Lowering((fastest(target, call),))
+    return Lowering((fastest(target, call),))

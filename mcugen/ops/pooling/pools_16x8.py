@@ -7,8 +7,8 @@ from mcugen.numerics.quantized import INT16_MIN
 from mcugen.ops import symmetric
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import one_input
-from mcugen.ops.cores.variants import choose
 from mcugen.ops.pooling import pools
+from mcugen.ops.variants import fastest
 from mcugen.ops.with_weights import known_activation
 
 
@@ -26,7 +26,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         inputs=op.inputs,
         outputs=op.outputs,
     )
-    return Lowering((choose(target, call),))
+    return Lowering((fastest(target, call),))
 
 
 SPECS = tuple(

@@ -9,8 +9,7 @@ from mcugen.graph.types import Graph, Op
 from mcugen.numerics.quantized import integer_limits, integer_magnitude, quantize_multiplier
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import constant_int32, int8_in_and_out, keeps_quantization, not_empty, two_inputs
-from mcugen.ops.cores import mve
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 
 _LOOPS = 3  # loops of the kernels over what is kept, and over what is reduced
 
@@ -129,7 +128,7 @@ def _lower_sum(graph: Graph, op: Op, target: Target) -> Lowering:
         inputs=(source.id,),
         outputs=(output.id,),
     )
-    return Lowering(calls=(choose(target, call, mve=mve.mean),))
+    return Lowering(calls=(fastest(target, call),))
 
 
 def _lower_extremum(graph: Graph, op: Op, _target: Target) -> Lowering:

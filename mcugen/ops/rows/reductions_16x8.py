@@ -6,8 +6,8 @@ from mcugen.graph.types import Graph, Op
 from mcugen.ops import symmetric
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.cores.variants import choose
 from mcugen.ops.rows import mean
+from mcugen.ops.variants import fastest
 
 
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
@@ -18,7 +18,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         inputs=(op.inputs[0],),
         outputs=op.outputs,
     )
-    return Lowering((choose(target, call),))
+    return Lowering((fastest(target, call),))
 
 
 SPECS = tuple(

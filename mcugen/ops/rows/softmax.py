@@ -10,7 +10,7 @@ from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.numerics.tables import softmax_exp_table
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, one_input, quantization_problem, same_shape
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 
 _MAX_DEPTH = 4095
 _KERNELS = {DType.INT8: "mcg_softmax_s8", DType.INT16: "mcg_softmax_s8_s16"}
@@ -71,7 +71,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         inplace=(0,),
     )
-    return Lowering(calls=(choose(target, call),))
+    return Lowering(calls=(fastest(target, call),))
 
 
 SPEC = OpSpec(

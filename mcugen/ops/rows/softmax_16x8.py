@@ -8,8 +8,8 @@ from mcugen.numerics.quantized import quantize_multiplier
 from mcugen.ops import symmetric
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, one_input, same_shape
-from mcugen.ops.cores.variants import choose
 from mcugen.ops.rows import softmax
+from mcugen.ops.variants import fastest
 
 _MAX_DEPTH = 1 << 16
 _MAX_SHIFT = 15
@@ -61,7 +61,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         inplace=(0,),
     )
-    return Lowering((choose(target, call),))
+    return Lowering((fastest(target, call),))
 
 
 SPEC = OpSpec(

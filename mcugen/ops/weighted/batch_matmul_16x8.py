@@ -6,7 +6,7 @@ from mcugen.graph.types import Graph, Op
 from mcugen.ops import symmetric
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, two_inputs
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 from mcugen.ops.weighted import batch_matmul
 from mcugen.ops.weighted.weighted_16x8 import short_multiplier, wide_scaling_problem
 
@@ -29,7 +29,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         inputs=op.inputs,
         outputs=op.outputs,
     )
-    return Lowering((choose(target, call),))
+    return Lowering((fastest(target, call),))
 
 
 SPEC = OpSpec(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.ops import windows, with_weights
+from mcugen.ops import memory, windows, with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
-from mcugen.ops.cores import dsp, memory, mla, mve
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import Site, fastest
 
 
 @dataclass(frozen=True)
@@ -92,9 +90,7 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
     )
     direct = direct_params(graph, op, weights, options)
     if direct and (single := single_window(graph, op, weights, stage, direct)):
-        return Lowering(
-            (choose(target, single, dsp=dsp.fully_connected, mve=mve.fully_connected, mla=mla.fully_connected),)
-        )
+        return Lowering((fastest(target, single),))
     shape = ",".join(str(d) for d in weights.shape)
     call = KernelCall(
         kernel="mcg_conv_direct_s8" if direct else "mcg_conv_2d_s8",
@@ -104,12 +100,8 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
         constants=(Constant("weights", weights, f"[{shape}], OHWI"), *stage.constants),
         scratch_bytes=0 if direct else int(weights[0].size),
     )
-    mla_variant = functools.partial(
-        mla.conv_direct if direct else mla.conv_2d, budget=memory.scratch_budget(graph, op, target)
-    )
-    if direct:
-        return Lowering((choose(target, call, dsp=dsp.conv_direct, mve=mve.conv_direct, mla=mla_variant),))
-    return Lowering((choose(target, call, dsp=dsp.conv_2d, mve=mve.conv_2d, mla=mla_variant),))
+    site = Site(budget=memory.scratch_budget(graph, op, target))
+    return Lowering((fastest(target, call, site),))
 
 
 def single_window(

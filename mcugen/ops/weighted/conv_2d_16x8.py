@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 from mcugen.ops.weighted import conv_2d, weighted_16x8
 
 
@@ -45,7 +45,7 @@ def lower_filter(
         constants=(Constant("weights", weights, f"[{shape}], OHWI"), *stage.constants),
         scratch_bytes=0 if direct else 2 * int(weights[0].size),
     )
-    return Lowering((choose(target, call),))
+    return Lowering((fastest(target, call),))
 
 
 SPEC = OpSpec(

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
-from typing import Any, TypedDict
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.ops import windows, with_weights
-from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
+from mcugen.ops import memory, windows, with_weights
+from mcugen.ops.base import PORTABLE, Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
-from mcugen.ops.cores import dsp, memory, mla, mve, planes
-from mcugen.ops.cores.planes import InPlace
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.planes import InPlace
+from mcugen.ops.variants import Site, fastest, is_outrun, rank
 from mcugen.ops.weighted import conv_2d
 
 
@@ -80,12 +77,7 @@ def accumulator_fits(graph: Graph, op: Op) -> str | None:
     return with_weights.overflow_problem(graph, op, _rows(with_weights.weights_of(graph, op)))
 
 
-class _How(TypedDict):
-    """What the variants that work on planes are told besides the portable call."""
-
-    budget: int
-    in_place: InPlace
-    depth_multiplier: int
+_SINGLE = "mcg_depthwise_single_s8"
 
 
 def lower(graph: Graph, op: Op, target: Target) -> Lowering:
@@ -96,8 +88,8 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     stage = with_weights.output_stage(
         graph, op, _rows(weights), with_weights.effective_scales(graph, op), options.activation
     )
-    if not target.mve and (single := _single_window(graph, op, weights, stage)):
-        return Lowering((choose(target, single, dsp=_single_window_dsp),))
+    if not is_outrun(target, _SINGLE) and (single := _single_window(graph, op, weights, stage)):
+        return Lowering((fastest(target, single),))
     params = (
         ("batches", batches),
         ("input_height", height),
@@ -124,18 +116,13 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{shape}], 1HWC"), *stage.constants),
     )
-    budget = memory.scratch_budget(graph, op, target)
-    how = _How(budget=budget, in_place=_in_place(graph, op, target), depth_multiplier=options.depth_multiplier)
-    depthwise_dsp = functools.partial(dsp.depthwise_conv_2d, **how)
-    depthwise_mla = functools.partial(mla.depthwise_conv_2d, **how)
+    site = Site(memory.scratch_budget(graph, op, target), _in_place(graph, op, target), options.depth_multiplier)
+    depthwise = fastest(target, call, site)
     if options.depth_multiplier == 1:
-        return Lowering((choose(target, call, dsp=depthwise_dsp, mve=mve.depthwise_conv_2d, mla=depthwise_mla),))
-    (grouped,) = _lower_grouped(graph, op, target, weights, options).calls
-    if target.mla and not target.dsp and isinstance(made := depthwise_mla(call), KernelCall):
-        return Lowering((made,))
-    if grouped.variant == "dsp" and isinstance(made := depthwise_dsp(call), KernelCall) and _suits_planes(made):
-        return Lowering((replace(made, why_not_faster=grouped.why_not_faster),))
-    return Lowering((grouped,))
+        return Lowering((depthwise,))
+    grouped = _grouped(graph, op, target, weights, options)
+    on_planes = depthwise.variant != PORTABLE and rank(target, depthwise) <= rank(target, grouped)
+    return Lowering((depthwise if on_planes else grouped,))
 
 
 def _single_window(
@@ -151,19 +138,12 @@ def _single_window(
     if graph.output_of(op).shape[1:3] != (1, 1):
         return None
     return KernelCall(
-        kernel="mcg_depthwise_single_s8",
+        kernel=_SINGLE,
         params=(("taps", filter_h * filter_w), ("channels", channels), *stage.params),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{filter_h * filter_w},{channels}]"), *stage.constants),
     )
-
-
-def _single_window_dsp(call: KernelCall) -> KernelCall | str:
-    channels = dict(call.params)["channels"]
-    if not isinstance(channels, int) or channels % 4:
-        return f"{channels} channels are no multiple of 4"
-    return replace(call, kernel=f"{call.kernel}_dsp", variant="dsp")
 
 
 def _in_place(graph: Graph, op: Op, target: Target) -> InPlace:
@@ -172,22 +152,9 @@ def _in_place(graph: Graph, op: Op, target: Target) -> InPlace:
     return "always" if target.scratch_limit is None else "turned"
 
 
-_GROUPED_FROM = (4, 32)
-"""Filters per channel and taps from which on gathering windows pays, which is done once for all filters."""
-
-
-def _suits_planes(call: KernelCall) -> bool:
-    """Whether windows in planes are faster than gathered ones."""
-    if call.kernel == "mcg_depthwise_conv_2d_s8_dsp":
-        return True
-    filters, taps = planes.integer(call, "depth_multiplier"), math.prod(call.constants[0].values.shape[1:3])
-    large = filters >= _GROUPED_FROM[0] and taps > _GROUPED_FROM[1]
-    return planes.integer(call, "fast") == 1 and planes.integer(call, "column_stride") <= 2 and not large
-
-
-def _lower_grouped(
+def _grouped(
     graph: Graph, op: Op, target: Target, weights: NDArray[np.int8], options: DepthwiseConv2DOptions
-) -> Lowering:
+) -> KernelCall:
     """Several filters per input channel: the same as a convolution with one group per input channel."""
     as_conv = conv_2d.Conv2DOptions(
         options.pads,
@@ -198,7 +165,8 @@ def _lower_grouped(
         options.activation,
     )
     ohwi = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))
-    return conv_2d.lower_filter(graph, op, target, ohwi, as_conv)
+    (call,) = conv_2d.lower_filter(graph, op, target, ohwi, as_conv).calls
+    return call
 
 
 def macs(graph: Graph, op: Op) -> int:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 from mcugen.ops.weighted import conv_2d, conv_2d_16x8, depthwise_conv_2d, weighted_16x8
 
 
@@ -60,7 +60,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{','.join(map(str, weights.shape))}], 1HWC"), *stage.constants),
     )
-    return Lowering((choose(target, call),))
+    return Lowering((fastest(target, call),))
 
 
 SPEC = OpSpec(

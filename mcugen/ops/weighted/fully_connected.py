@@ -10,8 +10,7 @@ from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import describe, fused_activation_name
-from mcugen.ops.cores import dsp, mla, mve
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{channels},{depth}]"), *stage.constants),
     )
-    return Lowering((choose(target, call, dsp=dsp.fully_connected, mve=mve.fully_connected, mla=mla.fully_connected),))
+    return Lowering((fastest(target, call),))
 
 
 def macs(graph: Graph, op: Op) -> int:

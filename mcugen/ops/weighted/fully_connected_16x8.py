@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
-from mcugen.ops.cores.variants import choose
+from mcugen.ops.variants import fastest
 from mcugen.ops.weighted import fully_connected, weighted_16x8
 
 
@@ -41,7 +41,7 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{channels},{depth}]"), *stage.constants),
     )
-    return Lowering((choose(target, call),))
+    return Lowering((fastest(target, call),))
 
 
 SPEC = OpSpec(

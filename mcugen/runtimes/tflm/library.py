@@ -150,7 +150,7 @@ def tflm_arch(board: Board) -> str:
         ("cortex-m55", False): "cortex-m55+nofp",
     }
     arch = names.get((core, hard))
-    if core == "cortex-m33" and not hard and not board.dsp:
+    if core == "cortex-m33" and not hard and "dsp" not in board.features:
         arch = "cortex-m33+nodsp"
     if arch is None:
         fpu = board.fpu or "soft float"

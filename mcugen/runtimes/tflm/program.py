@@ -222,7 +222,7 @@ def make_program(
     found = registrations(view, newest=chosen.newest)
     arena = round_up(options.arena_bytes)
     if known.host is not None:
-        arena = arena_bound(view, known.host, optimised=chosen.optimised, mve=board.mve)
+        arena = arena_bound(view, known.host, optimised=chosen.optimised, mve="mve" in board.features)
     store = model_store(board) if options.slot_bytes else None
     _check_slot(options.slot_bytes, len(flatbuffer.data), board, store)
     graph = view.main

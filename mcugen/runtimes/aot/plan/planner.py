@@ -11,7 +11,7 @@ from mcugen.errors import ModelError
 from mcugen.graph.types import Graph, Op
 from mcugen.names import Goal
 from mcugen.ops.base import Lowering, Target
-from mcugen.ops.cores.memory import SLACK, UNLIMITED
+from mcugen.ops.memory import SLACK, UNLIMITED
 from mcugen.runtimes.aot.plan.layout import Block, pack
 from mcugen.runtimes.aot.plan.overlay import lead, overlay_call
 from mcugen.runtimes.aot.plan.parts import Parts, place_parts

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.ops.base import Constant, KernelCall, ParamValue
+from mcugen.ops.variants import KernelSet, Site, anywhere
 
 _LANES = 16
 """int8 lanes of a vector."""
@@ -171,8 +172,10 @@ def _evenly(count: int, most: int) -> int:
     return (-(-count // times) + 1) & ~1
 
 
-def depthwise_conv_2d(call: KernelCall) -> KernelCall | str:
+def depthwise_conv_2d(call: KernelCall, site: Site) -> KernelCall | str:
     """DEPTHWISE_CONV_2D with one filter per channel, by mcg_depthwise_conv_2d_s8_mve."""
+    if site.depth_multiplier > 1:
+        return "several filters per channel are a grouped convolution"
     values = _integers(call)
     values["input_channels"] = values["channels"]
     taps = values["filter_height"] * values["filter_width"]
@@ -341,3 +344,21 @@ def _in_fours(weights: Constant, channels: int, depth: int, groups: int = 1) -> 
     if rest:
         parts.append(np.zeros(_LANES - rest, np.int8))
     return Constant("weights", np.concatenate(parts), f"[{channels},{depth}], four channels at a time")
+
+
+KERNELS = KernelSet(
+    "mve",
+    {
+        "mcg_add_s8": anywhere(add),
+        "mcg_mul_s8": anywhere(mul),
+        "mcg_extremum_s8": anywhere(extremum),
+        "mcg_mean_s8": anywhere(mean),
+        "mcg_average_pool_2d_s8": anywhere(average_pool_2d),
+        "mcg_max_pool_2d_s8": anywhere(max_pool_2d),
+        "mcg_fully_connected_s8": anywhere(fully_connected),
+        "mcg_conv_direct_s8": anywhere(conv_direct),
+        "mcg_conv_2d_s8": anywhere(conv_2d),
+        "mcg_depthwise_conv_2d_s8": depthwise_conv_2d,
+    },
+    outruns=("mcg_depthwise_single_s8",),
+)

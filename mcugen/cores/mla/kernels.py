@@ -10,10 +10,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.cores.dsp import kernels as dsp
+from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.cores import dsp, planes
-from mcugen.ops.cores.planes import Axis, InPlace, integer
-from mcugen.ops.cores.requantization import with_doubled_factors
+from mcugen.ops.planes import Axis, integer
+from mcugen.ops.requantization import with_doubled_factors
+from mcugen.ops.variants import KernelSet, Site, anywhere
 
 _CHANNELS = 4
 """Output channels that the filter kernel computes at a time."""
@@ -53,36 +55,31 @@ def fully_connected(call: KernelCall) -> KernelCall:
     return with_doubled_factors(made, expand=False)
 
 
-def conv_direct(call: KernelCall, budget: int) -> KernelCall | str:
-    """CONV_2D whose windows lie in one piece, by mcg_conv_direct_s8_mla, if `budget` bytes of scratch are enough."""
+def conv_direct(call: KernelCall, site: Site) -> KernelCall | str:
+    """CONV_2D whose windows lie in one piece, by mcg_conv_direct_s8_mla, if the scratch fits the budget."""
     values = {name: _integer(value) for name, value in call.params}
     depth, channels = values["depth"], values["channels"]
     # Loops that continue each other are one, so that fewer last windows are alone.
     if values["row_step"] == values["columns"] * values["column_step"]:
         values["columns"], values["rows"] = values["columns"] * values["rows"], 1
     made = _made(replace(call, params=tuple(values.items())), 1, channels, depth, _scratch_bytes(depth))
-    return _within(budget, _per_channel(made, channels))
+    return _within(site.budget, _per_channel(made, channels))
 
 
-def conv_2d(call: KernelCall, budget: int) -> KernelCall | str:
-    """CONV_2D by mcg_conv_2d_s8_mla, if `budget` bytes of scratch are enough."""
+def conv_2d(call: KernelCall, site: Site) -> KernelCall | str:
+    """CONV_2D by mcg_conv_2d_s8_mla, if the scratch fits the budget."""
     values = dict(call.params)
     depth = int(np.prod([_integer(values[name]) for name in ("filter_height", "filter_width", "filter_channels")]))
     channels, groups = _integer(values["output_channels"]), _integer(values["groups"])
-    return _within(budget, _per_channel(_made(call, groups, channels, depth, _scratch_bytes(depth)), channels))
+    return _within(site.budget, _per_channel(_made(call, groups, channels, depth, _scratch_bytes(depth)), channels))
 
 
-def depthwise_conv_2d(
-    portable: KernelCall, *, budget: int, in_place: InPlace, depth_multiplier: int = 1
-) -> KernelCall | str:
+def depthwise_conv_2d(portable: KernelCall, site: Site) -> KernelCall | str:
     """mcg_depthwise_conv_2d_s8_mla, over stripes of rows as high as scratch allows.
 
-    Args:
-        portable: the call of mcg_depthwise_conv_2d_s8, whose `channels` are the input's.
-        budget: bytes of scratch that the op should keep to.
-        in_place: whether the output may take the input's place, which nobody else reads then.
-        depth_multiplier: channels of the output for each of the input.
+    `portable` is the call of mcg_depthwise_conv_2d_s8, whose `channels` are the input's.
     """
+    budget, in_place, depth_multiplier = site.budget, site.in_place, site.depth_multiplier
     height, width = planes.axes(portable, depth_multiplier)
     possible = [(rows, columns) for rows, columns in ((height, width), (width, height)) if columns.has_phases]
     if not possible:
@@ -179,3 +176,18 @@ def _in_fours(rows: NDArray[np.int8]) -> NDArray[np.int8]:
     if depth % 4:
         parts.append(np.zeros(3 * _CHANNELS, np.int8))
     return np.concatenate(parts)
+
+
+KERNELS = KernelSet(
+    "mla",
+    {
+        "mcg_add_s8": anywhere(add),
+        "mcg_mul_s8": anywhere(mul),
+        "mcg_fully_connected_s8": anywhere(fully_connected),
+        "mcg_conv_direct_s8": conv_direct,
+        "mcg_conv_2d_s8": conv_2d,
+        "mcg_depthwise_conv_2d_s8": depthwise_conv_2d,
+    },
+    complete=False,
+)
+"""Kernels without products have nothing to gain from multiply-accumulate instructions."""

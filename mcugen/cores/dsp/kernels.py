@@ -8,13 +8,16 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.cores import planes
-from mcugen.ops.cores.planes import Axis, InPlace, integer
-from mcugen.ops.cores.requantization import doubled_factors, with_doubled_factors
+from mcugen.ops.planes import Axis, integer
+from mcugen.ops.requantization import doubled_factors, with_doubled_factors
+from mcugen.ops.variants import KernelSet, Site, anywhere
 
 _WINDOWS = 4
 """Windows that convolutions multiply at a time, MCG_WINDOWS in mcg_filter_s8_dsp.h."""
@@ -39,17 +42,33 @@ def conv_2d(portable: KernelCall) -> KernelCall:
     return replace(call, kernel="mcg_conv_2d_s8_dsp", scratch_bytes=scratch, variant="dsp")
 
 
-def depthwise_conv_2d(
-    portable: KernelCall, *, budget: int, in_place: InPlace, depth_multiplier: int = 1
-) -> KernelCall | str:
+def depthwise_conv_2d(portable: KernelCall, site: Site) -> KernelCall | str:
     """mcg_depthwise_conv_2d_s8_dsp or mcg_depthwise_wide_s8_dsp, over stripes of rows as high as pays.
 
-    Args:
-        portable: the call of mcg_depthwise_conv_2d_s8, whose `channels` are the input's.
-        budget: bytes of scratch that the op should keep to; one row of output may need more.
-        in_place: whether the output may take the input's place, which nobody else reads then.
-        depth_multiplier: channels of the output for each of the input.
+    `portable` is the call of mcg_depthwise_conv_2d_s8, whose `channels` are the input's. One row of output may need
+    more scratch than the budget.
     """
+    made = _on_planes(portable, site)
+    if site.depth_multiplier > 1 and isinstance(made, KernelCall) and not _suits_planes(made):
+        return "its windows are multiplied faster when they are gathered"
+    return made
+
+
+_GATHERED_FROM = (4, 32)
+"""Filters per channel and taps from which on gathering windows pays, which is done once for all filters."""
+
+
+def _suits_planes(call: KernelCall) -> bool:
+    """Whether windows in planes are faster than gathered ones, with several filters per channel."""
+    if call.kernel == "mcg_depthwise_conv_2d_s8_dsp":
+        return True
+    filters, taps = integer(call, "depth_multiplier"), math.prod(call.constants[0].values.shape[1:3])
+    large = filters >= _GATHERED_FROM[0] and taps > _GATHERED_FROM[1]
+    return integer(call, "fast") == 1 and integer(call, "column_stride") <= 2 and not large
+
+
+def _on_planes(portable: KernelCall, site: Site) -> KernelCall | str:
+    budget, in_place, depth_multiplier = site.budget, site.in_place, site.depth_multiplier
     call = with_doubled_factors(portable)
     fast = integer(call, "fast") == 1
     height, width = planes.axes(portable, depth_multiplier)
@@ -227,3 +246,66 @@ def _readable_in_words(call: KernelCall, depth: int) -> KernelCall:
     values = np.concatenate([weights.values.reshape(-1), np.zeros(missing, np.int8)])
     weights = Constant(weights.role, values, f"{weights.note}, and {missing} bytes that count nothing")
     return replace(call, constants=(weights, *others))
+
+
+def depthwise_single(call: KernelCall) -> KernelCall | str:
+    """mcg_depthwise_single_s8_dsp."""
+    channels = integer(call, "channels")
+    if channels % 4:
+        return f"{channels} channels are no multiple of 4"
+    return replace(call, kernel=f"{call.kernel}_dsp", variant="dsp")
+
+
+_FOUR_ROWS = 4
+
+
+def with_state(call: KernelCall) -> KernelCall:
+    """SVDF and LSTM with the products of mcg_four_rows_s8_dsp.h: rows of whole words, those of four side by side.
+
+    The weights that it is about are the constants `<name>_weights` whose rows a parameter `<name>_row` describes.
+    """
+    params = dict(call.params)
+    constants = []
+    for constant in call.constants:
+        row = constant.role.replace("_weights", "_row")
+        if row != constant.role and row in params:
+            values = _side_by_side(constant.values.reshape(-1, constant.values.shape[-1]))
+            params[row] = values.shape[1]
+            constant = Constant(constant.role, values, f"{constant.note}; words of four rows side by side")
+        constants.append(constant)
+    return replace(
+        call,
+        kernel=f"{call.kernel}_dsp",
+        params=tuple(params.items()),
+        constants=tuple(constants),
+        variant="dsp",
+    )
+
+
+def _side_by_side(rows: NDArray[Any]) -> NDArray[Any]:
+    """[rows, bytes of whole words], the words of every four rows in turn."""
+    count, depth = rows.shape
+    words = -(-depth // 4)
+    padded = np.zeros((count, words * 4), rows.dtype)
+    padded[:, :depth] = rows
+    in_turn = padded.reshape(-1, _FOUR_ROWS, words, 4).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(in_turn).reshape(count, words * 4)
+
+
+KERNELS = KernelSet(
+    "dsp",
+    {
+        "mcg_add_s8": anywhere(add),
+        "mcg_mul_s8": anywhere(mul),
+        "mcg_average_pool_2d_s8": anywhere(average_pool_2d),
+        "mcg_max_pool_2d_s8": anywhere(max_pool_2d),
+        "mcg_fully_connected_s8": anywhere(fully_connected),
+        "mcg_conv_direct_s8": anywhere(conv_direct),
+        "mcg_conv_2d_s8": anywhere(conv_2d),
+        "mcg_depthwise_conv_2d_s8": depthwise_conv_2d,
+        "mcg_depthwise_single_s8": anywhere(depthwise_single),
+        "mcg_svdf_s8": anywhere(with_state),
+        "mcg_svdf_s16": anywhere(with_state),
+        "mcg_lstm_s8": anywhere(with_state),
+    },
+)

@@ -1,1 +1,0 @@
-"""Kernel variants of the cores, one module each."""
