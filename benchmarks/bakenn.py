@@ -22,7 +22,7 @@ import flatbuffers
 
 from mcugen import api
 from mcugen.builder import build_project
-from mcugen.device.device import open_device
+from mcugen.device.connecting import open_device
 from mcugen.oracle import Oracle, make_inputs
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite.schema import load_schema, op_kind

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SETTINGS = {
     "model": "model (.tflite, .keras, …) or generated project that the mcugen fixtures build",
     "board": "board to build for; its emulator is started",
-    "emulator": "qemu (the default) or renode, for boards that Renode models",
+    "emulator": "the emulator that runs the board; the default is qemu",
     "port": "URL of a flashed board that runs the firmware, instead of the emulator",
 }
 
@@ -85,15 +85,15 @@ def mcugen_firmware(pytestconfig: pytest.Config, mcugen_model: Any, mcugen_optio
 @pytest.fixture(scope="session")
 def mcugen_device(pytestconfig: pytest.Config, mcugen_firmware: Ready) -> Iterator[DeviceUnderTest]:
     """The firmware, running: on the board's emulator, or behind `--mcugen-port`. Started once per session."""
-    from mcugen.boards.emulators import EmulatorName
-    from mcugen.device.device import open_device
+    from mcugen.boards.emulators import emulators
+    from mcugen.device.connecting import open_device
     from mcugen.flow.prove import device_options
     from mcugen.testing import DeviceUnderTest
 
     ready, port, emulator = mcugen_firmware, _setting(pytestconfig, "port"), _setting(pytestconfig, "emulator")
-    if emulator not in (None, *get_args(EmulatorName)):
-        pytest.fail(f"--mcugen-emulator is {emulator!r}, not qemu or renode", pytrace=False)
-    options = device_options(ready, port, cast("EmulatorName | None", emulator))
+    if emulator is not None and emulator not in emulators():
+        pytest.fail(f"--mcugen-emulator is {emulator!r}, not {' or '.join(emulators())}", pytrace=False)
+    options = device_options(ready, port, emulator)
     with contextlib.ExitStack() as stack:
         with _errors_as_failures():
             device = stack.enter_context(open_device(ready.firmware.elf, ready.board, **options))

@@ -124,7 +124,7 @@ command installs what is missing.
 def document() -> str:
     """The text of docs/BOARDS.md."""
     boards = load_boards().values()
-    modelled = ", ".join(f"`{board.name}`" for board in boards if board.renode)
+    modelled = ", ".join(f"`{board.name}`" for board in boards if board.model("renode"))
     lines = [
         INTRO.replace("{renode}", modelled),
         "| board | chip | core | flash | RAM | starts with | proof | flashed with |",

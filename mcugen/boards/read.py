@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcugen.boards.architectures import ARCHITECTURES, Architecture, family_architecture
+from mcugen.boards.emulators import emulators
 from mcugen.boards.toml_table import Table, short
-from mcugen.boards.types import Board, Emulator, Flashing, Framework, Region, Renode, Uart
+from mcugen.boards.types import Board, Flashing, Framework, Region, Uart
 from mcugen.cores import cores
 from mcugen.errors import BoardError
 from mcugen.resources import resource_dir
@@ -79,13 +80,16 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
         regions=tuple(regions.values()),
         stack_bytes=stack_bytes,
         uart=_uart(uart, clock_hz, framework),
-        emulator=_emulator(top.table("emulator"), clock_hz) if "emulator" in data else None,
+        models=tuple(
+            (emulator.name, emulator.read(top.table(emulator.table), clock_hz))
+            for emulator in emulators().values()
+            if emulator.table in data
+        ),
         real_hardware=top.boolean("real_hardware"),
         notes=top.text("notes", default="", most=500),
         framework=framework,
         flashing=_flashing(top.table("flash")) if "flash" in data else Flashing(),
         own_linker_script=own_script,
-        renode=_renode(top.table("renode")) if "renode" in data else None,
     )
     if framework is not None and board.emulator is not None:
         raise top.error("emulator", "does not go with a framework, whose firmware needs the whole chip")
@@ -226,38 +230,3 @@ def families(architecture: Architecture | None = None) -> tuple[str, ...]:
 
 def _family(top: Table, cpu: str) -> str:
     return top.choice("family", families(ARCHITECTURES[cores()[cpu].architecture]))
-
-
-def _renode(table: Table) -> Renode:
-    renode = Renode(
-        platform=table.matching("platform", r"platforms/(?:boards|cpus)/[A-Za-z0-9_-]{1,60}\.repl"),
-        uart=table.matching("uart", r"[A-Za-z][A-Za-z0-9_]{0,30}"),
-    )
-    table.finish()
-    return renode
-
-
-_QEMU_OPTIONS = ("-cpu", "-global", "-m")
-"""The only QEMU options a board file may set: others can open files and start programs."""
-
-
-def _emulator(table: Table, clock_hz: int) -> Emulator:
-    args = table.strings("args", None)
-    for position, arg in enumerate(args):
-        pattern = r"[A-Za-z0-9][A-Za-z0-9_.,=+-]*" if position % 2 else "|".join(_QEMU_OPTIONS)
-        if not re.fullmatch(pattern, arg) or len(args) % 2:
-            allowed = f"pairs of {', '.join(_QEMU_OPTIONS)} and a value"
-            raise table.error("args", f"holds {short(arg)}; allowed are {allowed}")
-    machine = table.text("machine")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", machine):
-        raise table.error("machine", f"is {short(machine)}, not a machine name of a-z, 0-9 and -")
-    shift = table.integer("icount_shift", 0, 10)
-    counter_hz = table.integer("counter_hz", 1_000_000, 2_000_000_000, default=clock_hz)
-    if counter_hz << shift < 2 * 10**9:
-        raise table.error(
-            "icount_shift",
-            f"is {shift}: an instruction takes {1 << shift} ns, less than two ticks of the {counter_hz} Hz counter,"
-            " so instruction counts would not be exact",
-        )
-    table.finish()
-    return Emulator(machine, tuple(args), shift, counter_hz)

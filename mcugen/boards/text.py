@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from mcugen.boards.emulators import emulators
 from mcugen.boards.types import Board
 
 
@@ -29,16 +30,8 @@ def board_toml(board: Board) -> str:
     flashing = {key: value for key, value in asdict(board.flashing).items() if value}
     if flashing:
         tables["flash"] = flashing
-    if board.emulator:
-        emulator = board.emulator
-        tables["emulator"] = {
-            "machine": emulator.machine,
-            "args": list(emulator.args),
-            "icount_shift": emulator.icount_shift,
-            "counter_hz": emulator.counter_hz,
-        }
-    if board.renode:
-        tables["renode"] = asdict(board.renode)
+    for name, model in board.models:
+        tables[emulators()[name].table] = asdict(model)
     # The values are integers, booleans, ASCII strings and lists of them: JSON and TOML write them alike.
     return "\n".join(
         (f"[{name}]\n" if name else "") + "".join(f"{key} = {json.dumps(v)}\n" for key, v in fields.items())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcugen.boards.architectures import ARCHITECTURES, ARM, RISCV, Architecture
+from mcugen.boards.emulators import DEFAULT
+from mcugen.boards.emulators.qemu import Qemu
 from mcugen.cores import cores
 from mcugen.cores.types import Core
 
@@ -91,33 +93,6 @@ class Flashing:
 
 
 @dataclass(frozen=True)
-class Emulator:
-    """How QEMU runs the board.
-
-    One instruction takes 2**icount_shift ns of virtual time; `counter_hz` is the rate of the core's counter (SysTick,
-    mcycle) in that time. Two ticks or more per instruction make the instruction count exact.
-    """
-
-    machine: str
-    args: tuple[str, ...]
-    icount_shift: int
-    counter_hz: int
-
-    def instructions(self, ticks: int) -> int:
-        """Instructions in `ticks` of the counter, rounded to the nearest."""
-        per_instruction = self.counter_hz << self.icount_shift
-        return (ticks * 10**9 * 2 + per_instruction) // (2 * per_instruction)
-
-
-@dataclass(frozen=True)
-class Renode:
-    """How Renode models the board: a platform that Renode brings along, and the name of the link's UART in it."""
-
-    platform: str
-    uart: str
-
-
-@dataclass(frozen=True)
 class Board:
     """A board.
 
@@ -129,6 +104,7 @@ class Board:
         flash, ram: the part's true memories; `regions` are further ones (tightly coupled RAM, …). One that is named
             "vectors" gets the table that the core starts from, where flash is not where it looks for it.
         stack_bytes: RAM reserved for the stack.
+        models: how emulators run the board: (the emulator's name, its model) each.
         real_hardware: True where clocks and pins are set up for a real part, not only for the emulator.
         own_linker_script: the user brings the linker script, which tells the memories: without it they are of size 0
             (see `mcugen.boards.linker_script`).
@@ -148,14 +124,23 @@ class Board:
     regions: tuple[Region, ...]
     stack_bytes: int
     uart: Uart
-    emulator: Emulator | None
+    models: tuple[tuple[str, Any], ...]
     real_hardware: bool
     notes: str
     framework: Framework | None = None
     flashing: Flashing = Flashing()
     own_linker_script: bool = False
     linker_script: str = field(default="", compare=False)
-    renode: Renode | None = None
+
+    def model(self, emulator: str) -> Any:
+        """How an emulator, by its name, runs the board; None where it does not."""
+        return dict(self.models).get(emulator)
+
+    @property
+    def emulator(self) -> Qemu | None:
+        """How the default emulator runs the board, which counts instructions; None where it does not."""
+        model: Qemu | None = self.model(DEFAULT)
+        return model
 
     def region(self, name: str) -> Region | None:
         """A memory beside flash and RAM, by its name; None where there is none of it."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcugen.boards.types import Board, Emulator
+from mcugen.boards.emulators.qemu import Qemu
+from mcugen.boards.types import Board
 from mcugen.device.protocol import CALIBRATION_INSTRUCTIONS, Cost, Counter, Hello
 
 CALIBRATION_SLACK = 10
@@ -23,7 +24,7 @@ class Meter:
     """
 
     hello: Hello
-    emulator: Emulator | None
+    emulator: Qemu | None
     unit: str
 
     def cost(self, cost: Cost, measurements: int = 1) -> int:
@@ -59,7 +60,7 @@ def make_meter(hello: Hello, board: Board | None) -> Meter:
     return Meter(hello, None, "ticks" if unknown else "cycles")
 
 
-def _counting_emulator(hello: Hello, board: Board | None) -> Emulator | None:
+def _counting_emulator(hello: Hello, board: Board | None) -> Qemu | None:
     """The board's emulator, if the device's counter runs exactly as that emulator makes it run."""
     if board is None or board.emulator is None or hello.counter not in (Counter.SYSTICK, Counter.MCYCLE):
         return None

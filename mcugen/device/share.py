@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from mcugen.device.emulated import EmulatedBoard
 from mcugen.device.link import Transport
 from mcugen.device.ports import SerialTransport
-from mcugen.device.qemu import QemuEmulator
 from mcugen.errors import DeviceError, McugenError
 
 POLL_S = 0.2
@@ -41,7 +41,7 @@ class Traffic:
 class EmulatorTransport:
     """An emulator as a port, which ends when the port is closed."""
 
-    def __init__(self, emulator: QemuEmulator) -> None:
+    def __init__(self, emulator: EmulatedBoard) -> None:
         self._emulator = emulator
 
     def read(self, timeout: float) -> bytes:

@@ -12,13 +12,8 @@ from pathlib import Path
 
 from mcugen.boards.types import Board
 from mcugen.builder import Firmware
-from mcugen.device.device import (
-    DEFAULT_TIMEOUT_S,
-    Device,
-    ModelStartError,
-    WrongFirmwareError,
-    open_device,
-)
+from mcugen.device.connecting import open_device
+from mcugen.device.device import DEFAULT_TIMEOUT_S, Device, ModelStartError, WrongFirmwareError
 from mcugen.errors import BoardError, DeviceError, ToolError
 from mcugen.flash import esptool, openocd, picotool, platformio, pyocd, uf2
 from mcugen.flash.ports import Choose, choose_probe, find_port, require_port

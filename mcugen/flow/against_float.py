@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from mcugen.progress import Progress
 
 
-def check_comparable(model: Model, board: Board, *, on_hardware: bool) -> None:
+def check_comparable(model: Model, board: Board, *, counted: bool) -> None:
     """Refuse a comparison that cannot be made, before anything slow.
 
     Raises:
         ConversionError: there is no float form, or no other.
-        BoardError: the board would have to be flashed twice.
+        BoardError: instructions are not counted, since the board is real, or the emulator does not tell.
     """
     if model.float_data is None or model.float_data == model.data:
         raise ConversionError(
@@ -38,11 +38,11 @@ def check_comparable(model: Model, board: Board, *, on_hardware: bool) -> None:
             where="--compare-float",
             hint="Give the float model with --data",
         )
-    if on_hardware:
+    if not counted:
         raise BoardError(
             "float32 and the quantized model are compared on the board's emulator",
             where="--compare-float",
-            hint="Leave the port, probe and tool away, or take a board that has an emulator",
+            hint="Omit port, probe and tool, or choose a board that QEMU models",
         )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcugen.boards.architectures import ARM, RISCV, Architecture
+from mcugen.boards.emulators import emulators
 from mcugen.boards.shipped import load_board, load_boards
 from mcugen.boards.types import Board
 from mcugen.errors import McugenError
@@ -233,7 +234,11 @@ _CHECKS: tuple[tuple[_Tool, Check], ...] = (
     (_Tool("tensorflow", "converting Keras models and SavedModels", False, pip="mcugen[tf]"), _python_package),
     (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),
     (_Tool("TensorFlow Lite Micro", "the TFLM runtime (--runtime tflm)", False, note=HOW), _tflm),
-    (_Tool("renode", "--emulator renode", False, note="github.com/renode/renode/releases"), _program),
+    *(
+        (_Tool(emulator.program, f"--emulator {emulator.name}", False, note=emulator.where), _program)
+        for emulator in emulators().values()
+        if emulator.program
+    ),
     (_Tool("openocd", "flashing with ST-Link or CMSIS-DAP", False, apt="openocd", brew="openocd"), _program),
     (
         _Tool("picotool", "flashing RP2040 and RP2350", False, note="github.com/raspberrypi/picotool/releases"),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcugen.boards.emulators import EmulatorName
+from mcugen.boards.emulated import emulator_files
 from mcugen.boards.types import Board
 from mcugen.builder import check_fit
 from mcugen.errors import DataError, ProjectError
@@ -17,7 +17,6 @@ from mcugen.flow.runtime import Choice, library_files, options_text, remake
 from mcugen.names import Protocol
 from mcugen.project.manifest import MANIFEST_NAME
 from mcugen.project.project import Project, emit_project, load_project
-from mcugen.project.renode import renode_files
 from mcugen.runtimes.aot.graph import optimize, read_graph
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.view import read_view
@@ -38,23 +37,23 @@ def write_project(
     command: str,
     labels: Sequence[str] = (),
     protocol: Protocol = "mcugen",
-    emulator: EmulatorName | None = None,
+    emulator: str | None = None,
     force: bool = False,
 ) -> Project:
     """Emit the project, if the model fits the board.
 
     Args:
-        emulator: "renode" adds its script, platform and Robot test.
+        emulator: one that the user named; it may add scripts of its own.
 
     Raises:
-        BoardError: Renode's model of the board is not known.
+        BoardError: the emulator does not model the board.
         DataError: as many labels as no output has classes.
         DoesNotFitError: with the numbers.
         ProjectError: the folder is not mcugen's, or was changed by hand.
     """
     check_fit(plan, board)
     _check_labels(labels, plan)
-    scripts = renode_files(board) if emulator == "renode" else {}
+    scripts = emulator_files(board, emulator)
     return emit_project(
         plan,
         board,

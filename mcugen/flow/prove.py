@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from mcugen.device.device import Device, open_device
+from mcugen.device.connecting import open_device
+from mcugen.device.device import Device
 from mcugen.errors import DataError
 from mcugen.flow.inputs import Inputs, InputSource, read_inputs
 from mcugen.flow.proof import Proof, measure
@@ -17,7 +18,6 @@ from mcugen.verify import verify_device
 from mcugen.verify.parted_oracle import open_oracle
 
 if TYPE_CHECKING:
-    from mcugen.boards.emulators import EmulatorName
     from mcugen.progress import Progress
 
 
@@ -30,7 +30,7 @@ def prove(
     seed: int,
     layers: bool,
     port: str | None,
-    emulator: EmulatorName | None = None,
+    emulator: str | None = None,
     paced: bool = False,
     progress: Progress | None,
     project: str | None = None,
@@ -104,8 +104,6 @@ def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: 
     return Inputs(make_inputs(ready.plan.graph, samples, seed), f"random, seed {seed}")
 
 
-def device_options(
-    ready: Ready, port: str | None, emulator: EmulatorName | None = None, paced: bool = False
-) -> dict[str, Any]:
+def device_options(ready: Ready, port: str | None, emulator: str | None = None, paced: bool = False) -> dict[str, Any]:
     """How to open the device, and what it must answer to be the right one. If not `paced`, the device decides."""
     return {"port": port, "emulator": emulator, "model_sha256": ready.plan.graph.sha256, "paced": paced or None}

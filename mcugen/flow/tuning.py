@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mcugen.assess import load_evaluation
 from mcugen.boards.types import Board
 from mcugen.convert import open_float
-from mcugen.device.device import open_device
+from mcugen.device.connecting import open_device
 from mcugen.errors import BoardError, ConversionError, DataError
 from mcugen.flow.defaults import Tuning
 from mcugen.flow.judging import Wishes

@@ -17,7 +17,7 @@ ORDER = ("deploy", "verify", "run", "quantize", "inspect", "generate", "build", 
 
 def verb_names() -> tuple[str, ...]:
     """All verbs, in the order of `--help`."""
-    found = {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
+    found = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg}
     return (*(name for name in ORDER if name in found), *sorted(found - set(ORDER)))
 
 

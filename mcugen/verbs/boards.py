@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcugen import __version__
+from mcugen.boards.emulators import emulators
 from mcugen.boards.shipped import load_boards
 from mcugen.boards.types import Board
 from mcugen.verbs.options import shared as options
@@ -48,15 +49,20 @@ def board_facts(board: Board) -> dict[str, Any]:
         "ram": board.ram.size or None,
         "framework": board.framework.name if board.framework else None,
         "flash_tools": list(board.flashing.tools),
-        "emulator": board.emulator.machine if board.emulator else None,
-        "renode": board.renode.platform if board.renode else None,
+        **_models(board),
         "real_hardware": board.real_hardware,
         "notes": board.notes,
     }
 
 
 def _emulators(board: Board) -> list[str]:
-    return [name for name, has in (("QEMU", board.emulator), ("Renode", board.renode)) if has]
+    return [emulator.title for emulator in emulators().values() if board.model(emulator.name) is not None]
+
+
+def _models(board: Board) -> dict[str, str | None]:
+    """The name that each emulator knows the board by, as board files' tables are called."""
+    known = {emulator.table: (emulator, board.model(emulator.name)) for emulator in emulators().values()}
+    return {table: emulator.summary(model) if model is not None else None for table, (emulator, model) in known.items()}
 
 
 def command(json: options.Json = False) -> int:

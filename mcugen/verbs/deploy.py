@@ -16,7 +16,6 @@ from mcugen.verbs.options import tuning
 
 if TYPE_CHECKING:
     from mcugen.assess import Metric
-    from mcugen.boards.emulators import EmulatorName
     from mcugen.flash import Choose
     from mcugen.flow.inputs import InputSource
     from mcugen.flow.proof import Proof
@@ -61,7 +60,7 @@ def deploy(
     report: str | Path | None = None,
     force: bool = False,
     port: str | None = None,
-    emulator: EmulatorName | None = None,
+    emulator: str | None = None,
     probe: str | None = None,
     tool: str | None = None,
     choose: Choose | None = None,
@@ -93,8 +92,8 @@ def deploy(
         samples_on_device: how many of the samples that the model is judged by run on the device, too.
         compare_float: build and run the float32 form as well, on the same emulated board.
         report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).
-        emulator: "qemu" (the default), or "renode" for boards that Renode models: its script and Robot test are put
-            into the project's folder renode/.
+        emulator: the name of the one to start, see :func:`mcugen.boards.emulators.emulators`; None for QEMU. Others may
+            add scripts of their own to the project.
         port, probe, tool, choose: see :func:`mcugen.verbs.flash.flash`.
         force: replace a generated project that was changed by hand.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
@@ -102,7 +101,7 @@ def deploy(
     Raises:
         McugenError: whatever stops it; a difference is no error but a negative verdict.
     """
-    from mcugen.boards.emulators import check_emulator
+    from mcugen.boards.emulated import check_emulator, named_emulator
     from mcugen.boards.linker_script import with_linker_script
     from mcugen.boards.shipped import load_board
     from mcugen.builder import build_project
@@ -157,7 +156,7 @@ def deploy(
     else:
         loaded = load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations)
     if compare_float:
-        check_comparable(loaded, chosen, on_hardware=on_hardware or emulator == "renode")
+        check_comparable(loaded, chosen, counted=not on_hardware and named_emulator(emulator).counts_instructions)
     plan = plan_model(loaded, chosen, choice)
     if inputs is not None:
         read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them

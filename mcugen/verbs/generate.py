@@ -17,7 +17,6 @@ from mcugen.verbs.options import shared as options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mcugen.boards.emulators import EmulatorName
     from mcugen.flow.model import Model
     from mcugen.names import Activations, Goal, Runtime
     from mcugen.progress import Progress
@@ -82,7 +81,7 @@ def generate(
     model_slot: int = 0,
     arena: int = 0,
     protocol: Protocol = "mcugen",
-    emulator: EmulatorName | None = None,
+    emulator: str | None = None,
     force: bool = False,
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
@@ -103,14 +102,14 @@ def generate(
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
         protocol: what the firmware speaks over its UART: "mcugen", or "mlperf" for the MLPerf Tiny benchmark's runner.
-        emulator: "renode" adds Renode's script, platform and Robot test, in the folder renode/.
+        emulator: one that may add scripts of its own, see :func:`mcugen.boards.emulators.emulators`.
         force: replace files that were changed by hand.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
     Raises:
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.
     """
-    from mcugen.boards.emulators import check_emulator
+    from mcugen.boards.emulated import check_emulator
     from mcugen.boards.linker_script import with_linker_script
     from mcugen.boards.shipped import load_board
     from mcugen.flow.files import read_labels

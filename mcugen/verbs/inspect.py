@@ -119,7 +119,7 @@ def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:
 
 def _measure(model: Model, plan: Program, board: Board, tflm: str | None, progress: Progress) -> Cost:
     """What one inference costs on the emulated board."""
-    from mcugen.device.device import open_device
+    from mcugen.device.connecting import open_device
     from mcugen.flow.proof import measure
     from mcugen.flow.ready import built_temporarily
     from mcugen.oracle import make_inputs

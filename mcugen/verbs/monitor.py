@@ -163,14 +163,14 @@ def _distinct(number: int, ready: Sequence[Ready]) -> str:
 
 
 def _at_port(port: str, board: Board | None, labels: tuple[str, ...]) -> Watched:
-    from mcugen.device.device import connect
+    from mcugen.device.connecting import connect
     from mcugen.monitor.watch import Watched
 
     return Watched(port, lambda: connect(port, board=board), labels=labels)
 
 
 def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...]) -> Watched:
-    from mcugen.device.device import open_device
+    from mcugen.device.connecting import open_device
     from mcugen.flow.project import QUANTIZATION_FILE
     from mcugen.flow.prove import device_options
     from mcugen.monitor.known import know

@@ -83,7 +83,7 @@ def push(
         McugenError: the model cannot be used, or the device refuses it.
     """
     from mcugen.boards.shipped import load_board
-    from mcugen.device.device import connect
+    from mcugen.device.connecting import connect
     from mcugen.flow.model import load_model
     from mcugen.progress import no_progress
     from mcugen.runtimes.tflm.resolver import check_supported

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
-    from mcugen.boards.emulators import EmulatorName
     from mcugen.flow.inputs import InputSource
     from mcugen.flow.ready import Ready
     from mcugen.names import Goal, Runtime
@@ -112,7 +111,7 @@ def run(
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
-    emulator: EmulatorName | None = None,
+    emulator: str | None = None,
     paced: bool = False,
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
@@ -134,7 +133,8 @@ def run(
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
-        emulator: "qemu" (the default), or "renode" for boards that Renode models; its costs are ticks.
+        emulator: the name of the one to start, see :func:`mcugen.boards.emulators.emulators`; None for QEMU.
+            Others count in ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 
@@ -143,9 +143,9 @@ def run(
     """
     import numpy as np
 
-    from mcugen.boards.emulators import check_emulator
+    from mcugen.boards.emulated import check_emulator
     from mcugen.boards.shipped import load_board
-    from mcugen.device.device import open_device
+    from mcugen.device.connecting import open_device
     from mcugen.errors import DataError
     from mcugen.flow.files import check_output
     from mcugen.flow.inputs import read_inputs

@@ -95,9 +95,9 @@ def _device(
 ) -> Iterator[tuple[str, Callable[[], Transport]]]:
     """What is shared, in words, and how to open it."""
     from mcugen.boards.shipped import load_board
-    from mcugen.device.device import DEFAULT_BAUD
+    from mcugen.device.connecting import DEFAULT_BAUD
+    from mcugen.device.emulated import EmulatedBoard
     from mcugen.device.ports import open_port
-    from mcugen.device.qemu import QemuEmulator
     from mcugen.device.share import EmulatorTransport
     from mcugen.errors import DeviceError
     from mcugen.flow.ready import built
@@ -117,7 +117,7 @@ def _device(
         )
     with built(target, board, data=data, progress=progress) as ready:
         elf = ready.firmware.elf
-        yield f"{ready.board.name} (emulator)", lambda: EmulatorTransport(QemuEmulator(elf, ready.board))
+        yield f"{ready.board.name} (emulator)", lambda: EmulatorTransport(EmulatedBoard(elf, ready.board))
 
 
 def command(

@@ -10,7 +10,6 @@ from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:
-    from mcugen.boards.emulators import EmulatorName
     from mcugen.flow.inputs import InputSource
     from mcugen.flow.proof import Proof
     from mcugen.names import Goal, Runtime
@@ -32,7 +31,7 @@ def verify(
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
-    emulator: EmulatorName | None = None,
+    emulator: str | None = None,
     paced: bool = False,
     report: str | Path | None = None,
     custom_ops: Sequence[str] = (),
@@ -52,7 +51,8 @@ def verify(
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
-        emulator: "qemu" (the default), or "renode" for boards that Renode models; its costs are ticks.
+        emulator: the name of the one to start, see :func:`mcugen.boards.emulators.emulators`; None for QEMU.
+            Others count in ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
         report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
@@ -60,7 +60,7 @@ def verify(
     Raises:
         McugenError: whatever stops it; a difference is no error but a negative verdict.
     """
-    from mcugen.boards.emulators import check_emulator
+    from mcugen.boards.emulated import check_emulator
     from mcugen.boards.shipped import load_board
     from mcugen.flow.project import command_line, is_project
     from mcugen.flow.prove import prove

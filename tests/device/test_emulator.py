@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from mcugen.boards.architectures import RISCV
+from mcugen.boards.emulators.qemu import find_qemu
 from mcugen.boards.shipped import load_board, load_boards
 from mcugen.boards.types import Board
 from mcugen.builder.identity import build_id
-from mcugen.device import device as device_module
-from mcugen.device import open_device, qemu
-from mcugen.device.qemu import QemuEmulator
+from mcugen.device import connecting, open_device
+from mcugen.device.emulated import EmulatedBoard
 from mcugen.errors import BoardError, DeviceError, ToolError
 from tests.device.build import build_double, double_answer
 
@@ -161,7 +161,7 @@ def test_over_a_tcp_port(firmware: Build) -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     command = [
-        qemu.find_qemu(),
+        find_qemu(),
         "-M",
         "mps2-an386",
         "-nodefaults",
@@ -194,14 +194,14 @@ def test_over_a_tcp_port(firmware: Build) -> None:
 
 def test_a_killed_emulator_is_a_clear_error(firmware: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     elf, board = firmware("mps2-an386")
-    started: list[QemuEmulator] = []
+    started: list[EmulatedBoard] = []
 
-    class Recorded(QemuEmulator):
-        def __init__(self, elf: Path, board: Board) -> None:
-            super().__init__(elf, board)
+    class Recorded(EmulatedBoard):
+        def __init__(self, elf: Path, board: Board, emulator: str | None = None) -> None:
+            super().__init__(elf, board, emulator)
             started.append(self)
 
-    monkeypatch.setattr(device_module, "QemuEmulator", Recorded)
+    monkeypatch.setattr(connecting, "EmulatedBoard", Recorded)
     with open_device(elf, board) as device:
         os.kill(started[0].pid, signal.SIGKILL)
         with pytest.raises(DeviceError, match="the emulator ended by signal SIGKILL"):
@@ -215,8 +215,8 @@ def test_the_emulator_ends_when_its_starter_is_killed(firmware: Build, tmp_path:
     script = tmp_path / "starter.py"
     script.write_text(
         "import sys, time\nfrom pathlib import Path\nfrom mcugen.boards.shipped import load_board\n"
-        "from mcugen.device.qemu import QemuEmulator\n"
-        f"emulator = QemuEmulator(Path({str(elf)!r}), load_board('mps2-an386'))\n"
+        "from mcugen.device.qemu import EmulatedBoard\n"
+        f"emulator = EmulatedBoard(Path({str(elf)!r}), load_board('mps2-an386'))\n"
         "print(emulator.pid, flush=True)\ntime.sleep(60)\n"
     )
     starter = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
@@ -237,7 +237,7 @@ def test_the_emulator_ends_when_its_starter_is_killed(firmware: Build, tmp_path:
 def test_what_the_emulator_says_is_in_the_error(firmware: Build) -> None:
     elf, board = firmware("mps2-an386")
     assert board.emulator is not None
-    wrong = replace(board, emulator=replace(board.emulator, machine="no-such-machine"))
+    wrong = replace(board, models=(("qemu", replace(board.emulator, machine="no-such-machine")),))
     with pytest.raises(DeviceError, match=r"emulator ended with exit code 1: .*unsupported machine"):
         open_device(elf, wrong)
 
@@ -245,7 +245,7 @@ def test_what_the_emulator_says_is_in_the_error(firmware: Build) -> None:
 def test_a_counter_that_runs_otherwise_is_noticed(firmware: Build) -> None:
     elf, board = firmware("mps2-an386")
     assert board.emulator is not None
-    wrong = replace(board, emulator=replace(board.emulator, counter_hz=20_000_000))
+    wrong = replace(board, models=(("qemu", replace(board.emulator, counter_hz=20_000_000)),))
     with pytest.raises(DeviceError, match="counter is off"):
         open_device(elf, wrong)
 

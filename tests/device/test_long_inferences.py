@@ -11,8 +11,8 @@ import pytest
 
 from mcugen.boards.shipped import load_board
 from mcugen.device import open_device
+from mcugen.device.emulated import EmulatedBoard
 from mcugen.device.link import ConnectionLostError
-from mcugen.device.qemu import QemuEmulator
 from mcugen.errors import DeviceError
 from tests.device.build import build_double, double_answer
 
@@ -87,14 +87,14 @@ def test_a_fault_in_the_middle_of_an_inference_is_found(plain: Path) -> None:
 
 def test_a_killed_emulator_is_started_again(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     board = load_board("lm3s6965evb")
-    started: list[QemuEmulator] = []
-    original = QemuEmulator.__init__
+    started: list[EmulatedBoard] = []
+    original = EmulatedBoard.__init__
 
-    def recorded(self: QemuEmulator, *arguments: object) -> None:
+    def recorded(self: EmulatedBoard, *arguments: object) -> None:
         original(self, *arguments)  # type: ignore[arg-type]
         started.append(self)
 
-    monkeypatch.setattr(QemuEmulator, "__init__", recorded)
+    monkeypatch.setattr(EmulatedBoard, "__init__", recorded)
     with open_device(plain, board) as device:
         steps = device.layers([sample()])
         next(steps)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mcugen import api
 from mcugen.boards.shipped import load_board
-from mcugen.device.qemu import QemuEmulator
+from mcugen.device.emulated import EmulatedBoard
 from mcugen.errors import McugenError
 from mcugen.oracle import Oracle
 from tests.cli.conftest import BOARD, int8_model
@@ -30,7 +30,7 @@ BYTES_PER_COMMAND = 31
 class Runner:
     """The benchmark's side of the protocol."""
 
-    def __init__(self, emulator: QemuEmulator) -> None:
+    def __init__(self, emulator: EmulatedBoard) -> None:
         self._transport, self._pending = emulator.transport, ""
         self.greeting = self._answer()
 
@@ -62,7 +62,7 @@ class Runner:
 def firmware(model: Path, folder: Path) -> Iterator[Runner]:
     api.generate(model, board=BOARD, out=folder, protocol="mlperf")
     built = api.build(folder)
-    with QemuEmulator(built.firmware.elf, load_board(BOARD)) as emulator:
+    with EmulatedBoard(built.firmware.elf, load_board(BOARD)) as emulator:
         yield Runner(emulator)
 
 

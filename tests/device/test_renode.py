@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from mcugen import api
+from mcugen.boards.emulators.renode import renode_files
+from mcugen.boards.emulators.renode_syntax import syntax_errors
 from mcugen.boards.shipped import load_board, load_boards
 from mcugen.device import open_device
-from mcugen.device.renode import RenodeEmulator
+from mcugen.device.emulated import EmulatedBoard
 from mcugen.errors import BoardError, DeviceError, ToolError
 from mcugen.project.project import load_project
-from mcugen.project.renode import renode_files
-from mcugen.project.renode_syntax import syntax_errors
 from tests.cli.conftest import int8_model
 from tests.device.build import build_double, double_answer
 
@@ -64,19 +64,20 @@ def elf(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", [name for name, board in load_boards().items() if board.renode])
+@pytest.mark.parametrize("name", [name for name, board in load_boards().items() if board.model("renode")])
 def test_every_boards_files_are_sound(name: str) -> None:
     board = load_board(name)
-    assert board.renode is not None
-    files = renode_files(board)
+    model = board.model("renode")
+    files = renode_files(board, model)
     assert [Path(path).suffix for path in files] == [".resc", ".repl", ".robot"]
-    assert board.renode.platform in files[f"renode/{name}.repl"]
-    assert f"connector Connect sysbus.{board.renode.uart} mcg_link" in files[f"renode/{name}.resc"]
+    assert model.platform in files[f"renode/{name}.repl"]
+    assert f"connector Connect sysbus.{model.uart} mcg_link" in files[f"renode/{name}.resc"]
 
 
-RESC = renode_files(load_board(BOARD))[f"renode/{BOARD}.resc"]
-ROBOT = renode_files(load_board(BOARD))["renode/firmware.robot"]
-REPL = renode_files(load_board(BOARD))[f"renode/{BOARD}.repl"]
+FILES = renode_files(load_board(BOARD), load_board(BOARD).model("renode"))
+RESC = FILES[f"renode/{BOARD}.resc"]
+ROBOT = FILES["renode/firmware.robot"]
+REPL = FILES[f"renode/{BOARD}.repl"]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_how_it_is_called_and_that_it_is_ended(fake: Path, elf: Path, tmp_path: 
     # It takes a while until the port is open.
     then(fake, "import socket\ntime.sleep(0.5)\ns = socket.create_server(('127.0.0.1', port))\n")
     then(fake, "c, _ = s.accept()\nc.sendall(c.recv(9))\ntime.sleep(60)\n")
-    renode = RenodeEmulator(elf, load_board(BOARD))
+    renode = EmulatedBoard(elf, load_board(BOARD), "renode")
     try:
         renode.transport.write(b"\x00\xff\r\n")  # telnet would change these
         assert renode.transport.read(10) == b"\x00\xff\r\n"
@@ -149,13 +150,13 @@ def test_how_it_is_called_and_that_it_is_ended(fake: Path, elf: Path, tmp_path: 
 def test_its_death_is_reported_with_its_words(fake: Path, elf: Path) -> None:
     then(fake, "sys.exit('Could not find the platform')\n")
     with pytest.raises(DeviceError, match="ended with exit code 1: Could not find the platform"):
-        RenodeEmulator(elf, load_board(BOARD))
+        EmulatedBoard(elf, load_board(BOARD), "renode")
 
 
 def test_a_port_that_never_opens(fake: Path, elf: Path, tmp_path: Path) -> None:
     then(fake, "print('There was an error executing command', flush=True)\ntime.sleep(60)\n")
     with pytest.raises(DeviceError, match="did not open the UART's port within 1 s: There was an error executing"):
-        RenodeEmulator(elf, load_board(BOARD), start_seconds=1)
+        EmulatedBoard(elf, load_board(BOARD), "renode", start_seconds=1)
     pid = called(tmp_path)["pid"]
     assert isinstance(pid, int)
     with pytest.raises(ProcessLookupError):
@@ -169,7 +170,7 @@ def test_without_renode_nothing_pretends_to_run(elf: Path, monkeypatch: pytest.M
 
 
 def test_what_does_not_go_together(elf: Path) -> None:
-    with pytest.raises(BoardError, match=r"Renode's model of this board is not known.*netduinoplus2"):
+    with pytest.raises(BoardError, match=r"Renode does not model this board.*netduinoplus2"):
         open_device(elf, load_board("mps2-an386"), emulator="renode")
     with pytest.raises(BoardError, match="QEMU does not model this board"):
         open_device(elf, load_board("nrf52840-dk"), emulator="qemu")
@@ -204,10 +205,10 @@ def test_from_a_model_to_a_verdict(fake: Path, tmp_path: Path) -> None:
     proof = api.deploy(str(model), board=BOARD, out=tmp_path / "out", emulator="renode", samples=2)
     assert proof.verdict.bit_exact
     assert called(tmp_path)["arguments"]
-    for path, text in renode_files(load_board(BOARD)).items():
+    for path, text in FILES.items():
         assert (tmp_path / "out" / path).read_text() == text
         assert path in proof.ready.project.manifest.files
-    assert load_project(tmp_path / "out").board.renode == load_board(BOARD).renode
+    assert load_project(tmp_path / "out").board.model("renode") == load_board(BOARD).model("renode")
 
 
 def test_generate_writes_the_files(tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ def test_generate_writes_the_files(tmp_path: Path) -> None:
         "nrf52840-dk.repl",
         "nrf52840-dk.resc",
     ]
-    with pytest.raises(BoardError, match="Renode's model of this board is not known"):
+    with pytest.raises(BoardError, match="Renode does not model this board"):
         api.verify(str(model), board="mps2-an386", emulator="renode")
     with pytest.raises(BoardError, match="not both"):
         api.deploy(str(model), board=BOARD, out=tmp_path / "no", emulator="renode", probe="1234")

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from mcugen import api
-from mcugen.device.device import connect
+from mcugen.device.connecting import connect
 from mcugen.device.share import SharedPort, is_local, parse_address
 from mcugen.errors import DeviceError
 from tests.cli.conftest import ROOT, int8_model

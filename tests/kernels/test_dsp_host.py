@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from mcugen.ops import memory
 
+from mcugen.ops import memory
 from mcugen.ops.base import KernelCall, Target
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan

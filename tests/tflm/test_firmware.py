@@ -13,7 +13,8 @@ import pytest
 
 from mcugen.boards.shipped import load_board
 from mcugen.builder import build_project
-from mcugen.device.device import Device, ModelStartError, connect, open_device
+from mcugen.device.connecting import connect, open_device
+from mcugen.device.device import Device, ModelStartError
 from mcugen.device.protocol import Stored
 from mcugen.errors import DeviceError
 from mcugen.oracle import Oracle, make_inputs

@@ -14,7 +14,7 @@ import pytest
 
 from mcugen import api
 from mcugen.boards.shipped import load_board
-from mcugen.device.device import open_device
+from mcugen.device.connecting import open_device
 from tests.conftest import find_model
 
 API = """

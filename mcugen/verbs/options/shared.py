@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from mcugen.boards.emulators import EmulatorName
+from mcugen.boards.emulators import emulators
 from mcugen.names import Activations, Goal, Runtime
 from mcugen.names import TaskName as TaskKind
 
@@ -211,12 +211,12 @@ Report = Annotated[
     ),
 ]
 Emulator = Annotated[
-    Optional[EmulatorName],  # noqa: UP045
+    Optional[str],  # noqa: UP045
     typer.Option(
         "--emulator",
-        metavar="qemu|renode",
+        metavar="|".join(emulators()),
         show_default=False,
-        help="Which emulator runs the board. Default: QEMU. renode writes its script and Robot test, too.",
+        help="Emulator that runs the board. Default: qemu. Others may add scripts of their own to the project.",
     ),
 ]
 Paced = Annotated[

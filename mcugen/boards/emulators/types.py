@@ -1,0 +1,65 @@
+"""What an emulator is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mcugen.boards.toml_table import Table
+
+if TYPE_CHECKING:
+    from mcugen.boards.types import Board
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How an emulator is started for one firmware.
+
+    Attributes:
+        command: the program's path and its arguments, made from a number: with `link` "socket" that of an inherited
+            file descriptor, with "port" that of a TCP port of this computer. The firmware's UART goes there.
+        files: what it finds in a folder of its own, where it is started: texts, and files to link to. Without any it
+            is started in ours.
+        start_seconds: how long it may take to open the port.
+    """
+
+    command: Callable[[int], Sequence[str]]
+    link: Literal["socket", "port"]
+    files: Mapping[str, str | Path] = field(default_factory=dict)
+    start_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """One emulator: how board files describe what it models, and how it runs a firmware.
+
+    What a board file says of it is its *model* of the board: a frozen dataclass of its own, whose fields are those of
+    the file's table.
+
+    Attributes:
+        name: on the command line.
+        title: in texts.
+        table: the table in board files.
+        read: (table, the core's clock in Hz) → the model. Checks every field: the values reach a command line.
+        summary: a model in one word: the name that the emulator knows the board by.
+        launch: (firmware, board, model) → how to start it. Raises ToolError where it is not installed.
+        unmodelled: what to try where a board has no model.
+        counts_instructions: its counter tells instructions exactly, and the model has `instructions(ticks)`.
+        project_files: (board, model) → path in the project → text, for people who start it themselves.
+        program, needed_for, where: for `mcugen doctor`: the program, what it is good for, where to get it. "" where
+            that depends on the board's architecture.
+    """
+
+    name: str
+    title: str
+    table: str
+    read: Callable[[Table, int], Any]
+    summary: Callable[[Any], str]
+    launch: Callable[[Path, Board, Any], Launch]
+    unmodelled: str
+    counts_instructions: bool = False
+    project_files: Callable[[Board, Any], Mapping[str, str]] | None = None
+    program: str = ""
+    where: str = ""

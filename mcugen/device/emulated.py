@@ -1,0 +1,125 @@
+"""An emulated board as a device: started for one firmware, ended in every case."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from mcugen.boards.emulated import named_emulator, require_model
+from mcugen.boards.emulators.types import Launch
+from mcugen.boards.types import Board
+from mcugen.device.child import Child
+from mcugen.device.link import SocketTransport
+from mcugen.errors import DeviceError
+
+
+class EmulatedBoard:
+    """An emulator running `elf` on `board`, and the firmware's UART as `transport`.
+
+    A context manager; `stop` may be called any number of times. On Linux the emulator also ends when the thread that
+    started it does, however that ends.
+
+    Args:
+        emulator: its name; None for the default one.
+        start_seconds: how long it may take to open its port; None for what it usually needs.
+
+    Raises:
+        BoardError: the emulator does not model the board.
+        ToolError: it is not installed.
+        DeviceError: there is no such firmware, the emulator ended, or it did not open its port in time.
+    """
+
+    def __init__(
+        self, elf: Path, board: Board, emulator: str | None = None, *, start_seconds: float | None = None
+    ) -> None:
+        chosen = named_emulator(emulator)
+        model = require_model(board, chosen)
+        if not elf.is_file():
+            raise DeviceError("the firmware does not exist", where=str(elf), hint="Build it first")
+        self._title, launch = chosen.title, chosen.launch(elf, board, model)
+        if start_seconds is not None:
+            launch = replace(launch, start_seconds=start_seconds)
+        if launch.link == "socket":
+            self._start_on_socket(launch)
+        else:
+            self._start_on_port(launch)
+
+    def _start_on_socket(self, launch: Launch) -> None:
+        ours, theirs = socket.socketpair()
+        try:
+            command = launch.command(theirs.fileno())
+            name = Path(command[0]).name
+            self._child = Child(command, name, pass_fds=(theirs.fileno(),), on_end=ours.close)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self.transport = SocketTransport(ours)
+
+    def _start_on_port(self, launch: Launch) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="mcugen-emulator-")
+        try:
+            for name, content in launch.files.items():
+                if isinstance(content, Path):
+                    (Path(folder.name) / name).symlink_to(content)
+                else:
+                    (Path(folder.name) / name).write_text(content, encoding="utf-8")
+            port = _free_port()
+            command = launch.command(port)
+            self._child = Child(command, Path(command[0]).name, cwd=Path(folder.name), on_end=folder.cleanup)
+        except BaseException:
+            folder.cleanup()
+            raise
+        try:
+            self.transport = SocketTransport(self._connect(port, launch.start_seconds))
+        except BaseException:
+            self._child.stop()
+            raise
+
+    def _connect(self, port: int, seconds: float) -> socket.socket:
+        """The UART's socket, as soon as the emulator has opened it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                return socket.create_connection(("127.0.0.1", port), timeout=5)
+            except OSError:
+                self._child.check(0.1)
+        said = self._child.said()
+        raise DeviceError(
+            f"{self._title} did not open the UART's port within {seconds:.0f} s{': ' if said else ''}{said}",
+            where=self._title,
+            hint="Does its version have this platform, and can it download the platform's register descriptions?",
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def check(self, seconds: float) -> None:
+        """Raises DeviceError when the emulator has ended, or ends within `seconds`."""
+        self._child.check(seconds)
+
+    def stop(self) -> None:
+        """Close the link, end the emulator and wait until it has ended."""
+        self.transport.close()
+        self._child.stop()
+
+    def __enter__(self) -> EmulatedBoard:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _free_port() -> int:
+    """A TCP port that nobody listens on now. Should another program take it, its answers are no firmware's."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
