@@ -85,8 +85,8 @@ def mcugen_firmware(pytestconfig: pytest.Config, mcugen_model: Any, mcugen_optio
 @pytest.fixture(scope="session")
 def mcugen_device(pytestconfig: pytest.Config, mcugen_firmware: Ready) -> Iterator[DeviceUnderTest]:
     """The firmware, running: on the board's emulator, or behind `--mcugen-port`. Started once per session."""
-    from mcugen.boards.emulators import emulators
     from mcugen.device.connecting import open_device
+    from mcugen.emulators import emulators
     from mcugen.flow.prove import device_options
     from mcugen.testing import DeviceUnderTest
 

@@ -92,7 +92,7 @@ debugger attached it stops. A script of CubeMX's kind is proved in QEMU, with a 
 
 A new family is a folder with `mcg_system.c` (`mcg_system_init()`: clock and pins) and `mcg_family.h` (`MCG_FAMILY_TIMER`, 1 where
 the family brings a counter because the core has neither DWT nor SysTick). Families of RISC-V chips begin with `riscv_`, and also have
-`mcg_family_reset()`. A new instruction set is an entry in `mcugen/boards/architectures.py` with its tools, a folder in `firmware/bsp/` (start-up, trap
+`mcg_family_reset()`. A new instruction set is an entry in `mcugen/cores/architectures.py` with its tools, a folder in `firmware/bsp/` (start-up, trap
 handler, counter, `mcg_core.h`) and a linker script in `templates/bsp/`.
 
 ## Memory

@@ -113,9 +113,9 @@ def room_of(module: str, rooms: Iterable[str]) -> str:
 
 
 ROOMS = (
-    *("errors", "names", "text", "progress", "resources", "custom", "graph", "tflite", "numerics"),
-    *("cores", "ops", "cores.*.kernels", "ops.moving", "ops.elementwise", "ops.casting", "ops.weighted"),
-    *("ops.pooling", "ops.rows", "ops.keeping", "boards", "emit", "oracle", "runtimes", "runtimes.aot"),
+    *("errors", "names", "text", "progress", "resources", "custom", "cores", "toml_table", "graph", "tflite"),
+    *("numerics", "ops", "cores.*.kernels", "ops.moving", "ops.elementwise", "ops.casting", "ops.weighted"),
+    *("ops.pooling", "ops.rows", "ops.keeping", "emit", "emulators", "boards", "oracle", "runtimes", "runtimes.aot"),
     *("runtimes.aot.graph", "runtimes.aot.plan", "runtimes.aot.emit", "runtimes.tflm", "project", "builder"),
     *("verify", "qat", "convert", "assess", "tune", "device", "flash", "monitor", "monitor.web", "sweep"),
     *("flow", "ui", "report", "verbs.options", "verbs", "api", "cli", "testing", "pytest_plugin"),

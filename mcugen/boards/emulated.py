@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcugen.boards.emulators import DEFAULT, emulators
-from mcugen.boards.emulators.types import Emulator
 from mcugen.boards.shipped import load_boards
 from mcugen.boards.types import Board
+from mcugen.emulators import DEFAULT, emulators
+from mcugen.emulators.types import Emulator
 from mcugen.errors import BoardError
 
 

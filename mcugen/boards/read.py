@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mcugen.boards.architectures import ARCHITECTURES, Architecture, family_architecture
-from mcugen.boards.emulators import emulators
-from mcugen.boards.toml_table import Table, short
 from mcugen.boards.types import Board, Flashing, Framework, Region, Uart
 from mcugen.cores import cores
+from mcugen.cores.architectures import Architecture, family_architecture
+from mcugen.emulators import emulators
 from mcugen.errors import BoardError
 from mcugen.resources import resource_dir
+from mcugen.toml_table import Table, short
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -64,7 +64,7 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
     if stack_bytes % 16:
         raise top.error("stack_bytes", f"is {stack_bytes}, not a multiple of 16")
     framework = _framework(top.table("framework")) if "framework" in data else None
-    if framework is None and not ARCHITECTURES[cores()[cpu].architecture].bsp:
+    if framework is None and not cores()[cpu].architecture.bsp:
         raise top.error("framework", f"is missing: mcugen has no start-up code for {cpu}")
     board = Board(
         name=name,
@@ -229,4 +229,4 @@ def families(architecture: Architecture | None = None) -> tuple[str, ...]:
 
 
 def _family(top: Table, cpu: str) -> str:
-    return top.choice("family", families(ARCHITECTURES[cores()[cpu].architecture]))
+    return top.choice("family", families(cores()[cpu].architecture))

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from mcugen.boards.read import (
     read_board,
 )
-from mcugen.boards.toml_table import short
 from mcugen.boards.types import Board
 from mcugen.errors import BoardError
 from mcugen.resources import resource_dir
+from mcugen.toml_table import short
 
 if sys.version_info >= (3, 11):
     pass

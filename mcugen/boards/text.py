@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from mcugen.boards.emulators import emulators
 from mcugen.boards.types import Board
+from mcugen.emulators import emulators
 
 
 def board_toml(board: Board) -> str:

@@ -6,11 +6,11 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mcugen.boards.architectures import ARCHITECTURES, ARM, RISCV, Architecture
-from mcugen.boards.emulators import DEFAULT
-from mcugen.boards.emulators.qemu import Qemu
 from mcugen.cores import cores
+from mcugen.cores.architectures import ARM, RISCV, Architecture
 from mcugen.cores.types import Core
+from mcugen.emulators import DEFAULT
+from mcugen.emulators.qemu import Qemu
 
 if sys.version_info >= (3, 11):
     pass
@@ -149,7 +149,7 @@ class Board:
     @property
     def architecture(self) -> Architecture:
         """The core's instruction set and its tools."""
-        return ARCHITECTURES[self.core.architecture]
+        return self.core.architecture
 
     @property
     def core(self) -> Core:

@@ -21,8 +21,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcugen.boards.architectures import BARE_METAL, Architecture
 from mcugen.builder.locks import file_lock
+from mcugen.cores.architectures import BARE_METAL, Architecture
 from mcugen.errors import DoesNotFitError, McugenError, ToolError
 
 _SCONS_PY = """import sys

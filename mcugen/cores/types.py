@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from mcugen.cores.architectures import ARM, Architecture
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -41,14 +43,14 @@ class Core:
 
     Attributes:
         name: as the compiler knows it ("cortex-m4").
-        architecture: its instruction set, a key of `mcugen.boards.architectures.ARCHITECTURES`.
+        architecture: its instruction set.
         fpus: the compiler's names of the floating-point units that it can have.
         features: the extensions that it can have.
         kernels: the sets of kernels that it runs, the fastest first; the portable ones need no mention.
     """
 
     name: str
-    architecture: str = "arm"
+    architecture: Architecture = ARM
     fpus: tuple[str, ...] = ()
     features: tuple[Feature, ...] = ()
     kernels: tuple[KernelUse, ...] = ()

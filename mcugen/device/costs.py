@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcugen.boards.emulators.qemu import Qemu
 from mcugen.boards.types import Board
 from mcugen.device.protocol import CALIBRATION_INSTRUCTIONS, Cost, Counter, Hello
+from mcugen.emulators.qemu import Qemu
 
 CALIBRATION_SLACK = 10
 """Instructions around the calibration loop: its call and set-up."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 
 from mcugen.boards.emulated import named_emulator, require_model
-from mcugen.boards.emulators.types import Launch
 from mcugen.boards.types import Board
 from mcugen.device.child import Child
 from mcugen.device.link import SocketTransport
+from mcugen.emulators.types import Launch
 from mcugen.errors import DeviceError
 
 

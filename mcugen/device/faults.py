@@ -6,8 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from mcugen.boards.architectures import RISCV, Architecture, fault_architecture
 from mcugen.boards.types import Board
+from mcugen.cores.architectures import RISCV, Architecture, fault_architecture
 from mcugen.device.protocol import Fault, fault_causes
 from mcugen.errors import DeviceError
 

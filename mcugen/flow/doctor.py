@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcugen.boards.architectures import ARM, RISCV, Architecture
-from mcugen.boards.emulators import emulators
 from mcugen.boards.shipped import load_board, load_boards
 from mcugen.boards.types import Board
+from mcugen.cores.architectures import ARM, RISCV, Architecture
+from mcugen.emulators import emulators
 from mcugen.errors import McugenError
 from mcugen.runtimes.tflm.library import ARCHIVE, HOW, MAKEFILE, TFLM_DIR, default_variant
 

@@ -17,7 +17,8 @@ from mcugen.flow.runtime import Choice, library_files, options_text, remake
 from mcugen.names import Protocol
 from mcugen.project.manifest import MANIFEST_NAME
 from mcugen.project.project import Project, emit_project, load_project
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.view import read_view
 from mcugen.text import plain

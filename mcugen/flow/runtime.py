@@ -12,7 +12,8 @@ from mcugen.graph import Graph
 from mcugen.names import Goal, Runtime
 from mcugen.project.manifest import Manifest
 from mcugen.runtimes.aot.emit.model import emit_model
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.emit import emit_tflm

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcugen import __version__
-from mcugen.boards.emulators import emulators
 from mcugen.boards.shipped import load_boards
 from mcugen.boards.types import Board
+from mcugen.emulators import emulators
 from mcugen.verbs.options import shared as options
 
 if TYPE_CHECKING:

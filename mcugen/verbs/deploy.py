@@ -92,7 +92,7 @@ def deploy(
         samples_on_device: how many of the samples that the model is judged by run on the device, too.
         compare_float: build and run the float32 form as well, on the same emulated board.
         report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).
-        emulator: the name of the one to start, see :func:`mcugen.boards.emulators.emulators`; None for QEMU. Others may
+        emulator: the name of the one to start, see :func:`mcugen.emulators.emulators`; None for QEMU. Others may
             add scripts of their own to the project.
         port, probe, tool, choose: see :func:`mcugen.verbs.flash.flash`.
         force: replace a generated project that was changed by hand.

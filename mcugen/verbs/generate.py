@@ -102,7 +102,7 @@ def generate(
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
         protocol: what the firmware speaks over its UART: "mcugen", or "mlperf" for the MLPerf Tiny benchmark's runner.
-        emulator: one that may add scripts of its own, see :func:`mcugen.boards.emulators.emulators`.
+        emulator: one that may add scripts of its own, see :func:`mcugen.emulators.emulators`.
         force: replace files that were changed by hand.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
 

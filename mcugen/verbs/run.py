@@ -133,7 +133,7 @@ def run(
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
-        emulator: the name of the one to start, see :func:`mcugen.boards.emulators.emulators`; None for QEMU.
+        emulator: the name of the one to start, see :func:`mcugen.emulators.emulators`; None for QEMU.
             Others count in ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
         custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.

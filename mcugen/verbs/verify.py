@@ -51,7 +51,7 @@ def verify(
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
-        emulator: the name of the one to start, see :func:`mcugen.boards.emulators.emulators`; None for QEMU.
+        emulator: the name of the one to start, see :func:`mcugen.emulators.emulators`; None for QEMU.
             Others count in ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
         report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).

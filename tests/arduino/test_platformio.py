@@ -19,7 +19,8 @@ from mcugen.errors import DeviceError, ToolError
 from mcugen.flash import flash_board
 from mcugen.project.project import emit_project
 from mcugen.runtimes.aot.emit.model import emit_model
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.aot.plan.types import Plan
 from tests.cli.conftest import int8_model

@@ -21,7 +21,8 @@ from mcugen.errors import BoardError
 from mcugen.project.project import emit_project
 from mcugen.resources import resource_dir
 from mcugen.runtimes.aot.emit.model import emit_model
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from tests.cli.conftest import int8_model
 from tests.kernels.single_op import make_samples, oracle

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards.architectures import ARM, RISCV
 from mcugen.boards.read import families
 from mcugen.boards.shipped import board_names, load_board, load_boards
 from mcugen.boards.types import Board
+from mcugen.cores.architectures import ARM, RISCV
 from mcugen.errors import BoardError
 from mcugen.project.bsp import bsp_files, compile_flags, default_max_payload, harness_files, link_flags
 

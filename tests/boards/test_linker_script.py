@@ -17,7 +17,8 @@ from mcugen.errors import BoardError
 from mcugen.project.bsp import link_flags
 from mcugen.project.project import emit_project, load_project
 from mcugen.runtimes.aot.emit.model import emit_model
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from tests.cli.conftest import Cli, cli, int8_model
 

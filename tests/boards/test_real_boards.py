@@ -15,7 +15,8 @@ from mcugen.builder.identity import build_id
 from mcugen.errors import DoesNotFitError, ToolError
 from mcugen.project.project import emit_project
 from mcugen.runtimes.aot.emit.model import emit_model
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.aot.plan.types import Plan
 from tests.cli.conftest import int8_model

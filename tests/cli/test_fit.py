@@ -12,7 +12,8 @@ from mcugen import api
 from mcugen.builder.blame import _uncovered, heaviest_layers, peak
 from mcugen.convert.keras_scale import scaled_model, scaled_pixels, scaled_width
 from mcugen.errors import ConversionError, McugenError
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from tests.cli.conftest import Cli
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options

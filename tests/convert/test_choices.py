@@ -14,7 +14,8 @@ from mcugen.convert.trained_ranges import take_fake_quantization
 from mcugen.errors import ConversionError
 from mcugen.oracle.oracle import Oracle
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.tflite.schema import op_kind, pack_model, type_name, unpack_model
 from tests.convert.float_models import FloatModel, S, conv, dense

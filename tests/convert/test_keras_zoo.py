@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from mcugen.convert import Converted, convert
 from mcugen.oracle import make_inputs
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from tests.conftest import ROOT
 from tests.convert.keras_zoo import ZOO, samples

@@ -16,7 +16,8 @@ from mcugen.errors import CustomOpError, McugenError, UnsupportedOpError
 from mcugen.ops.custom import use_custom_ops
 from mcugen.oracle.oracle import Oracle
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.verify.parted_oracle import PartedOracle, open_oracle
 from tests.conftest import ROOT

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcugen.boards.architectures import RISCV
-from mcugen.boards.emulators.qemu import find_qemu
 from mcugen.boards.shipped import load_board, load_boards
 from mcugen.boards.types import Board
 from mcugen.builder.identity import build_id
+from mcugen.cores.architectures import RISCV
 from mcugen.device import connecting, open_device
 from mcugen.device.emulated import EmulatedBoard
+from mcugen.emulators.qemu import find_qemu
 from mcugen.errors import BoardError, DeviceError, ToolError
 from tests.device.build import build_double, double_answer
 

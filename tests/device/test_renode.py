@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from mcugen import api
-from mcugen.boards.emulators.renode import renode_files
-from mcugen.boards.emulators.renode_syntax import syntax_errors
 from mcugen.boards.shipped import load_board, load_boards
 from mcugen.device import open_device
 from mcugen.device.emulated import EmulatedBoard
+from mcugen.emulators.renode import renode_files
+from mcugen.emulators.renode_syntax import syntax_errors
 from mcugen.errors import BoardError, DeviceError, ToolError
 from mcugen.project.project import load_project
 from tests.cli.conftest import int8_model

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcugen import api
-from mcugen.boards.architectures import RISCV
+from mcugen.cores.architectures import RISCV
 from tests.cli.conftest import int8_model
 from tests.conftest import find_model
 

@@ -14,7 +14,8 @@ import pytest
 from mcugen.errors import DataError
 from mcugen.runtimes.aot.emit.host import WARNINGS, HostModel, host_compiler
 from mcugen.runtimes.aot.emit.model import emit_model
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from tests.kernels.single_op import TensorSpec, build_model, options
 

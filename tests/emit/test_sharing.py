@@ -13,7 +13,8 @@ from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.emit.sharing import shared_functions
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from tests.kernels.single_op import Node, TensorSpec, build_graph, make_samples, options, oracle
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from mcugen.graph import Graph
 from mcugen.oracle import Oracle, make_inputs
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import optimize, read_graph
-from mcugen.runtimes.aot.graph.passes import drop_channels, fuse_pads
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import drop_channels, fuse_pads, optimize
 from mcugen.runtimes.aot.graph.ranges import channel_limits
 from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import (

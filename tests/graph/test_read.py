@@ -10,7 +10,8 @@ import pytest
 
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.graph import DType
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.supported import check_supported
 from mcugen.tflite.schema import pack_model, unpack_model
 from tests.kernels.single_op import Node, TensorSpec, build_graph, build_model, constant, options

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.verify.compare import compare
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, inputs_of, oracle

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcugen.runtimes.aot.graph import optimize, read_graph
-from mcugen.runtimes.aot.graph.passes import fuse_pads
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import fuse_pads, optimize
 from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.f32 import numbers, prove, real
 from tests.kernels.many_ops import refusal

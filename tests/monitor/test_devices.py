@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from mcugen import api
-from mcugen.boards.emulators.qemu import find_qemu
 from mcugen.boards.shipped import load_board
+from mcugen.emulators.qemu import find_qemu
 from mcugen.errors import McugenError
 from mcugen.monitor.record import read_recording
 from mcugen.monitor.state import State

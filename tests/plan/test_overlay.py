@@ -12,7 +12,8 @@ from mcugen.graph import Graph
 from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.emit.model import emit_model
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan, verify_plan
 from mcugen.runtimes.aot.plan.overlay import first_conflict, lead, overlay_call
 from mcugen.runtimes.aot.plan.verify import PlanError

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan, verify_plan
 from mcugen.runtimes.aot.plan.verify import PlanError
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options

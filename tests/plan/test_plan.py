@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mcugen.boards.shipped import load_board
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan, verify_plan
 from mcugen.runtimes.aot.plan.verify import PlanError
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.aot.plan.types import Plan
 from mcugen.tflite.schema import pack_model, unpack_model

@@ -8,7 +8,8 @@ import pytest
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.model import emit_model
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.aot.supported import check_supported
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mcugen.errors import McugenError
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import constant
 from tests.state.test_control import branching, counting_loop, passed_on, two_layers

@@ -11,7 +11,8 @@ import pytest
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.oracle import Oracle, make_inputs
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.aot.plan.types import Plan
 from tests.conftest import find_model

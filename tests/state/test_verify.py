@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from mcugen import api
 from mcugen.oracle import Oracle, make_inputs
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.verify import verify_device
 from tests.conftest import find_model

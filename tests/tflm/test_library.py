@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mcugen.boards.architectures import ARM
 from mcugen.boards.shipped import load_board, load_boards
+from mcugen.cores.architectures import ARM
 from mcugen.errors import BoardError, ToolError
 from mcugen.runtimes.tflm.library import (
     BUILD_TYPES,

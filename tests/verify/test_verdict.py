@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from mcugen.errors import ModelError
 from mcugen.oracle import Oracle, make_inputs
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import optimize, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from mcugen.verify import verify_device
 from tests.kernels.single_op import Node, TensorSpec, build_graph, options

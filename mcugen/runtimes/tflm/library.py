@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcugen.boards.architectures import ARM
 from mcugen.boards.types import Board
+from mcugen.cores.architectures import ARM
 from mcugen.errors import BoardError, ToolError
 
 TFLM_DIR = "MCUGEN_TFLM_DIR"

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from mcugen.boards.emulators import emulators
+from mcugen.emulators import emulators
 from mcugen.names import Activations, Goal, Runtime
 from mcugen.names import TaskName as TaskKind
 

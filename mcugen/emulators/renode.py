@@ -5,15 +5,11 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
-from mcugen.boards.emulators.renode_syntax import syntax_errors
-from mcugen.boards.emulators.types import Emulator, Launch
-from mcugen.boards.toml_table import Table
+from mcugen.emulators.renode_syntax import syntax_errors
+from mcugen.emulators.types import Emulated, Emulator, Launch
 from mcugen.errors import ToolError
-
-if TYPE_CHECKING:
-    from mcugen.boards.types import Board
+from mcugen.toml_table import Table
 
 START_S = 120.0
 """Renode takes seconds to start, and downloads register descriptions when it loads a platform for the first time."""
@@ -48,7 +44,7 @@ def find_renode() -> str:
     return path
 
 
-def renode_files(board: Board, model: Renode) -> dict[str, str]:
+def renode_files(board: Emulated, model: Renode) -> dict[str, str]:
     """Script, platform and Robot test: path in the project → text.
 
     Renode need not be installed: what can be checked without it is checked.
@@ -75,7 +71,7 @@ def _read(table: Table, _clock_hz: int) -> Renode:
     return renode
 
 
-def _launch(elf: Path, board: Board, model: Renode) -> Launch:
+def _launch(elf: Path, board: Emulated, model: Renode) -> Launch:
     program = find_renode()
 
     def command(port: int) -> list[str]:

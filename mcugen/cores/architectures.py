@@ -108,9 +108,6 @@ RISCV = Architecture(
 
 XTENSA = Architecture(name="Xtensa")
 
-ARCHITECTURES: Mapping[str, Architecture] = {"arm": ARM, "riscv": RISCV, "xtensa": XTENSA}
-"""By the keys that cores name them with."""
-
 BARE_METAL = (ARM, RISCV)
 """Those with start-up code of mcugen's."""
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
-from mcugen.boards.toml_table import Table
+from mcugen.cores.architectures import Architecture
+from mcugen.toml_table import Table
 
-if TYPE_CHECKING:
-    from mcugen.boards.types import Board
+
+class Emulated(Protocol):
+    """What an emulator asks of a board."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def architecture(self) -> Architecture: ...
 
 
 @dataclass(frozen=True)
@@ -57,9 +64,9 @@ class Emulator:
     table: str
     read: Callable[[Table, int], Any]
     summary: Callable[[Any], str]
-    launch: Callable[[Path, Board, Any], Launch]
+    launch: Callable[[Path, Emulated, Any], Launch]
     unmodelled: str
     counts_instructions: bool = False
-    project_files: Callable[[Board, Any], Mapping[str, str]] | None = None
+    project_files: Callable[[Emulated, Any], Mapping[str, str]] | None = None
     program: str = ""
     where: str = ""

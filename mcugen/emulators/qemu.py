@@ -6,15 +6,11 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mcugen.boards.architectures import ARM, Architecture
-from mcugen.boards.emulators.types import Emulator, Launch
-from mcugen.boards.toml_table import Table, short
+from mcugen.cores.architectures import ARM, Architecture
+from mcugen.emulators.types import Emulated, Emulator, Launch
 from mcugen.errors import ToolError
-
-if TYPE_CHECKING:
-    from mcugen.boards.types import Board
+from mcugen.toml_table import Table, short
 
 _OPTIONS = ("-cpu", "-global", "-m")
 """The only QEMU options a board file may set: others can open files and start programs."""
@@ -69,7 +65,7 @@ def _read(table: Table, clock_hz: int) -> Qemu:
     return Qemu(machine, tuple(args), shift, counter_hz)
 
 
-def _launch(elf: Path, board: Board, model: Qemu) -> Launch:
+def _launch(elf: Path, board: Emulated, model: Qemu) -> Launch:
     architecture = board.architecture
     program = find_qemu(architecture)
 

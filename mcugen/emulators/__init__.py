@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from mcugen.boards.emulators.types import Emulator
+from mcugen.emulators.types import Emulator
 
 DEFAULT = "qemu"
 """The emulator that runs a board where none is named."""
