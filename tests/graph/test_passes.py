@@ -10,8 +10,8 @@ import pytest
 from mcugen.graph import Graph
 from mcugen.ops.common import Pads
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import read_graph
-from mcugen.runtimes.aot.graph.passes import fold_constants, fuse_activations, fuse_pads, optimize, remove_dead_code
+from mcugen.runtimes.aot.graph import fold_constants, read_graph
+from mcugen.runtimes.aot.graph.passes import fuse_activations, fuse_pads, optimize, remove_dead_code
 from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, make_samples, options, oracle
 

@@ -111,7 +111,7 @@ def _check_order(graph: Graph) -> None:
 def _run_once(call: Op) -> Iterator[tuple[VariableName, Tensor]]:
     """What a CALL_ONCE assigns, in order: constants, computed here where necessary."""
     # Imported here, because passes use the ops, and the ops use this package.
-    from mcugen.runtimes.aot.graph.passes.fold_constants import fold_constants
+    from mcugen.runtimes.aot.graph.fold_constants import fold_constants
 
     graph = fold_constants(call.options)
     handles = _handles(graph)

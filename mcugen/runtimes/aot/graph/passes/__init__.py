@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.keeping.control import ControlOptions
+from mcugen.runtimes.aot.graph.fold_constants import fold_constants
 from mcugen.runtimes.aot.graph.passes.dead_code import remove_dead_code
 from mcugen.runtimes.aot.graph.passes.drop_channels import drop_channels
-from mcugen.runtimes.aot.graph.passes.fold_constants import fold_constants
 from mcugen.runtimes.aot.graph.passes.fuse_activation import fuse_activations
 from mcugen.runtimes.aot.graph.passes.fuse_pad import fuse_pads
 
