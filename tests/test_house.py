@@ -70,7 +70,8 @@ LAW = {
     "report": "errors text resources graph boards runtimes runtimes.aot.plan builder flow ui",
     "verbs.options": "names emulators monitor.web ui",
     "verbs": "errors names text progress graph tflite numerics ops emit emulators boards oracle runtimes"
-    " runtimes.aot.plan runtimes.tflm project builder convert assess device flash monitor sweep flow ui report verbs.options",
+    " runtimes.aot.plan runtimes.tflm project builder convert assess device flash monitor sweep flow ui report"
+    " verbs.options",
     # The doors.
     "api": "verbs",
     "cli": "errors ui verbs",
