@@ -1,7 +1,8 @@
 """What tests of every area share: where the real models are, and what a missing tool means.
 
-A test may skip because the real models are absent (they are not part of the repository), because a tool is, or
-because its parameters make no sense together. With MCUGEN_REQUIRE_TOOLS=1, as CI sets it, a skip for want of a tool is
+Models for tests are built in tests/zoo/. The real models are not part of the repository: where they are absent, tests
+marked `real_model` are left out, and the summary counts them. A test may skip because a tool is absent, or because its
+parameters make no sense together. With MCUGEN_REQUIRE_TOOLS=1, as CI sets it, a skip for want of a tool is
 a failure, so that a broken set-up cannot pass. Such a skip is told by its reason: "not installed", or importorskip's.
 """
 
@@ -12,6 +13,7 @@ import os
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +44,33 @@ def models_dir() -> Path:
     if not MODELS.is_dir():
         pytest.skip(f"{NO_MODELS} ({MODELS}); MCUGEN_MODELS names their folder")
     return MODELS
+
+
+_LEFT_OUT = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests on real models that are absent are no skips of their own: one line of the summary stands for them all."""
+
+    def absent(item: pytest.Item) -> bool:
+        return any(not (MODELS / name).exists() for mark in item.iter_markers("real_model") for name in mark.args)
+
+    left_out = [item for item in items if absent(item)]
+    config.stash[_LEFT_OUT] = len(left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # a worker of pytest-xdist, which tells its controller
+        session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Every worker collects the same tests."""
+    node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -82,7 +111,11 @@ def pytest_make_collect_report(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the conformance suite proved, and what went over bad links, summed over their tests."""
+    """What was left out, what the conformance suite proved, and what went over bad links, summed over their tests."""
+    if left_out := terminalreporter.config.stash.get(_LEFT_OUT, 0):
+        terminalreporter.write_line(
+            f"{NO_MODELS} ({MODELS}): {left_out} tests on them were left out; MCUGEN_MODELS names their folder"
+        )
     properties = [value for report in terminalreporter.getreports("passed") for value in report.user_properties]
     proved = [value for name, value in properties if name == "conformance"]
     for place in dict.fromkeys(value["on"] for value in proved):
