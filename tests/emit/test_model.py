@@ -17,7 +17,9 @@ from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan
+from tests import zoo
 from tests.kernels.single_op import TensorSpec, build_model, options
+from tests.models import both, model_bytes
 
 
 def add_plan(name: str = "x", scale: float = 0.5, zero_point: int = -3) -> Plan:
@@ -34,9 +36,9 @@ def write(plan: Plan, folder: Path, **more: object) -> Path:
     return folder
 
 
-def test_emitting_is_reproducible(models_dir: Path) -> None:
-    model = (models_dir / "kws_ref_model.tflite").read_bytes()
-    first, second = (emit_model(make_plan(optimize(read_graph(model, "kws")))) for _ in range(2))
+@pytest.mark.parametrize("name", both(zoo.NAMES, ["kws_ref_model"]))
+def test_emitting_is_reproducible(name: str) -> None:
+    first, second = (emit_model(make_plan(optimize(read_graph(model_bytes(name), "kws")))) for _ in range(2))
     assert first == second
     assert list(first) == list(second)
 

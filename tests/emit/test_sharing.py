@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,12 +16,17 @@ from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from tests.kernels.single_op import Node, TensorSpec, build_graph, make_samples, options, oracle
+from tests.models import both, model_bytes
 
 REAL = ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8", "micro_speech_quantized")
+DS_CNN = both(["ds_cnn"], ["kws_ref_model"])
+"""Four equal pairs of a depthwise and a 1×1 convolution."""
+MOBILENET = both(["mobilenet_v1"], ["vww_96_int8"])
+"""13 depthwise layers, nearly all of shapes of their own."""
 
 
-def plan_of(models_dir: Path, name: str, goal: Goal) -> Plan:
-    return make_plan(optimize(read_graph((models_dir / f"{name}.tflite").read_bytes(), name)), goal=goal)
+def plan_of(name: str, goal: Goal) -> Plan:
+    return make_plan(optimize(read_graph(model_bytes(name), name)), goal=goal)
 
 
 def assert_equal_to_oracle(model: bytes, goal: Goal) -> Plan:
@@ -36,14 +40,14 @@ def assert_equal_to_oracle(model: bytes, goal: Goal) -> Plan:
 
 
 @pytest.mark.parametrize("goal", GOALS)
-@pytest.mark.parametrize("name", REAL)
-def test_every_goal_gives_the_same_results(models_dir: Path, name: str, goal: Goal) -> None:
-    assert_equal_to_oracle((models_dir / f"{name}.tflite").read_bytes(), goal)
+@pytest.mark.parametrize("name", both(["ds_cnn", "lstm", "mobilenet_v1", "resnet", "transformer", "wake_word"], REAL))
+def test_every_goal_gives_the_same_results(name: str, goal: Goal) -> None:
+    assert_equal_to_oracle(model_bytes(name), goal)
 
 
-def test_equal_layers_share_one_copy_of_their_kernel(models_dir: Path) -> None:
-    """kws has four equal pairs of a depthwise and a 1×1 convolution."""
-    plan = plan_of(models_dir, "kws_ref_model", "speed")
+@pytest.mark.parametrize("name", DS_CNN)
+def test_equal_layers_share_one_copy_of_their_kernel(name: str) -> None:
+    plan = plan_of(name, "speed")
     places = {function.kernel: function.places for function in shared_functions(plan)}
     assert places["mcg_depthwise_conv_2d_s8"] == ((1, 0), (3, 0), (5, 0), (7, 0))
     assert places["mcg_conv_direct_s8"] == ((2, 0), (4, 0), (6, 0), (8, 0))
@@ -52,14 +56,15 @@ def test_equal_layers_share_one_copy_of_their_kernel(models_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(("goal", "copies"), [("speed", 3), ("size", 1)])
-def test_many_shapes_do_not_make_many_copies(models_dir: Path, goal: Goal, copies: int) -> None:
-    """vww has 13 depthwise layers, nearly all of shapes of their own."""
-    text = emit_model(plan_of(models_dir, "vww_96_int8", goal))["mcg_model.c"]
+@pytest.mark.parametrize("name", MOBILENET)
+def test_many_shapes_do_not_make_many_copies(name: str, goal: Goal, copies: int) -> None:
+    text = emit_model(plan_of(name, goal))["mcg_model.c"]
     assert len(re.findall(r"^  mcg_depthwise_conv_2d_s8\(", text, re.MULTILINE)) == copies
 
 
-def test_the_layers_that_work_most_keep_a_copy_of_their_own(models_dir: Path) -> None:
-    plan = plan_of(models_dir, "vww_96_int8", "speed")
+@pytest.mark.parametrize("name", MOBILENET)
+def test_the_layers_that_work_most_keep_a_copy_of_their_own(name: str) -> None:
+    plan = plan_of(name, "speed")
     shared = {place for function in shared_functions(plan) for place in function.places}
     layers = [(n, step) for n, step in enumerate(plan.steps) if step.op.kind == "DEPTHWISE_CONV_2D"]
     layers.sort(key=lambda layer: -layer[1].macs)
@@ -92,16 +97,18 @@ def test_calls_with_other_types_share_nothing() -> None:
     assert shared_functions(assert_equal_to_oracle(model, "size")) == []
 
 
-def test_equal_parameters_are_written_once(models_dir: Path) -> None:
-    """The depthwise layers of kws are equal, and their DSP kernel is one function in any case."""
-    graph = optimize(read_graph((models_dir / "kws_ref_model.tflite").read_bytes()))
+@pytest.mark.parametrize("name", DS_CNN)
+def test_equal_parameters_are_written_once(name: str) -> None:
+    """The DSP kernel of the depthwise layers is one function in any case."""
+    graph = optimize(read_graph(model_bytes(name)))
     text = emit_model(make_plan(graph, Target("cortex-m4", ("dsp",))))["mcg_model.c"]
     assert "/* The same for ops 1, 3, 5, 7. */" in text
     assert len(re.findall(r"static const mcg_depthwise_conv_2d_s8_dsp_params ", text)) == 1
 
 
-def test_for_size_kernels_that_do_little_are_portable(models_dir: Path) -> None:
-    graph = optimize(read_graph((models_dir / "kws_ref_model.tflite").read_bytes()))
+@pytest.mark.parametrize("name", DS_CNN)
+def test_for_size_kernels_that_do_little_are_portable(name: str) -> None:
+    graph = optimize(read_graph(model_bytes(name)))
     plan = make_plan(graph, Target("cortex-m4", ("dsp",)), "size")
     by_kind = {step.op.kind: step for step in plan.steps}
     assert by_kind["CONV_2D"].variant == "dsp"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +25,7 @@ from tests.kernels.single_op import (
     options,
     oracle,
 )
+from tests.models import both, model_bytes
 
 RELU6 = 3
 ZERO = -11
@@ -344,11 +344,16 @@ def test_limits_hold_whatever_the_input() -> None:
     assert (limits.low > -128).any()
 
 
-def test_the_pass_changes_nothing_twice(models_dir: Path) -> None:
-    once = optimize(read_graph((models_dir / "vww_96_int8.tflite").read_bytes()))
+WITH_DEAD_CHANNELS = both(["mobilenet_v1"], ["vww_96_int8"])
+
+
+@pytest.mark.parametrize("name", WITH_DEAD_CHANNELS)
+def test_the_pass_changes_nothing_twice(name: str) -> None:
+    once = optimize(read_graph(model_bytes(name)))
     twice = drop_channels(once)
     assert {i: t.shape for i, t in twice.tensors.items()} == {i: t.shape for i, t in once.tensors.items()}
 
 
-def test_layers_of_vww_are_compared_channel_by_channel(models_dir: Path) -> None:
-    dropped((models_dir / "vww_96_int8.tflite").read_bytes())
+@pytest.mark.parametrize("name", WITH_DEAD_CHANNELS)
+def test_layers_of_whole_models_are_compared_channel_by_channel(name: str) -> None:
+    dropped(model_bytes(name))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,9 @@ from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import fold_constants, read_graph
 from mcugen.runtimes.aot.graph.passes import fuse_activations, fuse_pads, optimize, remove_dead_code
 from mcugen.runtimes.aot.plan import make_plan
+from tests import zoo
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, make_samples, options, oracle
+from tests.models import both, model_bytes
 
 
 def assert_equal_to_oracle(model: bytes, graph: Graph) -> None:
@@ -139,7 +139,10 @@ def test_constant_subgraphs_are_folded() -> None:
     assert_equal_to_oracle(model, graph)
 
 
-@pytest.mark.parametrize("name", ["kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "micro_speech_quantized"])
-def test_real_models_keep_their_results(models_dir: Path, name: str) -> None:
-    model = (models_dir / f"{name}.tflite").read_bytes()
+REAL = ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "micro_speech_quantized")
+
+
+@pytest.mark.parametrize("name", both(zoo.NAMES, REAL))
+def test_whole_models_keep_their_results(name: str) -> None:
+    model = model_bytes(name)
     assert_equal_to_oracle(model, optimize(read_graph(model)))

@@ -7,7 +7,7 @@ from tests.zoo.layers import Net
 
 def ds_cnn() -> bytes:
     """Keyword spotting: a convolution over the spectrogram, then four equal separable blocks."""
-    net = Net(1)
+    net = Net(14)
     x = net.conv(net.input((1, 25, 10, 1), "spectrogram"), 24, (10, 4), (2, 2), name="first")
     for block in range(4):
         x = net.depthwise(x, name=f"block{block}")
