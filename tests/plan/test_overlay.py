@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from mcugen.runtimes.aot.plan.overlay import first_conflict, lead, overlay_call
 from mcugen.runtimes.aot.plan.verify import PlanError
 from tests.kernels.single_op import Node, TensorSpec, build_graph, make_samples, options, oracle
 from tests.kernels.weighted_models import conv_model, depthwise_model
+from tests.models import both, model_bytes
 
 TARGETS = {
     "portable": Target(),
@@ -26,7 +26,9 @@ TARGETS = {
     "dsp": Target("cortex-m4", ("dsp",)),
 }
 M55 = Target("cortex-m55", ("mve", "dsp"))
-ARENA_LIMITS = {"kws_ref_model": 12_000, "vww_96_int8": 40_000, "pretrainedResnet_quant": 36_000}
+ZOO_LIMITS = {"ds_cnn": 2_700, "mobilenet_v1": 7_600, "mobilenet_v2": 14_900, "resnet": 5_000}
+REAL_LIMITS = {"kws_ref_model": 12_000, "vww_96_int8": 40_000, "pretrainedResnet_quant": 36_000}
+ARENA_LIMITS = {**ZOO_LIMITS, **REAL_LIMITS}
 
 
 def ram_plan(model: bytes, target: str = "portable") -> Plan:
@@ -42,20 +44,21 @@ def assert_equal_to_oracle(model: bytes, plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", sorted(ARENA_LIMITS))
-def test_arenas_of_real_models_lie_below_the_live_bound(models_dir: Path, name: str, target: str) -> None:
-    model = (models_dir / f"{name}.tflite").read_bytes()
+@pytest.mark.parametrize("name", both(ZOO_LIMITS, REAL_LIMITS))
+def test_arenas_of_whole_models_lie_below_the_live_bound(name: str, target: str) -> None:
+    model = model_bytes(name)
     plan = ram_plan(model, target)
     assert plan.arena_bytes <= ARENA_LIMITS[name] < plan.live_bound
     assert_equal_to_oracle(model, plan)
 
 
-def test_kernels_are_told_where_memory_is_shared(models_dir: Path) -> None:
+@pytest.mark.parametrize("name", both(["ds_cnn", "autoencoder"], ["kws_ref_model", "ad01_int8"]))
+def test_kernels_are_told_where_memory_is_shared(name: str) -> None:
     """Fully connected layers need their whole input for every output: nothing follows behind there."""
-    for name, shares in (("kws_ref_model", True), ("ad01_int8", False)):
-        plan = ram_plan((models_dir / f"{name}.tflite").read_bytes())
-        assert ("#define restrict" in emit_model(plan)["mcg_model.c"]) == shares
-        assert (plan.arena_bytes < plan.live_bound) == shares
+    plan = ram_plan(model_bytes(name))
+    shares = name in ("ds_cnn", "kws_ref_model")
+    assert ("#define restrict" in emit_model(plan)["mcg_model.c"]) == shares
+    assert (plan.arena_bytes < plan.live_bound) == shares
 
 
 def random_layer(seed: int) -> bytes:
@@ -87,11 +90,10 @@ def random_layer(seed: int) -> bytes:
     return build_graph([Node(name, pool, [x], [y])], [y])
 
 
-@pytest.mark.parametrize("name", sorted(ARENA_LIMITS))
-def test_arenas_of_real_models_on_a_core_with_mve(models_dir: Path, name: str) -> None:
+@pytest.mark.parametrize("name", both(ZOO_LIMITS, REAL_LIMITS))
+def test_arenas_of_whole_models_on_a_core_with_mve(name: str) -> None:
     """No host runs these kernels: tests/kernels/test_mve_on_core.py proves them on the core."""
-    model = (models_dir / f"{name}.tflite").read_bytes()
-    plan = make_plan(optimize(read_graph(model)), M55, "ram")
+    plan = make_plan(optimize(read_graph(model_bytes(name))), M55, "ram")
     assert plan.arena_bytes <= ARENA_LIMITS[name] < plan.live_bound
 
 
@@ -158,13 +160,13 @@ def test_batches_and_groups_are_left_alone() -> None:
         assert overlay_call(graph, make_plan(graph).steps[0]) is None
 
 
-def test_an_output_too_near_to_its_input_is_caught(models_dir: Path) -> None:
-    plan = ram_plan((models_dir / "kws_ref_model.tflite").read_bytes())
+def test_an_output_too_near_to_its_input_is_caught() -> None:
+    plan = ram_plan(model_bytes("ds_cnn"))
     step = plan.steps[1]
     source, output = step.op.inputs[0], step.op.outputs[0]
     assert 0 < plan.addresses[source] - plan.addresses[output] < plan.graph.tensor(output).nbytes
     nearer = plan.addresses[output] + 64
     moved = {i: nearer if i == output else at for i, at in plan.addresses.items()}
     buffers = tuple(replace(b, offset=nearer) if b.tensors == (output,) else b for b in plan.buffers)
-    with pytest.raises(PlanError):
+    with pytest.raises(PlanError, match=r"buffers .* and .* overlap"):
         verify_plan(replace(plan, addresses=moved, buffers=buffers))
