@@ -15,6 +15,7 @@ from mcugen.convert.sources import identify
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.tflite.schema import pack_model, unpack_model
 from tests.convert.float_models import FloatModel, S, dense, small_dense
+from tests.models import both, model_bytes
 
 
 def inspected(data: bytes) -> Inspection:
@@ -174,8 +175,9 @@ def test_several_subgraphs_cannot_be_quantized(data: str | None) -> None:
         convert(model.build(y, subgraphs=2), data)
 
 
-def test_subgraphs_of_quantized_models_are_left_to_the_runtime(models_dir: Path) -> None:
-    found = inspected((models_dir / "okay_nabu.tflite").read_bytes())
+@pytest.mark.parametrize("name", both(["wake_word"], ["okay_nabu"]))
+def test_subgraphs_of_quantized_models_are_left_to_the_runtime(name: str) -> None:
+    found = inspected(model_bytes(name))
     assert found.form == "quantized"
     assert found.warnings == ()
 

@@ -14,10 +14,33 @@ import pytest
 from mcugen.convert import convert, float_runner
 from mcugen.convert.affine import affine_params
 from mcugen.errors import ConversionError, DataError, ModelError, ToolError
+from mcugen.tflite.schema import pack_model, unpack_model
+from tests import zoo
+from tests.conftest import find_model
 from tests.convert.float_models import FloatModel, S, dense, small_dense
+from tests.models import both, model_bytes, model_path, real
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(300, 4)).astype(np.float32)
+
+
+def hybrid(data: bytes, kind: str) -> bytes:
+    """A float model with the weights of all ops of a kind in int8, one scale per output channel."""
+    model = unpack_model(data)
+    main = model.subgraphs[0]
+    for op in main.operators:
+        if model.operatorCodes[op.opcodeIndex].builtinCode != getattr(S.BuiltinOperator, kind):
+            continue
+        tensor = main.tensors[op.inputs[1]]
+        weights = np.asarray(model.buffers[tensor.buffer].data, np.uint8).view(np.float32).reshape(tensor.shape)
+        scales = np.abs(weights).max(axis=(1, 2, 3)) / 127
+        stored = np.round(weights / scales[:, None, None, None]).astype(np.int8)
+        tensor.type = S.TensorType.INT8
+        tensor.quantization = S.QuantizationParametersT(
+            scale=scales.astype(np.float32), zeroPoint=np.zeros(len(scales), np.int64), quantizedDimension=0
+        )
+        model.buffers[tensor.buffer].data = stored.reshape(-1).view(np.uint8)
+    return pack_model(model)
 
 
 def test_float_model_becomes_int8_with_a_full_report(tmp_path: Path) -> None:
@@ -51,18 +74,21 @@ def test_the_same_call_gives_the_same_bytes() -> None:
     assert convert(small_dense(), X).tflite == convert(small_dense(), X).tflite
 
 
-def test_quantized_models_are_taken_byte_for_byte(models_dir: Path) -> None:
-    for name in ("hello_world_int8", "kws_ref_model", "keyword_scrambled_8bit", "trained_lstm_int8", "okay_nabu"):
-        data = (models_dir / f"{name}.tflite").read_bytes()
-        converted = convert(models_dir / f"{name}.tflite")
-        assert converted.tflite == data
-        assert converted.report.source_kind == "int8 tflite"
-        assert converted.report.calibration.kind == "none"
-        assert converted.float_tflite is None
+REAL = ("hello_world_int8", "kws_ref_model", "keyword_scrambled_8bit", "trained_lstm_int8", "okay_nabu")
 
 
-def test_data_for_a_quantized_model_is_not_used(models_dir: Path) -> None:
-    converted = convert(models_dir / "hello_world_int8.tflite", "random")
+@pytest.mark.parametrize("name", both(zoo.NAMES, REAL))
+def test_quantized_models_are_taken_byte_for_byte(name: str) -> None:
+    converted = convert(model_path(name))
+    assert converted.tflite == model_bytes(name)
+    assert converted.report.source_kind == "int8 tflite"
+    assert converted.report.calibration.kind == "none"
+    assert converted.float_tflite is None
+
+
+def test_data_for_a_quantized_model_is_not_used() -> None:
+    converted = convert(zoo.path("sine"), "random")
+    assert converted.tflite == zoo.model("sine")
     assert any("not used" in n for n in converted.report.notes)
 
 
@@ -79,8 +105,19 @@ def test_random_data_is_untrusted_everywhere() -> None:
     assert report.to_dict()["trusted"] is False
 
 
-def test_hybrid_model_asks_for_data_then_converts(models_dir: Path) -> None:
-    path = models_dir / "kws_ref_model_float32.tflite"
+def test_hybrid_model_asks_for_data_then_converts() -> None:
+    data = hybrid(zoo.float_model("ds_cnn"), "CONV_2D")
+    with pytest.raises(DataError, match=r'is hybrid .*first at op 0 CONV_2D "first/Conv2D"'):
+        convert(data)
+    converted = convert(data, zoo.samples("ds_cnn", 30))
+    assert converted.report.source_kind == "hybrid tflite"
+    assert any("5 quantized weight tensors" in n for n in converted.report.notes)
+    assert converted.report.agreement[0].cosine_similarity > 0.99
+
+
+@real("kws_ref_model_float32")
+def test_a_published_hybrid_model() -> None:
+    path = find_model("kws_ref_model_float32.tflite")
     with pytest.raises(DataError, match=r'is hybrid .*first at op 0 CONV_2D "functional_1/activation/Relu"'):
         convert(path)
     converted = convert(path, RNG.normal(0, 20, (30, 49, 10, 1)))
@@ -89,9 +126,10 @@ def test_hybrid_model_asks_for_data_then_converts(models_dir: Path) -> None:
     assert converted.report.agreement[0].cosine_similarity > 0.99
 
 
-def test_float_tflite_close_to_its_float_results(models_dir: Path) -> None:
+@pytest.mark.parametrize("name", ["sine", pytest.param("hello_world_float", marks=real("hello_world_float"))])
+def test_float_tflite_close_to_its_float_results(name: str) -> None:
     x = np.linspace(0, 2 * np.pi, 150, dtype=np.float32)[:, None]
-    converted = convert(models_dir / "hello_world_float.tflite", x)
+    converted = convert(zoo.float_path(name) if name == "sine" else find_model(f"{name}.tflite"), x)
     runner = float_runner(converted)
     assert np.abs(runner(x)[:, 0] - np.sin(x[:, 0])).max() < 0.2
     (figures,) = converted.report.agreement
@@ -99,14 +137,14 @@ def test_float_tflite_close_to_its_float_results(models_dir: Path) -> None:
     assert figures.sqnr_db > 25
 
 
-def test_float_runner_keeps_shapes_and_refuses_int8(models_dir: Path) -> None:
+def test_float_runner_keeps_shapes_and_refuses_int8() -> None:
     runner = float_runner(small_dense())
     assert runner(X[:7]).shape == (7, 3)
     assert runner(X[:7]).sum(axis=1) == pytest.approx(np.ones(7))
     with pytest.raises(ModelError, match="no float form"):
-        float_runner(models_dir / "hello_world_int8.tflite")
+        float_runner(zoo.path("sine"))
     with pytest.raises(ModelError, match="quantized from the start"):
-        float_runner(convert(models_dir / "hello_world_int8.tflite"))
+        float_runner(convert(zoo.path("sine")))
 
 
 def constant_model() -> bytes:

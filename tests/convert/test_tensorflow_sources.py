@@ -18,7 +18,9 @@ from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.tflite.fields import input_specs, output_specs, quantization_of
 from mcugen.tflite.schema import unpack_model
 from mcugen.verbs.deploy import deploy
+from tests.conftest import find_model
 from tests.convert.float_models import small_dense
+from tests.models import real
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.xdist_group("tensorflow")]
 
@@ -200,17 +202,55 @@ open(result, "wb").write(converter.convert())
 """
 
 
-@pytest.mark.parametrize(("name", "keras_version"), [("vww_96", "2"), ("pretrainedResnet", "3"), ("ad01", "3")])
-def test_as_good_as_tensorflows_own_quantizer(models_dir: Path, tmp_path: Path, name: str, keras_version: str) -> None:
-    shape = {"vww_96": (96, 96, 3), "pretrainedResnet": (32, 32, 3), "ad01": (640,)}[name]
-    x = np.random.default_rng(0).random((20, *shape), dtype=np.float32)
-    converted = convert(models_dir / f"{name}.h5", x)
+@pytest.fixture(scope="module")
+def legacy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of Keras 2 that Keras 3 does not load, as it says more of a depthwise layer than that knows."""
+    layers = pytest.importorskip("tf_keras").layers
+    pytest.importorskip("tf_keras").utils.set_random_seed(1)
+    model = pytest.importorskip("tf_keras").Sequential(
+        [
+            layers.InputLayer((24, 24, 3), name="image"),
+            *(layers.Conv2D(8, 3, strides=2, padding="same"), layers.BatchNormalization(), layers.ReLU()),
+            *(layers.DepthwiseConv2D(3, padding="same"), layers.BatchNormalization(), layers.ReLU()),
+            *(layers.Conv2D(16, 1), layers.BatchNormalization(), layers.ReLU()),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
+    path = tmp_path_factory.mktemp("legacy") / "legacy.h5"
+    model.save(path)
+    return path
+
+
+SHAPES = {
+    "digits": (8, 8, 1),
+    "legacy": (24, 24, 3),
+    "vww_96": (96, 96, 3),
+    "pretrainedResnet": (32, 32, 3),
+    "ad01": (640,),
+}
+OWN = [("digits", "3"), ("legacy", "2")]
+REAL = [("vww_96", "2"), ("pretrainedResnet", "3"), ("ad01", "3")]
+
+
+@pytest.mark.parametrize(
+    ("name", "keras_version"), [*OWN, *(pytest.param(*each, marks=real(f"{each[0]}.h5")) for each in REAL)]
+)
+def test_as_good_as_tensorflows_own_quantizer(
+    request: pytest.FixtureRequest, tmp_path: Path, name: str, keras_version: str
+) -> None:
+    if name == "legacy":
+        source = request.getfixturevalue("legacy")
+    else:
+        source = request.getfixturevalue("files") / "digits.h5" if name == "digits" else find_model(f"{name}.h5")
+    x = np.random.default_rng(0).random((20, *SHAPES[name]), dtype=np.float32)
+    converted = convert(source, x)
     if keras_version == "2":
         assert [a.ok for a in converted.report.attempts[:2]] == [False, True]
         assert "DepthwiseConv2D" in converted.report.attempts[0].outcome
     np.save(tmp_path / "x.npy", x)
     result = tmp_path / "theirs.tflite"
-    command = [sys.executable, "-c", CONVERTER, str(models_dir / f"{name}.h5"), str(tmp_path / "x.npy"), str(result)]
+    command = [sys.executable, "-c", CONVERTER, str(source), str(tmp_path / "x.npy"), str(result)]
     subprocess.run(
         [*command, keras_version],
         check=True,

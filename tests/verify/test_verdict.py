@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,9 @@ from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from mcugen.verify import verify_device
+from tests import zoo
 from tests.kernels.single_op import Node, TensorSpec, build_graph, options
+from tests.models import both, model_bytes
 
 
 class HostDevice:
@@ -131,20 +132,37 @@ def test_inputs_cover_the_range_and_are_seeded(chain: tuple[Plan, HostModel, Ora
     assert {int(v) for v in first[4][0].reshape(-1)} == {-128, 127}
 
 
-@pytest.mark.parametrize(
-    ("name", "digest"),
-    [
-        ("kws_ref_model", 0x4E535C25),
-        ("vww_96_int8", 0xAB66ECB1),
-        ("pretrainedResnet_quant", 0xC33C05F7),
-        ("ad01_int8", 0x26124DD8),
-        ("micro_speech_quantized", 0xE4A1BBFD),
-        ("hello_world_int8", 0x6D0B6DD7),
-    ],
-)
-def test_oracle_and_host_model_give_the_published_outputs(models_dir: Path, name: str, digest: int) -> None:
+@pytest.mark.parametrize("name", [name for name in zoo.NAMES if name not in zoo.STATEFUL])
+def test_every_layer_of_whole_models_is_compared(name: str) -> None:
+    """And a fault in the middle is found where it is, not where it shows."""
+    model = zoo.model(name)
+    plan = make_plan(optimize(read_graph(model)))
+    samples = make_inputs(plan.graph, 3)
+    with HostModel(plan) as host, Oracle(model) as oracle:
+        verdict = verify_device(HostDevice(host, plan), plan, oracle, samples, layers=True)
+        assert verdict.bit_exact
+        assert verdict.layers_checked == len(samples) * len(plan.steps)
+        middle = len(plan.steps) // 2
+        faulty = verify_device(HostDevice(host, plan, fault_at=middle), plan, oracle, samples, layers=True)
+    assert not faulty.passed
+    assert faulty.first_divergent_op is not None
+    assert faulty.first_divergent_op.op == middle
+
+
+DIGESTS = {
+    "kws_ref_model": 0x4E535C25,
+    "vww_96_int8": 0xAB66ECB1,
+    "pretrainedResnet_quant": 0xC33C05F7,
+    "ad01_int8": 0x26124DD8,
+    "micro_speech_quantized": 0xE4A1BBFD,
+    "hello_world_int8": 0x6D0B6DD7,
+}
+
+
+@pytest.mark.parametrize("name", both([], DIGESTS))
+def test_oracle_and_host_model_give_the_published_outputs(name: str) -> None:
     """Digests (32-bit FNV-1a) of the outputs that TFLM gives on real cores for one known input."""
-    model = (models_dir / f"{name}.tflite").read_bytes()
+    model = model_bytes(name)
     plan = make_plan(optimize(read_graph(model)))
     tensor = plan.input_tensors()[0]
     x = ((37 * np.arange(tensor.elements) + 11) % 256).astype(np.uint8).view(np.int8).reshape(tensor.shape)
@@ -153,7 +171,7 @@ def test_oracle_and_host_model_give_the_published_outputs(models_dir: Path, name
             value = 0x811C9DC5
             for byte in output.tobytes():
                 value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
-            assert value == digest
+            assert value == DIGESTS[name]
 
 
 def test_a_model_that_tflm_refuses_is_an_error_with_its_words(chain: tuple[Plan, HostModel, Oracle]) -> None:
