@@ -20,7 +20,7 @@ from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.aot.plan.types import Plan
 from tests.cli.conftest import int8_model
-from tests.conftest import find_model
+from tests.models import both, model_bytes
 
 BARE_METAL = [
     name for name, board in load_boards().items() if board.flash.size and not board.framework and not board.emulator
@@ -38,10 +38,11 @@ def test_which_they_are() -> None:
 
 
 @needs_arm
+@pytest.mark.parametrize("model", both(["resnet"], ["kws_ref_model"]))
 @pytest.mark.parametrize("name", BARE_METAL)
-def test_a_real_model_builds_and_fits(name: str, tmp_path: Path) -> None:
+def test_a_whole_model_builds_and_fits(name: str, model: str, tmp_path: Path) -> None:
     board = load_board(name)
-    plan = plan_for(find_model("kws_ref_model.tflite").read_bytes(), board)
+    plan = plan_for(model_bytes(model), board)
     fit = check_fit(plan, board)
     assert fit.fits
     emit_project(plan, board, tmp_path / "project", model_files=emit_model(plan))
@@ -59,7 +60,7 @@ def test_what_does_not_fit_is_refused_before_it_is_built() -> None:
     board = load_board("nucleo-f446re")
     small = replace(board, ram=replace(board.ram, size=8192))
     with pytest.raises(DoesNotFitError, match="NUCLEO-F446RE"):
-        check_fit(plan_for(find_model("kws_ref_model.tflite").read_bytes(), small), small)
+        check_fit(plan_for(model_bytes("mobilenet_v2"), small), small)
 
 
 WRONG = [

@@ -14,7 +14,7 @@ from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.aot.plan.types import Plan
 from tests.build.tiny import emit, needs_arm_gcc, tiny_plan
-from tests.conftest import find_model
+from tests.models import both, model_bytes
 
 
 def with_memory(board: Board, *, flash: int | None = None, ram: int | None = None) -> Board:
@@ -73,11 +73,17 @@ def test_limits_are_those_of_the_numbers(plan: Plan, board: Board) -> None:
 
 
 @needs_arm_gcc
-@pytest.mark.parametrize("model", ["kws_ref_model.tflite", "micro_speech_quantized.tflite", "hello_world_int8.tflite"])
+@pytest.mark.parametrize(
+    "model",
+    both(
+        ["mobilenet_v2", "sine", "speech", "wake_word"],
+        ["kws_ref_model", "micro_speech_quantized", "hello_world_int8"],
+    ),
+)
 @pytest.mark.parametrize("name", ["microbit", "lm3s6965evb", "mps3-an547", "stm32vldiscovery"])
 def test_real_builds_stay_within_the_estimate(model: str, name: str, out: Path) -> None:
     board = load_boards()[name]
-    plan = make_plan(read_graph(find_model(model).read_bytes()), board.target())
+    plan = make_plan(read_graph(model_bytes(model)), board.target())
     fit = fit_report(plan, board)
     if fit.impossible:
         with pytest.raises(DoesNotFitError):

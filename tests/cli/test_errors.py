@@ -15,6 +15,7 @@ from mcugen.errors import DataError
 from mcugen.flow.prove import choose_inputs
 from mcugen.runtimes.aot.graph import read_graph
 from tests.cli.conftest import BOARD, Cli, Ran, int8_model
+from tests.models import model_path, real
 
 
 def assert_error(ran: Ran, *parts: str) -> None:
@@ -70,9 +71,18 @@ def test_unsupported_op_names_op_layer_and_what_exists(
     assert not (tmp_path / "out").exists()
 
 
-def test_does_not_fit_says_the_numbers(cli: Cli, models_dir: Path, tmp_path: Path) -> None:
-    ran = cli("generate", models_dir / "vww_96_int8.tflite", "--board", "microbit", "-o", tmp_path / "out")
-    assert_error(ran, "does not fit", "37,256 arena", "16,384")
+@pytest.mark.parametrize(
+    ("name", "board", "arena", "available"),
+    [
+        ("mobilenet_v2", "stm32vldiscovery", "12,928 arena", "8,192"),
+        pytest.param("vww_96_int8", "microbit", "37,256 arena", "16,384", marks=real("vww_96_int8")),
+    ],
+)
+def test_does_not_fit_says_the_numbers(
+    cli: Cli, name: str, board: str, arena: str, available: str, tmp_path: Path
+) -> None:
+    ran = cli("generate", model_path(name), "--board", board, "-o", tmp_path / "out")
+    assert_error(ran, "does not fit", arena, available)
     assert not (tmp_path / "out").exists()
 
 

@@ -15,8 +15,10 @@ from mcugen.errors import ConversionError, McugenError
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
+from tests import zoo
 from tests.cli.conftest import Cli
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, options
+from tests.models import both, model_bytes
 
 
 def wide_model() -> bytes:
@@ -74,14 +76,14 @@ def test_no_board_at_all_is_a_negative_verdict(wide: Path, cli: Cli) -> None:
     assert "most RAM is in use in FULLY_CONNECTED" in shown.out
 
 
-def test_the_peak_explains_the_arena_of_real_models(models_dir: Path) -> None:
-    for name in ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant"):
-        plan = make_plan(optimize(read_graph((models_dir / f"{name}.tflite").read_bytes(), name)))
-        worst = peak(plan)
-        assert worst.bytes == sum(size for _, size in worst.tensors)
-        # Blocks alive at once cannot take more than the arena; keeping others out of their way costs some more.
-        assert 0.7 * plan.arena_bytes <= worst.bytes <= plan.arena_bytes
-        assert sum(weight.bytes for weight in heaviest_layers(plan)) == sum(plan.constant_sizes())
+@pytest.mark.parametrize("name", both(zoo.NAMES, ["kws_ref_model", "vww_96_int8", "pretrainedResnet_quant"]))
+def test_the_peak_explains_the_arena_of_whole_models(name: str) -> None:
+    plan = make_plan(optimize(read_graph(model_bytes(name), name)))
+    worst = peak(plan)
+    assert worst.bytes == sum(size for _, size in worst.tensors)
+    # Blocks alive at once cannot take more than the arena; keeping others out of their way costs some more.
+    assert 0.7 * plan.arena_bytes <= worst.bytes <= plan.arena_bytes
+    assert sum(weight.bytes for weight in heaviest_layers(plan)) == sum(plan.constant_sizes())
 
 
 def test_covered_bytes_count_once() -> None:

@@ -1,4 +1,4 @@
-"""Real models, from the file to the verdict, on every board: bit-exact where they fit, refused where they do not."""
+"""Whole models, from the file to the verdict, on every board: bit-exact where they fit, refused where they do not."""
 
 from __future__ import annotations
 
@@ -10,18 +10,35 @@ import pytest
 from mcugen import api
 from mcugen.boards.shipped import load_boards
 from mcugen.errors import DoesNotFitError
+from tests import zoo
 from tests.cli.conftest import BOARD
+from tests.conftest import find_model
+from tests.models import both, model_path, real
 
 pytestmark = pytest.mark.emulator
 
-INT8 = {
-    "kws_ref_model.tflite": {"stm32vldiscovery"},
-    "vww_96_int8.tflite": {"microbit", "stm32vldiscovery"},
-    "pretrainedResnet_quant.tflite": {"microbit", "stm32vldiscovery"},
-    "ad01_int8.tflite": {"lm3s6965evb", "microbit", "stm32vldiscovery"},
-    "micro_speech_quantized.tflite": set(),
-    "hello_world_int8.tflite": set(),
+SMALL = "stm32vldiscovery"
+ZOO: dict[str, set[str]] = {
+    "autoencoder": set(),
+    "ds_cnn": set(),
+    "lstm": set(),
+    "mobilenet_v1": {SMALL},
+    "mobilenet_v2": {"microbit", SMALL},
+    "resnet": set(),
+    "svdf": set(),
+    "transformer": set(),
+    "u_net": {SMALL},
+    "wake_word": set(),
 }
+REAL: dict[str, set[str]] = {
+    "kws_ref_model": {SMALL},
+    "vww_96_int8": {"microbit", SMALL},
+    "pretrainedResnet_quant": {"microbit", SMALL},
+    "ad01_int8": {"lm3s6965evb", "microbit", SMALL},
+    "micro_speech_quantized": set(),
+    "hello_world_int8": set(),
+}
+INT8 = {**ZOO, **REAL}
 """Model → boards that it does not fit."""
 
 FLOAT = {
@@ -34,33 +51,44 @@ FLOAT = {
 
 
 @pytest.mark.parametrize("board", [name for name, board in load_boards().items() if board.emulator])
-@pytest.mark.parametrize("name", INT8)
-def test_int8_models_on_every_board(models_dir: Path, name: str, board: str) -> None:
+@pytest.mark.parametrize("name", both(ZOO, REAL))
+def test_int8_models_on_every_board(name: str, board: str) -> None:
     if board in INT8[name]:
         with pytest.raises(DoesNotFitError, match=r"[0-9,]+ bytes .*, has [0-9,]+"):
-            api.verify(models_dir / name, board=board)
+            api.verify(model_path(name), board=board)
         return
     # Six samples have every extreme among them; `make bench` runs 16 on every board.
-    proof = api.verify(models_dir / name, board=board, samples=16 if board == BOARD else 6)
+    proof = api.verify(model_path(name), board=board, samples=16 if board == BOARD else 6)
     assert proof.verdict.bit_exact
     assert proof.verdict.output_moves
     assert proof.cost.stack <= proof.firmware.ram.stack
     assert sum(proof.cost.per_op) <= proof.cost.invoke * 1.1 + 1000
 
 
-def test_every_layer_of_a_real_model(models_dir: Path) -> None:
-    proof = api.verify(models_dir / "pretrainedResnet_quant.tflite", board=BOARD, samples=2, layers=True)
+@pytest.mark.parametrize("name", both(["resnet", "mobilenet_v1"], ["pretrainedResnet_quant"]))
+def test_every_layer_of_a_whole_model(name: str) -> None:
+    proof = api.verify(model_path(name), board=BOARD, samples=2, layers=True)
     assert proof.verdict.bit_exact
     assert proof.verdict.layers_checked == 2 * len(proof.plan.steps)
 
 
+@pytest.mark.parametrize("name", ["mobilenet_v2", "transformer"])
+def test_float_models_of_the_zoo_end_with_a_verdict(tmp_path: Path, name: str) -> None:
+    np.save(tmp_path / "samples.npy", zoo.samples(name, 12, seed=3))
+    proof = api.deploy(
+        zoo.float_path(name), board=BOARD, data=str(tmp_path / "samples.npy"), out=tmp_path / "firmware", samples=4
+    )
+    assert proof.verdict.bit_exact
+    assert proof.trusted
+
+
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("name", FLOAT)
-def test_float_models_end_with_a_verdict(models_dir: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", [pytest.param(name, marks=real(name)) for name in FLOAT])
+def test_real_float_models_end_with_a_verdict(tmp_path: Path, name: str) -> None:
     samples = np.random.default_rng(3).uniform(0, 1, (12, *FLOAT[name])).astype(np.float32)
     np.save(tmp_path / "samples.npy", samples)
     proof = api.deploy(
-        models_dir / name, board=BOARD, data=str(tmp_path / "samples.npy"), out=tmp_path / "firmware", samples=4
+        find_model(name), board=BOARD, data=str(tmp_path / "samples.npy"), out=tmp_path / "firmware", samples=4
     )
     assert proof.verdict.bit_exact
     assert proof.trusted

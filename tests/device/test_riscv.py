@@ -9,8 +9,10 @@ import pytest
 
 from mcugen import api
 from mcugen.cores.architectures import RISCV
+from tests import zoo
 from tests.cli.conftest import int8_model
 from tests.conftest import find_model
+from tests.models import real
 
 BOARD = "qemu-virt-rv32"
 
@@ -42,8 +44,10 @@ def test_from_a_model_to_a_verdict(tmp_path: Path) -> None:
     assert "arm-none-eabi" not in readme
 
 
-def test_a_float_model() -> None:
+@pytest.mark.parametrize("name", ["sine", "ds_cnn", pytest.param("hello_world_float", marks=real("hello_world_float"))])
+def test_a_float_model(name: str) -> None:
     """Soft float and libm, whose functions keep errno in thread-local memory."""
-    proof = api.verify(str(find_model("hello_world_float.tflite")), board=BOARD, quantize=False, samples=3)
+    path = zoo.float_path(name) if name in zoo.NAMES else find_model(f"{name}.tflite")
+    proof = api.verify(str(path), board=BOARD, quantize=False, samples=3)
     assert proof.exit_code == 0
     assert proof.cost.unit == "instructions"

@@ -17,7 +17,7 @@ from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.verify import verify_device
-from tests.conftest import find_model
+from tests.models import both, model_path, real
 from tests.state.test_recurrent import lstm_f32_model, lstm_model, svdf_f32_model
 from tests.state.test_variables import add, assign, declare, handle, model, read, tensor
 
@@ -66,19 +66,19 @@ def test_a_sequence_is_run_from_a_reset(data: bytes) -> None:
 
 
 @pytest.mark.emulator
-def test_a_stream_on_the_device(tmp_path: Path) -> None:
-    """Twice from a reset: once for the outputs, once for all layers and the six states."""
-    proof = api.deploy(
-        find_model("okay_nabu.tflite"), board="mps2-an386", out=tmp_path / "stream", samples=50, layers=True
-    )
+@pytest.mark.parametrize(("name", "copies"), [("wake_word", 4), pytest.param("okay_nabu", 6, marks=real("okay_nabu"))])
+def test_a_stream_on_the_device(name: str, copies: int, tmp_path: Path) -> None:
+    """Twice from a reset: once for the outputs, once for all layers and the states."""
+    proof = api.deploy(model_path(name), board="mps2-an386", out=tmp_path / "stream", samples=50, layers=True)
     assert proof.exit_code == 0
     assert proof.verdict.sequence
     assert proof.verdict.layers_checked == 50 * len(proof.plan.steps)
-    assert sum(step.op.kind == "ASSIGN_VARIABLE" for step in proof.plan.steps) == 6
+    assert sum(step.op.kind == "ASSIGN_VARIABLE" for step in proof.plan.steps) == copies
 
 
 @pytest.mark.emulator
-def test_an_lstm_on_the_device(tmp_path: Path) -> None:
-    proof = api.deploy(find_model("trained_lstm_int8.tflite"), board="mps2-an386", out=tmp_path / "lstm", samples=4)
+@pytest.mark.parametrize("name", both(["lstm"], ["trained_lstm_int8"]))
+def test_an_lstm_on_the_device(name: str, tmp_path: Path) -> None:
+    proof = api.deploy(model_path(name), board="mps2-an386", out=tmp_path / "lstm", samples=4)
     assert proof.exit_code == 0
     assert proof.plan.steps[0].variant == "dsp"

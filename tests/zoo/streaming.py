@@ -102,12 +102,19 @@ def _with_variables(tflite: bytes, count: int) -> bytes:
     handles = [_add_tensor(main, _RESOURCE, (), f"handle{n}") for n in range(count)]
     first = [_op(model, "CALL_ONCE", [], [], S.CallOnceOptionsT(initSubgraphIndex=1))]
     first += [_op(model, "VAR_HANDLE", [], [h], _variable(n)) for n, h in enumerate(handles)]
-    first += [_op(model, "READ_VARIABLE", [h], [s]) for h, s in zip(handles, states, strict=True)]
-    assigned = [_op(model, "ASSIGN_VARIABLE", [h, k]) for h, k in zip(handles, kept, strict=True)]
+    reads = {s: _op(model, "READ_VARIABLE", [h], [s]) for h, s in zip(handles, states, strict=True)}
+    assigns = {k: _op(model, "ASSIGN_VARIABLE", [h, k]) for h, k in zip(handles, kept, strict=True)}
+    body = []
+    for op in main.operators:  # read just before, assigned just after, as microWakeWord does
+        body += [reads.pop(int(i)) for i in op.inputs if int(i) in reads]
+        body.append(op)
+        body += [assigns.pop(int(i)) for i in op.outputs if int(i) in assigns]
+    assert not reads
+    assert not assigns
     score = main.tensors[outputs[0]].quantization
     y = _add_tensor(main, _UINT8, (1, 1), "probability")
     main.tensors[y].quantization = S.QuantizationParametersT(scale=score.scale, zeroPoint=score.zeroPoint + 128)
-    main.operators = [*first, *main.operators, *assigned, _op(model, "QUANTIZE", [outputs[0]], [y])]
+    main.operators = [*first, *body, _op(model, "QUANTIZE", [outputs[0]], [y])]
     main.inputs, main.outputs = [named["features"]], [y]
     model.subgraphs.append(_start(model, [main.tensors[n] for n in states]))
     return pack_model(model)
