@@ -1,11 +1,12 @@
 # Every target sets up what it needs first; see tools/setup.sh for what is installed and how.
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test lint format bench budgets clean distclean lock
+.PHONY: help setup demo test mutants lint format bench budgets clean distclean lock
 
 help:
 	@echo "make demo    train a digits CNN, deploy it to an emulated board, prove it on the whole test split"
 	@echo "make test    run the tests (PYTEST_ARGS=... is passed on)"
+	@echo "make mutants put faults into the modules that prove others right, and count those that tests notice (long)"
 	@echo "make lint    ruff, mypy, clang-format"
 	@echo "make format  bring Python and C files into the repository's style"
 	@echo "make bench   measure the models of MCUGEN_MODELS (default ../shared/models) on the emulated boards"
@@ -22,6 +23,9 @@ demo: setup
 # The set-up has installed every tool, so a test that would skip for want of one fails instead.
 test: setup
 	MCUGEN_REQUIRE_TOOLS=1 $(PYTHON) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+mutants: setup
+	$(PYTHON) -m tools.mutants $(MUTANTS_ARGS)
 
 lint: setup
 	$(PYTHON) -m ruff format --check .

@@ -170,7 +170,7 @@ class Judge:
             report(outcome="stillborn")
             return
         order = _Order(self._importance(mutant))
-        code = pytest.main([*self._options(), "-x", *self._tests], plugins=[order, _Deterministic()])
+        code = pytest.main([*self._options(), "-x", "--tb=no", *self._tests], plugins=[order, _Deterministic()])
         report(outcome="survived" if code == pytest.ExitCode.OK else "killed", killer=order.failed)
 
     def _importance(self, mutant: Mutant) -> Callable[[str], tuple[bool, int]]:
