@@ -170,3 +170,19 @@ def test_an_output_too_near_to_its_input_is_caught() -> None:
     buffers = tuple(replace(b, offset=nearer) if b.tensors == (output,) else b for b in plan.buffers)
     with pytest.raises(PlanError, match=r"buffers .* and .* overlap"):
         verify_plan(replace(plan, addresses=moved, buffers=buffers))
+
+
+@pytest.mark.parametrize("target", ["mla", "dsp"])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1)])
+def test_a_narrow_image_on_its_side_is_not_written_over(target: str, stride: tuple[int, int]) -> None:
+    """All its rows are one stripe, of which four channels are written before the next ones are read."""
+    for channels in (5, 6):
+        model = depthwise_model((1, 16, 1, channels), (3, 1), stride=stride)
+        assert_equal_to_oracle(model, ram_plan(model, target))
+
+
+@pytest.mark.parametrize("target", ["mla", "dsp"])
+def test_single_pixels_are_no_pieces_of_a_stripe(target: str) -> None:
+    """A stripe's first four channels are written before its others are read, however small the windows."""
+    model = depthwise_model((1, 5, 7, 6), (1, 1), stride=(1, 2))
+    assert_equal_to_oracle(model, ram_plan(model, target))

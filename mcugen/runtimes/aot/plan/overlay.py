@@ -68,9 +68,10 @@ def overlay_call(graph: Graph, step: Step) -> KernelCall | None:
     if source.is_const or len(source.shape) != 4 or len(output.shape) != 4 or source.shape[0] != 1:
         return None
     params = dict(call.params)
-    row_bytes = output.shape[2] * output.shape[3]
+    rows, columns, channels = output.shape[1:]
     # Groups are made one after the other over the whole image, and an image on its side column after column.
-    in_order = params.get("groups", 1) == 1 and params.get("output_row_step", row_bytes) == row_bytes
+    upright = (params.get("output_rows", rows), params.get("output_row_step", columns * channels))
+    in_order = params.get("groups", 1) == 1 and upright == (rows, columns * channels)
     return call if in_order else None
 
 
@@ -95,7 +96,7 @@ def lead(graph: Graph, step: Step) -> int:
         ]
         needed = [*starts[1:], source.nbytes]
         return max(0, *((pixel + 1) * filters - first for pixel, first in enumerate(needed)))
-    if _single_pixels(graph, step) and stripe == 1:
+    if _single_pixels(graph, step):
         pixels = [(row, column) for row in (0, rows - 1) for column in (0, columns - 1)]
         written = {(row, column): (row * columns + column + 1) * filters for row, column in pixels}
         read = {
@@ -148,7 +149,9 @@ def _param(step: Step, name: str, missing: int) -> int:
 
 
 def _single_pixels(graph: Graph, step: Step) -> bool:
-    """Whether every window is one pixel of the image."""
+    """Whether every window is one pixel of the image, and pixels are made one by one: stripes are not."""
+    if "stripe_rows" in dict(step.calls[0].params):
+        return False
     options = step.op.options
     pool = isinstance(options, Pool2DOptions)
     size = (options.filter_h, options.filter_w) if pool else graph.tensor(step.op.inputs[1]).shape[1:3]
