@@ -112,36 +112,6 @@ def lead(graph: Graph, step: Step) -> int:
     return max(0, *leads)
 
 
-def first_conflict(graph: Graph, step: Step, input_at: int, output_at: int) -> str | None:
-    """Follow an `overlay_call` from its last write back to its first: what these addresses break, or None.
-
-    Derived from the windows alone, so that it checks `lead` instead of repeating it.
-    """
-    source, output = graph.tensor(step.op.inputs[0]), graph.output_of(step.op)
-    _, height, width, channels = source.shape
-    _, rows, columns, filters = output.shape
-    channels, filters = channels * source.dtype.itemsize, filters * output.dtype.itemsize  # bytes from here on
-    options = step.op.options
-    stripe = _param(step, "stripe_rows", 1)
-    single = _single_pixels(graph, step) and stripe == 1
-    copies, kept = step.calls[0].kernel in _COPIES_WINDOWS, _param(step, "kept_rows", 0)
-    needed = input_at + source.nbytes
-    if output_at >= needed:
-        return None
-    for row in reversed(range(rows)):
-        y = min(max(row // stripe * stripe * options.stride_h - options.pads.top + kept, 0), height)
-        for column in reversed(range(columns)) if single or copies else (columns - 1,):
-            x = column * options.stride_w if single or copies else 0
-            start = input_at + (y * width + x) * channels
-            written = output_at + (row * columns + column + 1) * filters
-            if not copies:
-                needed = min(needed, start)
-            if written > needed:
-                return f"output row {row} is written up to {written}, input from {needed} on is still needed"
-            needed = min(needed, start)
-    return None
-
-
 def _param(step: Step, name: str, missing: int) -> int:
     value = dict(step.calls[0].params).get(name, missing)
     assert isinstance(value, int)

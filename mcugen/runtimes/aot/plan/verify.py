@@ -1,13 +1,43 @@
-"""Checks a plan from its results alone, without trusting how it was made. Runs after every plan."""
+"""Checks a plan from its results alone, without trusting how it was made. Runs after every plan.
+
+Nothing here is shared with what makes plans: which kernels may write over their input, and how close, is derived from
+the parameters of the calls that will run.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from mcugen.graph.types import Op
-from mcugen.runtimes.aot.plan.layout import ALIGNMENT
-from mcugen.runtimes.aot.plan.overlay import first_conflict, overlay_call
+import numpy as np
+from numpy.typing import NDArray
+
+from mcugen.graph.types import Graph, Op
+from mcugen.ops.base import KernelCall
 from mcugen.runtimes.aot.plan.types import Buffer, Plan, Step
+
+_WORD = 4
+"""Bytes. Kernels read words of buffers that hold smaller elements."""
+
+_WINDOW_BY_WINDOW = frozenset({f"mcg_conv_direct_{kind}" for kind in ("s8", "s8_dsp", "s8_mla", "s8_mve", "s16")})
+_COPIES_WINDOWS = frozenset({"mcg_conv_direct_s8_mve"})
+_STRIPE_BY_STRIPE = frozenset(
+    {"mcg_depthwise_conv_2d_s8_dsp", "mcg_depthwise_conv_2d_s8_mla", "mcg_depthwise_wide_s8_dsp"}
+)
+_ROW_BY_ROW = frozenset(
+    {
+        *(f"mcg_conv_2d_{kind}" for kind in ("f32", "s8", "s8_dsp", "s8_mla", "s8_mve", "s16")),
+        *(f"mcg_depthwise_conv_2d_{kind}" for kind in ("f32", "s8", "s8_mve", "s16")),
+        *(f"mcg_{pool}_pool_2d_{kind}" for pool in ("average", "max") for kind in ("s8", "s8_mve", "s16")),
+        "mcg_pool_2d_f32",
+    }
+)
+"""How kernels go through their image. Those that go another way, and those not named here, need their whole input
+until the end."""
+
+_NOTHING = 1 << 40
+"""In place of a position: no input reaches so far."""
 
 
 class PlanError(AssertionError):
@@ -38,10 +68,10 @@ def _check_addresses(plan: Plan) -> None:
             raise PlanError(f'tensor "{tensor.name}" has no address')
         if address < 0 or address + tensor.nbytes > plan.arena_bytes:
             raise PlanError(f'tensor "{tensor.name}" at {address} lies outside the arena')
-        if address % min(ALIGNMENT, tensor.dtype.itemsize) != 0:
+        if address % min(_WORD, tensor.dtype.itemsize) != 0:
             raise PlanError(f'tensor "{tensor.name}" at {address} is not aligned')
     for buffer in plan.buffers:
-        if buffer.offset % ALIGNMENT or buffer.offset < 0 or buffer.offset + buffer.size > plan.arena_bytes:
+        if buffer.offset % _WORD or buffer.offset < 0 or buffer.offset + buffer.size > plan.arena_bytes:
             raise PlanError(f"buffer at {buffer.offset} of {buffer.size} bytes lies outside the arena")
 
 
@@ -61,11 +91,12 @@ def _follows_behind(plan: Plan, source: Buffer, output: Buffer) -> bool:
     if not 0 <= output.first < len(plan.steps) or source.is_scratch or output.is_scratch:
         return False
     step = plan.steps[output.first]
-    call = overlay_call(plan.graph, step)
-    if call is None or call.inputs[0] not in source.tensors or call.outputs[0] not in output.tensors:
+    read, made = step.op.inputs[0], step.op.outputs[0]
+    if read not in source.tensors or made not in output.tensors:
         return False
-    addresses = plan.addresses[call.inputs[0]], plan.addresses[call.outputs[0]]
-    return addresses == (source.offset, output.offset) and first_conflict(plan.graph, step, *addresses) is None
+    if (plan.addresses[read], plan.addresses[made]) != (source.offset, output.offset):
+        return False
+    return may_follow(plan.graph, step, source.offset, output.offset)
 
 
 def _check_reads(plan: Plan) -> None:
@@ -131,7 +162,6 @@ def _is_tiled(plan: Plan, op: Op, output: int, owners: dict[int, tuple[int, int]
 def _check_inplace(plan: Plan, step: Step, output: int, owners: dict[int, tuple[int, int]]) -> None:
     start = plan.addresses[output]
     end = start + plan.graph.tensor(output).nbytes
-    follows = overlay_call(plan.graph, step)
     for call in step.calls:
         for position, i in enumerate(call.inputs):
             if i not in owners:
@@ -140,5 +170,91 @@ def _check_inplace(plan: Plan, step: Step, output: int, owners: dict[int, tuple[
             shares = low < end and start < high
             if not shares or (position in call.inplace and (low, high) == (start, end)):
                 continue
-            if call is not follows or position > 0 or first_conflict(plan.graph, step, low, start):
+            if position > 0 or not may_follow(plan.graph, step, low, start):
                 raise PlanError(f'{step.op.where} writes over its input "{plan.graph.tensor(i).name}"')
+
+
+def may_follow(graph: Graph, step: Step, input_at: int, output_at: int) -> bool:
+    """Whether a step's output at one address may overlap its first input at another.
+
+    It may where the step is one call of a kernel that goes through its image in order, and never writes over what it
+    still has to read.
+    """
+    if len(step.calls) != 1:
+        return False
+    order = _order(graph, step.calls[0])
+    if order is None:
+        return False
+    needed = np.minimum.accumulate(order.reads[::-1])[::-1]
+    over = needed >= graph.tensor(step.calls[0].inputs[0]).nbytes  # only padding is read from here on
+    return bool(np.all(over | (output_at + order.written <= input_at + needed)))
+
+
+@dataclass(frozen=True)
+class _Order:
+    """How a call goes through its image, part by part. All is counted in bytes from the start of input and output.
+
+    Attributes:
+        reads: the first byte that each part reads after it has begun to write.
+        written: the end of what is written when each part is done.
+    """
+
+    reads: NDArray[np.int64]
+    written: NDArray[np.int64]
+
+
+def _order(graph: Graph, call: KernelCall) -> _Order | None:
+    """The order of a call, or None if it has none: it goes through its image more than once, or the other way."""
+    source, output = graph.tensor(call.inputs[0]), graph.tensor(call.outputs[0])
+    params = {name: value for name, value in call.params if isinstance(value, int)}
+    if source.is_const or call.input_offset or call.output_offset or params.get("batches") != 1:
+        return None
+    order: _Order | None
+    if call.kernel in _WINDOW_BY_WINDOW:
+        order = _windows(params, copied=call.kernel in _COPIES_WINDOWS)
+    elif call.kernel in _STRIPE_BY_STRIPE:
+        order = _stripes(params)
+    elif call.kernel in _ROW_BY_ROW:
+        order = _rows(params, source.shape[-1], output.shape[-1])
+    else:
+        return None
+    if order is None or order.written[-1] != output.elements:
+        return None
+    return _Order(order.reads * source.dtype.itemsize, order.written * output.dtype.itemsize)
+
+
+def _windows(params: Mapping[str, int], *, copied: bool) -> _Order:
+    """Windows that lie in one piece each."""
+    rows, columns = np.indices((params["rows"], params["columns"])).reshape(2, -1)
+    reads = rows * params["row_step"] + columns * params["column_step"]
+    written = (np.arange(reads.size) + 1) * params["channels"]
+    if copied:  # before anything is written for it, so that only the next ones count
+        reads = np.append(reads[1:], _NOTHING)
+    return _Order(reads, written)
+
+
+def _stripes(params: Mapping[str, int]) -> _Order | None:
+    """Stripes of rows, each made channel after channel; an image on its side is one whose rows are no pieces."""
+    row = params["input_columns"] * params["channels"]
+    if params["input_row_step"] != row:
+        return None
+    first = np.arange(0, params["output_rows"], params["stripe_rows"])
+    reads = np.clip(first * params["row_stride"] - params["pad_rows"], 0, params["input_rows"]) * row
+    written = np.minimum(first + params["stripe_rows"], params["output_rows"]) * params["output_row_step"]
+    return _Order(reads, written)
+
+
+def _rows(params: Mapping[str, int], channels: int, filters: int) -> _Order | None:
+    """Rows made pixel after pixel; where windows are single pixels, each is a part of its own."""
+    if params.get("groups", 1) != 1:  # groups are made one after the other, each over the whole image
+        return None
+    width, columns = params["input_width"], params["output_width"]
+    first = np.arange(params["output_height"]) * params["stride_h"] - params["pad_top"]
+    one_pixel = (params["filter_height"], params["filter_width"], params["pad_top"], params["pad_left"]) == (1, 1, 0, 0)
+    if one_pixel:
+        reads = np.add.outer(first * width, np.arange(columns) * params["stride_w"]).reshape(-1)
+    else:
+        # Rows that have been copied before the first is written are not read again.
+        reads = np.clip(first + params.get("kept_rows", 0), 0, params["input_height"]) * width
+    pixels = 1 if one_pixel else columns
+    return _Order(reads * channels, (np.arange(reads.size) + 1) * pixels * filters)
