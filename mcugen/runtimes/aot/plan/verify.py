@@ -39,6 +39,9 @@ until the end."""
 _NOTHING = 1 << 40
 """In place of a position: no input reaches so far."""
 
+_SCRATCH = -2
+"""In place of a tensor's id."""
+
 
 class PlanError(AssertionError):
     """The planner made a wrong plan: a bug in mcugen, never the user's fault."""
@@ -70,9 +73,14 @@ def _check_addresses(plan: Plan) -> None:
             raise PlanError(f'tensor "{tensor.name}" at {address} lies outside the arena')
         if address % min(_WORD, tensor.dtype.itemsize) != 0:
             raise PlanError(f'tensor "{tensor.name}" at {address} is not aligned')
+    for number, start in plan.scratch.items():
+        if start < 0 or start + plan.steps[number].scratch_bytes > plan.arena_bytes:
+            raise PlanError(f"{plan.steps[number].op.where}: scratch at {start} lies outside the arena")
     for buffer in plan.buffers:
-        if buffer.offset % _WORD or buffer.offset < 0 or buffer.offset + buffer.size > plan.arena_bytes:
+        if buffer.offset < 0 or buffer.offset + buffer.size > plan.arena_bytes:
             raise PlanError(f"buffer at {buffer.offset} of {buffer.size} bytes lies outside the arena")
+        if buffer.offset % _WORD != 0:
+            raise PlanError(f"buffer at {buffer.offset} is not aligned")
 
 
 def _check_overlaps(plan: Plan) -> None:
@@ -88,15 +96,15 @@ def _check_overlaps(plan: Plan) -> None:
 
 def _follows_behind(plan: Plan, source: Buffer, output: Buffer) -> bool:
     """Whether two buffers that overlap hold the input and the output of one step that may do so."""
-    if not 0 <= output.first < len(plan.steps) or source.is_scratch or output.is_scratch:
+    if output.first not in range(len(plan.steps)):
         return False
     step = plan.steps[output.first]
+    if not may_follow(plan.graph, step, source.offset, output.offset):
+        return False
     read, made = step.op.inputs[0], step.op.outputs[0]
     if read not in source.tensors or made not in output.tensors:
         return False
-    if (plan.addresses[read], plan.addresses[made]) != (source.offset, output.offset):
-        return False
-    return may_follow(plan.graph, step, source.offset, output.offset)
+    return (plan.addresses[read], plan.addresses[made]) == (source.offset, output.offset)
 
 
 def _check_reads(plan: Plan) -> None:
@@ -108,8 +116,7 @@ def _check_reads(plan: Plan) -> None:
         for other, (low, high) in list(owners.items()):
             if low < start + size and start < high:
                 del owners[other]
-        if tensor >= 0:
-            owners[tensor] = (start, start + size)
+        owners[tensor] = (start, start + size)
 
     states = [state.id for state in graph.states]
     for i in (*graph.inputs, *states):
@@ -135,12 +142,14 @@ def _check_reads(plan: Plan) -> None:
         number, step = by_op[id(op)]
         if step.scratch_bytes:
             before = set(owners)
-            write(-1, plan.scratch[number], step.scratch_bytes)
-            if lost := (before - set(owners)) & {i for i in op.inputs if i >= 0}:
+            write(_SCRATCH, plan.scratch[number], step.scratch_bytes)
+            if lost := (before - set(owners)) & set(op.inputs):
                 raise PlanError(f"{op.where}: scratch overwrites its inputs {sorted(lost)}")
         for i in op.outputs:
             _check_inplace(plan, step, i, owners)
             write(i, plan.addresses[i], graph.tensor(i).nbytes)
+        if step.scratch_bytes and owners.pop(_SCRATCH, None) is None:
+            raise PlanError(f"{op.where} writes over its scratch")
     for i in (*graph.outputs, *states):
         if i not in owners and not graph.tensor(i).is_const:
             raise PlanError(f'"{graph.tensor(i).name}" was overwritten before its end')
@@ -205,10 +214,10 @@ class _Order:
 
 def _order(graph: Graph, call: KernelCall) -> _Order | None:
     """The order of a call, or None if it has none: it goes through its image more than once, or the other way."""
-    source, output = graph.tensor(call.inputs[0]), graph.tensor(call.outputs[0])
     params = {name: value for name, value in call.params if isinstance(value, int)}
-    if source.is_const or call.input_offset or call.output_offset or params.get("batches") != 1:
+    if call.input_offset or call.output_offset or params.get("batches") != 1:
         return None
+    source, output = graph.tensor(call.inputs[0]), graph.tensor(call.outputs[0])
     order: _Order | None
     if call.kernel in _WINDOW_BY_WINDOW:
         order = _windows(params, copied=call.kernel in _COPIES_WINDOWS)

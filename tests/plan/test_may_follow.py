@@ -1,0 +1,307 @@
+"""How near an output may come to the input it is made from: compared with a walk over every window of the image."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from mcugen.graph.types import DType, Graph
+from mcugen.runtimes.aot.plan import Plan, verify_plan
+from mcugen.runtimes.aot.plan.overlay import IN_ORDER
+from mcugen.runtimes.aot.plan.types import Buffer, Step
+from mcugen.runtimes.aot.plan.verify import PlanError, may_follow
+from tests.plan.hand_made import call, graph_of, op, plan_of, tensor
+
+
+@dataclass(frozen=True)
+class Image:
+    """A layer with windows of one input, in elements."""
+
+    height: int = 6
+    width: int = 5
+    channels: int = 3
+    rows: int = 6
+    columns: int = 5
+    filters: int = 3
+    taps: tuple[int, int] = (3, 3)
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (1, 1)
+
+    def reads(self, row: int, column: int) -> Iterator[int]:
+        """First elements of the pixels under one window."""
+        for y, x in itertools.product(range(self.taps[0]), range(self.taps[1])):
+            at = row * self.stride[0] - self.pad[0] + y, column * self.stride[1] - self.pad[1] + x
+            if 0 <= at[0] < self.height and 0 <= at[1] < self.width:
+                yield (at[0] * self.width + at[1]) * self.channels
+
+    def parts(self, rows: int) -> list[list[tuple[int, int]]]:
+        """The windows of so many rows of output at a time; of one pixel at a time for 0."""
+        pixels = list(itertools.product(range(self.rows), range(self.columns)))
+        size = rows * self.columns or 1
+        return [pixels[n : n + size] for n in range(0, len(pixels), size)]
+
+    def least(self, rows: int = 1, *, copied: bool = False, kept: int = 0) -> int:
+        """How far the input has to begin after the output, in elements of one size: the least that is enough.
+
+        A part is made while its windows are read, or those after it if they were copied before. What is read is read
+        from the first element of the first row on, unless parts are single pixels.
+        """
+        size, needed, leads = self.height * self.width * self.channels, self.height * self.width * self.channels, []
+        written = self.rows * self.columns * self.filters
+        for part in reversed(self.parts(rows)):
+            firsts = [self.reads(*pixel) for pixel in part]
+            first = min((at for reads in firsts for at in reads), default=size)
+            if rows:
+                first -= first % (self.width * self.channels)
+            if kept:
+                last = part[0][0] * self.stride[0] - self.pad[0] + kept
+                first = min(max(last, 0), self.height) * self.width * self.channels
+            if not copied:
+                needed = min(needed, first)
+            if needed < size:
+                leads.append(written - needed)
+            needed = min(needed, first)
+            written -= len(part) * self.filters
+        return max(leads)
+
+    def params(self) -> dict[str, int]:
+        """Of kernels that go row by row."""
+        return {
+            "batches": 1,
+            "input_height": self.height,
+            "input_width": self.width,
+            "channels": self.channels,
+            "filter_height": self.taps[0],
+            "filter_width": self.taps[1],
+            "output_height": self.rows,
+            "output_width": self.columns,
+            "stride_h": self.stride[0],
+            "stride_w": self.stride[1],
+            "pad_top": self.pad[0],
+            "pad_left": self.pad[1],
+        }
+
+    def stripes(self, rows: int) -> dict[str, int]:
+        return {
+            "batches": 1,
+            "input_rows": self.height,
+            "input_columns": self.width,
+            "input_row_step": self.width * self.channels,
+            "output_rows": self.rows,
+            "output_row_step": self.columns * self.filters,
+            "row_stride": self.stride[0],
+            "pad_rows": self.pad[0],
+            "channels": self.channels,
+            "stripe_rows": rows,
+        }
+
+    def windows(self) -> dict[str, int]:
+        return {
+            "batches": 1,
+            "rows": self.rows,
+            "columns": self.columns,
+            "row_step": self.stride[0] * self.width * self.channels,
+            "column_step": self.stride[1] * self.channels,
+            "depth": self.taps[1] * self.channels,
+            "channels": self.filters,
+        }
+
+    def step(
+        self, kernel: str, params: Mapping[str, int], dtype: DType = DType.INT8, **more: Any
+    ) -> tuple[Graph, Step]:
+        shapes = (1, self.height, self.width, self.channels), (1, self.rows, self.columns, self.filters)
+        made = op(0, [0], [1], "CONV_2D")
+        graph = graph_of([tensor(0, shapes[0], dtype), tensor(1, shapes[1], dtype)], [made])
+        return graph, Step(made, (call([0], [1], kernel, params, **more),), 0)
+
+
+SAME = Image()
+VALID = Image(rows=4, columns=3, pad=(0, 0), filters=7)
+STRIDED = Image(height=7, width=6, rows=4, columns=3, stride=(2, 2), filters=2)
+GROWING = Image(height=4, width=4, rows=4, columns=4, filters=9)
+LOW = Image(height=2, width=3, rows=4, columns=3, taps=(1, 3), pad=(1, 1), filters=3)
+"""Its last row of output reads only padding."""
+PIXELS = Image(taps=(1, 1), pad=(0, 0))
+SPARSE = Image(height=7, rows=3, columns=2, taps=(1, 1), stride=(3, 3), pad=(0, 0), filters=4)
+DENSE = Image(rows=6, columns=5, taps=(1, 1), pad=(0, 0), filters=8)
+WIDE = Image(rows=6, columns=3, taps=(1, 3), pad=(0, 0), filters=4)
+
+
+def assert_least(graph: Graph, step: Step, least: int) -> None:
+    """The output may lie so far before its input, anywhere, and no byte nearer."""
+    for at in (0, 16, 100):
+        assert may_follow(graph, step, at + least, at)
+        assert may_follow(graph, step, at + least + 1, at)
+        assert not may_follow(graph, step, at + least - 1, at)
+
+
+@pytest.mark.parametrize("image", [SAME, VALID, STRIDED, GROWING, LOW])
+@pytest.mark.parametrize(
+    ("kernel", "dtype"),
+    [("mcg_conv_2d_s8", DType.INT8), ("mcg_max_pool_2d_s16", DType.INT16), ("mcg_pool_2d_f32", DType.FLOAT32)],
+)
+def test_rows_follow_behind_rows(image: Image, kernel: str, dtype: DType) -> None:
+    assert_least(*image.step(kernel, image.params(), dtype), image.least() * dtype.itemsize)
+
+
+@pytest.mark.parametrize("image", [PIXELS, SPARSE, DENSE])
+@pytest.mark.parametrize(("kernel", "dtype"), [("mcg_conv_2d_s8", DType.INT8), ("mcg_conv_2d_f32", DType.FLOAT32)])
+def test_pixels_follow_behind_pixels(image: Image, kernel: str, dtype: DType) -> None:
+    assert image.least(0) < image.least(1)
+    assert_least(*image.step(kernel, image.params(), dtype), image.least(0) * dtype.itemsize)
+
+
+@pytest.mark.parametrize(
+    "other", [{"taps": (1, 2)}, {"taps": (2, 1)}, {"pad": (0, 1), "taps": (1, 2)}, {"pad": (1, 0), "taps": (2, 1)}]
+)
+def test_windows_of_more_than_a_pixel_go_by_rows(other: dict[str, Any]) -> None:
+    image = replace(PIXELS, **other)
+    assert_least(*image.step("mcg_conv_2d_s8", image.params()), image.least(1))
+
+
+@pytest.mark.parametrize("pad", [(0, 1), (1, 0)])
+def test_a_pixel_in_the_padding_goes_by_rows(pad: tuple[int, int]) -> None:
+    """Its window is one pixel, which is not everywhere one of the image's."""
+    image = replace(PIXELS, pad=pad)
+    graph, step = image.step("mcg_conv_2d_s8", image.params())
+    row = 5 * 3
+    assert_least(graph, step, row * (1 + pad[0]))
+
+
+@pytest.mark.parametrize("image", [SAME, STRIDED])
+def test_rows_that_are_kept_are_not_read_again(image: Image) -> None:
+    params = {**image.params(), "kept_rows": 3}
+    assert image.least(kept=3) < image.least()
+    assert_least(*image.step("mcg_depthwise_conv_2d_s8_mve", params), image.least(kept=3))
+
+
+@pytest.mark.parametrize("image", [SAME, VALID, STRIDED, GROWING, LOW])
+@pytest.mark.parametrize("rows", [1, 2, 3, 6])
+def test_stripes_follow_behind_stripes(image: Image, rows: int) -> None:
+    for kernel in ("mcg_depthwise_conv_2d_s8_mla", "mcg_depthwise_wide_s8_dsp"):
+        assert_least(*image.step(kernel, image.stripes(rows)), image.least(rows))
+
+
+def test_an_image_on_its_side_has_no_rows() -> None:
+    graph, step = SAME.step("mcg_depthwise_conv_2d_s8_dsp", {**SAME.stripes(2), "input_row_step": 3})
+    assert not may_follow(graph, step, 10_000, 0)
+
+
+@pytest.mark.parametrize("image", [PIXELS, SPARSE, DENSE, WIDE])
+@pytest.mark.parametrize("copied", [False, True])
+def test_windows_follow_behind_windows(image: Image, copied: bool) -> None:
+    kernel = "mcg_conv_direct_s8_mve" if copied else "mcg_conv_direct_s8"
+    assert_least(*image.step(kernel, image.windows()), image.least(0, copied=copied))
+
+
+def test_windows_of_int16_follow_behind_windows() -> None:
+    graph, step = DENSE.step("mcg_conv_direct_s16", DENSE.windows(), DType.INT16)
+    assert_least(graph, step, 2 * DENSE.least(0))
+
+
+FAR = 10_000
+"""Bytes after the output, so that nothing is shared at all."""
+
+
+@pytest.mark.parametrize(
+    ("kernel", "changes", "more"),
+    [
+        ("mcg_fully_connected_s8", {}, {}),
+        ("mcg_max_pool_2d_s8_dsp", {}, {}),
+        ("mcg_conv_2d_s8", {"batches": 2}, {}),
+        ("mcg_conv_2d_s8", {"groups": 3}, {}),
+        ("mcg_conv_2d_s8", {"output_height": 5}, {}),
+        ("mcg_conv_2d_s8", {}, {"input_offset": 4}),
+        ("mcg_conv_2d_s8", {}, {"output_offset": 4}),
+    ],
+)
+def test_what_has_no_order_may_not_follow(kernel: str, changes: dict[str, int], more: dict[str, Any]) -> None:
+    assert may_follow(*SAME.step("mcg_conv_2d_s8", {**SAME.params(), "groups": 1}), FAR, 0)
+    assert not may_follow(*SAME.step(kernel, {**SAME.params(), **changes}, **more), FAR, 0)
+
+
+def test_a_step_of_several_calls_may_not_follow() -> None:
+    graph, step = SAME.step("mcg_conv_2d_s8", SAME.params())
+    assert not may_follow(graph, replace(step, calls=step.calls * 2), FAR, 0)
+    assert not may_follow(graph, replace(step, calls=()), FAR, 0)
+
+
+def test_planner_and_check_know_the_same_kernels() -> None:
+    """Two lists, so that a kernel put into one by mistake is noticed."""
+    for kernel in IN_ORDER:
+        image = PIXELS if "direct" in kernel else SAME
+        stripes = kernel.startswith("mcg_depthwise") and kernel.endswith(("_dsp", "_mla"))
+        params = image.windows() if "direct" in kernel else image.stripes(1) if stripes else image.params()
+        assert may_follow(*image.step(kernel, params), FAR, 0), kernel
+
+
+def following(distance: int, **changes: Any) -> Plan:
+    """t0 → t1 by a convolution that follows `distance` bytes behind."""
+    graph, step = SAME.step("mcg_conv_2d_s8", SAME.params())
+    size = graph.tensor(0).nbytes
+    addresses = {0: distance, 1: 0}
+    buffers = [Buffer(distance, size, -1, 0, (0,)), Buffer(0, size, 0, 1, (1,))]
+    return replace(plan_of(graph, [step], addresses, arena=size + distance + 32, buffers=buffers), **changes)
+
+
+LEAST = -(-SAME.least() // 4) * 4
+
+
+def test_buffers_may_overlap_where_one_follows_the_other() -> None:
+    verify_plan(following(LEAST))
+    verify_plan(following(LEAST, buffers=following(LEAST).buffers[::-1]))
+    with pytest.raises(PlanError, match=r"^buffers .* overlap$"):
+        verify_plan(following(LEAST - 4))
+
+
+def test_bytes_may_be_shared_where_the_output_follows() -> None:
+    verify_plan(following(LEAST, buffers=()))
+    with pytest.raises(PlanError, match='op 0 CONV_2D "layer0" writes over its input "t0"'):
+        verify_plan(following(LEAST - 4, buffers=()))
+
+
+def test_only_the_first_input_may_be_followed() -> None:
+    plan = following(LEAST, buffers=())
+    made = replace(plan.graph.ops[0], inputs=(2, 0))
+    graph = graph_of([*plan.graph.tensors.values(), tensor(2, plan.graph.tensor(0).shape)], [made], inputs=[0, 2])
+    params = SAME.params()
+    step = Step(made, (call([2, 0], [1], "mcg_conv_2d_s8", params),), 0)
+    far = {2: 400, **plan.addresses}
+    with pytest.raises(PlanError, match='op 0 CONV_2D "layer0" writes over its input "t0"'):
+        verify_plan(replace(plan, graph=graph, steps=(step,), addresses=far, arena_bytes=600))
+
+
+SIZE = 6 * 5 * 3
+SOURCE, OUTPUT = Buffer(LEAST, SIZE, -1, 0, (0,)), Buffer(0, SIZE, 0, 1, (1,))
+
+
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [
+        (replace(SOURCE, last=1), OUTPUT),
+        (replace(SOURCE, tensors=()), OUTPUT),
+        (SOURCE, replace(OUTPUT, tensors=())),
+        (replace(SOURCE, tensors=(7,)), OUTPUT),
+        (SOURCE, replace(OUTPUT, tensors=(7,))),
+        (replace(SOURCE, offset=LEAST + 4), OUTPUT),
+        (SOURCE, replace(OUTPUT, offset=4, size=SIZE - 4)),
+        (SOURCE, replace(OUTPUT, first=-1)),
+        (replace(SOURCE, last=-1), replace(OUTPUT, first=-1)),
+        (replace(SOURCE, last=1), replace(OUTPUT, first=1)),
+        (replace(SOURCE, last=2), replace(OUTPUT, first=2, last=3)),
+    ],
+)
+def test_other_buffers_may_not_overlap(source: Buffer, output: Buffer) -> None:
+    with pytest.raises(PlanError, match=r"^buffers .* overlap$"):
+        verify_plan(following(LEAST, buffers=(source, output)))
+
+
+def test_views_may_follow_too() -> None:
+    """The buffers hold other names of the same bytes as well."""
+    plan = following(LEAST)
+    buffers = (replace(SOURCE, tensors=(9, 0)), replace(OUTPUT, tensors=(8, 1)))
+    verify_plan(replace(plan, buffers=buffers))
