@@ -1,0 +1,121 @@
+"""Many models of one op as one program, which compares its outputs with the oracle's by itself.
+
+It runs in a process of its own, so that sanitizers can end it, and so that kernels under test may crash.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mcugen.ops.base import Target
+from mcugen.runtimes.aot.emit.host import host_compiler
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from tests.kernels.cores import join
+from tests.kernels.single_op import make_samples, oracle
+
+MAIN = Path(__file__).parent / "main.c"
+KERNELS, CASES, PROGRAM = "kernels", "cases.bin", "program"
+_MODEL, _CONSTANTS = "mcg_model.c", "constants.c"
+_WITHOUT_KERNELS = frozenset({MAIN.name, _CONSTANTS})
+
+SANITIZED = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+"""Flags with which a program ends at the first undefined step."""
+
+_COMMON = ("-std=c99", "-w")
+_DIFFERS = 1
+
+
+def write_program(models: Sequence[bytes], target: Target, folder: Path, samples: int = 2) -> frozenset[str]:
+    """The models side by side, with three extreme samples and `samples` random ones, and what the oracle makes of them.
+
+    All calls of a kernel share one function, so that a change to it is compiled once. Returns the kernels' names.
+    """
+    plan = replace(make_plan(read_graph(join(models)), target), goal="size")
+    for path, text in emit_model(plan).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    shutil.copy(MAIN, folder)
+    _put_constants_aside(folder)
+    given = [make_samples(model, samples, seed) for seed, model in enumerate(models)]
+    wanted = [oracle(model, one) for model, one in zip(models, given, strict=True)]
+    count = len(given[0])
+    data = [np.uint32(count).tobytes()]
+    for number in range(count):
+        for tables in (given, wanted):
+            data += [np.ascontiguousarray(array).tobytes() for table in tables for array in table[number]]
+    (folder / CASES).write_bytes(b"".join(data))
+    return frozenset(call.kernel for step in plan.steps for call in step.calls)
+
+
+def _put_constants_aside(folder: Path) -> None:
+    """Weights go into a file of their own, which is the larger part of the text and stays as it is."""
+    model = folder / _MODEL
+    definitions = []
+
+    def declare(definition: re.Match[str]) -> str:
+        definitions.append(f"const MCG_ALIGNED {definition[1]} = {{\n{definition[2]}\n}};\n")
+        return f"extern const {definition[1]};"
+
+    text = re.sub(r"static const MCG_ALIGNED (\w+ mcg_const_\w+\[\d+\]) = \{\n([^}]*)\n\};", declare, model.read_text())
+    model.write_text(text)
+    head = "#include <stdint.h>\n#define MCG_ALIGNED __attribute__((aligned(16)))\n"
+    (folder / _CONSTANTS).write_text(head + "".join(definitions))
+
+
+def compile_unchanging(folder: Path, flags: Sequence[str]) -> list[Path]:
+    """Objects of the sources that include no kernels; for `compile_program`.
+
+    Raises:
+        subprocess.CalledProcessError: the compiler refuses one.
+    """
+    objects = []
+    for source in sorted(folder.glob("*.c")):
+        if source.name in _WITHOUT_KERNELS:
+            made = source.with_suffix(".san.o" if flags == SANITIZED else ".o")
+            subprocess.run([host_compiler(), *_COMMON, *flags, "-c", str(source), "-o", str(made)], check=True)
+            objects.append(made)
+    return objects
+
+
+def compile_program(folder: Path, flags: Sequence[str], objects: Sequence[Path] = ()) -> str:
+    """Compile a folder's sources; the compiler's complaints, empty if there are none.
+
+    Args:
+        objects: of those sources that include no kernels, if they are compiled already.
+    """
+    sources = [path for path in sorted(folder.glob("*.c")) if not objects or path.name not in _WITHOUT_KERNELS]
+    command = [host_compiler(), *_COMMON, *flags, *map(str, [*sources, *objects]), "-o", str(folder / PROGRAM), "-lm"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    return result.stderr if result.returncode else ""
+
+
+def run_program(folder: Path, cpu_seconds: int) -> str:
+    """What is wrong with the program's outputs or its end; empty if nothing is."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    result = subprocess.run(
+        [str(folder / PROGRAM), str(folder / CASES)],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limit,
+        errors="replace",
+    )
+    if result.returncode == 0:
+        return ""
+    if result.returncode == _DIFFERS and not result.stderr:
+        return result.stdout.strip()
+    return result.stderr.strip()[:2000] or f"ended with {result.returncode}"
