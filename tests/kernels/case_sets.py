@@ -69,7 +69,7 @@ def dense_layers() -> list[bytes]:
     models = [dense_model(source, channels, depth, **how) for source, channels, depth, how in _dense_shapes()]
     models += [dense_model((3, 21), 6, 21, quant=quant) for quant in test_fully_connected.QUANTIZATIONS.values()]
     models += [dense_model((1, 21), 7, 21, quant=quant) for quant in test_fully_connected.QUANTIZATIONS.values()]
-    models += [dense_model((1, depth), 9, depth) for depth in range(1, 20)]
+    models += [dense_model((rows, depth), 9, depth) for rows in (1, 2) for depth in range(1, 20)]
     models += [tie_model("FULLY_CONNECTED", 0.0123, 0.0101, per_channel=per) for per in (False, True)]
     return [*models, *_conformance(("FULLY_CONNECTED", "int8"))]
 
@@ -90,6 +90,7 @@ def pools() -> list[bytes]:
         for activation in ("RELU", "RELU6", "RELU_N1_TO_1")
         for zero in (-128, -7, 127)
     ]
+    models.append(test_pool_2d.pool_model("AVERAGE_POOL_2D", (1, 40, 40, 3), (1, 2), stride=(1, 2)))  # sums of 1
     return [*models, *_conformance(("AVERAGE_POOL_2D", "int8"), ("MAX_POOL_2D", "int8"))]
 
 
@@ -134,6 +135,12 @@ def wide_pools_and_sums() -> list[bytes]:
         for same in (True, False)
         for activation in ("NONE", "RELU6", "RELU_N1_TO_1")
     ]
+    models += [
+        wide.pool(kind, image, how.get("same", False), filters=filters, stride=how.get("stride", (1, 1)))
+        for kind in test_pool_2d.KINDS
+        for image, filters, how in test_pool_2d.SHAPES.values()
+    ]
+    models.append(wide.pool("AVERAGE_POOL_2D", (1, 40, 40, 3), filters=(1, 2), stride=(1, 2)))
     models += [
         test_16x8_elementwise.model(kind, shapes, scales)
         for kind, scales in (("ADD", (0.001, 0.0007, 0.0011)), ("SUB", (0.3, 0.1, 70.0)), ("MUL", (0.002, 3e-4, 0.02)))

@@ -113,8 +113,14 @@ def dense(source: tuple[int, ...], channels: int, *, activation: str = "NONE", *
     return layer("FULLY_CONNECTED", op_options, source, weights, (rows, channels), **quant)
 
 
-def pool(kind: str, image: tuple[int, int, int, int], same: bool = True, activation: str = "NONE") -> bytes:
-    filters, stride = (3, 2), (2, 1)
+def pool(
+    kind: str,
+    image: tuple[int, int, int, int],
+    same: bool = True,
+    activation: str = "NONE",
+    filters: tuple[int, int] = (3, 2),
+    stride: tuple[int, int] = (2, 1),
+) -> bytes:
     sizes = [output_size(image[n + 1], filters[n], stride[n], 1, same) for n in (0, 1)]
     op_options = options(
         "Pool2DOptions",

@@ -112,7 +112,8 @@ def fully_connected(portable: KernelCall) -> KernelCall | str:
         return "the weights' zero point is not 0"
     rows, depth, channels = get("rows"), get("depth"), get("channels")
     stage = portable.params[-5:]
-    if rows > 2:
+    # The kernel reads whole words: after the second of two rows that are none, beyond the input's last one.
+    if rows > 2 or (rows == 2 and depth % 4):
         windows = (("batches", 1), ("rows", 1), ("columns", rows), ("batch_step", 0), ("row_step", 0))
         params = (*windows, ("column_step", depth), ("depth", depth), ("channels", channels), *stage)
         return conv_direct(replace(portable, params=params))

@@ -145,7 +145,7 @@ def _bytes() -> Iterator[Row]:
         yield _row(15, _pair(low, low2) & unsigned, a, b)
         yield _row(16, _pair(high, high2) & unsigned, a, b)
         total = low * low2 + high * high2
-        if LOW <= total - 1234 and abs(low * low2) + abs(high * high2) < HIGH - 1234:
+        if total - 1234 >= LOW and abs(low * low2) + abs(high * high2) < HIGH - 1234:
             yield _row(19, total - 1234, a, b, -1234)
         yield _row(20, int.from_bytes(bytes(larger), "little"), a, b)
         yield _row(21, _pair(low + b0, high + b2) & unsigned, a, b)

@@ -20,6 +20,8 @@ from mcugen.runtimes.aot.emit.host import host_compiler
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.plan.layout import aligned
+from mcugen.runtimes.aot.plan.types import Plan
 from tests.kernels.cores import join
 from tests.kernels.single_op import make_samples, oracle
 
@@ -33,6 +35,8 @@ SANITIZED = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 _COMMON = ("-std=c99", "-w")
 _DIFFERS = 1
+_RANGES = 4
+"""Of the arena that an op may touch, as main.c reads them."""
 
 
 def write_program(models: Sequence[bytes], target: Target, folder: Path, samples: int = 2) -> frozenset[str]:
@@ -49,12 +53,27 @@ def write_program(models: Sequence[bytes], target: Target, folder: Path, samples
     given = [make_samples(model, samples, seed) for seed, model in enumerate(models)]
     wanted = [oracle(model, one) for model, one in zip(models, given, strict=True)]
     count = len(given[0])
-    data = [np.uint32(count).tobytes()]
+    ranges = [_touched(plan, number) for number in range(len(plan.steps))]
+    data = [np.array([count, plan.addresses[plan.graph.inputs[0]], *np.ravel(ranges)], np.uint32).tobytes()]
     for number in range(count):
         for tables in (given, wanted):
             data += [np.ascontiguousarray(array).tobytes() for table in tables for array in table[number]]
     (folder / CASES).write_bytes(b"".join(data))
     return frozenset(call.kernel for step in plan.steps for call in step.calls)
+
+
+def _touched(plan: Plan, number: int) -> list[tuple[int, int]]:
+    """Addresses and sizes of what an op may touch: its scratch memory, its output, up to two inputs.
+
+    The last word of an input may be read as a whole, since every tensor has whole words.
+    """
+    step, (output,) = plan.steps[number], plan.steps[number].op.outputs
+    inputs = [i for i in step.op.inputs if i >= 0 and not plan.graph.tensor(i).is_const]
+    found = [(plan.scratch.get(number, 0), max(call.scratch_bytes for call in step.calls))]
+    found.append((plan.addresses[output], plan.graph.tensor(output).nbytes))
+    found += [(plan.addresses[i], aligned(plan.graph.tensor(i).nbytes)) for i in inputs]
+    assert len(found) <= _RANGES, step.op.kind
+    return found + [(0, 0)] * (_RANGES - len(found))
 
 
 def _put_constants_aside(folder: Path) -> None:
