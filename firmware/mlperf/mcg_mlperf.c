@@ -131,20 +131,6 @@ static float input_value(uint32_t index) {
   memcpy(&value, input.buffer.bytes + index * sizeof value, sizeof value);
   return value;
 }
-
-/* Rounds halves away from zero. */
-static int8_t quantize(float value, const mcg_tensor_info *info) {
-  const float scaled = value / info->scale;
-  const float low = (float)(-128 - info->zero_point);
-  const float high = (float)(127 - info->zero_point);
-  if (!(scaled > low)) {
-    return -128;
-  }
-  if (scaled >= high) {
-    return 127;
-  }
-  return (int8_t)((int32_t)(scaled + (scaled < 0.0f ? -0.5f : 0.5f)) + info->zero_point);
-}
 #endif
 
 /* The model's memory is reused, so its input is written before every inference. */
@@ -158,7 +144,7 @@ static void write_input(void) {
 #if MCG_MLPERF_INPUT == MCG_MLPERF_INPUT_UINT8
     values[i] = (int8_t)(input.buffer.bytes[i] - 128);
 #else
-    values[i] = quantize(input_value(i), info);
+    values[i] = mcg_model_quantize_input0(input_value(i));
 #endif
   }
 #endif

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.numerics.affine import WEIGHT_MAX
+from mcugen.numerics.affine import WEIGHT_MAX, dequantize_reals, quantize_reals, round_half_away
 
 QMIN, QMAX = -128, 127
 WIDE_MAX = 32767
@@ -68,15 +68,12 @@ def wide_params(magnitude: float) -> Affine:
 
 
 def quantize_array(values: NDArray[Any], params: Affine, dtype: np.dtype[Any] = _INT8) -> NDArray[Any]:
-    """Reals as int8 or another integer type, rounded half away from zero and saturated."""
-    scaled = _round(np.asarray(values, np.float32) / np.float32(params.scale)) + params.zero_point
-    limits = np.iinfo(dtype)
-    return np.asarray(np.clip(scaled, limits.min, limits.max), dtype)
+    """Reals as int8 or another integer type, as the device quantizes them."""
+    return quantize_reals(values, params.scale, params.zero_point, dtype)
 
 
 def dequantize_array(values: NDArray[Any], params: Affine) -> NDArray[np.float32]:
-    real = (values.astype(np.int32) - params.zero_point).astype(np.float32) * np.float32(params.scale)
-    return np.asarray(real, np.float32)
+    return dequantize_reals(values, params.scale, params.zero_point)
 
 
 def weight_scales(
@@ -106,7 +103,7 @@ def quantize_weights(weights: NDArray[Any], scales: NDArray[np.float32], axis: i
     shape = [1] * weights.ndim
     if axis is not None:
         shape[axis] = -1
-    scaled = _round(weights.astype(np.float64) / scales.astype(np.float64).reshape(shape))
+    scaled = round_half_away(weights.astype(np.float64) / scales.astype(np.float64).reshape(shape))
     return np.asarray(np.clip(scaled, -WEIGHT_MAX, WEIGHT_MAX), np.int8)
 
 
@@ -138,9 +135,4 @@ def weights_error(
 
 
 def _bias_steps(bias: NDArray[Any], scales: NDArray[np.float32]) -> NDArray[Any]:
-    return _round(bias.astype(np.float64) / scales.astype(np.float64))
-
-
-def _round(values: NDArray[Any]) -> NDArray[Any]:
-    """Half away from zero, as C's round()."""
-    return np.asarray(np.trunc(values + np.copysign(0.5, values)))
+    return np.asarray(round_half_away(bias.astype(np.float64) / scales.astype(np.float64)))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.numerics import fixed_point as fx
+from mcugen.numerics.affine import round_half_away
 from mcugen.numerics.quantized import quantize_multiplier
 from mcugen.numerics.tables import byte_table, clamp_int8
 
@@ -106,9 +107,7 @@ def elu_table(scales: Pair, zero_points: IntPair) -> NDArray[np.uint8]:
         real = np.float32(scales[0]) * np.float32(value - zero_points[0])
         if real < 0:
             real = np.float32(math.exp(float(real))) - one
-        steps = float(np.float32(real * inverse))
-        rounded = math.copysign(math.floor(abs(steps) + 0.5), steps)
-        return clamp_int8(fx.int32(int(np.float32(rounded) + np.float32(zero_points[1]))))
+        return clamp_int8(fx.int32(int(round_half_away(real * inverse) + np.float32(zero_points[1]))))
 
     with np.errstate(over="ignore"):
         return byte_table(convert)

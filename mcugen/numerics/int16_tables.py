@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.numerics.affine import round_half_away
+
 _STEPS = 512
 _LOW, _HIGH = -(1 << 15), (1 << 15) - 1
 
@@ -55,7 +57,7 @@ def _interpolation_table(
 
 def _rounded(value: np.float32) -> np.float32:
     """The nearest whole number, halves away from zero (`TfLiteRound`)."""
-    whole: np.float32 = np.float32(math.copysign(math.floor(abs(float(value)) + 0.5), float(value)))
+    whole: np.float32 = round_half_away(value)
     return whole
 
 

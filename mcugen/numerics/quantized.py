@@ -7,13 +7,10 @@ import math
 import numpy as np
 
 from mcugen.graph.types import DType, Quantization, Tensor
+from mcugen.numerics.affine import round_half_away
 
 INT8_MIN, INT8_MAX = -128, 127
-
-
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
-
-
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 
 
@@ -67,8 +64,7 @@ def activation_range(activation: str, quant: Quantization, dtype: DType = DType.
 
     def quantized(real: float) -> int:
         # float32 division and round-half-away, as TfLiteRound(f / scale) on floats.
-        ratio = float(np.float32(real) / np.float32(scale))
-        return zero + int(math.copysign(math.floor(abs(ratio) + 0.5), ratio))
+        return zero + int(round_half_away(np.float32(real) / np.float32(scale)))
 
     if activation == "NONE":
         return low, high

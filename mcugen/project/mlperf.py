@@ -70,5 +70,11 @@ def benchmark_of(plan: Program) -> Benchmark:
             where=f'input "{source.name}"',
             hint="Quantize it with a representative data set of pixels from 0 to 255 (or 0.0 to 1.0)",
         )
+    if encoding == "FLOAT32" and (source.quant is None or source.scale <= 0):
+        raise ProjectError(
+            f"{name} gets real numbers, which this model's int8 input has no scale for",
+            where=f'input "{source.name}"',
+            hint="Quantize it with a representative data set",
+        )
     width = 4 if encoding == "FLOAT32" else 1
     return Benchmark(name, encoding, source.elements * width, result.elements, result_is_error=name == "ad01")

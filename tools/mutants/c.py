@@ -13,10 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from mcugen.resources import resource_dir
 from tools.mutants.c_judge import Judge, compiled_lines, write_judge
 from tools.mutants.c_mutate import mutants
-
-from mcugen.resources import resource_dir
 
 LEAST = 0.95
 

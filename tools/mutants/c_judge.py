@@ -14,11 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.mutants.c_mutate import CMutant
-
 from mcugen.runtimes.aot.emit.host import host_compiler
 from tests.kernels.case_sets import CASE_SETS
 from tests.kernels.standalone.program import KERNELS, SANITIZED, compile_program, compile_unchanging, run_program
+from tools.mutants.c_mutate import CMutant
 
 PLAIN = ("-O0",)
 

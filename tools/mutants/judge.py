@@ -30,6 +30,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any, NoReturn
 
 import pytest
+
 from tools.mutants.mutate import Mutant
 
 _CPU_FACTOR, _CPU_MORE = 5, 2

@@ -1,0 +1,166 @@
+"""Reals to quantized numbers: the one function of Python, the emitted C's, and exact fractions, at every near-tie."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import subprocess
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mcugen.convert.affine import Affine, dequantize_array, quantize_array, quantize_weights
+from mcugen.graph.types import DType, Quantization, Tensor
+from mcugen.numerics.affine import dequantize, quantize, quantize_reals, round_half_away
+from mcugen.runtimes.aot.emit.host import WARNINGS, host_compiler
+from mcugen.runtimes.aot.emit.model import emit_model
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from tests.kernels.single_op import Node, TensorSpec, build_graph
+
+SCALES = (1.0, 0.5, 0.1, 0.05, 1 / 255, 3.7, 2.0**-14, 0.0078740157, 1e-30, 1e30)
+ZERO_POINTS = {"int8": (-128, -3, 0, 127), "uint8": (0, 128, 255), "int16": (0,)}
+CASES = [
+    (dtype, float(np.float32(scale)), zero)
+    for dtype, zeros in ZERO_POINTS.items()
+    for scale in SCALES
+    for zero in zeros
+]
+BELOW_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))
+SPECIAL = (0.0, -0.0, math.inf, -math.inf, math.nan, 3e38, -3e38, 1e-45, -1e-45)
+
+
+def near_ties(dtype: str, scale: float, zero_point: int) -> NDArray[np.float32]:
+    """Reals on and next to every boundary between two numbers of the type, to both sides, and what is special."""
+    limits = np.iinfo(dtype)
+    steps = np.arange(limits.min - 2, limits.max + 2, dtype=np.float64) + 0.5 - zero_point
+    at = (steps * scale).astype(np.float32)
+    beside = [at]
+    for end in (np.inf, -np.inf):
+        nearer = at
+        for _ in range(3):
+            nearer = np.nextafter(nearer, np.float32(end))
+            beside.append(nearer)
+    halves = [sign * BELOW_HALF * scale for sign in (1, -1)]
+    return np.concatenate([*beside, np.array([*halves, *SPECIAL], np.float32)])
+
+
+def exactly(real: np.float32, dtype: str, scale: float, zero_point: int) -> int:
+    """By the definition: the float32 quotient, then its nearest whole number, halves away from zero."""
+    limits = np.iinfo(dtype)
+    with np.errstate(over="ignore"):
+        quotient = float(np.float32(np.float64(real) / np.float64(scale)))
+    if math.isnan(quotient):
+        return int(limits.min)
+    if math.isinf(quotient):
+        return int(limits.max if quotient > 0 else limits.min)
+    size = math.floor(abs(Fraction(quotient)) + Fraction(1, 2))
+    whole = size if quotient >= 0 else -size
+    return min(max(whole + zero_point, int(limits.min)), int(limits.max))
+
+
+@pytest.fixture(scope="module")
+def emitted(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The quantizing functions of a model with an input for each of `CASES`, over arrays."""
+    nodes = [
+        Node("RESHAPE", None, [TensorSpec((4,), *case)], [TensorSpec((2, 2), *case)])  # which computes nothing
+        for case in CASES
+    ]
+    alive = TensorSpec((3,), scale=0.5)
+    nodes.append(Node("RELU", None, [alive], [result := TensorSpec((3,), scale=0.5)]))
+    folder = tmp_path_factory.mktemp("emitted")
+    graph = read_graph(build_graph(nodes, [*(node.outputs[0] for node in nodes[:-1]), result]))
+    (folder / "mcg_model.h").write_text(emit_model(make_plan(graph))["mcg_model.h"])
+    loops = "".join(
+        f"void quantize{n}(const float *from, int *to, int count) {{\n"
+        f"  for (int i = 0; i < count; ++i) to[i] = mcg_model_quantize_input{n}(from[i]);\n}}\n"
+        for n in range(len(CASES))
+    )
+    source, library = folder / "loops.c", folder / "loops.so"
+    source.write_text(f'#include "mcg_model.h"\n{loops}')
+    flags = [*WARNINGS, "-Wno-unused-function", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
+    subprocess.run([host_compiler(), *flags, "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    return ctypes.CDLL(str(library))
+
+
+def in_c(library: ctypes.CDLL, number: int, values: NDArray[np.float32]) -> NDArray[np.int32]:
+    results = np.empty(len(values), np.int32)
+    from_, to = ctypes.POINTER(ctypes.c_float), ctypes.POINTER(ctypes.c_int32)
+    getattr(library, f"quantize{number}")(
+        values.ctypes.data_as(from_), results.ctypes.data_as(to), ctypes.c_int(len(values))
+    )
+    return results
+
+
+def cases(dtype: str) -> Iterator[tuple[int, float, int]]:
+    yield from ((n, scale, zero) for n, (kind, scale, zero) in enumerate(CASES) if kind == dtype)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_python_and_c_are_exact_at_every_near_tie(emitted: ctypes.CDLL, dtype: str) -> None:
+    for number, scale, zero_point in cases(dtype):
+        values = near_ties(dtype, scale, zero_point)
+        wanted = [exactly(value, dtype, scale, zero_point) for value in values]
+        got = quantize_reals(values, scale, zero_point, dtype)
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(got, wanted, err_msg=f"Python, scale {scale}, zero point {zero_point}")
+        np.testing.assert_array_equal(in_c(emitted, number, values), wanted, err_msg=f"C, scale {scale}")
+
+
+def test_python_and_c_are_equal_at_near_ties_of_int16(emitted: ctypes.CDLL) -> None:
+    for number, scale, zero_point in cases("int16"):
+        values = near_ties("int16", scale, zero_point)
+        got = quantize_reals(values, scale, zero_point, np.int16)
+        np.testing.assert_array_equal(in_c(emitted, number, values), got, err_msg=f"scale {scale}")
+        for n in [*range(0, len(values), 997), *range(len(values) - 20, len(values))]:
+            assert got[n] == exactly(values[n], "int16", scale, zero_point)
+
+
+def test_every_caller_uses_the_same_function() -> None:
+    for dtype, scale, zero_point in CASES:
+        values = near_ties(dtype, scale, zero_point)[::31]
+        wanted = quantize_reals(values, scale, zero_point, dtype)
+        tensor = Tensor(0, "", values.shape, DType(dtype), Quantization((scale,), (zero_point,)))
+        np.testing.assert_array_equal(quantize(values, tensor), wanted)
+        np.testing.assert_array_equal(quantize_array(values, Affine(scale, zero_point), np.dtype(dtype)), wanted)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_just_below_a_half_is_nothing(kind: type[np.floating]) -> None:  # type: ignore[type-arg]
+    below = np.nextafter(kind(0.5), kind(0))
+    values = np.array([below, -below, 0.5, -0.5, 1.5, -2.5, 0.0, np.inf, -np.inf], kind)
+    rounded = round_half_away(values)
+    assert rounded.dtype == kind
+    assert rounded.tolist() == [0, 0, 1, -1, 2, -3, 0, np.inf, -np.inf]
+    assert np.isnan(round_half_away(kind("nan")))
+
+
+def test_weights_never_met_that_float() -> None:
+    """Quotients of two float32 are a half, or further from it than the float64 that was rounded wrongly.
+
+    So the weights of all models stay what they were when a half was added before truncation.
+    """
+    rng = np.random.default_rng(0)
+    scales = rng.uniform(1e-4, 1, 4000).astype(np.float32)
+    halves = (scales.astype(np.float64) / 2).astype(np.float32)
+    for weights in (halves, np.nextafter(halves, np.float32(0)), np.nextafter(halves, np.float32(9))):
+        quotients = weights.astype(np.float64) / scales.astype(np.float64)
+        apart = np.abs(quotients - 0.5)
+        assert np.all((apart == 0) | (apart >= 2.0**-25))
+        before = np.trunc(quotients + 0.5)
+        np.testing.assert_array_equal(quantize_weights(weights[:, None], scales, 0)[:, 0], before)
+
+
+def test_back_to_reals() -> None:
+    """The distance from the zero point is exact; its product with the scale is rounded to float32 once."""
+    for dtype, scale, zero_point in CASES:
+        limits = np.iinfo(dtype)
+        values = np.arange(limits.min, limits.max + 1).astype(dtype)
+        tensor = Tensor(0, "", values.shape, DType(dtype), Quantization((scale,), (zero_point,)))
+        wanted = np.array([(int(v) - zero_point) * scale for v in values.tolist()], np.float64).astype(np.float32)
+        for got in (dequantize(values, tensor), dequantize_array(values, Affine(scale, zero_point))):
+            assert got.dtype == np.float32
+            np.testing.assert_array_equal(got, wanted)
