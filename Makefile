@@ -1,14 +1,17 @@
 # Every target sets up what it needs first; see tools/setup.sh for what is installed and how.
-PYTHON := .venv/bin/python
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+export VENV
 
-.PHONY: help setup demo test mutants lint format bench budgets clean distclean lock
+.PHONY: help setup demo test mutants lint format docs docs-check bench budgets clean distclean lock
 
 help:
 	@echo "make demo    train a digits CNN, deploy it to an emulated board, prove it on the whole test split"
 	@echo "make test    run the tests (PYTEST_ARGS=... is passed on)"
 	@echo "make mutants put faults into the modules that prove others right, and count those that tests notice (long)"
-	@echo "make lint    ruff, mypy, clang-format"
+	@echo "make lint    ruff, mypy, clang-format, codespell"
 	@echo "make format  bring Python and C files into the repository's style"
+	@echo "make docs    write the generated pages of docs/, and build the site into build/site"
 	@echo "make bench   measure the models of MCUGEN_MODELS (default ../shared/models) on the emulated boards"
 	@echo "make budgets accept what these models cost now as their budgets, which the tests compare with"
 	@echo "make setup   only install what the other targets need"
@@ -31,12 +34,23 @@ lint: setup
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
-	git ls-files -z '*.c' '*.cpp' '*.h' | xargs -0 -r .venv/bin/clang-format --dry-run --Werror
+	git ls-files -z '*.c' '*.cpp' '*.h' | xargs -0 -r $(VENV)/bin/clang-format --dry-run --Werror
+	git ls-files -z | xargs -0 -r $(VENV)/bin/codespell
 
 format: setup
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
-	git ls-files -z '*.c' '*.cpp' '*.h' | xargs -0 -r .venv/bin/clang-format -i
+	git ls-files -z '*.c' '*.cpp' '*.h' | xargs -0 -r $(VENV)/bin/clang-format -i
+
+# Nothing is fetched: theme, search and styles come from the locked packages.
+docs: setup
+	$(PYTHON) tools/docs.py
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet
+
+# The same, but a generated page that is not as committed is an error.
+docs-check: setup
+	$(PYTHON) tools/docs.py --check
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet
 
 bench: setup
 	$(PYTHON) benchmarks/run.py --bakenn

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing to run, build and test mcugen from this checkout, and nothing twice:
 #   1. system packages (cross compiler, emulator, host compiler), with apt;
-#   2. .venv, with the exact Python packages of requirements/lock.txt and mcugen itself, editable.
+#   2. .venv (or the folder that VENV names), with the exact Python packages of requirements/lock.txt and mcugen itself, editable.
 # Asks nothing. Quick when everything is there. PYTHON=... chooses the interpreter of a new .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+venv=${VENV:-.venv}
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -42,7 +43,7 @@ missing_packages() {
   # Tests look at the monitor's page. Ubuntu has Chromium as a snap only, which apt-get cannot give to everybody.
   command -v chromium chromium-browser google-chrome >/dev/null || ! grep -qx ID=debian /etc/os-release || echo chromium
   command -v g++ >/dev/null || echo g++ # tests compile the emitted headers as C++
-  find_python >/dev/null || [[ -x .venv/bin/python ]] || echo python3 python3-venv
+  find_python >/dev/null || [[ -x "$venv/bin/python" ]] || echo python3 python3-venv
 }
 
 install_system_packages() {
@@ -65,22 +66,22 @@ install_system_packages() {
 }
 
 install_python_packages() {
-  local stamp=.venv/mcugen-setup.stamp python wanted
+  local stamp=$venv/mcugen-setup.stamp python wanted
   wanted=$(cat requirements/lock.txt pyproject.toml | sha256sum)
-  if [[ -x .venv/bin/python && "$(cat "$stamp" 2>/dev/null)" == "$wanted" ]] && .venv/bin/python -c ''; then
+  if [[ -x "$venv/bin/python" && "$(cat "$stamp" 2>/dev/null)" == "$wanted" ]] && "$venv/bin/python" -c ''; then
     return 0
   fi
-  if ! .venv/bin/python -c '' 2>/dev/null; then
-    rm -rf .venv
+  if ! "$venv/bin/python" -c '' 2>/dev/null; then
+    rm -rf "$venv"
     python=$(find_python) || die "no Python 3.10 to 3.13 with the venv module. Set PYTHON to one, or: apt-get install python3-venv"
-    say "creating .venv with $("$python" --version)"
-    "$python" -m venv .venv
+    say "creating $venv with $("$python" --version)"
+    "$python" -m venv "$venv"
   fi
   rm -f "$stamp"
-  say "installing the locked Python packages into .venv (TensorFlow is large: the first time takes minutes)"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+  say "installing the locked Python packages into $venv (TensorFlow is large: the first time takes minutes)"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --require-hashes --no-deps -r requirements/lock.txt
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --no-deps --no-build-isolation --editable .
   echo "$wanted" >"$stamp"
 }

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from tests.kernels.standalone.arithmetic import write_arithmetic
-from tests.kernels.standalone.program import write_program
 
 from mcugen.ops.base import Target
 from tests.conformance.suite import batches
@@ -28,6 +26,8 @@ from tests.kernels import (
     test_pool_2d,
 )
 from tests.kernels.single_op import TensorSpec, build_model, options
+from tests.kernels.standalone.arithmetic import write_arithmetic
+from tests.kernels.standalone.program import write_program
 from tests.kernels.test_dsp_host import products, sum_model
 from tests.kernels.test_scalar import depthwise_filters
 from tests.kernels.weighted_models import conv_model, dense_model, depthwise_model, tie_model

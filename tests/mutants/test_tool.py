@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.mutants.mutate import mutants_of
-from tools.mutants.table import TableError, read_targets
 
 from tests.conftest import ROOT
+from tools.mutants.mutate import mutants_of
+from tools.mutants.table import TableError, read_targets
 
 TOY = '''\
 """A toy."""

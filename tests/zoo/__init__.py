@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.zoo.layers import draw
-from tests.zoo.wide import with_int16_activations
 
 from mcugen.convert import convert
 from mcugen.tflite.schema import unpack_model
 from tests.zoo import convolutional, others, recurrent, streaming
+from tests.zoo.layers import draw
+from tests.zoo.wide import with_int16_activations
 
 _CALIBRATION_SAMPLES = 12
 

@@ -10,9 +10,9 @@ from math import floor
 from pathlib import Path
 
 import numpy as np
-from tests.kernels.standalone.program import CASES, KERNELS
 
 from mcugen.resources import resource_dir
+from tests.kernels.standalone.program import CASES, KERNELS
 
 SOURCE = Path(__file__).parent / "arithmetic.c"
 HEADERS = ("mcg_common.h", "mcg_requantize.h", "mcg_dsp.h", "mcg_filter_s16.h")

@@ -1,0 +1,52 @@
+"""Write every generated page of docs/: python tools/docs.py [--check]
+
+With --check nothing is written; exit code 1 and the names of the pages that are stale.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+
+PAGES = {
+    "BOARDS.md": ("boards_doc.py", "document"),
+    "SUPPORTED_OPS.md": ("supported_ops.py", "document"),
+    "reference/cli.md": ("reference.py", "cli_page"),
+    "reference/api.md": ("reference.py", "api_page"),
+    "reference/json.md": ("json_reference.py", "document"),
+}
+"""Page in docs/, the tool that makes it, and its function."""
+
+
+def page(name: str) -> str:
+    """The text of a generated page, as the code has it now."""
+    tool, function = PAGES[name]
+    make: Callable[[], str] = runpy.run_path(str(ROOT / "tools" / tool))[function]
+    return make().rstrip() + "\n"
+
+
+def stale() -> list[str]:
+    """The generated pages whose committed text is not what the code says."""
+    return [name for name in PAGES if not (DOCS / name).is_file() or (DOCS / name).read_text("utf-8") != page(name)]
+
+
+def main(arguments: list[str]) -> int:
+    names = stale()
+    if arguments == ["--check"]:
+        for name in names:
+            print(f"docs/{name} is stale: run make docs", file=sys.stderr)
+        return 1 if names else 0
+    for name in names:
+        (DOCS / name).parent.mkdir(exist_ok=True)
+        (DOCS / name).write_text(page(name), encoding="utf-8")
+        print(f"docs/{name} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
