@@ -29,6 +29,7 @@ test: setup
 
 mutants: setup
 	$(PYTHON) -m tools.mutants $(MUTANTS_ARGS)
+	$(PYTHON) -m tools.mutants.c $(C_MUTANTS_ARGS)
 
 lint: setup
 	$(PYTHON) -m ruff format --check .

@@ -1,96 +1,127 @@
-"""Mutation testing of the kernels: small faults put into their C, which the tests' cases have to notice.
+"""Puts faults into the C of kernels and counts those that the cases of tests/kernels/case_sets.py notice.
 
-    python -m tools.mutants.c [HEADER ...]
-
-For each header it prints the score, the part of its faults that were noticed, and every survivor that
-c_survivors.toml does not explain. The exit code is 1 if a score is below the least one.
+python -m tools.mutants.c [--header NAME]. Exit code 1 where a score is too low, or where an explanation in
+tests/mutants/kernels/ fits no surviving fault any more.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from mcugen.resources import resource_dir
-from tools.mutants.c_judge import Judge, compiled_lines, write_judge
-from tools.mutants.c_mutate import mutants
+from tools.mutants.score import Score, score, show
 
-LEAST = 0.95
+from mcugen.resources import resource_dir
+from tools.mutants.c_judge import CJudge, compiled_lines, write_judge
+from tools.mutants.c_mutate import CMutant, mutants
+from tools.mutants.table import Target, read_explanations
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TABLES = ROOT / "tests" / "mutants" / "kernels"
 
 HEADERS = (
-    "mcg_common.h",
-    "mcg_requantize.h",
-    "mcg_dsp.h",
-    "mcg_broadcast.h",
-    "mcg_filter_s8.h",
-    "mcg_filter_s8_dsp.h",
-    "mcg_filter_s8_mla.h",
-    "mcg_filter_s16.h",
-    "mcg_conv_2d_s8.h",
-    "mcg_conv_2d_s8_dsp.h",
-    "mcg_conv_2d_s8_mla.h",
-    "mcg_conv_2d_s16.h",
-    "mcg_conv_direct_s8.h",
-    "mcg_conv_direct_s8_dsp.h",
-    "mcg_conv_direct_s8_mla.h",
-    "mcg_conv_direct_s16.h",
-    "mcg_depthwise_rows.h",
-    "mcg_depthwise_conv_2d_s8.h",
-    "mcg_depthwise_conv_2d_s8_dsp.h",
-    "mcg_depthwise_conv_2d_s8_mla.h",
-    "mcg_depthwise_conv_2d_s16.h",
-    "mcg_depthwise_single_s8.h",
-    "mcg_depthwise_single_s8_dsp.h",
-    "mcg_depthwise_wide_s8_dsp.h",
-    "mcg_fully_connected_s8.h",
-    "mcg_fully_connected_s8_dsp.h",
-    "mcg_fully_connected_s8_mla.h",
-    "mcg_average_pool_2d_s8.h",
-    "mcg_average_pool_2d_s8_dsp.h",
-    "mcg_average_pool_2d_s16.h",
-    "mcg_max_pool_2d_s8.h",
-    "mcg_max_pool_2d_s8_dsp.h",
-    "mcg_max_pool_2d_s16.h",
-    "mcg_pool_2d_s8_dsp.h",
-    "mcg_add_s8.h",
-    "mcg_add_s8_dsp.h",
-    "mcg_add_s16.h",
-    "mcg_mul_s8.h",
-    "mcg_mul_s8_dsp.h",
-    "mcg_mul_s16.h",
+    "mcg_common",
+    "mcg_requantize",
+    "mcg_dsp",
+    "mcg_broadcast",
+    "mcg_filter_s8",
+    "mcg_filter_s8_dsp",
+    "mcg_filter_s8_mla",
+    "mcg_filter_s16",
+    "mcg_conv_2d_s8",
+    "mcg_conv_2d_s8_dsp",
+    "mcg_conv_2d_s8_mla",
+    "mcg_conv_2d_s16",
+    "mcg_conv_direct_s8",
+    "mcg_conv_direct_s8_dsp",
+    "mcg_conv_direct_s8_mla",
+    "mcg_conv_direct_s16",
+    "mcg_depthwise_rows",
+    "mcg_depthwise_conv_2d_s8",
+    "mcg_depthwise_conv_2d_s8_dsp",
+    "mcg_depthwise_conv_2d_s8_mla",
+    "mcg_depthwise_conv_2d_s16",
+    "mcg_depthwise_single_s8",
+    "mcg_depthwise_single_s8_dsp",
+    "mcg_depthwise_wide_s8_dsp",
+    "mcg_fully_connected_s8",
+    "mcg_fully_connected_s8_dsp",
+    "mcg_fully_connected_s8_mla",
+    "mcg_average_pool_2d_s8",
+    "mcg_average_pool_2d_s8_dsp",
+    "mcg_average_pool_2d_s16",
+    "mcg_max_pool_2d_s8",
+    "mcg_max_pool_2d_s8_dsp",
+    "mcg_max_pool_2d_s16",
+    "mcg_pool_2d_s8_dsp",
+    "mcg_add_s8",
+    "mcg_add_s8_dsp",
+    "mcg_add_s16",
+    "mcg_mul_s8",
+    "mcg_mul_s8_dsp",
+    "mcg_mul_s16",
 )
 """Requantization, and the layers whose loops have rests and borders."""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("headers", nargs="*", help="names of headers; all of them by default")
-    chosen = parser.parse_args().headers or HEADERS
-    bad = False
+@dataclass(frozen=True)
+class CResult:
+    """A fault and what became of it."""
+
+    mutant: CMutant
+    outcome: str
+
+
+def path_of(header: str) -> Path:
+    """The file of a header, in whichever folder of the kernels it lies."""
+    (path,) = (resource_dir("firmware") / "kernels").rglob(f"{header}.h")
+    return path
+
+
+def faults(header: str) -> list[CMutant]:
+    """All faults of a header that this computer compiles."""
+    path = path_of(header)
+    return mutants(path.read_text(encoding="utf-8"), compiled_lines(path))
+
+
+def judge_header(judge: CJudge, header: str) -> Score:
+    """Try all faults of a header."""
+    path = path_of(header)
+    all_of_them = faults(header)
+    results = []
+    for mutant in all_of_them:
+        results.append(CResult(mutant, judge.outcome(path.name, mutant)))
+        if sys.stderr.isatty():
+            print(f"\r{header}: {len(results)} of {len(all_of_them)}", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    target = Target(header, (), read_explanations(TABLES / f"{header}.toml"))
+    return score(target, path, results, complete=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.mutants.c", description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--header", action="append", default=[], metavar="NAME", help="only these headers")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores into a file, too")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.header) - set(HEADERS):
+        parser.error(f"not among the headers: {', '.join(sorted(unknown))}")
+    chosen = given.header or HEADERS
+    scores = []
     with tempfile.TemporaryDirectory(prefix="mcugen-mutants-") as folder:
-        judge = write_judge(Path(folder), chosen)
+        judge = write_judge(Path(folder), [f"{header}.h" for header in chosen])
         for header in chosen:
-            bad |= not report(judge, header)
-    return int(bad)
-
-
-def report(judge: Judge, header: str) -> bool:
-    (path,) = resource_dir("firmware").glob(f"kernels/**/{header}")
-    found = {"killed": 0, "survived": 0, "invalid": 0}
-    survivors = []
-    for mutant in mutants(path.read_text(), compiled_lines(path)):
-        verdict = judge.verdict(header, mutant)
-        found[verdict] += 1
-        if verdict == "survived":
-            survivors.append(mutant)
-    total = found["killed"] + found["survived"]
-    print(f"{header}: {found['killed']}/{total} = {found['killed'] / max(total, 1):.1%}, {found['invalid']} invalid")
-    for m in survivors:
-        print(f"   {m.line}: {m.key}")
-    sys.stdout.flush()
-    return True
+            scores.append(judge_header(judge, header))
+            show(scores[-1], "that do not compile")
+            sys.stdout.flush()
+    if given.json:
+        given.json.write_text(json.dumps([found.to_dict() for found in scores], indent=2) + "\n", encoding="utf-8")
+    return 0 if all(found.passed for found in scores) else 1
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mcugen.resources import resource_dir
 from mcugen.runtimes.aot.emit.host import host_compiler
 from tests.kernels.case_sets import CASE_SETS
 from tests.kernels.standalone.program import KERNELS, SANITIZED, compile_program, compile_unchanging, run_program
@@ -26,7 +27,7 @@ _CPU_SECONDS = 2
 
 
 @dataclass
-class Judge:
+class CJudge:
     """The programs of all sets, unchanged.
 
     Attributes:
@@ -40,16 +41,16 @@ class Judge:
     objects: Mapping[tuple[str, Sequence[str]], Sequence[Path]]
     _kills: Counter[str] = field(default_factory=Counter)
 
-    def verdict(self, header: str, mutant: CMutant) -> str:
-        """ "killed", "survived", or "invalid" where it does not compile."""
+    def outcome(self, header: str, mutant: CMutant) -> str:
+        """What becomes of a fault: "killed", "survived", or "stillborn" where it does not compile."""
         sets = [name for name, headers in self.headers.items() if header in headers]
         sets.sort(key=lambda name: -self._kills[f"{header} {name}"])
         for flags in (PLAIN, SANITIZED):
             for name in sets:
-                verdict = self._run(name, header, mutant.text, flags)
-                if verdict != "survived":
+                outcome = self._run(name, header, mutant.text, flags)
+                if outcome != "survived":
                     self._kills[f"{header} {name}"] += 1
-                    return verdict
+                    return outcome
         return "survived"
 
     def _run(self, name: str, header: str, text: str, flags: Sequence[str]) -> str:
@@ -58,13 +59,13 @@ class Judge:
         path.write_text(text)
         try:
             if compile_program(path.parents[1], flags, self.objects[name, flags]):
-                return "invalid"
+                return "stillborn"
             return "killed" if run_program(path.parents[1], _CPU_SECONDS) else "survived"
         finally:
             path.write_text(original)
 
 
-def write_judge(folder: Path, headers: Iterable[str]) -> Judge:
+def write_judge(folder: Path, headers: Iterable[str], sets: Mapping[str, Callable[[Path], None]] = CASE_SETS) -> CJudge:
     """Write the programs of the sets that include one of the headers, and see that each ends well unchanged.
 
     Raises:
@@ -73,7 +74,7 @@ def write_judge(folder: Path, headers: Iterable[str]) -> Judge:
     wanted = set(headers)
     found: dict[str, frozenset[str]] = {}
     objects: dict[tuple[str, Sequence[str]], Sequence[Path]] = {}
-    for name, write in CASE_SETS.items():
+    for name, write in sets.items():
         place = folder / name
         place.mkdir()
         write(place)
@@ -87,12 +88,13 @@ def write_judge(folder: Path, headers: Iterable[str]) -> Judge:
             if problem:
                 raise RuntimeError(f"the set {name!r} fails without any change: {problem}")
         found[name] = included
-    return Judge(folder, found, objects)
+    return CJudge(folder, found, objects)
 
 
 def compiled_lines(path: Path) -> frozenset[int]:
     """Numbers of the lines of a header that this computer compiles."""
-    command = [host_compiler(), "-std=c99", "-E", "-fdirectives-only", f"-I{path.parent}", "-include", str(path)]
+    folders = sorted({f"-I{header.parent}" for header in (resource_dir("firmware") / KERNELS).rglob("*.h")})
+    command = [host_compiler(), "-std=c99", "-E", "-fdirectives-only", *folders, "-include", str(path)]
     result = subprocess.run([*command, "-xc", "/dev/null"], capture_output=True, text=True, check=True)
     lines: set[int] = set()
     number, inside = 0, False

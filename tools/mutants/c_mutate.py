@@ -7,9 +7,8 @@ are code (no strings in them) are changed like functions.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r"(?P<space>\s+|\\\n|/\*.*?\*/|//[^\n]*)"
@@ -60,6 +59,9 @@ _WORDS: Mapping[str, str] = {
     "INT16_MAX": "INT16_MIN",
 }
 
+_HEAD = re.compile(r"^(?:(?:MCG_INLINE|MCG_SHARED)\b[^;{(]*?(\w+)\(|#define (\w+)\()", re.MULTILINE)
+"""Of a function, or of a macro with arguments."""
+
 _TYPE_WORDS = {
     "const",
     "void",
@@ -81,23 +83,17 @@ class CMutant:
     """A changed text of a file.
 
     Attributes:
+        function: the function or macro that the change is in; "" outside of all.
         line: number of the changed line.
-        before: the line as it was, without its indentation.
-        after: the line as it is.
-        times: 1 for the first of several changes whose lines read the same, 2 for the next one.
+        before, after: the lines it changes, as they are and as they become, in one line each.
     """
 
+    number: int
+    function: str
     line: int
     before: str
     after: str
     text: str
-    times: int = 1
-
-    @property
-    def key(self) -> str:
-        """Names the change by its text, so that it keeps its name when lines are added above it."""
-        number = f" #{self.times}" if self.times > 1 else ""
-        return f"{self.before}  =>  {self.after}{number}"
 
 
 @dataclass(frozen=True)
@@ -121,24 +117,22 @@ def mutants(source: str, compiled: frozenset[int]) -> list[CMutant]:
     tokens = _tokens(source)
     types = _types(tokens)
     found: dict[str, CMutant] = {}
-    seen: Counter[str] = Counter()
-    for start, end, text in _changes(tokens, _skipped(tokens, source), types):
-        number = source.count("\n", 0, start) + 1
-        if number not in compiled and not _in_macro(source, start):
-            continue
-        mutant = _mutant(source, start, end, text, number)
-        if mutant.text not in found:
-            seen[mutant.key] += 1
-            found[mutant.text] = replace(mutant, times=seen[mutant.key])
-    return sorted(found.values(), key=lambda mutant: mutant.line)
+    for start, end, text in sorted(_changes(tokens, _skipped(tokens, source), types)):
+        line = source.count("\n", 0, start) + 1
+        if line in compiled or _in_macro(source, start):
+            mutant = _mutant(source, start, end, text, line, len(found))
+            found.setdefault(mutant.text, mutant)
+    return list(found.values())
 
 
-def _mutant(source: str, start: int, end: int, text: str, number: int) -> CMutant:
+def _mutant(source: str, start: int, end: int, text: str, line: int, number: int) -> CMutant:
     changed = source[:start] + text + source[end:]
     begin = source.rfind("\n", 0, start) + 1
     stop, new_stop = source.find("\n", end), changed.find("\n", start + len(text))
     before, after = " ".join(source[begin:stop].split()), " ".join(changed[begin:new_stop].split())
-    return CMutant(number, before, after, changed)
+    heads = list(_HEAD.finditer(source, 0, end))
+    function = next((name for name in heads[-1].groups() if name), "") if heads else ""
+    return CMutant(number, function, line, before, after, changed)
 
 
 def _tokens(source: str) -> list[_Token]:

@@ -6,14 +6,31 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from tools.mutants.mutate import Mutant
+from typing import Any, Protocol
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+class Fault(Protocol):
+    """What a fault is named by: its function, and the lines it changes, as they are and as they become."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def line(self) -> int: ...
+
+    @property
+    def function(self) -> str: ...
+
+    @property
+    def before(self) -> str: ...
+
+    @property
+    def after(self) -> str: ...
 
 
 class TableError(Exception):
@@ -29,7 +46,7 @@ class Explanation:
     after: str
     why: str
 
-    def fits(self, mutant: Mutant) -> bool:
+    def fits(self, mutant: Fault) -> bool:
         return (self.function, self.before, self.after) == (mutant.function, mutant.before, mutant.after)
 
 
@@ -41,7 +58,7 @@ class Target:
     tests: tuple[str, ...]
     equivalent: tuple[Explanation, ...]
 
-    def explanation(self, mutant: Mutant) -> Explanation | None:
+    def explanation(self, mutant: Fault) -> Explanation | None:
         return next((known for known in self.equivalent if known.fits(mutant)), None)
 
 
@@ -55,14 +72,28 @@ def read_targets(folder: Path) -> list[Target]:
 
 def _target(path: Path, data: Mapping[str, Any]) -> Target:
     _check_keys(path, data, {"module", "tests"}, {"equivalent"})
-    explanations = []
-    for entry in data.get("equivalent", ()):
-        _check_keys(path, entry, {"function", "before", "after", "why"}, set())
-        explanations.append(Explanation(**entry))
+    explanations = _explanations(path, data)
     tests: Sequence[str] = data["tests"]
     if not tests:
         raise TableError(f"{path}: no tests judge the module")
     return Target(data["module"], tuple(tests), tuple(explanations))
+
+
+def read_explanations(path: Path) -> tuple[Explanation, ...]:
+    """The explanations of a table that is about nothing but them; none if there is no such table."""
+    if not path.exists():
+        return ()
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    _check_keys(path, data, {"equivalent"}, set())
+    return tuple(_explanations(path, data))
+
+
+def _explanations(path: Path, data: Mapping[str, Any]) -> list[Explanation]:
+    explanations = []
+    for entry in data.get("equivalent", ()):
+        _check_keys(path, entry, {"function", "before", "after", "why"}, set())
+        explanations.append(Explanation(**entry))
+    return explanations
 
 
 def _check_keys(path: Path, data: Mapping[str, Any], needed: set[str], allowed: set[str]) -> None:

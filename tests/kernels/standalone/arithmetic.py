@@ -26,10 +26,10 @@ Row = tuple[int, int, int, int, int, int, int]
 
 def write_arithmetic(folder: Path) -> None:
     """A program that calls every function, and the rows it compares."""
-    kernels = resource_dir("firmware") / KERNELS
     (folder / KERNELS).mkdir(parents=True)
-    for header in HEADERS:
-        shutil.copy(kernels / header, folder / KERNELS)
+    for header in (resource_dir("firmware") / KERNELS).rglob("*.h"):
+        if header.name in HEADERS:
+            shutil.copy(header, folder / KERNELS)
     shutil.copy(SOURCE, folder)
     rows = [row for function in (_whole, _requantized, _wide, _bytes) for row in function()]
     (folder / CASES).write_bytes(np.array(rows, np.int64).tobytes())
