@@ -110,9 +110,9 @@ def api_page() -> str:
     lines = [
         "# Python API",
         "",
-        "Every verb of the [command line](cli.md) is a function of the same name in `mcugen.api`. A verb returns a result",
-        "with `to_dict()` (its [JSON](../JSON.md)) and `exit_code`, prints nothing, and raises `mcugen.errors.McugenError`",
-        "for what a user can cause. `progress` is called with the name of a step and its share done, −1 where that is",
+        "Every verb of the [command line](cli.md) is a function of the same name in `mcugen.api`. A verb returns a",
+        "result with `to_dict()` (its [JSON](../JSON.md)) and `exit_code`, prints nothing, and raises",
+        "`mcugen.errors.McugenError` for what a user can cause. `progress` is called with the name of a step and its share done, −1 where that is",
         "unknown.",
         "",
         "```python",
