@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.schemas import check
 
 from mcugen import api
 from mcugen.errors import BoardError, ConversionError, DataError, ModelError
@@ -56,7 +56,7 @@ def test_quantize_judges_by_labels(digits: Digits, model: Path, tmp_path: Path) 
     for words in ("accuracy", "top 3", "macro F1", "360 samples", "none of them was used for calibration", "lost here"):
         assert words in seen
     assert "2 are allowed" in seen
-    facts = json.loads(json.dumps(made.to_dict(), allow_nan=False))
+    facts = check(made.to_dict())
     assert_documented({"accuracy": facts["accuracy"], "sqnr": facts["sqnr"]})
     accuracy = facts["accuracy"]
     assert [(run["arithmetic"], run["where"]) for run in accuracy["runs"]] == [("float32", "host"), ("int8", "host")]
@@ -82,7 +82,7 @@ def test_eval_data_and_a_metric_function(digits: Digits, model: Path) -> None:
     assert made.assessment is not None
     assert (made.assessment.kind, made.assessment.metric) == ("function", "share_of_sevens")
     assert made.exit_code == 0
-    json.dumps(made.to_dict(), allow_nan=False)
+    check(made.to_dict())
     limited = api.quantize(model, data=digits.x_train, eval_data=evaluation, eval_samples=20)
     assert limited.assessment is not None
     assert (limited.assessment.samples, limited.assessment.available) == (20, 50)
@@ -105,7 +105,7 @@ def test_an_iterator_is_read_once_for_both(digits: Digits, model: Path) -> None:
 def test_data_without_labels_stays_as_it_was(digits: Digits, model: Path) -> None:
     made = api.quantize(model, data=digits.x_train[:50])
     assert (made.assessment, made.layers, made.exit_code) == (None, None, 0)
-    assert made.to_dict()["accuracy"] is None
+    assert check(made.to_dict())["accuracy"] is None
 
 
 def test_calibration_data_whose_labels_fit_nothing_still_calibrates(digits: Digits, model: Path) -> None:
@@ -128,7 +128,7 @@ def test_layers_of_a_float_model_that_tflm_does_not_run(
     made = api.quantize(model, data=digits.x_train[:30], layers=True)
     assert made.layers is not None
     assert (made.layers.layers, made.layers.problem) == ((), "TFLM has no such op")
-    assert made.to_dict()["sqnr"]["problem"] == "TFLM has no such op"
+    assert check(made.to_dict())["sqnr"]["problem"] == "TFLM has no such op"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.schemas import check
 
 from tests.kernels.single_op import Node, TensorSpec, build_graph, build_model, constant, options
 
@@ -30,8 +31,8 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        """stdout, which must be one JSON object and nothing else."""
-        return json.loads(self.out)
+        """stdout, which must be one JSON object that follows its schema, and nothing else."""
+        return check(json.loads(self.out))
 
 
 Cli = Callable[..., Ran]

@@ -1,14 +1,26 @@
-"""`--json` of every verb: valid, alone on stdout, and documented."""
+"""`--json` of every verb: alone on stdout, as its schema says, and documented.
+
+`Ran.json` validates whatever a test reads of a command; what functions return goes through `assert_documented`.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.schemas import SCHEMAS, check, names, validator
 
+from mcugen import api
+from mcugen.boards.shipped import load_board
+from mcugen.device.connecting import open_device
+from mcugen.flow.model import load_model
+from mcugen.runtimes.tflm.strip import Stripped
+from mcugen.verbs import verb_names
+from mcugen.verbs.push import Pushed
 from tests.cli.conftest import BOARD, ROOT, Cli
 
 DOCUMENT = (ROOT / "docs" / "JSON.md").read_text()
@@ -26,9 +38,51 @@ def keys(value: Any) -> Iterator[str]:
 
 
 def assert_documented(facts: Any) -> None:
+    """docs/JSON.md mentions every key; whole objects follow their schema."""
+    if "schema" in facts:
+        check(facts)
     words = set(re.findall(r"[a-z0-9_]+", " ".join(re.findall(r"`([^`]*)`", DOCUMENT))))
     missing = sorted(set(keys(facts)) - words - {"schema"})
     assert not missing, f"docs/JSON.md does not mention {missing}"
+
+
+def test_every_verb_has_a_schema() -> None:
+    others = {"error", "fallback", "manifest", "quantization", "report"}
+    assert set(names()) == {*verb_names(), *others}
+    for name in names():
+        validator(name)
+
+
+def objects(schema: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        if "properties" in schema and "$ref" not in schema:
+            yield schema
+        for inner in schema.values():
+            yield from objects(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from objects(inner)
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+def test_schemas_are_strict(path: Path) -> None:
+    found = list(objects(json.loads(path.read_text(encoding="utf-8"))))
+    assert found or "$ref" in path.read_text(encoding="utf-8")
+    for each in found:
+        assert each["additionalProperties"] is False
+        # Counts by status: only those that occurred.
+        assert each["required"] == list(each["properties"]) or "does not fit" in each["properties"]
+
+
+def test_what_breaks_a_schema_is_found(cli: Cli) -> None:
+    facts = cli("boards", "--json").json
+    with pytest.raises(AssertionError, match="unexpected"):
+        check({**facts, "new": 1})
+    first = facts["boards"][0]
+    with pytest.raises(AssertionError, match="'cpu' is a required property"):
+        check({**facts, "boards": [{key: value for key, value in first.items() if key != "cpu"}]})
+    with pytest.raises(AssertionError, match=r"boards\[0\]\.clock_hz"):
+        check({**facts, "boards": [{**first, "clock_hz": "fast"}]})
 
 
 def test_boards_and_doctor(cli: Cli) -> None:
@@ -36,6 +90,19 @@ def test_boards_and_doctor(cli: Cli) -> None:
         facts = cli(verb, "--json").json
         assert facts["schema"] == f"mcugen.{verb}/1"
         assert_documented(facts)
+
+
+@pytest.mark.emulator
+def test_push(project: Path, float_tflite: Path) -> None:
+    """Without TensorFlow Lite Micro no device takes a model; what says hello here stands for one."""
+    with open_device(api.build(project).firmware.elf, load_board(BOARD)) as device:
+        hello = device.hello
+    model = load_model(float_tflite, "random")
+    facts = Pushed(
+        model, Stripped(model.data, saved=8, proved=True), hello, "socket://bench:4000", keeps=False
+    ).to_dict()
+    assert (facts["board"], facts["saved"]) == (BOARD, 8)
+    assert_documented(facts)
 
 
 def test_inspect(cli: Cli, model: Path, float_tflite: Path) -> None:
@@ -71,6 +138,7 @@ def test_generate(cli: Cli, model: Path, tmp_path: Path) -> None:
     facts = ran.json
     assert facts["schema"] == "mcugen.generate/1"
     assert all((out / name).is_file() for name in facts["files"])
+    check(json.loads((out / "mcugen.json").read_text()), "manifest")
     assert_documented(facts)
 
 

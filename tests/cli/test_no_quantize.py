@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.schemas import check
 
 from mcugen.convert import convert
 from mcugen.errors import ConversionError, DataError
@@ -55,7 +56,7 @@ def test_a_project_says_how_it_was_made(cli: Cli, float_tflite: Path, tmp_path: 
     assert "-ffp-contract=off" in (model / "library.json").read_text()
     assert "main.c lib/mcg_model/mcg_model.c -o model -lm\n```" in (tmp_path / "out" / "README.md").read_text()
     assert (tmp_path / "out" / "model" / "model.tflite").read_bytes() == float_model()
-    assert json.loads((tmp_path / "out" / "model" / "quantization.json").read_text())["quantized"] is False
+    assert check(json.loads((tmp_path / "out" / "model" / "quantization.json").read_text()))["quantized"] is False
 
 
 def test_inspect_shows_either_form(cli: Cli, float_tflite: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.schemas import check
 
 from mcugen.api import deploy, quantize
 from mcugen.convert import Converted, convert
@@ -64,7 +65,7 @@ def test_a_cnn_follows_its_float_model_and_equals_the_oracle(made: Converted) ->
 
 def test_a_float_tflite_is_quantized_likewise(made: Converted, tmp_path: Path) -> None:
     out = tmp_path / "cnn16.tflite"
-    facts = quantize(made.float_tflite, data=samples(24), activations="int16", out=out).to_dict()
+    facts = check(quantize(made.float_tflite, data=samples(24), activations="int16", out=out).to_dict())
     assert facts["quantization"]["activations"] == "int16"
     assert out.read_bytes() == made.tflite
 

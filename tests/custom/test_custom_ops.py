@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from flatbuffers import flexbuffers
+from tests.schemas import check
 
 from mcugen.api import deploy, generate
 from mcugen.convert import convert
@@ -167,7 +168,7 @@ def test_the_project_holds_the_kernel(gain: Any, tmp_path: Path) -> None:
 def test_verdict_on_a_board(gain: Any, tmp_path: Path) -> None:
     proof = deploy(signal_model(), board="mps2-an386", out=tmp_path / "a", layers=True, samples=4, custom_ops=[EXAMPLE])
     assert proof.verdict.bit_exact
-    assert proof.to_dict()["verify"]["unverified"] == []
+    assert check(proof.to_dict())["verify"]["unverified"] == []
     proof = deploy(gain_model(), board="mps2-an386", out=tmp_path / "b", samples=2, custom_ops=gain(python=PYTHON))
     assert proof.verdict.bit_exact
     (named,) = proof.to_dict()["verify"]["unverified"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.schemas import check
 
 from mcugen import api
 from mcugen.boards.shipped import load_board
@@ -60,7 +61,7 @@ def test_lines_json_recording_and_replay_agree(cli: Cli, project: Path, tmp_path
     for taken in readings:
         np.testing.assert_array_equal(taken.outputs[0], expected[taken.sample.number])
     assert_documented(ran.json)
-    again = api.replay(tmp_path / "run.csv").to_dict()
+    again = check(api.replay(tmp_path / "run.csv").to_dict())
     assert (again["schema"], again["devices"]) == ("mcugen.replay/1", ran.json["devices"])
     lines = cli("replay", tmp_path / "run.csv").out.splitlines()
     best = "abcd"[int(np.argmax(expected[0]))]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.schemas import check
 
 from mcugen import __version__, api
 from mcugen.errors import McugenError
@@ -40,6 +41,7 @@ def job_commands(provider: str, text: str) -> list[str]:
 def test_the_written_job_runs(repository: Path, provider: Any, tmp_path: Path) -> None:
     model = repository / "models" / "small net.tflite"
     result = api.ci(model, board=BOARD, folder=repository, provider=provider)
+    check(result.to_dict())
     assert result.proof.verdict.bit_exact
     commands = job_commands(provider, (repository / result.files[0]).read_text())
     installs = [command for command in commands if command.startswith(INSTALLS)]

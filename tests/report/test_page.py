@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.schemas import check
 
 from mcugen.errors import ProjectError
 from mcugen.report import render_report
@@ -135,7 +136,7 @@ def test_a_failed_verdict_is_shown_as_one(made: Made) -> None:
 def test_the_json_is_documented_and_whole(made: Made) -> None:
     facts = made.facts
     assert facts["schema"] == "mcugen.report/1"
-    assert_documented({**facts, "proof": None})
+    assert_documented({name: value for name, value in check(facts).items() if name not in ("schema", "proof")})
     assert facts["flash"]["total"] == facts["proof"]["flash"]["total"]
     for part in facts["flash"]["parts"]:
         shown = sum(s["size"] for s in part["symbols"]) + part["smaller"]["size"] + part["unnamed"]

@@ -11,6 +11,7 @@ from mcugen import api
 from mcugen.errors import DeviceError, ModelError, ProjectError, ToolError
 from mcugen.runtimes.tflm.library import TFLM_DIR
 from tests.conftest import find_model
+from tests.schemas import check
 from tests.tflm.support import model_bytes, real_tflm, running
 from tests.tflm.test_firmware import retrained
 
@@ -24,7 +25,7 @@ def test_without_tflm_the_project_is_written_and_build_says_what_is_missing(
 ) -> None:
     monkeypatch.delenv(TFLM_DIR, raising=False)
     made = api.generate(hello(), board="mps2-an386", out=tmp_path / "p", runtime="tflm")
-    facts = made.to_dict()
+    facts = check(made.to_dict())
     assert facts["runtime"] == "tflm"
     assert facts["tflm"]["int8_only"] == ["FULLY_CONNECTED"]
     assert facts["tflm"]["saved"] == 1008
@@ -79,7 +80,7 @@ def test_push_from_the_command_line(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        facts = json.loads(done.stdout)
+        facts = check(json.loads(done.stdout))
         assert (facts["schema"], facts["slot"], facts["board"]) == ("mcugen.push/1", 4096, "mps2-an386")
         with pytest.raises(ModelError, match=r"the model's input is int8\[1, 1960\], the firmware's int8\[1, 1\]"):
             api.push(find_model("micro_speech_quantized.tflite"), port=url)

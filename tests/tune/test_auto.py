@@ -16,6 +16,7 @@ from mcugen.errors import BoardError, ConversionError, DataError, DoesNotFitErro
 from mcugen.tune.select import choose, front, rank
 from mcugen.tune.types import Budget, Cost, Trial
 from mcugen.verbs.quantize import Quantized
+from tests.schemas import check
 from tests.tune.models import Digits, make_digits, make_hard, to_tflite
 
 BOARD = "mps2-an386"
@@ -70,7 +71,7 @@ def found(hard: Digits, tmp_path_factory: pytest.TempPathFactory) -> tuple[Quant
 
 
 def told(result: Quantized) -> dict[str, Any]:
-    facts = result.to_dict()["quantization"]["search"]
+    facts = check(result.to_dict())["quantization"]["search"]
     assert isinstance(facts, dict)
     return facts
 
