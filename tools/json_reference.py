@@ -31,14 +31,12 @@ def document() -> str:
     for name, schema in files.items():
         lines.append(f"| [{name}](#{name}) | `docs/schema/{name}.json` | {_code(schema['title'])} |")
     for name, schema in files.items():
-        body = parts[_part(schema)] | {"properties": {}} if "$ref" in schema else schema
         lines += ["", f"## {name}", ""]
         if "$ref" in schema:
-            lines += [
-                f"As [{_part(schema)}](#{_part(schema)}), with `schema` `{schema['properties']['schema']['const']}`."
-            ]
+            part, const = _part(schema), schema["properties"]["schema"]["const"]
+            lines += [f"As [{part}](#{part}), with `schema` `{const}`."]
         else:
-            lines += _table(body)
+            lines += _table(schema)
     lines += ["", "## Shared parts", ""]
     for name, schema in parts.items():
         lines += [f"### {name}", "", *_table(schema), ""]
