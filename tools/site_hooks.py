@@ -41,7 +41,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         path = posixpath.normpath(posixpath.join(source.parent.as_posix(), link))
         if path in OUTSIDE:
             return f"[{text}]({posixpath.relpath(OUTSIDE[path], here or '.')}{anchor})"
-        if path.startswith("docs/") and not path.startswith("docs/schema/"):
+        if path.startswith("docs/") and path != "docs/schema":
             return f"[{text}]({posixpath.relpath(path.removeprefix('docs/'), here or '.')}{anchor})"
         if not os.path.lexists(ROOT / path):
             return match.group(0)  # MkDocs reports it

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mcugen import __version__
 from mcugen.boards.types import Board
 from mcugen.convert import Converted
 from mcugen.errors import ProjectError
 from mcugen.graph import Graph
 from mcugen.names import Goal, Runtime
-from mcugen.project.manifest import Manifest
+from mcugen.project.manifest import Manifest, plan_facts
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
@@ -97,9 +98,14 @@ def remake(data: bytes, graph: Graph, board: Board, manifest: Manifest, tflm: st
         program: Program = make_program(data, graph.name, board, options, library=manifest.library)
     else:
         program = make_plan(graph, board.target(), manifest.optimize)
-    if program.arena_bytes != manifest.arena_bytes or len(program.steps) != len(manifest.ops):
+    facts = plan_facts(program)
+    same_ops = facts["ops"] == manifest.ops if manifest.runtime == "aot" else len(facts["ops"]) == len(manifest.ops)
+    if program.arena_bytes != manifest.arena_bytes or not same_ops:
+        other = manifest.mcugen != __version__
         raise ProjectError(
-            "the project's code does not belong to its model file",
+            f"mcugen {__version__} plans this model differently from the version that generated the project"
+            if other
+            else "the project's code does not belong to its model file",
             hint="Generate the project again with mcugen generate",
         )
     return program

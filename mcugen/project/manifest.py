@@ -15,7 +15,8 @@ from mcugen.names import GOALS, PROTOCOLS, Goal, Protocol
 from mcugen.runtimes.program import Program, ProgramStep
 
 SCHEMA = 1
-"""Raised when a field changes its meaning or goes away."""
+"""Raised when a field changes its meaning or goes away. It stays the same within a minor version, whose patch versions
+read each other's manifests: what a patch version adds must be optional here."""
 
 MANIFEST_NAME = "mcugen.json"
 MAX_MANIFEST_BYTES = 16 << 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mcugen import __version__, ops
 from mcugen import cli as command_line
-from mcugen import ops
-from mcugen.errors import DataError
+from mcugen.errors import DataError, ProjectError
+from mcugen.flow.project import open_project
 from mcugen.flow.prove import choose_inputs
 from mcugen.runtimes.aot.graph import read_graph
 from tests.cli.conftest import BOARD, Cli, Ran, int8_model
@@ -213,6 +215,19 @@ def test_missing_emulator(cli: Cli, project: Path, tmp_path: Path) -> None:
         pytest.skip("arm-none-eabi-gcc not installed in /usr/bin")
     (tools / "sh").symlink_to("/bin/sh")
     assert_error(cli("verify", project, env={"PATH": str(tools)}), "qemu-system-arm", "install")
+
+
+def test_a_patch_versions_project_is_taken_unless_it_is_planned_otherwise(project: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(project, tmp_path / "copy")
+    manifest = json.loads((copy / "mcugen.json").read_text())
+    patch = f"{__version__.rpartition('.')[0]}.4321"
+    (copy / "mcugen.json").write_text(json.dumps({**manifest, "mcugen": patch}))
+    assert open_project(copy)[0].manifest.mcugen == patch
+    first, *others = manifest["ops"]
+    changed = {**manifest, "mcugen": patch, "ops": [{**first, "kernels": ["mcg_something_else"]}, *others]}
+    (copy / "mcugen.json").write_text(json.dumps(changed))
+    with pytest.raises(ProjectError, match="plans this model differently from the version that generated the project"):
+        open_project(copy)
 
 
 def test_errors_as_json(cli: Cli, model: Path) -> None:
