@@ -1,4 +1,4 @@
-"""Where the files that ship beside the Python code are: boards, firmware, templates."""
+"""Where the files that ship beside the Python code are: boards, firmware, templates, the licence."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ def kernel_headers() -> Mapping[str, Path]:
     """The headers of firmware/kernels by their file names, which are unique over its folders, in alphabetical order."""
     found = sorted((resource_dir("firmware") / "kernels").glob("*/*.h"), key=lambda path: path.name)
     return MappingProxyType({path.name: path for path in found})
+
+
+def licence_text() -> str:
+    """The licence that mcugen is under, and the C that it copies into projects."""
+    packaged = _PACKAGE / "_data" / "LICENSE"
+    path = packaged if packaged.is_file() else _PACKAGE.parent / "LICENSE"
+    return path.read_text(encoding="utf-8")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the firmware's own hash into it, once it is linked; PlatformIO runs this with SCons.
 
 The device tells this id in its hello, so that a host knows whether the firmware that it built is the one that runs.

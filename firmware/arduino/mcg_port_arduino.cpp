@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_port.h on Arduino: the link is Serial, the counter is the CPU's own cycle counter. */
 #include <Arduino.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "mcg_cobs.h"
 
 static void append(mcg_cobs_decoder *decoder, uint8_t byte) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Consistent overhead byte stuffing: frames without zero bytes, so that a zero can end them. */
 #ifndef MCG_COBS_H
 #define MCG_COBS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "mcg_crc.h"
 
 /* Four bits at a time: 64 bytes of table instead of 1024, which matters on the smallest parts. */

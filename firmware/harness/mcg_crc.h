@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CRC-32 as in IEEE 802.3 and zlib: polynomial 0x04C11DB7, reflected, start and final XOR
  * 0xFFFFFFFF. */
 #ifndef MCG_CRC_H

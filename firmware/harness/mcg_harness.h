@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The protocol server: lets a host run the model over a byte stream. docs/PROTOCOL.md of mcugen
  * describes the bytes. */
 #ifndef MCG_HARNESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Inferences: at once, op by op, or with signs of life between ops. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a piece of the program costs: ticks of the port's counter, and stack. */
 #ifndef MCG_MEASURE_H
 #define MCG_MEASURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the harness needs of a board. firmware/bsp implements it for microcontrollers. */
 #ifndef MCG_PORT_H
 #define MCG_PORT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the server's parts share: the model, and the handlers of requests. */
 #ifndef MCG_SERVER_H
 #define MCG_SERVER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests come in, responses go out: frames, sessions and sequence numbers. */
 #ifndef MCG_SESSION_H
 #define MCG_SESSION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The serial protocol of the MLPerf Tiny benchmark, so that its runner can drive this firmware.
  *
  * Commands end with '%'. Every answer is lines ending in CR LF, the last of which is "m-ready". A

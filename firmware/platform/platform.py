@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The project's own PlatformIO platform: all it does is in builder/main.py."""
 
 from platformio.platform.base import PlatformBase

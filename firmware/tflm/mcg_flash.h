@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Writing the flash that the board's file reserves for models (memory.model_slot). One file per
  * kind of chip implements it; for another chip, write these two functions. Nothing of the program
  * lies in that flash. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SHA-256 of a block of memory (FIPS 180-4). */
 #ifndef MCG_SHA256_H
 #define MCG_SHA256_H

@@ -41,7 +41,7 @@ from mcugen.project.manifest import (
     plan_facts,
 )
 from mcugen.project.mlperf import benchmark_of
-from mcugen.resources import resource_dir
+from mcugen.resources import licence_text, resource_dir
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.library import parse_variant
 
@@ -209,6 +209,7 @@ def _project_files(
     first_line = banner(plan.graph.sha256, command)
     files: dict[str, str | bytes] = {
         "README.md": _readme(plan, board, banner(plan.graph.sha256, markdown(command)), labels),
+        "LICENSE": licence_text(),
         _board_path(board.name): board_toml(board),
     }
     files["lib/mcg_model/library.json"] = render(

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 "use strict";
 // Makes the columns of tables sortable. Without it the page is the same, in the order of execution.
 for (const table of document.querySelectorAll("table.sortable")) {

@@ -124,3 +124,48 @@ def test_inputs_of_a_wrong_kind_are_refused() -> None:
             host.run([good, good.astype(np.float32)])
         with pytest.raises(DataError, match="input 0: is int8"):
             host.run([np.zeros((1, 6), np.int8), good])
+
+
+STDINT = """\
+#ifndef STDINT
+#define STDINT
+typedef signed char int8_t;
+typedef unsigned char uint8_t;
+typedef short int16_t;
+typedef unsigned short uint16_t;
+typedef int int32_t;
+typedef unsigned uint32_t;
+typedef long long int64_t;
+typedef unsigned long long uint64_t;
+#define INT32_MIN (-2147483647 - 1)
+#define INT32_MAX 2147483647
+#define UINT32_MAX 4294967295u
+#define INT32_C(x) x
+#define UINT32_C(x) x##u
+#define INT64_C(x) x##ll
+#endif
+"""
+STRING = """\
+#ifndef STRING
+#define STRING
+typedef unsigned long size_t;
+void *memcpy(void *to, const void *from, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+void *memset(void *to, int value, size_t size);
+#endif
+"""
+
+
+def test_it_needs_no_extension_of_a_compiler(tmp_path: Path) -> None:
+    """A C99 compiler that is not GNU's meets no attribute, assembly or built-in. The C library's own headers would."""
+    folder = write(add_plan(), tmp_path)
+    headers = tmp_path / "libc"
+    headers.mkdir()
+    (headers / "stdint.h").write_text(STDINT)
+    (headers / "string.h").write_text(STRING)
+    (headers / "stddef.h").write_text("#define NULL ((void *)0)\n")
+    forbidden = [f"-D{word}=extension_of_a_compiler" for word in ("__attribute__", "__asm__", "__builtin_clz")]
+    command = [host_compiler(), "-std=c99", "-pedantic-errors", "-Werror=implicit-function-declaration", "-nostdinc"]
+    command += [f"-I{headers}", "-U__GNUC__", *forbidden, "-fsyntax-only", str(folder / "mcg_model.c")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

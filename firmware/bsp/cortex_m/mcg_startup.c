@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Vector table, start-up and fault handler of every Cortex-M. */
 #include <stddef.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LM3S6965: 50 MHz from the 8 MHz crystal, UART0 on PA0 and PA1. */
 #include "mcg_bsp.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Nordic nRF51. */
 #define MCG_FAMILY_TIMER 1
 /* In units of 16 MHz / 2^32, to the 20 bits that the part has. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* nRF51: crystal clock, pins of the link, TIMER0 as the counter (the part has no SysTick). */
 #include "mcg_board.h"
 #include "mcg_bsp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Nordic nRF52. */
 #define MCG_FAMILY_TIMER 0
 /* From the data sheet's table, whose values are a little below those of the formula. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What mcg_port.c needs of a RISC-V core in machine mode. */
 #ifndef MCG_CORE_H
 #define MCG_CORE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The cost counter: mcycle, 64 bits wide. It counts cycles on hardware, and in QEMU the virtual
  * time in ns, of which every instruction takes the same. Nothing interrupts it. */
 #include "mcg_board.h"

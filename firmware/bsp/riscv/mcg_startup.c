@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Start-up and trap handler of a RISC-V core in machine mode. */
 #include "mcg_board.h"
 #include "mcg_bsp.h"

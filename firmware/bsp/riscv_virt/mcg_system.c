@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* QEMU's board virt: no clocks and no pins. Flash is a part of its RAM, and is made to behave so.
  */
 #include "mcg_board.h"

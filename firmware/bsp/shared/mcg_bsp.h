@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of the board support share. */
 #ifndef MCG_BSP_H
 #define MCG_BSP_H

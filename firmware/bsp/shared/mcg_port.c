@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_port.h on bare metal: what is the same on all cores. mcg_core.h has the rest. */
 #include "mcg_port.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* STM32F100: 24 MHz from the internal oscillator, USART1 on PA9 and PA10. */
 #include "mcg_bsp.h"
 

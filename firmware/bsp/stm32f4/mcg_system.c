@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* STM32F405, F407, F446: 168 MHz from the internal oscillator, so that no crystal has to be known;
  * USART1 on PA9 and PA10, or USART2 on PA2 and PA3. */
 #include "mcg_board.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* UART of Arm's CMSDK. */
 #include "mcg_board.h"
 #include "mcg_bsp.h"

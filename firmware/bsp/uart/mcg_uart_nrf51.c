@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* UART of nRF51, which nRF52 parts still have. */
 #include "mcg_board.h"
 #include "mcg_bsp.h"

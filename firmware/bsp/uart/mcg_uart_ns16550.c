@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* NS16550, with registers of one byte. */
 #include "mcg_board.h"
 #include "mcg_bsp.h"

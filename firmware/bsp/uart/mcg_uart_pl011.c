@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arm PL011, as in Stellaris parts. */
 #include "mcg_board.h"
 #include "mcg_bsp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes through the debugger, by Arm's semihosting: needs no UART, but a debugger that is attached.
  */
 #include "mcg_bsp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* USART of STM32F1, F2 and F4. */
 #include "mcg_board.h"
 #include "mcg_bsp.h"

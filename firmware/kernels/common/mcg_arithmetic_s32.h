@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arithmetic on int32 numbers as they are, with broadcasting; sums and products modulo 2^32. The
  * output may be one of the operands. */
 #ifndef MCG_ARITHMETIC_S32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What element-wise kernels of two operands share. */
 #ifndef MCG_BROADCAST_H
 #define MCG_BROADCAST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CAST, float32 to int8, int16 or int32: truncated towards zero; what does not fit becomes the
  * lowest or highest number, NaN becomes 0. */
 #ifndef MCG_CAST_F32_INT_H

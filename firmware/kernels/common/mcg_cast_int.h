@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CAST between integer types: of a number that does not fit, the lowest bits are kept. */
 #ifndef MCG_CAST_INT_H
 #define MCG_CAST_INT_H

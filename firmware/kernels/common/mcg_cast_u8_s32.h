@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CAST, bool to int32. */
 #ifndef MCG_CAST_U8_S32_H
 #define MCG_CAST_U8_S32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Comparisons, int32 to bool, with broadcasting. less, equal and greater are the results (0 or 1)
  * where the first operand is so. */
 #ifndef MCG_COMPARE_S32_H

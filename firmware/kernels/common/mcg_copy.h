@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Copies rows of bytes between two layouts: every op that only moves values. */
 #ifndef MCG_COPY_H
 #define MCG_COPY_H

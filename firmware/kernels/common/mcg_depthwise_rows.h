@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One channel of some rows of a depthwise convolution in assembly: the loop over windows that the
  * DSP and the MLA kernel share. They give it the code for one step of a filter.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* DEQUANTIZE, int16 to float32. */
 #ifndef MCG_DEQUANTIZE_S16_F32_H
 #define MCG_DEQUANTIZE_S16_F32_H

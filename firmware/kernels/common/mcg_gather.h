@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GATHER and EMBEDDING_LOOKUP: rows of `table` [batches, outer, rows, bytes] picked by `indices`
  * [batches, indices]. An index outside of the table picks the nearest row. */
 #ifndef MCG_GATHER_H

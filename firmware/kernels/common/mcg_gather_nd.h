@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GATHER_ND: parts of `table` that begin where `indices` [count, depth] say. A position outside of
  * the table becomes the nearest one. */
 #ifndef MCG_GATHER_ND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Elements of integer arrays whose type is a parameter. */
 #ifndef MCG_INTEGERS_H
 #define MCG_INTEGERS_H

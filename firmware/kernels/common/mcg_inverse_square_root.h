@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reciprocal square roots in fixed point, as L2_NORMALIZATION and RSQRT need them. */
 #ifndef MCG_INVERSE_SQUARE_ROOT_H
 #define MCG_INVERSE_SQUARE_ROOT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LOGICAL_AND and LOGICAL_OR, bool, with broadcasting. The output may be one of the operands. */
 #ifndef MCG_LOGICAL_H
 #define MCG_LOGICAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* REDUCE_ALL, bool, over any axes: whether all are true. */
 #ifndef MCG_REDUCE_ALL_H
 #define MCG_REDUCE_ALL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the DSP and MLA kernels share: from accumulators to outputs in few instructions.
  *
  * Factors are stored so that one instruction gives the rounded high product: `doubled` is twice the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* QUANTIZE between integer types: the distance to the input's zero point, requantized, and clamped
  * to the output's type. */
 #ifndef MCG_REQUANTIZE_INT_H

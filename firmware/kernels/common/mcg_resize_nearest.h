@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RESIZE_NEAREST_NEIGHBOR: copies pixels; tables say from where, in bytes. */
 #ifndef MCG_RESIZE_NEAREST_H
 #define MCG_RESIZE_NEAREST_H

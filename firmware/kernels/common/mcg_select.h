@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SELECT_V2: elements of `input1` where the condition holds, else of `input2`, with broadcasting.
  */
 #ifndef MCG_SELECT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sigmoid and tanh of 16-bit numbers in Q3.12 (times a power of two), as 16-bit fractions: between
  * the entries of a table of 2^16 * sigmoid(n / 24) they are straight lines. */
 #ifndef MCG_SIGMOID_TABLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* DYNAMIC_UPDATE_SLICE: copies a block of any elements into a larger one, at indices that the model
  * computes. They are moved inside where the block would reach outside. */
 #ifndef MCG_UPDATE_SLICE_H

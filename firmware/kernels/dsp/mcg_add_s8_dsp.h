@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_add_s8() for cores with SMMLAR or SMLAL: ADD and SUB of two tensors of one shape.
  *
  * The operand with the larger scale comes first: at twice that scale it is half of itself, and

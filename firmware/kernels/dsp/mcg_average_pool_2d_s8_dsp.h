@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_average_pool_2d_s8() for cores with DSP instructions, four channels at a time.
  *
  * No window has more than 255 pixels: so sums of int8 fit 16 bits.

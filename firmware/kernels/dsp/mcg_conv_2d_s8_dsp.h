@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_conv_2d_s8() for cores with DSP instructions, four windows at a time.
  *
  * Weights are [channels][height][width][channels of a group], with three bytes after the last row

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_conv_direct_s8() for cores with DSP instructions, four windows at a time.
  *
  * Weights are [channels][depth], with three bytes after the last row if depth is not a multiple

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_depthwise_conv_2d_s8() for cores with DSP instructions, and with several filters per channel:
  * for filters of at most three columns without gaps, one or two columns apart, and accumulators
  * that mcg_requantize_to_8() takes. mcg_depthwise_wide_s8_dsp() has no such limits.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_depthwise_single_s8() for cores with DSP instructions, four channels at a time. */
 #ifndef MCG_DEPTHWISE_SINGLE_S8_DSP_H
 #define MCG_DEPTHWISE_SINGLE_S8_DSP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_depthwise_conv_2d_s8_dsp() for any filter.
  *
  * A row of the filter is cut into steps: three taps, then two each, so that all of them begin at a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The instructions of Cortex-M4, M7 and M33 that the DSP kernels are made of.
  *
  * One function per instruction, or per short run of them that a compiler does not find by itself.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the DSP convolutions share: windows widened to 16 bits, four at a time, and their inner
  * products with all filters.
  */

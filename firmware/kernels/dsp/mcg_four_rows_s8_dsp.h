@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_four_rows_s8() by two products per instruction.
  *
  * Rows of weights are padded with zeros to whole words, and those of four rows lie side by side, a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_fully_connected_s8() for cores with DSP instructions, four channels at a time.
  *
  * Rows of weights are padded with zeros to whole words. Those of four channels lie side by side, a

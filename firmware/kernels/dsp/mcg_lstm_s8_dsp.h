@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_lstm_s8() with the products of cores with DSP instructions. */
 #ifndef MCG_LSTM_S8_DSP_H
 #define MCG_LSTM_S8_DSP_H

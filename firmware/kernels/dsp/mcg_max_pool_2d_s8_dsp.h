@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_max_pool_2d_s8() for cores with DSP instructions, four channels at a time. */
 #ifndef MCG_MAX_POOL_2D_S8_DSP_H
 #define MCG_MAX_POOL_2D_S8_DSP_H

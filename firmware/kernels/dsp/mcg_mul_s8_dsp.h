@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_mul_s8() for cores with SMMLAR or SMLAL, where nothing but int8 clamps the output. */
 #ifndef MCG_MUL_S8_DSP_H
 #define MCG_MUL_S8_DSP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the DSP pools share: the windows of an NHWC image. No window lies outside the image
  * altogether. */
 #ifndef MCG_POOL_2D_S8_DSP_H

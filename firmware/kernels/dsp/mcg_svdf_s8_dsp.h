@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_svdf_s8() with the products of cores with DSP instructions. */
 #ifndef MCG_SVDF_S8_DSP_H
 #define MCG_SVDF_S8_DSP_H

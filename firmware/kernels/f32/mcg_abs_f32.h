@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ABS, float32. The output may be the input. */
 #ifndef MCG_ABS_F32_H
 #define MCG_ABS_F32_H

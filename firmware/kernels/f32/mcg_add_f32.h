@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ADD, float32, with broadcasting. The output may be one of the operands. */
 #ifndef MCG_ADD_F32_H
 #define MCG_ADD_F32_H

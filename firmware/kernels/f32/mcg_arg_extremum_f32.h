@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ARG_MAX and ARG_MIN, float32: the index of the first largest or smallest value along an axis. */
 #ifndef MCG_ARG_EXTREMUM_F32_H
 #define MCG_ARG_EXTREMUM_F32_H

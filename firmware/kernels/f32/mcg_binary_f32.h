@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What float32 kernels of two operands share: their broadcasting, and a clamp for those that have a
  * fused activation. */
 #ifndef MCG_BINARY_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CAST, int32 to float32, rounded to nearest where 24 bits do not hold it. */
 #ifndef MCG_CAST_S32_F32_H
 #define MCG_CAST_S32_F32_H

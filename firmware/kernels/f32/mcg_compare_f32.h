@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Comparisons, float32 to bool, with broadcasting. less, equal, greater and unordered are the
  * results (0 or 1) where the first operand is so; unordered is where one of them is NaN. */
 #ifndef MCG_COMPARE_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CONV_2D, float32: groups, strides, dilation and padding; weights [channels, height, width,
  * depth]. Four output channels of a group at a time, so that each input is loaded once for them. */
 #ifndef MCG_CONV_2D_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* COS, float32. The output may be the input. */
 #ifndef MCG_COS_F32_H
 #define MCG_COS_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CUMSUM, float32: running sums along an axis, with or without the element itself, from its first
  * or its last element on. The output may be the input. */
 #ifndef MCG_CUMSUM_F32_H

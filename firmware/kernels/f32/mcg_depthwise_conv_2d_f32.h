@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* DEPTHWISE_CONV_2D, float32: strides, dilation, padding and depth multiplier; weights
  * [height, width, channels]. Four channels at a time where each input channel has one filter. */
 #ifndef MCG_DEPTHWISE_CONV_2D_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ELU, float32: the exponential less 1 below 0. The output may be the input. */
 #ifndef MCG_ELU_F32_H
 #define MCG_ELU_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What float32 kernels share.
  *
  * Every sum runs in the reference's order, with a product and an addition per step, so that it is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The same float32 everywhere. */
 #ifndef MCG_FILL_F32_H
 #define MCG_FILL_F32_H

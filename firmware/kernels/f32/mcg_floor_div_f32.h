@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* FLOOR_DIV, float32, with broadcasting. The output may be one of the operands. */
 #ifndef MCG_FLOOR_DIV_F32_H
 #define MCG_FLOOR_DIV_F32_H

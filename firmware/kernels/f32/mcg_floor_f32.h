@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* FLOOR, float32. The output may be the input. */
 #ifndef MCG_FLOOR_F32_H
 #define MCG_FLOOR_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* FLOOR_MOD, float32, with broadcasting: the remainder has the divisor's sign. The output may be
  * one of the operands. */
 #ifndef MCG_FLOOR_MOD_F32_H

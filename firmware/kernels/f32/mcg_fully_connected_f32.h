@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* FULLY_CONNECTED, float32: rows of inputs times weights [channels, depth], four channels at a
  * time. */
 #ifndef MCG_FULLY_CONNECTED_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HARD_SWISH, float32: x * relu6(x + 3) / 6. The output may be the input. */
 #ifndef MCG_HARD_SWISH_F32_H
 #define MCG_HARD_SWISH_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* L2_NORMALIZATION, float32: rows divided by their length, which counts as at least 1e-6. The
  * output may be the input. */
 #ifndef MCG_L2_NORMALIZATION_F32_H

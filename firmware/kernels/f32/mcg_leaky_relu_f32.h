@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LEAKY_RELU, float32: numbers above 0 as they are, others times alpha. The output may be the
  * input.
  */

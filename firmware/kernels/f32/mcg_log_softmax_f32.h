@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LOG_SOFTMAX, float32, over rows: the distance to the row's maximum, less the logarithm of the sum
  * of the exponentials of all distances. The output may be the input. */
 #ifndef MCG_LOG_SOFTMAX_F32_H

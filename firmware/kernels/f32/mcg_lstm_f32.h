@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LSTM over a sequence, float32.
  *
  * Weights and biases of the four gates of a unit lie side by side, in the order forget, input,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MEAN and SUM, float32, over any axes: sums, divided by the number of elements or by 1. */
 #ifndef MCG_MEAN_F32_H
 #define MCG_MEAN_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Average, maximum or root of the mean square over windows of an NHWC image, float32. Padding takes
  * no part. No window lies outside the image altogether. */
 #ifndef MCG_POOL_2D_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PRELU, float32, with broadcasting. The output may be one of the operands. */
 #ifndef MCG_PRELU_F32_H
 #define MCG_PRELU_F32_H

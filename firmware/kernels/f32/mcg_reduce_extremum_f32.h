@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* REDUCE_MAX and REDUCE_MIN, float32, over any axes. NaN is never the largest or smallest. */
 #ifndef MCG_REDUCE_EXTREMUM_F32_H
 #define MCG_REDUCE_EXTREMUM_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RELU6, float32. The output may be the input. */
 #ifndef MCG_RELU6_F32_H
 #define MCG_RELU6_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RESIZE_BILINEAR, float32: every output pixel mixes four pixels. `row` and `column` hold, for each
  * row and column of the output, the elements to the first and to the second input row or column;
  * `down` and `right` how much the second one weighs. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ROUND, float32, halves to the even neighbour. The output may be the input. */
 #ifndef MCG_ROUND_F32_H
 #define MCG_ROUND_F32_H

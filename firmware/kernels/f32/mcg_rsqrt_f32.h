@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RSQRT, float32. The output may be the input. */
 #ifndef MCG_RSQRT_F32_H
 #define MCG_RSQRT_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SOFTMAX, float32, over rows: exponentials of beta times the distance to the row's maximum,
  * divided by their sum. The output may be the input. */
 #ifndef MCG_SOFTMAX_F32_H

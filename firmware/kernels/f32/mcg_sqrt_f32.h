@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SQRT, float32. The output may be the input. */
 #ifndef MCG_SQRT_F32_H
 #define MCG_SQRT_F32_H

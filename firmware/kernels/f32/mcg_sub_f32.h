@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SUB, float32, with broadcasting. The output may be one of the operands. */
 #ifndef MCG_SUB_F32_H
 #define MCG_SUB_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SVDF, float32: every filter's newest feature is appended to its memory, which is weighed over
  * time.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TRANSPOSE_CONV, float32: each output pixel sums the input pixels that reach it, times their
  * weights [channels, filter_height, filter_width, depth]. */
 #ifndef MCG_TRANSPOSE_CONV_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What float32 kernels of one operand share. */
 #ifndef MCG_UNARY_F32_H
 #define MCG_UNARY_F32_H

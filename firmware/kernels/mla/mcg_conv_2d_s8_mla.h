@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_conv_2d_s8() for cores with MLA but no DSP instructions, two windows at a time.
  *
  * Windows are gathered into scratch and widened on the way, 8 bytes for every input of a window and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_conv_direct_s8() for cores with MLA but no DSP instructions, two windows at a time.
  *
  * Weights as mcg_filter_s8_mla.h has them; scratch holds two widened windows, 8 bytes for every

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_depthwise_conv_2d_s8() for cores with MLA but no DSP instructions, and with several filters
  * per channel.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Inner products of windows with filters on cores with a multiply-accumulate instruction (MLA) but
  * no DSP instructions, as int8 outputs.
  *

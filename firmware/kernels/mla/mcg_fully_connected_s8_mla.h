@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_fully_connected_s8() for cores with MLA but no DSP instructions. Weights as
  * mcg_filter_s8_mla.h has them. */
 #ifndef MCG_FULLY_CONNECTED_S8_MLA_H

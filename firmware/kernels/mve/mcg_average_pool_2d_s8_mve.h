@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Average over windows of an NHWC image by MVE, eight channels at a time, or four where their sums
  * do not fit 16 bits, rounded to nearest, ties away from zero. Padding takes no part.
  *

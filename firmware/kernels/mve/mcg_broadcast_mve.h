@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What element-wise kernels of two int8 operands share on cores with MVE: eight elements at a time,
  * where each operand of the innermost loop has stride 1 or 0. */
 #ifndef MCG_BROADCAST_MVE_H

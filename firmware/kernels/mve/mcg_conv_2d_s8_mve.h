@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 2-D convolution with any stride, dilation, padding and number of groups, by MVE.
  *
  * `batch` windows at a time are gathered in scratch, with the input's zero point outside the image;

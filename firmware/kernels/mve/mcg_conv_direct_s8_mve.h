@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 2-D convolution whose windows each lie in one piece in the input, by MVE.
  *
  * window (b, r, c) starts at b * batch_step + r * row_step + c * column_step and is `depth` long;

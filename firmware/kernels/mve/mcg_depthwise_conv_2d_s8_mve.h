@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise 2-D convolution by MVE, sixteen channels at a time, any stride, dilation and padding,
  * up to eight filters per input channel.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MAXIMUM and MINIMUM, int8, with broadcasting, by MVE, eight at a time. Each operand of the
  * innermost loop has stride 1 or 0. The output may be one of the operands. */
 #ifndef MCG_EXTREMUM_S8_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Inner products of windows with filters by MVE, as int8 outputs.
  *
  * Weights are in groups of four channels: for the inputs that are left over when the depth is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fully connected layer by MVE: every row of `depth` inputs times weights as mcg_filter_s8_mve.h
  * has them.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Maximum over windows of an NHWC image by MVE, sixteen channels at a time. Padding takes no part.
  *
  * No window lies outside the image altogether.

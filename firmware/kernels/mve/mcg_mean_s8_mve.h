@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MEAN and SUM, int8, over any axes but the last, by MVE: four elements of the output at a time,
  * whose inputs lie side by side (kept_stride[2] is 1). */
 #ifndef MCG_MEAN_S8_MVE_H

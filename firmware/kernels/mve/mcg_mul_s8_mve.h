@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MUL, int8, with broadcasting, by MVE: the product of the operands less their zero points,
  * requantized, eight at a time. Each operand of the innermost loop has stride 1 or 0. The output
  * may be one of the operands. ties: see mcg_mve_rescale(). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernels for MVE (Helium) share: requantization of four accumulators at a time, and the
  * inner products of windows with filters. */
 #ifndef MCG_MVE_H

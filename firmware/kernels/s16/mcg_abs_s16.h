@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ABS, int16 with zero point 0: magnitudes, requantized. The output may be the input. */
 #ifndef MCG_ABS_S16_H
 #define MCG_ABS_S16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ADD and SUB, int16 with zero point 0, with broadcasting: both operands are brought to twice the
  * larger of their scales with 15 more bits, added or subtracted, and requantized. The output may be
  * one of the operands. */

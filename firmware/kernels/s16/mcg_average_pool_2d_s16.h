@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Average over windows of an NHWC image of int16, rounded to nearest, ties away from zero.
  * Padding takes no part.
  *

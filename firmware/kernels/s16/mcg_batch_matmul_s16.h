@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* BATCH_MATMUL, int16 with zero point 0: products of matrices [rows, depth] and [depth, columns],
  * in up to three nested loops of batches. Steps are elements; a batch step of 0 repeats an operand.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 2-D convolution of int16 with int8 weights, any stride, dilation, padding and number of groups.
  *
  * Every window is gathered into scratch (filter_height * filter_width * filter_channels numbers),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 2-D convolution of int16 with int8 weights whose windows each lie in one piece in the input: 1x1,
  * or as wide as the image; and fully connected layers.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise 2-D convolution of int16 with int8 weights, one filter per channel, any stride,
  * dilation and padding. Input and output are NHWC, weights [height][width][channels]. */
 #ifndef MCG_DEPTHWISE_CONV_2D_S16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MAXIMUM and MINIMUM, int16, with broadcasting. The output may be one of the operands. */
 #ifndef MCG_EXTREMUM_S16_H
 #define MCG_EXTREMUM_S16_H

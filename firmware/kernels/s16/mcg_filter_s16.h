@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What convolutions and fully connected layers of int16 inputs and int8 weights share: inner
  * products, and the way from accumulators to int16 outputs. All zero points are 0. */
 #ifndef MCG_FILTER_S16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LSTM over a sequence with int16 inputs and hidden state, otherwise as mcg_lstm_s8(): sums of 64
  * bits, requantized with a single rounding. All zero points are 0, so there is one bias,
  * [units][4].

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Maximum over windows of an NHWC image. Padding takes no part.
  *
  * No window lies outside the image altogether.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MEAN and SUM, int16 with zero point 0, over any axes: sums, requantized; for MEAN the multiplier
  * has the division by the number of elements in it. */
 #ifndef MCG_MEAN_S16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MUL, int16 with zero point 0, with broadcasting: the product, requantized. The output may be one
  * of the operands. */
 #ifndef MCG_MUL_S16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PRELU, int16 with zero point 0 and int8 slopes, with broadcasting: inputs from zero upwards are
  * requantized, negative ones times their slopes. The output may be the input. */
 #ifndef MCG_PRELU_S16_H

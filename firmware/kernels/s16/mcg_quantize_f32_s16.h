@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* QUANTIZE, float32 to int16: the quotient by the scale, rounded to nearest, ties away from zero.
  * Out of range saturates; NaN becomes -32768. */
 #ifndef MCG_QUANTIZE_F32_S16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RSQRT, int16 with zero point 0: 1 / sqrt in fixed point with 20 fractional bits, requantized. 0
  * and negative inputs give the highest output. The output may be the input. */
 #ifndef MCG_RSQRT_S16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LOGISTIC and TANH, int16 to int16 of scale 2^-15, zero points 0. The output may be the input. */
 #ifndef MCG_SIGMOID_S16_H
 #define MCG_SIGMOID_S16_H

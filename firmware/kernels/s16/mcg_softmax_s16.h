@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SOFTMAX over rows, int16 to int16 of scale 2^-15, zero points 0, by two tables of 513 entries,
  * between which is interpolated: the exponentials of -10 ... 0, and 1 / (1 + x) for x in 0 ... 1.
  * The output may be the input. */

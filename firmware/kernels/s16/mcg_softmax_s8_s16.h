@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SOFTMAX over rows, int8 (any scale) to int16 (scale 2^-16, zero point -32768). exp_table[d] is
  * the exponential of a logit that is d below its row's maximum, as a fraction of 2^31; beyond the
  * table it counts as 0. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SQUARED_DIFFERENCE, int16 with zero point 0, with broadcasting: both operands are brought to
  * twice the larger of their scales; the square of their difference is requantized. The output may
  * be one of the operands. */

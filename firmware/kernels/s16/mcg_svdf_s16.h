@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SVDF with an int16 state and int16 weights over time; otherwise as mcg_svdf_s8(). */
 #ifndef MCG_SVDF_S16_H
 #define MCG_SVDF_S16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TRANSPOSE_CONV of int16 with int8 weights: each output pixel sums the input pixels that reach it,
  * times their weights [channels, filter_height, filter_width, depth]. */
 #ifndef MCG_TRANSPOSE_CONV_S16_H

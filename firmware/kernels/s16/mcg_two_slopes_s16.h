@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RELU, RELU6 and LEAKY_RELU, int16 with zero point 0: inputs from zero upwards are requantized by
  * one factor, negative ones by another, and clamped. The output may be the input. */
 #ifndef MCG_TWO_SLOPES_S16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ADD_N, int8 with zero point 0 and one scale: the sum of up to eight inputs (those beyond `inputs`
  * are not read), with 19 more bits, requantized. */
 #ifndef MCG_ADD_N_S8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ADD and SUB, int8, with broadcasting: both operands are brought to twice the larger of their
  * scales with 20 more bits, added or subtracted, and requantized. The output may be one of the
  * operands. */

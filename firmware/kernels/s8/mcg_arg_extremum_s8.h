@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ARG_MAX and ARG_MIN, int8 to int32: index of the first largest or smallest value of the middle
  * dimension of [outer, size, inner]. */
 #ifndef MCG_ARG_EXTREMUM_S8_H

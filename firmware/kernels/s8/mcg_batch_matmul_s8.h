@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* BATCH_MATMUL, int8: products of matrices [rows, depth] and [depth, columns], in up to three
  * nested loops of batches. Steps are elements; a batch step of 0 repeats an operand. */
 #ifndef MCG_BATCH_MATMUL_S8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Comparisons, int8 to bool, with broadcasting: both operands are brought to their reals times 256,
  * rounded. less, equal and greater are the results (0 or 1) where the first operand is so. */
 #ifndef MCG_COMPARE_S8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 2-D convolution with any stride, dilation, padding and number of groups.
  *
  * Every window is gathered into scratch (filter_height * filter_width * filter_channels bytes), the

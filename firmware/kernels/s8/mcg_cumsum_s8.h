@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CUMSUM, int8 with input zero point 0: running sums along an axis, with 19 more bits, requantized;
  * with or without the element itself, from its first or its last element on. The output may be the
  * input. */

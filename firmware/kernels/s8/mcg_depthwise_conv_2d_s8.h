@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise 2-D convolution with one filter per channel, any stride, dilation and padding.
  *
  * Input and output are NHWC, weights [height][width][channels]. The input's zero point is folded

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise convolution with a single window, as streams have: input and weights are
  * [taps][channels]. The input's zero point is folded into the bias. */
 #ifndef MCG_DEPTHWISE_SINGLE_S8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* DIV, int8, with broadcasting: the first operand times the second one's reciprocal in fixed point,
  * requantized. A quotient by 0 is the largest or smallest number, that of 0 by 0 is 0. The output
  * may be one of the operands. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sets bytes to one value: the border of PAD, and zeros of any type. */
 #ifndef MCG_FILL_S8_H
 #define MCG_FILL_S8_H

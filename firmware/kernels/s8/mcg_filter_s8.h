@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What convolutions and fully connected layers share: from accumulators to int8 outputs, and the
  * inner products of one window with all filters. */
 #ifndef MCG_FILTER_S8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Inner products of a vector with four rows of weights at a time, for recurrent layers. */
 #ifndef MCG_FOUR_ROWS_S8_H
 #define MCG_FOUR_ROWS_S8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fully connected layer: every row of `depth` inputs times weights [channels][depth].
  *
  * The input's zero point is folded into the bias. weights_offset is minus the weights' zero point;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* L2_NORMALIZATION, int8 to int8 of scale 1/128, zero point 0: each row of `depth` values divided
  * by its length. The output may be the input. */
 #ifndef MCG_L2_NORMALIZATION_S8_H

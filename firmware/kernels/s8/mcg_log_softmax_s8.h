@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LOG_SOFTMAX over rows, int8 (any scale) to int8 (scale 1/16, zero point 127). exp_table is that
  * of SOFTMAX. The output may be the input. */
 #ifndef MCG_LOG_SOFTMAX_S8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* LSTM over a sequence: int8 inputs and hidden state, int16 cell state.
  *
  * Weights and biases of the four gates of a unit lie side by side, in the order forget, input,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any function from a byte to a byte, as a table: activations, ABS, LOGICAL_NOT, QUANTIZE between
  * int8 and uint8. The table is indexed by the input's raw byte. The output may be the input. */
 #ifndef MCG_LUT_8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MEAN and SUM, int8, over any axes: sums, requantized; for MEAN the multiplier has the division by
  * the number of elements in it. bias is that number times the input's negated zero point. */
 #ifndef MCG_MEAN_S8_H

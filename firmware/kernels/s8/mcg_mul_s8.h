@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MUL, int8, with broadcasting: the product of the operands less their zero points, requantized.
  * The output may be one of the operands. */
 #ifndef MCG_MUL_S8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PRELU, int8, with broadcasting: inputs from zero upwards are requantized, negative ones times
  * their slopes. The output may be one of the operands. */
 #ifndef MCG_PRELU_S8_H

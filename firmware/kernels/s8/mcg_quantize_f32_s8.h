@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* QUANTIZE, float32 to int8: the quotient by the scale, rounded to nearest, ties away from zero.
  * Out of range saturates; NaN becomes -128. */
 #ifndef MCG_QUANTIZE_F32_S8_H

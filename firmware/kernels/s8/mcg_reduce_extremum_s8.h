@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* REDUCE_MAX and REDUCE_MIN, int8, over any axes. */
 #ifndef MCG_REDUCE_EXTREMUM_S8_H
 #define MCG_REDUCE_EXTREMUM_S8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RESIZE_BILINEAR, int8: every output pixel mixes four pixels. Tables hold three numbers for each
  * output row and column: elements to the first and to the second input row or column, and the
  * second one's weight in 1/1024. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SOFTMAX over rows, int8 (any scale) to int8 (scale 1/256, zero point -128). exp_table[d] is the
  * exponential of a logit that is d below its row's maximum, as a fraction of 2^31; beyond the table
  * it counts as 0. The output may be the input. */

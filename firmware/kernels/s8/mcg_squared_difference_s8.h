@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SQUARED_DIFFERENCE, int8, with broadcasting: both operands are brought to twice the larger of
  * their scales with 7 more bits; their difference is squared and requantized. The output may be one
  * of the operands. */

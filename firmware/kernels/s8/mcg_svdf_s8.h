@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SVDF: every filter's newest feature is appended to its memory, which is weighed over time.
  *
  * feature_weights is [filters][inputs], with zeros up to a multiple of four filters; feature_bias

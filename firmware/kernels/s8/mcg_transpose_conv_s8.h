@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TRANSPOSE_CONV, int8: each output pixel sums the input pixels that reach it, times their weights
  * [channels, filter_height, filter_width, depth]. */
 #ifndef MCG_TRANSPOSE_CONV_S8_H

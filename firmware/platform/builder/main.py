@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds the firmware with the cross GCC of this computer; PlatformIO runs this with SCons.
 
 All flags come from the board's manifest, boards/<board>.json beside this folder.

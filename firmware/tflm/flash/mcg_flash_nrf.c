@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Nordic nRF51 and nRF52: the non-volatile memory controller (nRF51 Series Reference Manual,
  * chapter 6; nRF52840 Product Specification, chapter 4.3). The CPU waits while a page is erased or
  * a word is written. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* RAM that stands for flash, on emulated boards. As in flash, bits can only be cleared between two
  * erasures. */
 #include "mcg_flash.h"

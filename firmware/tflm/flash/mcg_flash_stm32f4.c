@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ST STM32F4 (RM0090, RM0390: embedded flash memory interface): one bank of up to 1 MB, in sectors
  * of 4 x 16 KB, 64 KB and 128 KB. 32 bits at a time, which needs 2.7 V or more. The CPU waits while
  * it reads flash that is being written. */
