@@ -1,17 +1,23 @@
-"""Writes docs/SUPPORTED_OPS.md from the operators' own constraint functions: python tools/supported_ops.py"""
+"""Writes docs/SUPPORTED_OPS.md: python tools/supported_ops.py
+
+The limits come from the operators' own constraint functions, the cores from planning every case of the conformance
+suite for every kind of core.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
-from typing import Any
 
 from mcugen import ops
 from mcugen.ops.base import OpSpec
-from mcugen.resources import kernel_headers
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "SUPPORTED_OPS.md"
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.conformance.variants import planned  # noqa: E402 (the repository is no package on the path)
+
+TARGET = ROOT / "docs" / "SUPPORTED_OPS.md"
 
 INTRO = """\
 # Supported operators
@@ -19,9 +25,11 @@ INTRO = """\
 What the ahead-of-time runtime runs, made from the code by `tools/supported_ops.py`. A model that breaks a limit below
 is refused when it is read, with the layer's name and the limit; nothing is found out on the device.
 
-Types are those of the values that an op computes with or moves. *Cores* says which cores have kernels of their own
-beside the portable C: those with multiply-accumulate (MLA: Cortex-M3), with Arm's DSP extension (Cortex-M4, M7, M33),
-with MVE (Helium: Cortex-M55). All of them give the same bits.
+Types are those of the values that an op computes with or moves. *Kernels* says which variants were chosen when the
+uses of the conformance suite were planned for every kind of core: portable C, multiply-accumulate (MLA: Cortex-M3),
+Arm's DSP extension (Cortex-M4, M7, M33), MVE (Helium: Cortex-M55). A core without a variant of its own runs the
+portable kernel, and so do shapes that a variant does not take: `mcugen inspect MODEL --board BOARD` says which and why.
+All variants give the same bits.
 
 Results equal TensorFlow Lite Micro's bit for bit, those of float32 arithmetic within a tolerance
 ([NUMERICS.md](NUMERICS.md)), which is why some uses that it runs with undefined or misleading results are refused here.
@@ -52,7 +60,7 @@ WITHOUT_REFERENCE = ("RELU_N1_TO_1", "TILE")
 def document() -> str:
     """The text of docs/SUPPORTED_OPS.md."""
     registry = ops.registry()
-    lines = [INTRO, "| op | types | cores |", "|---|---|---|"]
+    lines = [INTRO, "| op | types | kernels |", "|---|---|---|"]
     for kind, specs in registry.items():
         for spec in specs:
             lines.append(f"| [{kind}](#{kind.lower()}) | {', '.join(spec.types)} | {', '.join(cores(spec))} |")
@@ -83,43 +91,9 @@ def rules(spec: OpSpec) -> list[str]:
 
 
 def cores(spec: OpSpec) -> list[str]:
-    """Which kernel variants the op's lowering can choose."""
-    available = {header.removesuffix(".h") for header in kernel_headers()}
-    reached = available.intersection(_strings(spec.lower, set()))
-    found = [v for v in VARIANTS if any(f"{kernel}_{v.lower()}" in available for kernel in reached)]
-    return ["portable", *found]
-
-
-def _strings(value: Any, seen: set[int]) -> Iterator[str]:
-    """Every string that a function of mcugen.ops, or one that it refers to, holds."""
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (tuple, list, set, frozenset)):
-        for item in value:
-            yield from _strings(item, seen)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _strings(item, seen)
-    elif isinstance(value, FunctionType) and value.__module__.startswith("mcugen.ops"):
-        for cell in value.__closure__ or ():
-            yield from _strings(cell.cell_contents, seen)
-        yield from _strings_of_code(value.__code__, value.__globals__, seen)
-
-
-def _strings_of_code(code: CodeType, names: Mapping[str, Any], seen: set[int]) -> Iterator[str]:
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _strings_of_code(constant, names, seen)
-        else:
-            yield from _strings(constant, seen)
-    referred = [names[name] for name in code.co_names if name in names]
-    modules = [m for m in referred if isinstance(m, ModuleType) and m.__name__.startswith("mcugen.ops")]
-    referred += [getattr(m, name) for m in modules for name in code.co_names if hasattr(m, name)]
-    for item in referred:
-        yield from _strings(item, seen)
+    """Which variants of kernels the op's uses in the conformance suite are planned with, over all kinds of cores."""
+    seen = {each.variant for each in planned() if each.spec is spec}
+    return ["portable", *(variant for variant in VARIANTS if variant.lower() in seen)]
 
 
 if __name__ == "__main__":

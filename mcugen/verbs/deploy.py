@@ -234,7 +234,7 @@ def command(
     ] = False,
     report: options.Report = None,
     force: options.Force = False,
-    port: options.Port = None,
+    port: options.DeployPort = None,
     emulator: options.Emulator = None,
     probe: options.Probe = None,
     tool: options.FlashTool = None,

@@ -136,7 +136,7 @@ def command(
             help="The running device: /dev/ttyACM0, socket://host:port, rfc2217://…",
         ),
     ],
-    board: options.OptionalBoard = None,
+    board: options.BaudBoard = None,
     data: options.Data = None,
     no_quantize: options.NoQuantize = False,
     keep_names: options.KeepNames = False,

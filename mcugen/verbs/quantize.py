@@ -164,7 +164,7 @@ def command(
     data: options.Data = None,
     activations: options.ActivationsName = "int8",
     auto: tuning.Auto = False,
-    board: options.OptionalBoard = None,
+    board: options.BudgetBoard = None,
     max_flash: tuning.MaxFlash = None,
     max_ram: tuning.MaxRam = None,
     max_instructions: tuning.MaxInstructions = None,

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.schemas import check
 
 from mcugen import api
 from mcugen.errors import BoardError, ConversionError, DataError, ModelError
@@ -18,6 +17,7 @@ from mcugen.verbs.quantize import Quantized
 from tests.assess.conftest import Digits, network
 from tests.cli.conftest import Cli, cli  # noqa: F401 (a fixture)
 from tests.cli.test_json import assert_documented
+from tests.schemas import check
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from mcugen.boards.types import Board
 from mcugen.cores.architectures import ARM, RISCV
 from mcugen.errors import BoardError
 from mcugen.project.bsp import bsp_files, compile_flags, default_max_payload, harness_files, link_flags
+from mcugen.resources import resource_dir
 
 GOOD = """\
 title = "A board"
@@ -56,31 +56,9 @@ def read(tmp_path: Path, text: str, name: str = "mine.toml") -> Board:
 
 def test_the_shipped_boards() -> None:
     boards = load_boards()
-    assert [name for name, board in boards.items() if not board.own_linker_script] == [
-        "esp32-c3",
-        "esp32-s3",
-        "esp32dev",
-        "lm3s6965evb",
-        "microbit",
-        "mps2-an385",
-        "mps2-an386",
-        "mps2-an500",
-        "mps2-an505",
-        "mps3-an547",
-        "mps3-an547-ddr",
-        "nano33ble",
-        "netduinoplus2",
-        "nrf52840-dk",
-        "nucleo-f446re",
-        "nucleo-h743zi",
-        "nucleo-l4r5zi",
-        "pico",
-        "pico2",
-        "qemu-virt-rv32",
-        "stm32f4-discovery",
-        "stm32vldiscovery",
-        "teensy41",
-    ]
+    files = sorted(path.stem for path in resource_dir("boards").glob("*.toml"))
+    assert sorted(boards) == files
+    assert {"microbit", "mps2-an386", "qemu-virt-rv32", "cortex-m4f"} <= set(files)
     assert tuple(boards) == board_names()
     sizes = {name: (board.flash.size >> 10, board.ram.size >> 10) for name, board in boards.items()}
     assert sizes["microbit"] == (256, 16)
@@ -317,13 +295,9 @@ def test_uart_pins_come_in_pairs(tmp_path: Path) -> None:
         read(tmp_path, GOOD.replace('driver = "cmsdk"', 'driver = "nrf51"'))
 
 
-def test_the_document_is_up_to_date() -> None:
-    root = Path(__file__).resolve().parents[2]
-    generator = root / "tools" / "boards_doc.py"
-    if not generator.exists():
-        pytest.skip("tools/ is not part of this distribution")
-    written = (root / "docs" / "BOARDS.md").read_text(encoding="utf-8")
-    assert written == runpy.run_path(str(generator))["document"](), "run tools/boards_doc.py"
+def test_the_document_names_every_board_and_its_notes() -> None:
+    """tests/docs/ checks that it is current."""
+    written = (Path(__file__).resolve().parents[2] / "docs" / "BOARDS.md").read_text(encoding="utf-8")
     for name, board in load_boards().items():
         assert f"| `{name}` |" in written
         for field in ("clock_hz", "flash.usb_bridge", "framework.options"):

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.schemas import check
 
 from tests.kernels.single_op import Node, TensorSpec, build_graph, build_model, constant, options
+from tests.schemas import check
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BOARD = "mps2-an386"

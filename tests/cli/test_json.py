@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.schemas import SCHEMAS, check, names, validator
 
 from mcugen import api
 from mcugen.boards.shipped import load_board
@@ -22,6 +21,7 @@ from mcugen.runtimes.tflm.strip import Stripped
 from mcugen.verbs import verb_names
 from mcugen.verbs.push import Pushed
 from tests.cli.conftest import BOARD, ROOT, Cli
+from tests.schemas import SCHEMAS, check, names, validator
 
 DOCUMENT = (ROOT / "docs" / "JSON.md").read_text()
 

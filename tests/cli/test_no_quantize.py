@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.schemas import check
 
 from mcugen.convert import convert
 from mcugen.errors import ConversionError, DataError
@@ -15,6 +14,7 @@ from mcugen.graph.types import DType
 from mcugen.runtimes.aot.graph import read_graph
 from tests.cli.conftest import BOARD, Cli, float_model, int8_model
 from tests.cli.test_errors import assert_error
+from tests.schemas import check
 
 
 def test_a_float_model_is_kept_byte_for_byte() -> None:

@@ -33,7 +33,7 @@ RELATIVE, ABSOLUTE = 1e-5, 1e-6
 _TRIES = 40
 _TOGETHER = 40
 _EXTREMES = ("low", "high", "both")
-_ALIVE = Node("RELU", None, [TensorSpec((3,), scale=0.5)], [TensorSpec((3,), scale=0.5)])
+ALIVE = Node("RELU", None, [TensorSpec((3,), scale=0.5)], [TensorSpec((3,), scale=0.5)])
 """In every model, since one without inputs is none."""
 
 GENERATORS: Mapping[str, Generate] = {**moving.GENERATORS, **computing.GENERATORS, **weighted.GENERATORS}
@@ -59,7 +59,7 @@ def draw_case(kind: str, dtype: str, number: int) -> Case:
     for _ in range(_TRIES):
         case = GENERATORS[kind](draw)
         try:
-            check_supported(read_graph(build_graph([*case.nodes, _ALIVE], case.outputs)))
+            check_supported(read_graph(build_graph([*case.nodes, ALIVE], case.outputs)))
         except UnsupportedOpError as error:
             refusals.append(str(error))
         else:
@@ -86,12 +86,12 @@ class Batch:
 
     @property
     def model(self) -> bytes:
-        return build_graph([_ALIVE, *(n for case in self.cases for n in case.nodes)], self._outputs)
+        return build_graph([ALIVE, *(n for case in self.cases for n in case.nodes)], self._outputs)
 
     @property
     def reference(self) -> bytes:
         """The model that the oracle runs."""
-        return build_graph([_ALIVE, *(n for case in self.cases for n in case.twin or case.nodes)], self._outputs)
+        return build_graph([ALIVE, *(n for case in self.cases for n in case.twin or case.nodes)], self._outputs)
 
     @property
     def _outputs(self) -> list[TensorSpec]:
@@ -108,7 +108,7 @@ class Batch:
         limits: dict[TensorSpec, Limits] = {}
         for case in self.cases:
             limits.update(case.limits)
-        tensors = inputs_of([_ALIVE, *(n for case in self.cases for n in case.nodes)])
+        tensors = inputs_of([ALIVE, *(n for case in self.cases for n in case.nodes)])
         kinds = (*_EXTREMES, *[""] * count)
         return [[draw.values(t, limits.get(t), kind) for t in tensors] for kind in kinds]
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.schemas import check
 
 from mcugen.api import deploy, quantize
 from mcugen.convert import Converted, convert
@@ -18,6 +17,7 @@ from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
+from tests.schemas import check
 
 pytestmark = pytest.mark.tensorflow
 

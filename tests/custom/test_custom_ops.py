@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from flatbuffers import flexbuffers
-from tests.schemas import check
 
 from mcugen.api import deploy, generate
 from mcugen.convert import convert
@@ -23,6 +22,7 @@ from mcugen.runtimes.aot.plan import make_plan
 from mcugen.verify.parted_oracle import PartedOracle, open_oracle
 from tests.conftest import ROOT
 from tests.kernels.single_op import Node, TensorSpec, build_graph, constant, make_samples, options, oracle
+from tests.schemas import check
 
 EXAMPLES = ROOT / "examples" / "custom_ops"
 EXAMPLE = f"ZeroCrossings={EXAMPLES / 'zero_crossings.c'}"

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import typer
 
+from mcugen import api
 from mcugen.cli import make_app
+from tests.cli.conftest import BOARD, float_model
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "docs.py"
@@ -48,11 +50,11 @@ def commands(text: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_commands_exist(page: Path) -> None:
-    verbs: dict[str, Any] = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]
+    known_verbs = verbs()
     for command in commands(page.read_text(encoding="utf-8")):
         _program, verb, *arguments = shlex.split(command.replace("'", ""))
-        assert verb in verbs, command
-        known = {name for parameter in verbs[verb].params for name in parameter.opts} | {"--help"}
+        assert verb in known_verbs, command
+        known = {name for parameter in known_verbs[verb].params for name in parameter.opts} | {"--help"}
         options = [word for word in arguments if re.match(r"--?[a-z]", word)]
         assert not set(options) - known, f"{command}: no option {sorted(set(options) - known)}"
 
@@ -61,6 +63,44 @@ def test_commands_exist(page: Path) -> None:
 def test_links_lead_to_files(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#\s:]+)(?:#[^)\s]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def verbs() -> dict[str, Any]:
+    return dict(typer.main.get_command(make_app()).commands)  # type: ignore[attr-defined]
+
+
+def options_of(command: Any) -> dict[str, str]:
+    return {name: parameter.help or "" for parameter in command.params for name in parameter.opts}
+
+
+def test_help_speaks_of_projects_only_where_one_is_taken() -> None:
+    for name, command in verbs().items():
+        target = next((p.metavar or "" for p in command.params if p.param_type_name == "argument"), "")
+        for option, text in options_of(command).items():
+            assert "project knows" not in text or "DIR" in target, f"{name} {option}: {text}"
+    assert "FLASHED" in options_of(verbs()["deploy"])["--port"]
+
+
+def test_the_page_on_custom_ops_names_the_verbs_that_take_them() -> None:
+    text = (ROOT / "docs" / "CUSTOM_OPS.md").read_text(encoding="utf-8")
+    sentence = re.search(r"what the model calls the op\. ([^.;]*?) take it", text)
+    assert sentence
+    taking = {name for name, command in verbs().items() if "--custom-op" in options_of(command)}
+    assert set(re.findall(r"`([a-z]+)`", sentence.group(1))) == taking
+
+
+def test_the_design_shows_what_a_project_holds(tmp_path: Path) -> None:
+    model = tmp_path / "float.tflite"
+    model.write_bytes(float_model())
+    api.generate(model, data="random", board=BOARD, out=tmp_path / "out")
+    text = (ROOT / "docs" / "DESIGN.md").read_text(encoding="utf-8")
+    tree = text.split("## The emitted project")[1].split("```")[1]
+    shown = set(re.findall(r"^([\w./]+)", tree, re.MULTILINE))
+    for path in (tmp_path / "out").rglob("*"):
+        inside = path.relative_to(tmp_path / "out").as_posix()
+        if path.is_file():
+            assert inside in shown or any(inside.startswith(name) for name in shown if name.endswith("/")), inside
+    assert all((tmp_path / "out" / name).exists() for name in shown)
 
 
 def test_the_site_builds_without_warnings_and_needs_nothing_else(tmp_path: Path) -> None:

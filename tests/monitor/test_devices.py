@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.schemas import check
 
 from mcugen import api
 from mcugen.boards.shipped import load_board
@@ -26,6 +25,7 @@ from mcugen.monitor.types import Message, Note, Reading
 from tests.cli.conftest import BOARD, ROOT, Cli, int8_model
 from tests.cli.test_json import assert_documented
 from tests.kernels.single_op import make_samples, oracle
+from tests.schemas import check
 
 pytestmark = pytest.mark.emulator
 

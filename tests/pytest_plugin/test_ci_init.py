@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.schemas import check
 
 from mcugen import __version__, api
 from mcugen.errors import McugenError
 from tests.cli.conftest import BOARD, ROOT, int8_model
+from tests.schemas import check
 
 INSTALLS = ("apt-get ", "sudo apt-get ", "python -m pip install ")
 """What a job does to its machine; here the set-up has done it."""

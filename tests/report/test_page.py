@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.schemas import check
 
 from mcugen.errors import ProjectError
 from mcugen.report import render_report
@@ -20,6 +19,7 @@ from tests.cli.conftest import BOARD, Cli
 from tests.cli.test_json import assert_documented
 from tests.report.conftest import Made
 from tests.report.models import HOSTILE
+from tests.schemas import check
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,9 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[_name] = "1"  # before numpy is loaded: threads and fork do not go together
 os.environ["MCUGEN_MODELS"] = os.devnull  # what is not part of the repository may not be what notices a fault
 
-from tools.mutants.score import Score, score, show  # noqa: E402
-
 from tools.mutants.judge import Judge, JudgeError  # noqa: E402
 from tools.mutants.mutate import mutants_of  # noqa: E402
+from tools.mutants.score import Score, score, show  # noqa: E402
 from tools.mutants.table import TableError, Target, read_targets  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent

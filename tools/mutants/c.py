@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.mutants.score import Score, score, show
-
 from mcugen.resources import resource_dir
 from tools.mutants.c_judge import CJudge, compiled_lines, write_judge
 from tools.mutants.c_mutate import CMutant, mutants
+from tools.mutants.score import Score, score, show
 from tools.mutants.table import Target, read_explanations
 
 ROOT = Path(__file__).resolve().parent.parent.parent

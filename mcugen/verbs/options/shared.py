@@ -142,6 +142,26 @@ Tflm = Annotated[
         help="Where TensorFlow Lite Micro is: a built checkout, or a library for PlatformIO. Default: MCUGEN_TFLM_DIR.",
     ),
 ]
+BaudBoard = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--board",
+        "-b",
+        metavar="BOARD",
+        help="The device's board, whose serial speed is tried first.",
+        show_default=False,
+    ),
+]
+BudgetBoard = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--board",
+        "-b",
+        metavar="BOARD",
+        help="With --auto: the board whose flash and RAM are the limits. See mcugen boards.",
+        show_default=False,
+    ),
+]
 KeepNames = Annotated[
     bool,
     typer.Option("--keep-names", help="TFLM: leave names and metadata in the flatbuffer."),
@@ -199,6 +219,15 @@ Port = Annotated[
         metavar="URL",
         show_default=False,
         help="A running device instead of the emulator: /dev/ttyACM0, socket://host:port, rfc2217://…",
+    ),
+]
+DeployPort = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--port",
+        metavar="URL",
+        show_default=False,
+        help="Serial port of the board: it is FLASHED. A URL (socket://host:port, rfc2217://…) is only connected to.",
     ),
 ]
 Report = Annotated[

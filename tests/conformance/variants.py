@@ -1,0 +1,62 @@
+"""Which kernels the conformance suite's uses of an op are planned with, on every kind of core that a board has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from mcugen import ops
+from mcugen.boards.shipped import load_boards
+from mcugen.graph import Graph
+from mcugen.ops.base import KernelCall, OpSpec, Target
+from mcugen.runtimes.aot.graph import read_graph
+from tests.conformance.suite import ALIVE, GENERATORS, claimed, draw_case, draw_sequences
+from tests.kernels.single_op import build_graph
+
+CASES = 12
+"""Of each op and type, whatever the suite itself is told to run: docs/SUPPORTED_OPS.md depends on it."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A kernel that a use of an op was planned with."""
+
+    spec: OpSpec
+    kernel: str
+    variant: str
+
+
+def targets() -> list[Target]:
+    """One core of each kind that boards have, by the instructions that kernels make use of."""
+    found = [board.target() for board in load_boards().values()]
+    return list({(target.mla, target.dsp, target.mve): target for target in found}.values())
+
+
+@cache
+def planned() -> frozenset[Planned]:
+    """What all cases of all ops are planned with, on all kinds of cores."""
+    return frozenset(
+        Planned(spec, call.kernel, call.variant)
+        for kind, types in claimed().items()
+        for dtype in types
+        for model in _models(kind, dtype)
+        for spec, call in _calls(read_graph(model), kind)
+    )
+
+
+def _models(kind: str, dtype: str) -> Iterator[bytes]:
+    if kind not in GENERATORS:
+        yield from (sequence.model for sequence in draw_sequences(kind, dtype, CASES))
+        return
+    for number in range(CASES):
+        case = draw_case(kind, dtype, number)
+        yield build_graph([*case.nodes, ALIVE], case.outputs)
+
+
+def _calls(graph: Graph, kind: str) -> Iterator[tuple[OpSpec, KernelCall]]:
+    for op in graph.ops:
+        if op.kind == kind:
+            spec = ops.supported_spec(graph, op)
+            for target in targets():
+                yield from ((spec, call) for call in spec.lower(graph, op, target).calls)
