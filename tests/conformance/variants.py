@@ -30,7 +30,7 @@ class Planned:
 def targets() -> list[Target]:
     """One core of each kind that boards have, by the instructions that kernels make use of."""
     found = [board.target() for board in load_boards().values()]
-    return list({(target.mla, target.dsp, target.mve): target for target in found}.values())
+    return list({target.kernels: target for target in found}.values())
 
 
 @cache
