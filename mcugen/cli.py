@@ -13,9 +13,10 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperArgument, TyperCommand, TyperOption
 from typer.exceptions import TyperException
 
 from mcugen import __version__
@@ -68,6 +69,19 @@ def run(arguments: Sequence[str]) -> int:
     return int(code or 0)
 
 
+class PlainCommand(TyperCommand):
+    """A command whose help shows no types where they say nothing: those of flags and arguments."""
+
+    def get_params(self, ctx: Any) -> Any:
+        params = super().get_params(ctx)
+        for param in params:
+            if isinstance(param, TyperOption) and param.is_flag:
+                param.metavar = ""
+            elif isinstance(param, TyperArgument):
+                object.__setattr__(param, "display_type_rich", lambda ctx: None)
+        return params
+
+
 def make_app() -> typer.Typer:
     """The Typer application with every verb found in :mod:`mcugen.verbs`."""
     app = typer.Typer(
@@ -80,7 +94,7 @@ def make_app() -> typer.Typer:
     )
     app.callback()(_options)
     for name in verb_names():
-        app.command(name)(verb_command(name))
+        app.command(name, cls=PlainCommand)(verb_command(name))
     return app
 
 

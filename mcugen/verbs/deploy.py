@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE, TRIALS, Tuning, record_beside
 from mcugen.verbs.options import shared as options
-from mcugen.verbs.options import tuning
+from mcugen.verbs.options.derive import command_for
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from mcugen.assess import Metric
     from mcugen.flash import Choose
     from mcugen.flow.inputs import InputSource
@@ -196,99 +196,15 @@ def deploy(
     return proof
 
 
-def command(
-    model: options.Model,
-    board: options.Board,
-    linker_script: options.LinkerScript = None,
-    data: options.Data = None,
-    activations: options.ActivationsName = "int8",
-    no_quantize: options.NoQuantize = False,
-    auto: tuning.Auto = False,
-    max_flash: tuning.MaxFlash = None,
-    max_ram: tuning.MaxRam = None,
-    max_instructions: tuning.MaxInstructions = None,
-    trials: tuning.Trials = TRIALS,
-    search_seed: tuning.SearchSeed = 0,
-    out: options.OutDir = None,
-    labels: options.Labels = None,
-    optimize: options.Optimize = None,
-    runtime: options.RuntimeName = None,
-    tflm: options.Tflm = None,
-    keep_names: options.KeepNames = False,
-    model_slot: options.ModelSlot = 0,
-    arena: options.Arena = 0,
-    inputs: options.Inputs = None,
-    samples: options.Samples = 16,
-    seed: options.Seed = 0,
-    layers: options.Layers = False,
-    eval_data: options.EvalData = None,
-    eval_samples: options.EvalSamples = EVAL_SAMPLES,
-    samples_on_device: Annotated[
-        int, typer.Option("--samples-on-device", metavar="N", help="How many of them run on the device, too.")
-    ] = SAMPLES_ON_DEVICE,
-    metric: options.MetricName = None,
-    task: options.TaskName = None,
-    max_drop: options.MaxDrop = None,
-    compare_float: Annotated[
-        bool, typer.Option("--compare-float", help="Run the float32 form on the same emulated board, too.")
-    ] = False,
-    report: options.Report = None,
-    force: options.Force = False,
-    port: options.DeployPort = None,
-    emulator: options.Emulator = None,
-    probe: options.Probe = None,
-    tool: options.FlashTool = None,
-    custom_op: options.CustomOps = None,
-    json: options.Json = False,
-) -> int:
-    """From a model to a verdict: quantize, generate, build, flash or emulate the board, verify."""
-    from mcugen.ui.choice import terminal_choice
+def _show(console: Console, proof: Proof) -> None:
     from mcugen.ui.proof import show_proof
-    from mcugen.ui.terminal import Terminal
 
-    terminal = Terminal(json)
-    choose = terminal_choice(terminal)
-    with terminal.progress() as progress:
-        proof = deploy(
-            model,
-            board=board,
-            linker_script=linker_script,
-            data=data,
-            activations=activations,
-            quantize=not no_quantize,
-            auto=auto,
-            max_flash=max_flash,
-            max_ram=max_ram,
-            max_instructions=max_instructions,
-            trials=trials,
-            search_seed=search_seed,
-            out=out,
-            labels=labels,
-            optimize=optimize,
-            runtime=runtime,
-            tflm=tflm,
-            keep_names=keep_names,
-            model_slot=model_slot,
-            arena=arena,
-            inputs=inputs,
-            samples=samples,
-            seed=seed,
-            layers=layers,
-            eval_data=eval_data,
-            eval_samples=eval_samples,
-            samples_on_device=samples_on_device,
-            metric=metric,
-            task=task,
-            max_drop=max_drop,
-            compare_float=compare_float,
-            report=report,
-            force=force,
-            port=port,
-            emulator=emulator,
-            probe=probe,
-            tool=tool,
-            choose=choose,
-            custom_ops=custom_op or (),
-            progress=progress,
-        )
-    return terminal.show(proof, lambda console: show_proof(console, proof))
+    show_proof(console, proof)
+
+
+command = command_for(
+    deploy,
+    "From a model to a verdict: quantize, generate, build, flash or emulate the board, verify.",
+    _show,
+    port=options.DeployPort,
+)

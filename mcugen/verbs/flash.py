@@ -10,6 +10,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import command_for
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,25 +109,6 @@ def flash(
             return FlashResult(project, ready.firmware, flashed, device.hello.build_id, checked=True)
 
 
-def command(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A project that mcugen generated.", show_default=False)],
-    port: options.BoardPort = None,
-    probe: options.Probe = None,
-    tool: options.FlashTool = None,
-    tflm: options.Tflm = None,
-    json: options.Json = False,
-) -> int:
-    """Build a project, write it onto its board, and check that it runs there."""
-    from mcugen.ui.choice import terminal_choice
-    from mcugen.ui.terminal import Terminal
-
-    terminal = Terminal(json)
-    choose = terminal_choice(terminal)
-    with terminal.progress() as progress:
-        result = flash(folder, port=port, probe=probe, tool=tool, tflm=tflm, choose=choose, progress=progress)
-    return terminal.show(result, lambda console: _render(console, result))
-
-
 def _render(console: Console, result: FlashResult) -> None:
     from mcugen.text import plain, size
     from mcugen.ui.terminal import grid, say_note, say_verdict
@@ -145,3 +127,12 @@ def _render(console: Console, result: FlashResult) -> None:
     else:
         say_note(console, f"it speaks {manifest.protocol}, in which a board cannot say which firmware it runs")
         say_verdict(console, True, f"{flashed.tool} wrote this firmware to {manifest.board}")
+
+
+command = command_for(
+    flash,
+    "Build a project, write it onto its board, and check that it runs there.",
+    _render,
+    folder=Annotated[Path, typer.Argument(metavar="DIR", help="A project that mcugen generated.", show_default=False)],
+    port=options.BoardPort,
+)

@@ -13,6 +13,7 @@ from mcugen import __version__
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.names import Protocol
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import command_for
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,60 +138,6 @@ def generate(
     return Generated(project, loaded, plan, Path(out))
 
 
-def command(
-    model: options.Model,
-    board: options.Board,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.", show_default=False)
-    ],
-    linker_script: options.LinkerScript = None,
-    data: options.Data = None,
-    activations: options.ActivationsName = "int8",
-    no_quantize: options.NoQuantize = False,
-    labels: options.Labels = None,
-    optimize: options.Optimize = None,
-    runtime: options.RuntimeName = None,
-    tflm: options.Tflm = None,
-    keep_names: options.KeepNames = False,
-    model_slot: options.ModelSlot = 0,
-    arena: options.Arena = 0,
-    protocol: Annotated[
-        Protocol, typer.Option("--protocol", help="What the firmware speaks: mlperf is for MLPerf Tiny's runner.")
-    ] = "mcugen",
-    emulator: options.Emulator = None,
-    force: options.Force = False,
-    custom_op: options.CustomOps = None,
-    json: options.Json = False,
-) -> int:
-    """Write the PlatformIO project of a model."""
-    from mcugen.ui.terminal import Terminal
-
-    terminal = Terminal(json)
-    with terminal.progress() as progress:
-        result = generate(
-            model,
-            board=board,
-            linker_script=linker_script,
-            out=out,
-            data=data,
-            activations=activations,
-            quantize=not no_quantize,
-            labels=labels,
-            optimize=optimize,
-            runtime=runtime,
-            tflm=tflm,
-            keep_names=keep_names,
-            model_slot=model_slot,
-            arena=arena,
-            protocol=protocol,
-            emulator=emulator,
-            force=force,
-            custom_ops=custom_op or (),
-            progress=progress,
-        )
-    return terminal.show(result, lambda console: _render(console, result))
-
-
 def _render(console: Console, result: Generated) -> None:
     from mcugen.text import number, size
     from mcugen.ui.quantization import show_report
@@ -210,3 +157,18 @@ def _render(console: Console, result: Generated) -> None:
     ]
     console.print(grid(rows))
     say_verdict(console, True, f"wrote {result.folder} for {manifest.board}, {len(manifest.files)} files")
+
+
+command = command_for(
+    generate,
+    "Write the PlatformIO project of a model.",
+    _render,
+    protocol=Annotated[
+        Protocol,
+        typer.Option(
+            "--protocol",
+            help="What the firmware speaks: mlperf is for MLPerf Tiny's runner.",
+            rich_help_panel=options.ADVANCED,
+        ),
+    ],
+)

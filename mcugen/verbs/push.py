@@ -9,6 +9,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import command_for
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -125,40 +126,6 @@ def check_interface(graph: Graph, inputs: Any, outputs: Any, where: str) -> None
             )
 
 
-def command(
-    model: options.Model,
-    port: Annotated[
-        str,
-        typer.Option(
-            "--port",
-            metavar="URL",
-            show_default=False,
-            help="The running device: /dev/ttyACM0, socket://host:port, rfc2217://…",
-        ),
-    ],
-    board: options.BaudBoard = None,
-    data: options.Data = None,
-    no_quantize: options.NoQuantize = False,
-    keep_names: options.KeepNames = False,
-    json: options.Json = False,
-) -> int:
-    """Send another model to a running TFLM firmware, without flashing."""
-    from mcugen.ui.terminal import Terminal
-
-    terminal = Terminal(json)
-    with terminal.progress() as progress:
-        result = push(
-            model,
-            port=port,
-            board=board,
-            data=data,
-            quantize=not no_quantize,
-            keep_names=keep_names,
-            progress=progress,
-        )
-    return terminal.show(result, lambda console: _render(console, result))
-
-
 def _render(console: Console, result: Pushed) -> None:
     from mcugen.flow.proof import UNTRUSTED
     from mcugen.text import number, plain, size
@@ -177,3 +144,20 @@ def _render(console: Console, result: Pushed) -> None:
         say_note(console, UNTRUSTED)
     until = " from now on, after a reset too" if result.keeps else " until its next reset"
     say_verdict(console, True, f"{plain(result.hello.board)} at {plain(result.port)} runs it{until}")
+
+
+command = command_for(
+    push,
+    "Send another model to a running TFLM firmware, without flashing.",
+    _render,
+    port=Annotated[
+        str,
+        typer.Option(
+            "--port",
+            metavar="URL",
+            show_default=False,
+            help="The running device: /dev/ttyACM0, socket://host:port, rfc2217://…",
+        ),
+    ],
+    board=options.BaudBoard,
+)

@@ -12,7 +12,7 @@ import typer
 from mcugen import __version__
 from mcugen.flow.defaults import EVAL_SAMPLES, TRIALS, Tuning, record_beside
 from mcugen.verbs.options import shared as options
-from mcugen.verbs.options import tuning
+from mcugen.verbs.options.derive import Spelling, command_for
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -158,56 +158,6 @@ def quantize(
     return Quantized(loaded, path, judged.assessment, judged.layers)
 
 
-def command(
-    model: options.Model,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.tflite", help="The int8 model.", show_default=False)],
-    data: options.Data = None,
-    activations: options.ActivationsName = "int8",
-    auto: tuning.Auto = False,
-    board: options.BudgetBoard = None,
-    max_flash: tuning.MaxFlash = None,
-    max_ram: tuning.MaxRam = None,
-    max_instructions: tuning.MaxInstructions = None,
-    trials: tuning.Trials = TRIALS,
-    search_seed: tuning.SearchSeed = 0,
-    eval_data: options.EvalData = None,
-    eval_samples: options.EvalSamples = EVAL_SAMPLES,
-    metric: options.MetricName = None,
-    task: options.TaskName = None,
-    max_drop: options.MaxDrop = None,
-    layers: Annotated[
-        bool, typer.Option("--layers", help="Show the signal to noise ratio of every layer, and where it is lost.")
-    ] = False,
-    json: options.Json = False,
-) -> int:
-    """Convert a model to a full int8 .tflite, or one with int16 activations."""
-    from mcugen.ui.terminal import Terminal
-
-    terminal = Terminal(json)
-    with terminal.progress() as progress:
-        result = quantize(
-            model,
-            data=data,
-            activations=activations,
-            auto=auto,
-            board=board,
-            max_flash=max_flash,
-            max_ram=max_ram,
-            max_instructions=max_instructions,
-            trials=trials,
-            search_seed=search_seed,
-            out=out,
-            eval_data=eval_data,
-            eval_samples=eval_samples,
-            metric=metric,
-            task=task,
-            max_drop=max_drop,
-            layers=layers,
-            progress=progress,
-        )
-    return terminal.show(result, lambda console: _render(console, result))
-
-
 def _render(console: Console, result: Quantized) -> None:
     from mcugen.text import size
     from mcugen.ui.accuracy import say_gate, show_assessment, show_layers
@@ -225,3 +175,23 @@ def _render(console: Console, result: Quantized) -> None:
     say_verdict(console, True, f"wrote {result.out}: {what}, {size(len(result.tflite))}")
     if result.assessment is not None:
         say_gate(console, result.assessment)
+
+
+command = command_for(
+    quantize,
+    "Convert a model to a full int8 .tflite, or one with int16 activations.",
+    _render,
+    out=Spelling(
+        Annotated[Path, typer.Option("--out", "-o", metavar="OUT.tflite", help="The int8 model.", show_default=False)],
+        required=True,
+    ),
+    board=options.BudgetBoard,
+    layers=Annotated[
+        bool,
+        typer.Option(
+            "--layers",
+            help="Show the signal to noise ratio of every layer, and where it is lost.",
+            rich_help_panel=options.ACCURACY,
+        ),
+    ],
+)

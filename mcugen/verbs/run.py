@@ -13,6 +13,7 @@ import typer
 from mcugen import __version__
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import Spelling, command_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -205,59 +206,6 @@ def _write(path: Path, result: RunResult, dequantize: bool) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def command(
-    target: options.Target,
-    inputs: Annotated[
-        str,
-        typer.Option(
-            "--inputs",
-            "-i",
-            metavar="X.npy",
-            show_default=False,
-            help="Inputs, one sample per row: int8 as they are, floats are quantized.",
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="Y.npy", help="Where the outputs go.", show_default=False)
-    ],
-    board: options.OptionalBoard = None,
-    dequantize: Annotated[bool, typer.Option("--dequantize", help="Write real values (float32).")] = False,
-    data: options.Data = None,
-    no_quantize: options.NoQuantize = False,
-    optimize: options.Optimize = None,
-    runtime: options.RuntimeName = None,
-    tflm: options.Tflm = None,
-    port: options.Port = None,
-    emulator: options.Emulator = None,
-    paced: options.Paced = False,
-    custom_op: options.CustomOps = None,
-    json: options.Json = False,
-) -> int:
-    """Run inputs through a model on a device; outputs go to a file."""
-    from mcugen.ui.terminal import Terminal
-
-    terminal = Terminal(json)
-    with terminal.progress() as progress:
-        result = run(
-            target,
-            inputs=inputs,
-            board=board,
-            out=out,
-            dequantize=dequantize,
-            data=data,
-            quantize=not no_quantize,
-            optimize=optimize,
-            runtime=runtime,
-            tflm=tflm,
-            port=port,
-            emulator=emulator,
-            paced=paced,
-            custom_ops=custom_op or (),
-            progress=progress,
-        )
-    return terminal.show(result, lambda console: _render(console, result))
-
-
 def _render(console: Console, result: RunResult) -> None:
     from mcugen.text import number
     from mcugen.ui.terminal import grid, say_note, say_verdict
@@ -275,3 +223,26 @@ def _render(console: Console, result: RunResult) -> None:
         say_note(console, warning)
     shapes = ", ".join(f"{values.dtype}{list(values.shape)}" for values in result.outputs)
     say_verdict(console, True, f"wrote {result.out}: {shapes}")
+
+
+command = command_for(
+    run,
+    "Run inputs through a model on a device; outputs go to a file.",
+    _render,
+    inputs=Annotated[
+        str,
+        typer.Option(
+            "--inputs",
+            "-i",
+            metavar="X.npy",
+            show_default=False,
+            help="Inputs, one sample per row: int8 as they are, floats are quantized.",
+        ),
+    ],
+    out=Spelling(
+        Annotated[Path, typer.Option("--out", "-o", metavar="Y.npy", help="Where the outputs go.", show_default=False)],
+        required=True,
+    ),
+    board=options.OptionalBoard,
+    dequantize=Annotated[bool, typer.Option("--dequantize", help="Write real values (float32).")],
+)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import command_for
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from mcugen.flow.inputs import InputSource
     from mcugen.flow.proof import Proof
     from mcugen.names import Goal, Runtime
@@ -94,48 +97,15 @@ def verify(
     return proof
 
 
-def command(
-    target: options.Target,
-    board: options.OptionalBoard = None,
-    inputs: options.Inputs = None,
-    samples: options.Samples = 16,
-    seed: options.Seed = 0,
-    layers: options.Layers = False,
-    data: options.Data = None,
-    no_quantize: options.NoQuantize = False,
-    optimize: options.Optimize = None,
-    runtime: options.RuntimeName = None,
-    tflm: options.Tflm = None,
-    port: options.Port = None,
-    emulator: options.Emulator = None,
-    paced: options.Paced = False,
-    report: options.Report = None,
-    custom_op: options.CustomOps = None,
-    json: options.Json = False,
-) -> int:
-    """Run a model on a device and compare it with the oracle, bit for bit."""
+def _show(console: Console, proof: Proof) -> None:
     from mcugen.ui.proof import show_proof
-    from mcugen.ui.terminal import Terminal
 
-    terminal = Terminal(json)
-    with terminal.progress() as progress:
-        proof = verify(
-            target,
-            board=board,
-            inputs=inputs,
-            samples=samples,
-            seed=seed,
-            layers=layers,
-            data=data,
-            quantize=not no_quantize,
-            optimize=optimize,
-            runtime=runtime,
-            tflm=tflm,
-            port=port,
-            emulator=emulator,
-            paced=paced,
-            report=report,
-            custom_ops=custom_op or (),
-            progress=progress,
-        )
-    return terminal.show(proof, lambda console: show_proof(console, proof))
+    show_proof(console, proof)
+
+
+command = command_for(
+    verify,
+    "Run a model on a device and compare it with the oracle, bit for bit.",
+    _show,
+    board=options.OptionalBoard,
+)

@@ -11,6 +11,16 @@ from mcugen.emulators import emulators
 from mcugen.names import Activations, Goal, Runtime
 from mcugen.names import TaskName as TaskKind
 
+MODEL = "Model and quantization"
+ACCURACY = "Accuracy"
+VERIFICATION = "Verification"
+BOARD = "Board and device"
+OUTPUT = "Output"
+SEARCH = "Search for the best quantization (--auto)"
+TFLM = "TensorFlow Lite Micro (--runtime tflm)"
+ADVANCED = "Advanced"
+"""The groups that --help shows options in; what a first user needs stands in none of them, before all others."""
+
 Model = Annotated[
     str,
     typer.Argument(
@@ -56,11 +66,17 @@ EvalData = Annotated[
         metavar="X.npz",
         show_default=False,
         help="Samples with labels (x and y) to judge the model by. Default: those of --data, if it has some.",
+        rich_help_panel=ACCURACY,
     ),
 ]
 EvalSamples = Annotated[
     int,
-    typer.Option("--eval-samples", metavar="N", help="Judge by at most so many of them, drawn with a fixed seed."),
+    typer.Option(
+        "--eval-samples",
+        metavar="N",
+        help="Judge by at most so many of them, drawn with a fixed seed.",
+        rich_help_panel=ACCURACY,
+    ),
 ]
 MetricName = Annotated[
     Optional[str],  # noqa: UP045
@@ -69,15 +85,17 @@ MetricName = Annotated[
         metavar="NAME",
         show_default=False,
         help="What counts: accuracy, top_3, top_5, macro_f1, auc; mean_absolute_error, mean_squared_error.",
+        rich_help_panel=ACCURACY,
     ),
 ]
 TaskName = Annotated[
     Optional[TaskKind],  # noqa: UP045
     typer.Option(
         "--task",
-        metavar="classification|regression",
+        metavar="KIND",
         show_default=False,
-        help="What the labels are, where they could be both.",
+        help="classification or regression: what the labels are, where they could be both.",
+        rich_help_panel=ACCURACY,
     ),
 ]
 MaxDrop = Annotated[
@@ -87,6 +105,7 @@ MaxDrop = Annotated[
         metavar="POINTS",
         show_default=False,
         help="Exit code 1 if quantization loses more of the metric, in percentage points.",
+        rich_help_panel=ACCURACY,
     ),
 ]
 ActivationsName = Annotated[
@@ -95,11 +114,14 @@ ActivationsName = Annotated[
         "--activations",
         metavar="int8|int16",
         help="What a quantized model computes with; weights are int8. int16 is more exact, and slower.",
+        rich_help_panel=MODEL,
     ),
 ]
 NoQuantize = Annotated[
     bool,
-    typer.Option("--no-quantize", help="Run a float model as it is, in float32, to compare it with int8."),
+    typer.Option(
+        "--no-quantize", help="Run a float model as it is, in float32, to compare it with int8.", rich_help_panel=MODEL
+    ),
 ]
 CustomOps = Annotated[
     Optional[list[str]],  # noqa: UP045
@@ -108,6 +130,7 @@ CustomOps = Annotated[
         metavar="NAME=K.c",
         show_default=False,
         help="A kernel of your own for the model's custom op NAME, with K.py beside it; may be repeated.",
+        rich_help_panel=MODEL,
     ),
 ]
 OutDir = Annotated[
@@ -121,6 +144,7 @@ Optimize = Annotated[
         metavar="speed|size|ram",
         show_default=False,
         help="What the firmware is best at: speed (default), size of its code, or RAM.",
+        rich_help_panel=MODEL,
     ),
 ]
 RuntimeName = Annotated[
@@ -130,6 +154,7 @@ RuntimeName = Annotated[
         metavar="aot|tflm",
         show_default=False,
         help="Compiled ahead of time to C (default), or TensorFlow Lite Micro's interpreter.",
+        rich_help_panel=MODEL,
     ),
 ]
 Tflm = Annotated[
@@ -140,6 +165,7 @@ Tflm = Annotated[
         envvar=None,
         show_default=False,
         help="Where TensorFlow Lite Micro is: a built checkout, or a library for PlatformIO. Default: MCUGEN_TFLM_DIR.",
+        rich_help_panel=TFLM,
     ),
 ]
 BaudBoard = Annotated[
@@ -164,7 +190,7 @@ BudgetBoard = Annotated[
 ]
 KeepNames = Annotated[
     bool,
-    typer.Option("--keep-names", help="TFLM: leave names and metadata in the flatbuffer."),
+    typer.Option("--keep-names", help="TFLM: leave names and metadata in the flatbuffer.", rich_help_panel=TFLM),
 ]
 ModelSlot = Annotated[
     int,
@@ -174,11 +200,19 @@ ModelSlot = Annotated[
         min=0,
         show_default=False,
         help="TFLM: reserve twice as much RAM for models that mcugen push sends.",
+        rich_help_panel=TFLM,
     ),
 ]
 Arena = Annotated[
     int,
-    typer.Option("--arena", metavar="BYTES", min=0, show_default=False, help="TFLM: the arena's size, not computed."),
+    typer.Option(
+        "--arena",
+        metavar="BYTES",
+        min=0,
+        show_default=False,
+        help="TFLM: the arena's size, not computed.",
+        rich_help_panel=TFLM,
+    ),
 ]
 Labels = Annotated[
     Optional[str],  # noqa: UP045
@@ -187,11 +221,14 @@ Labels = Annotated[
         metavar="FILE|A,B,…",
         show_default=False,
         help="Class names: a text file with one per line, or a list with commas.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Replace a generated project even if its files were changed by hand."),
+    typer.Option(
+        "--force", help="Replace a generated project even if its files were changed by hand.", rich_help_panel=OUTPUT
+    ),
 ]
 Inputs = Annotated[
     Optional[str],  # noqa: UP045
@@ -201,16 +238,31 @@ Inputs = Annotated[
         metavar="X.npy",
         show_default=False,
         help="Inputs, one sample per row: int8 as they are, floats are quantized. .npz for several inputs.",
+        rich_help_panel=VERIFICATION,
     ),
 ]
 Samples = Annotated[
     int,
-    typer.Option("--samples", "-n", min=1, max=100_000, help="How many random inputs to verify with."),
+    typer.Option(
+        "--samples",
+        "-n",
+        metavar="N",
+        min=1,
+        max=100_000,
+        help="How many random inputs to verify with.",
+        rich_help_panel=VERIFICATION,
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random inputs.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, help="Seed of the random inputs.", rich_help_panel=VERIFICATION)
+]
 Layers = Annotated[
     bool,
-    typer.Option("--layers", help="Compare every intermediate tensor too, and name the first op that differs."),
+    typer.Option(
+        "--layers",
+        help="Compare every intermediate tensor too, and name the first op that differs.",
+        rich_help_panel=VERIFICATION,
+    ),
 ]
 Port = Annotated[
     Optional[str],  # noqa: UP045
@@ -246,6 +298,7 @@ Emulator = Annotated[
         metavar="|".join(emulators()),
         show_default=False,
         help="Emulator that runs the board. Default: qemu. Others may add scripts of their own to the project.",
+        rich_help_panel=BOARD,
     ),
 ]
 Paced = Annotated[
@@ -254,6 +307,7 @@ Paced = Annotated[
         "--paced",
         help="For slow boards: inferences go op by op, and each op may take a minute. Costs some "
         "instructions per op. Firmware with a watchdog is paced in any case.",
+        rich_help_panel=BOARD,
     ),
 ]
 LinkerScript = Annotated[
@@ -263,6 +317,7 @@ LinkerScript = Annotated[
         metavar="FILE.ld",
         show_default=False,
         help="Your chip's linker script, for the boards cortex-m…, which stand for any such chip.",
+        rich_help_panel=BOARD,
     ),
 ]
 BoardPort = Annotated[
@@ -281,6 +336,7 @@ Probe = Annotated[
         metavar="ID",
         show_default=False,
         help="Serial number of the debug probe, where several are plugged in.",
+        rich_help_panel=BOARD,
     ),
 ]
 FlashTool = Annotated[
@@ -290,7 +346,23 @@ FlashTool = Annotated[
         metavar="TOOL",
         show_default=False,
         help="platformio, openocd, pyocd, esptool, picotool or uf2. Default: the board's first that is installed.",
+        rich_help_panel=BOARD,
     ),
 ]
 Lines = Annotated[bool, typer.Option("--lines", help="A line per inference, as where there is no terminal.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; see docs/JSON.md.")]
+SamplesOnDevice = Annotated[
+    int,
+    typer.Option(
+        "--samples-on-device",
+        metavar="N",
+        help="How many of the samples run on the device, too.",
+        rich_help_panel=ACCURACY,
+    ),
+]
+CompareFloat = Annotated[
+    bool,
+    typer.Option(
+        "--compare-float", help="Run the float32 form on the same emulated board, too.", rich_help_panel=ACCURACY
+    ),
+]

@@ -6,9 +6,15 @@ from typing import Annotated, Optional
 
 import typer
 
+from mcugen.verbs.options.shared import SEARCH
+
 Auto = Annotated[
     bool,
-    typer.Option("--auto", help="Search calibration and the other choices of quantization for the best model."),
+    typer.Option(
+        "--auto",
+        help="Search calibration and the other choices of quantization for the best model.",
+        rich_help_panel=SEARCH,
+    ),
 ]
 MaxFlash = Annotated[
     Optional[int],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
@@ -18,11 +24,19 @@ MaxFlash = Annotated[
         min=1,
         show_default=False,
         help="With --auto: what the firmware may take. Default: what the board has.",
+        rich_help_panel=SEARCH,
     ),
 ]
 MaxRam = Annotated[
     Optional[int],  # noqa: UP045
-    typer.Option("--max-ram", metavar="BYTES", min=1, show_default=False, help="With --auto: the same for RAM."),
+    typer.Option(
+        "--max-ram",
+        metavar="BYTES",
+        min=1,
+        show_default=False,
+        help="With --auto: the same for RAM.",
+        rich_help_panel=SEARCH,
+    ),
 ]
 MaxInstructions = Annotated[
     Optional[int],  # noqa: UP045
@@ -32,7 +46,16 @@ MaxInstructions = Annotated[
         min=1,
         show_default=False,
         help="With --auto: what an inference may take on the board's emulator.",
+        rich_help_panel=SEARCH,
     ),
 ]
-Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="With --auto: how many models are tried.")]
-SearchSeed = Annotated[int, typer.Option("--search-seed", metavar="N", min=0, help="With --auto: seed of the search.")]
+Trials = Annotated[
+    int,
+    typer.Option(
+        "--trials", metavar="N", min=1, help="With --auto: how many models are tried.", rich_help_panel=SEARCH
+    ),
+]
+SearchSeed = Annotated[
+    int,
+    typer.Option("--search-seed", metavar="N", min=0, help="With --auto: seed of the search.", rich_help_panel=SEARCH),
+]

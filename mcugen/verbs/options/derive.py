@@ -1,0 +1,136 @@
+"""Makes a verb's command from its public function, so that every parameter is written once.
+
+An option of the command line is a parameter of the function: `PARAMETERS` says how each is spelled there. What a verb
+spells otherwise, or has alone, it names itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mcugen.verbs.options import shared, tuning
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+UNSPELLED = ("progress", "choose")
+"""Parameters that the command itself fills in."""
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How a parameter is spelled on the command line.
+
+    Attributes:
+        option: a type that Typer understands.
+        name: of the option's own parameter, where it is another one.
+        default: on the command line, where it is another one.
+        required: on the command line, even where the function has a default.
+        value: the option's value → the parameter's.
+    """
+
+    option: Any
+    name: str = ""
+    default: Any = inspect.Parameter.empty
+    required: bool = False
+    value: Callable[[Any], Any] = lambda given: given
+
+
+PARAMETERS: Mapping[str, Spelling] = {
+    "model": Spelling(shared.Model),
+    "target": Spelling(shared.Target),
+    "board": Spelling(shared.Board),
+    "data": Spelling(shared.Data),
+    "out": Spelling(shared.OutDir),
+    "port": Spelling(shared.Port),
+    "report": Spelling(shared.Report),
+    "linker_script": Spelling(shared.LinkerScript),
+    "labels": Spelling(shared.Labels),
+    "optimize": Spelling(shared.Optimize),
+    "runtime": Spelling(shared.RuntimeName),
+    "force": Spelling(shared.Force),
+    "custom_ops": Spelling(shared.CustomOps, "custom_op", None, value=lambda given: given or ()),
+    "quantize": Spelling(shared.NoQuantize, "no_quantize", False, value=lambda given: not given),
+    "activations": Spelling(shared.ActivationsName),
+    "inputs": Spelling(shared.Inputs),
+    "samples": Spelling(shared.Samples),
+    "seed": Spelling(shared.Seed),
+    "layers": Spelling(shared.Layers),
+    "paced": Spelling(shared.Paced),
+    "emulator": Spelling(shared.Emulator),
+    "probe": Spelling(shared.Probe),
+    "tool": Spelling(shared.FlashTool),
+    "eval_data": Spelling(shared.EvalData),
+    "eval_samples": Spelling(shared.EvalSamples),
+    "samples_on_device": Spelling(shared.SamplesOnDevice),
+    "metric": Spelling(shared.MetricName),
+    "task": Spelling(shared.TaskName),
+    "max_drop": Spelling(shared.MaxDrop),
+    "compare_float": Spelling(shared.CompareFloat),
+    "auto": Spelling(tuning.Auto),
+    "max_flash": Spelling(tuning.MaxFlash),
+    "max_ram": Spelling(tuning.MaxRam),
+    "max_instructions": Spelling(tuning.MaxInstructions),
+    "trials": Spelling(tuning.Trials),
+    "search_seed": Spelling(tuning.SearchSeed),
+    "tflm": Spelling(shared.Tflm),
+    "keep_names": Spelling(shared.KeepNames),
+    "model_slot": Spelling(shared.ModelSlot),
+    "arena": Spelling(shared.Arena),
+}
+
+
+def command_for(
+    verb: Callable[..., Any], summary: str, show: Callable[[Console, Any], None], **own: Any
+) -> Callable[..., int]:
+    """The command of a verb: options from the function's parameters, in the order of `PARAMETERS`; prints the result.
+
+    Args:
+        verb: the public function. It may take `progress`, and `choose`, which asks at the terminal.
+        summary: the first lines of the command's help.
+        show: draws the verb's result.
+        own: options (or spellings) of this verb's, by parameter: they replace those of `PARAMETERS`.
+    """
+    parameters = inspect.signature(verb).parameters
+    spelled = {name: option if isinstance(option, Spelling) else Spelling(option) for name, option in own.items()}
+    known = {**PARAMETERS, **spelled}
+    named = sorted(
+        (name for name in parameters if name not in UNSPELLED),
+        key=lambda name: list(PARAMETERS).index(name) if name in PARAMETERS else len(PARAMETERS),
+    )
+
+    def command(**given: Any) -> int:
+        from mcugen.ui.choice import terminal_choice
+        from mcugen.ui.terminal import Terminal
+
+        terminal = Terminal(given.pop("json"))
+        arguments = {name: known[name].value(given[known[name].name or name]) for name in named}
+        if "choose" in parameters:
+            arguments["choose"] = terminal_choice(terminal)
+        positional = [arguments.pop(name) for name in named if parameters[name].kind is _POSITIONAL]
+        with terminal.progress() as progress:
+            result = verb(*positional, **arguments, progress=progress)
+        return terminal.show(result, lambda console: show(console, result))
+
+    options = [_parameter(name, known[name], parameters[name].default) for name in named]
+    options.append(inspect.Parameter("json", _KEYWORD, default=False, annotation=shared.Json))
+    options.sort(key=lambda option: option.default is not inspect.Parameter.empty)
+    command.__signature__ = inspect.Signature(options, return_annotation=int)  # type: ignore[attr-defined]
+    command.__annotations__ = {option.name: option.annotation for option in options}
+    command.__doc__ = summary
+    return command
+
+
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def _parameter(name: str, spelling: Spelling, default: Any) -> inspect.Parameter:
+    if spelling.required:
+        default = inspect.Parameter.empty
+    elif spelling.default is not inspect.Parameter.empty:
+        default = spelling.default
+    return inspect.Parameter(spelling.name or name, _KEYWORD, default=default, annotation=spelling.option)
