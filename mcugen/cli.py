@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.exceptions import TyperException
 
 from mcugen import __version__
@@ -69,11 +69,11 @@ def run(arguments: Sequence[str]) -> int:
     return int(code or 0)
 
 
-class PlainCommand(TyperCommand):
-    """A command whose help shows no types where they say nothing: those of flags and arguments."""
+class _Plain:
+    """Help that shows no types where they say nothing: those of flags and arguments."""
 
     def get_params(self, ctx: Any) -> Any:
-        params = super().get_params(ctx)
+        params = super().get_params(ctx)  # type: ignore[misc]
         for param in params:
             if isinstance(param, TyperOption) and param.is_flag:
                 param.metavar = ""
@@ -82,9 +82,18 @@ class PlainCommand(TyperCommand):
         return params
 
 
+class PlainCommand(_Plain, TyperCommand):
+    """A verb."""
+
+
+class PlainGroup(_Plain, TyperGroup):
+    """All of them."""
+
+
 def make_app() -> typer.Typer:
     """The Typer application with every verb found in :mod:`mcugen.verbs`."""
     app = typer.Typer(
+        cls=PlainGroup,
         name="mcugen",
         help="From a trained model to bare-metal firmware that is proved, bit for bit, on the target.",
         no_args_is_help=True,

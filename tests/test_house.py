@@ -50,7 +50,8 @@ LAW = {
     "runtimes.aot.emit": "errors resources graph ops emit runtimes.aot.plan",
     "runtimes.tflm": "errors names resources cores graph tflite ops emit boards oracle",
     # The stages.
-    "project": "errors names resources graph ops emit boards runtimes runtimes.tflm",
+    "project": "errors names resources graph emit boards runtimes",
+    "formats": "errors names resources graph ops emit boards runtimes runtimes.tflm project",
     "builder": "errors cores boards runtimes runtimes.aot.plan runtimes.tflm project",
     "verify": "errors graph tflite ops oracle runtimes runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit",
     "qat": "errors numerics",
@@ -64,8 +65,8 @@ LAW = {
     "sweep": "errors builder",
     # What verbs share, what people see, and the verbs.
     "flow": "errors names text progress cores graph tflite numerics ops emulators boards oracle runtimes runtimes.aot"
-    " runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project builder verify convert assess tune"
-    " device flash monitor",
+    " runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify convert"
+    " assess tune device flash monitor",
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess flash monitor monitor.web flow",
     "report": "errors text resources graph boards runtimes runtimes.aot.plan builder flow ui",
     "verbs.options": "names emulators monitor.web ui",

@@ -116,7 +116,7 @@ ROOMS = (
     *("errors", "names", "text", "progress", "resources", "custom", "cores", "toml_table", "graph", "tflite"),
     *("numerics", "ops", "cores.*.kernels", "ops.moving", "ops.elementwise", "ops.casting", "ops.weighted"),
     *("ops.pooling", "ops.rows", "ops.keeping", "emit", "emulators", "boards", "oracle", "runtimes", "runtimes.aot"),
-    *("runtimes.aot.graph", "runtimes.aot.plan", "runtimes.aot.emit", "runtimes.tflm", "project", "builder"),
+    *("runtimes.aot.graph", "runtimes.aot.plan", "runtimes.aot.emit", "runtimes.tflm", "project", "formats", "builder"),
     *("verify", "qat", "convert", "assess", "tune", "device", "flash", "monitor", "monitor.web", "sweep"),
     *("flow", "ui", "report", "verbs.options", "verbs", "api", "cli", "testing", "pytest_plugin"),
 )

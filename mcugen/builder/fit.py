@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mcugen.boards.types import Board
 from mcugen.errors import DoesNotFitError
-from mcugen.project.project import max_payload
+from mcugen.project.bsp import max_payload
 from mcugen.runtimes.aot.plan.types import Plan
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.program import TflmProgram

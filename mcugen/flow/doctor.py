@@ -77,7 +77,7 @@ def install_line(tool: _Tool) -> str:
 
 def doctor() -> list[Finding]:
     """Look for every tool. Never raises: what goes wrong with a tool is its finding's `problem`."""
-    return [_guarded(tool, check) for tool, check in _CHECKS]
+    return [_guarded(tool, check) for tool, check in _checks()]
 
 
 Check = Callable[[_Tool], Finding]
@@ -225,29 +225,30 @@ def _tools_of(architecture: Architecture) -> tuple[tuple[_Tool, Check], ...]:
     )
 
 
-_CHECKS: tuple[tuple[_Tool, Check], ...] = (
-    *_tools_of(ARM),
-    (_Tool("platformio", "building firmware", True, pip="platformio>=6.1,<7"), _platformio),
-    (_Tool("tflite-micro", "the reference for results", True, pip="tflite-micro"), _python_package),
-    (_Tool("host C compiler", "running emitted models on the host", False, apt="gcc", brew="gcc"), _host_compiler),
-    *_tools_of(RISCV),
-    (_Tool("tensorflow", "converting Keras models and SavedModels", False, pip="mcugen[tf]"), _python_package),
-    (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),
-    (_Tool("TensorFlow Lite Micro", "the TFLM runtime (--runtime tflm)", False, note=HOW), _tflm),
-    *(
-        (_Tool(emulator.program, f"--emulator {emulator.name}", False, note=emulator.where), _program)
-        for emulator in emulators().values()
-        if emulator.program
-    ),
-    (_Tool("openocd", "flashing with ST-Link or CMSIS-DAP", False, apt="openocd", brew="openocd"), _program),
-    (
-        _Tool("picotool", "flashing RP2040 and RP2350", False, note="github.com/raspberrypi/picotool/releases"),
-        _program,
-    ),
-    (_Tool("pyocd", "flashing with CMSIS-DAP, ST-Link or J-Link", False, pip="pyocd"), _program),
-    (_Tool("esptool", "flashing ESP chips", False, pip="esptool"), _program),
-    (
-        _Tool("serial ports", "talking to boards", False, note="plug a board in; on Linux, join the group dialout"),
-        _serial_ports,
-    ),
-)
+def _checks() -> tuple[tuple[_Tool, Check], ...]:
+    return (
+        *_tools_of(ARM),
+        (_Tool("platformio", "building firmware", True, pip="platformio>=6.1,<7"), _platformio),
+        (_Tool("tflite-micro", "the reference for results", True, pip="tflite-micro"), _python_package),
+        (_Tool("host C compiler", "running emitted models on the host", False, apt="gcc", brew="gcc"), _host_compiler),
+        *_tools_of(RISCV),
+        (_Tool("tensorflow", "converting Keras models and SavedModels", False, pip="mcugen[tf]"), _python_package),
+        (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),
+        (_Tool("TensorFlow Lite Micro", "the TFLM runtime (--runtime tflm)", False, note=HOW), _tflm),
+        *(
+            (_Tool(emulator.program, f"--emulator {emulator.name}", False, note=emulator.where), _program)
+            for emulator in emulators().values()
+            if emulator.program
+        ),
+        (_Tool("openocd", "flashing with ST-Link or CMSIS-DAP", False, apt="openocd", brew="openocd"), _program),
+        (
+            _Tool("picotool", "flashing RP2040 and RP2350", False, note="github.com/raspberrypi/picotool/releases"),
+            _program,
+        ),
+        (_Tool("pyocd", "flashing with CMSIS-DAP, ST-Link or J-Link", False, pip="pyocd"), _program),
+        (_Tool("esptool", "flashing ESP chips", False, pip="esptool"), _program),
+        (
+            _Tool("serial ports", "talking to boards", False, note="plug a board in; on Linux, join the group dialout"),
+            _serial_ports,
+        ),
+    )

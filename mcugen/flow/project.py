@@ -14,9 +14,10 @@ from mcugen.builder import check_fit
 from mcugen.errors import DataError, ProjectError
 from mcugen.flow.model import Model
 from mcugen.flow.runtime import Choice, library_files, options_text, remake
+from mcugen.formats.emit import emit_project
 from mcugen.names import Protocol
 from mcugen.project.manifest import MANIFEST_NAME
-from mcugen.project.project import Project, emit_project, load_project
+from mcugen.project.project import Project, load_project
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.program import Program

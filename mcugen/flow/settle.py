@@ -11,7 +11,7 @@ from mcugen.device.device import Device, ModelStartError
 from mcugen.device.protocol import ARENA_TOO_SMALL
 from mcugen.errors import DoesNotFitError
 from mcugen.flow.runtime import library_files
-from mcugen.project.project import emit_project
+from mcugen.formats.emit import emit_project
 from mcugen.runtimes.tflm.arena import bisect, round_up
 from mcugen.runtimes.tflm.program import TflmProgram
 

@@ -9,6 +9,7 @@ from mcugen.boards.types import Board
 from mcugen.emit.templates import render
 from mcugen.project.mlperf import Benchmark
 from mcugen.resources import resource_dir
+from mcugen.runtimes.program import Program
 
 BSP = "lib/mcg_bsp"
 HARNESS = "lib/mcg_harness"
@@ -115,3 +116,15 @@ def library_json(name: str, description: str, dependencies: dict[str, str]) -> s
         "build": {"srcDir": ".", "includeDir": ".", "libArchive": False},
     }
     return json.dumps(manifest, indent=2) + "\n"
+
+
+_LEAST_PAYLOAD = 256
+
+
+def max_payload(plan: Program, board: Board) -> int:
+    """Bytes of payload per frame of the link: what suits the board, or less where the model leaves little RAM."""
+    payload = default_max_payload(board)
+    spare = board.ram.size - board.stack_bytes - plan.arena_bytes - plan.static_bytes
+    while payload > _LEAST_PAYLOAD and spare < 4 * payload:  # two frames are buffered
+        payload //= 2
+    return max(payload, _LEAST_PAYLOAD)

@@ -17,7 +17,7 @@ from mcugen.builder.identity import build_id
 from mcugen.builder.platformio import ensure_core_dir
 from mcugen.errors import DeviceError, ToolError
 from mcugen.flash import flash_board
-from mcugen.project.project import emit_project
+from mcugen.formats.emit import emit_project
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize

@@ -18,7 +18,7 @@ from mcugen.builder.identity import ID_MAGIC, build_id
 from mcugen.device.device import Device
 from mcugen.device.link import Link, SocketTransport
 from mcugen.errors import BoardError
-from mcugen.project.project import emit_project
+from mcugen.formats.emit import emit_project
 from mcugen.resources import resource_dir
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph

@@ -14,8 +14,9 @@ from mcugen.boards.linker_script import with_linker_script
 from mcugen.boards.shipped import load_board, load_boards
 from mcugen.builder.identity import build_id
 from mcugen.errors import BoardError
+from mcugen.formats.emit import emit_project
 from mcugen.project.bsp import link_flags
-from mcugen.project.project import emit_project, load_project
+from mcugen.project.project import load_project
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize

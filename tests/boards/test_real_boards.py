@@ -13,7 +13,7 @@ from mcugen.boards.types import Board
 from mcugen.builder import build_project, check_fit
 from mcugen.builder.identity import build_id
 from mcugen.errors import DoesNotFitError, ToolError
-from mcugen.project.project import emit_project
+from mcugen.formats.emit import emit_project
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize

@@ -14,9 +14,12 @@ from mcugen.boards.shipped import load_boards
 from mcugen.boards.text import board_toml
 from mcugen.boards.types import Board
 from mcugen.errors import BoardError, ProjectError
+from mcugen.formats.emit import emit_project
+from mcugen.formats.firmware import markdown
 from mcugen.project import folder as folder_module
 from mcugen.project import project as project_module
-from mcugen.project.project import changed_files, emit_project, load_project, markdown, max_payload
+from mcugen.project.bsp import max_payload
+from mcugen.project.project import changed_files, load_project
 from mcugen.runtimes.aot.emit.host import host_compiler
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.plan.types import Plan

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from mcugen.boards.types import Board
-from mcugen.project.project import Project, emit_project
+from mcugen.formats.emit import emit_project
+from mcugen.project.project import Project
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan

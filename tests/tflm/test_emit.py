@@ -9,7 +9,8 @@ import pytest
 
 from mcugen.boards.shipped import load_board
 from mcugen.errors import DoesNotFitError, ModelError
-from mcugen.project.project import emit_project, load_project
+from mcugen.formats.emit import emit_project
+from mcugen.project.project import load_project
 from mcugen.runtimes.tflm.emit import emit_tflm
 from mcugen.runtimes.tflm.program import TflmOptions, make_program
 from tests.tflm.support import CXX, CXX_FLAGS, GEMMLOWP, MODELS, api_headers, program

@@ -17,8 +17,8 @@ from mcugen.device.connecting import connect, open_device
 from mcugen.device.device import Device, ModelStartError
 from mcugen.device.protocol import Stored
 from mcugen.errors import DeviceError
+from mcugen.formats.emit import emit_project
 from mcugen.oracle import Oracle, make_inputs
-from mcugen.project.project import emit_project
 from mcugen.runtimes.tflm.emit import emit_tflm
 from mcugen.runtimes.tflm.library import Variant, tflm_arch
 from mcugen.runtimes.tflm.program import TflmOptions, make_program

@@ -1,0 +1,200 @@
+"""A whole firmware as a PlatformIO project: model library, harness, board support, local platform."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from mcugen import __version__
+from mcugen.boards.text import board_toml
+from mcugen.boards.types import Board
+from mcugen.emit import c_text
+from mcugen.emit.interface import QUANTIZED_LIMITS, banner
+from mcugen.emit.templates import render
+from mcugen.errors import BoardError
+from mcugen.formats.types import Format, Subject
+from mcugen.graph.types import DType, Tensor
+from mcugen.ops.common import describe
+from mcugen.project.arduino import arduino_files
+from mcugen.project.bsp import (
+    bsp_files,
+    compile_flags,
+    harness_files,
+    link_flags,
+    linker_script,
+    max_payload,
+    mlperf_files,
+)
+from mcugen.project.mlperf import benchmark_of
+from mcugen.project.project import board_path
+from mcugen.resources import licence_text, resource_dir
+from mcugen.runtimes.program import Program
+from mcugen.runtimes.tflm.library import parse_variant
+
+_SPEED_FLAGS = ["-O2"]
+"""Of the ahead-of-time runtime unless it shall be small. The rest is built with -Os, as is what calls TFLM's
+interpreter, whose kernels are built already."""
+
+
+_EXACT_FLOAT_FLAGS = ["-ffp-contract=off"]
+"""Kernels of float32 round after every product, as the reference, in whatever project the library is built."""
+
+
+def _files(subject: Subject) -> dict[str, str | bytes]:
+    """All files but the manifest, by path in the project."""
+    plan, board, command = subject.program, subject.board, subject.command
+    _check_runtime(plan, board)
+    first_line = banner(plan.graph.sha256, command)
+    files: dict[str, str | bytes] = {
+        "README.md": _readme(plan, board, banner(plan.graph.sha256, markdown(command)), len(subject.labels)),
+        "LICENSE": licence_text(),
+        board_path(board.name): board_toml(board),
+    }
+    files["lib/mcg_model/library.json"] = render(
+        "project/model_library.json.j2",
+        version=__version__,
+        flags=_library_flags(plan),
+    )
+    files |= {f"lib/mcg_model/{path}": content for path, content in subject.model_files.items()}
+    files |= subject.extra_files
+    files |= arduino_files(board, plan, first_line) if board.framework else _bare_metal_files(board, plan, first_line)
+    if subject.protocol == "mlperf":
+        files |= mlperf_files(board, benchmark_of(plan))
+    else:
+        files |= harness_files(board, max_payload(plan, board))
+    return files
+
+
+def _check_runtime(plan: Program, board: Board) -> None:
+    """TFLM needs C++'s start-up and its library's sections, which other people's linker scripts do not promise."""
+    if plan.runtime != "tflm" or (board.framework is None and not board.own_linker_script):
+        return
+    starts = board.framework.name if board.framework else "a linker script of your own"
+    raise BoardError(
+        f"the TFLM runtime is not made for {starts}",
+        where=f"board {board.name}",
+        hint="Leave --runtime tflm away: the model runs compiled ahead of time",
+    )
+
+
+def _library_flags(plan: Program) -> list[str]:
+    """Compiler flags of the model library."""
+    if plan.runtime != "aot":
+        return []
+    fast = _SPEED_FLAGS if plan.goal != "size" else []
+    return [*fast, *_EXACT_FLOAT_FLAGS] if _has_float_kernels(plan) else fast
+
+
+def _has_float_kernels(plan: Program) -> bool:
+    return plan.runtime == "aot" and any("_f32" in step.kernels for step in plan.steps)
+
+
+def _bare_metal_files(board: Board, plan: Program, first_line: str) -> dict[str, str]:
+    """What only a project without a framework has: board support, and the local PlatformIO platform."""
+    files = {
+        "platformio.ini": render("project/platformio.ini.j2", banner=first_line, board=board, program=plan),
+        "src/main.c": render("project/main.c.j2", banner=first_line),
+    }
+    return files | bsp_files(board) | _platform_files(board)
+
+
+def _platform_files(board: Board) -> dict[str, str]:
+    source = resource_dir("firmware") / "platform"
+    names = ("platform.json", "platform.py", "builder/main.py")
+    files = {f"platform/{name}": (source / name).read_text(encoding="utf-8") for name in names}
+    files[f"platform/boards/{board.name}.json"] = json.dumps(_board_manifest(board), indent=2) + "\n"
+    return files
+
+
+def _board_manifest(board: Board) -> dict[str, Any]:
+    """The board as PlatformIO reads it."""
+    return {
+        "name": board.title,
+        "vendor": board.mcu,
+        "url": "",
+        "build": {
+            "mcu": board.mcu,
+            "cpu": board.cpu,
+            "f_cpu": f"{board.clock_hz}L",
+            "tools": board.architecture.tools,
+            "install": board.architecture.compiler_apt,
+            "compile_flags": compile_flags(board),
+            "link_flags": link_flags(board),
+            "linker_script": linker_script(board),
+        },
+        "upload": {"maximum_size": board.flash.size, "maximum_ram_size": board.ram.size},
+    }
+
+
+def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
+    return render(
+        "project/README.md.j2",
+        banner=first_line,
+        board=board,
+        emulate=_emulate_command(board),
+        flags=" ".join((*board.cpu_flags(), *board.architecture.compile_flags)),
+        labels=labels,
+        tflm=_tflm_view(plan) if plan.runtime == "tflm" else None,
+        model={
+            "name": markdown(plan.graph.name),
+            "arena_bytes": plan.arena_bytes,
+            "macs": plan.macs,
+            "op_count": len(plan.steps),
+            "weight_bytes": sum(plan.constant_sizes()),
+            "real": _has_float_kernels(plan),
+        },
+        inputs=[_tensor_view(tensor) for tensor in plan.input_tensors()],
+        outputs=[_tensor_view(tensor) for tensor in plan.output_tensors()],
+    )
+
+
+def _tflm_view(plan: Program) -> dict[str, Any]:
+    variant = parse_variant(plan.library)
+    return {
+        "arena_exact": plan.arena_exact,
+        "slot_bytes": plan.slot_bytes,
+        "make_command": variant.make_command() if variant else "",
+    }
+
+
+def _emulate_command(board: Board) -> str:
+    if board.emulator is None:
+        return ""
+    emulator = board.emulator
+    architecture = board.architecture
+    arguments = " ".join(("-M", emulator.machine, *emulator.args, *architecture.qemu_args))
+    return (
+        f"{architecture.qemu} {arguments} -icount shift={emulator.icount_shift} -display none \\\n"
+        f"  -serial tcp:127.0.0.1:4321,server=on,wait=on,nodelay=on -kernel .pio/build/{board.name}/firmware.elf"
+    )
+
+
+_CTYPES = {
+    DType.FLOAT32: "float",
+    DType.INT8: "int8_t",
+    DType.UINT8: "uint8_t",
+    DType.INT16: "int16_t",
+    DType.INT32: "int32_t",
+    DType.BOOL: "uint8_t",
+}
+
+
+def _tensor_view(tensor: Tensor) -> dict[str, Any]:
+    quantized = tensor.quant is not None and tensor.dtype in QUANTIZED_LIMITS and tensor.scale > 0
+    return {
+        "name": markdown(tensor.name),
+        "shown": describe(tensor),
+        "ctype": _CTYPES[tensor.dtype],
+        "elements": tensor.elements,
+        "quantized": quantized,
+        "quantization": f", scale {tensor.scale:.8g}, zero point {tensor.zero_point}" if quantized else "",
+    }
+
+
+def markdown(text: str) -> str:
+    """Text from outside, harmless in Markdown: one line of ASCII without markup."""
+    return re.sub(r"[`|<>\[\]#*~&!]", "?", c_text.comment(text))
+
+
+FORMAT = Format("firmware", "a PlatformIO project, ready to build, flash and verify", _files)
