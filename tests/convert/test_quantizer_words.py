@@ -10,7 +10,7 @@ import pytest
 from mcugen.convert import convert, float_runner
 from mcugen.errors import ConversionError
 from tests.convert.float_models import FloatModel, S
-from tests.convert.test_quantizer import RNG, kinds, normal, options_of, sqnr, tensors
+from tests.convert.test_quantizer import IMAGE, RNG, kinds, normal, options_of, sqnr, tensors
 from tests.kernels.single_op import assert_bit_exact
 
 

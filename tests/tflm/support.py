@@ -21,9 +21,24 @@ import pytest
 from mcugen.boards.shipped import load_board
 from mcugen.runtimes.tflm.library import MAKEFILE, TFLM_DIR
 from mcugen.runtimes.tflm.program import TflmOptions, TflmProgram, make_program
-from tests.conftest import find_model
+from tests import models, zoo
+from tests.models import both
 
-MODELS = (
+ZOO = (
+    "autoencoder",
+    "ds_cnn",
+    "ds_cnn_16x8",
+    "lstm",
+    "mobilenet_v1",
+    "resnet",
+    "sine",
+    "sine_float",
+    "speech",
+    "svdf",
+    "transformer",
+    "wake_word",
+)
+REAL = (
     "ad01_int8",
     "hello_world_float",
     "hello_world_int8",
@@ -36,6 +51,8 @@ MODELS = (
     "vww_96_int8",
 )
 """The real models that TFLM runs; it refuses kws_ref_model_float32 as hybrid."""
+
+MODELS = both(ZOO, REAL)
 
 HEADERS = "xmos-ai-tools==1.4.2"
 """A package with headers of TFLM's API (a fork's, in namespace tflite_micro)."""
@@ -59,12 +76,12 @@ CXX_FLAGS = (
 
 
 def model_bytes(name: str) -> bytes:
-    return find_model(f"{name}.tflite").read_bytes()
+    return zoo.float_model("sine") if name == "sine_float" else models.model_bytes(name)
 
 
 @functools.cache
 def program(name: str, board: str = "mps2-an386", **options: object) -> TflmProgram:
-    """A real model's program, without a TFLM on this computer."""
+    """A model's program, without a TFLM on this computer."""
     chosen = TflmOptions(**{"tflm": "", **options})  # type: ignore[arg-type]
     return make_program(model_bytes(name), name, load_board(board), chosen)
 

@@ -15,6 +15,7 @@ from mcugen.runtimes.tflm.library import build_flags
 from mcugen.runtimes.tflm.program import TflmOptions, make_program
 from mcugen.runtimes.tflm.resolver import INT8_KERNELS, Registration
 from mcugen.tflite.known_ops import BUILTINS
+from tests.models import real
 from tests.tflm.support import model_bytes, real_tflm
 
 BOARD = load_board("mps2-an386")
@@ -78,6 +79,7 @@ int main() {
 """The shortest program for kws: checks no more than TFLM itself does."""
 
 
+@real("kws_ref_model")
 def test_an_emitted_model_needs_no_more_code_than_a_program_by_hand(tmp_path: Path) -> None:
     tflm = real_tflm()
     program = make_program(model_bytes("kws_ref_model"), "kws", BOARD, TflmOptions(tflm, arena_bytes=23_000))
@@ -112,7 +114,7 @@ def test_an_emitted_model_needs_no_more_code_than_a_program_by_hand(tmp_path: Pa
 
 def test_every_int8_registration_compiles_with_tflms_own_headers(tmp_path: Path) -> None:
     tflm = real_tflm()
-    program = make_program(model_bytes("hello_world_int8"), "x", BOARD, TflmOptions(tflm, arena_bytes=2048))
+    program = make_program(model_bytes("sine"), "x", BOARD, TflmOptions(tflm, arena_bytes=2048))
     every = tuple(Registration(kind, BUILTINS[kind], kernel) for kind, kernel in INT8_KERNELS.items())
     for path, text in emit_tflm(replace(program, registrations=every)).items():
         (tmp_path / path).write_text(text)

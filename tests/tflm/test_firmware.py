@@ -25,8 +25,8 @@ from mcugen.runtimes.tflm.program import TflmOptions, make_program
 from mcugen.tflite.schema import pack_model, unpack_model
 from mcugen.verbs.deploy import deploy
 from mcugen.verbs.verify import verify
-from tests.conftest import find_model
-from tests.tflm.support import model_bytes, real_tflm, running
+from tests.models import model_bytes, model_path, real
+from tests.tflm.support import real_tflm, running
 
 pytestmark = pytest.mark.emulator
 
@@ -41,18 +41,22 @@ LIMITS = {
 }
 
 
+STATEFUL = ("okay_nabu", "trained_lstm_int8", "keyword_scrambled_8bit")
+
+
 @pytest.mark.parametrize(
     ("name", "board"),
     [
-        *LIMITS,
-        ("okay_nabu", "mps2-an386"),
-        ("trained_lstm_int8", "mps2-an386"),
-        ("keyword_scrambled_8bit", "mps2-an386"),
+        ("mobilenet_v1", "mps2-an386"),
+        ("resnet", "mps3-an547"),
+        ("wake_word", "mps2-an386"),
+        *(pytest.param(name, board, marks=real(name)) for name, board in LIMITS),
+        *(pytest.param(name, "mps2-an386", marks=real(name)) for name in STATEFUL),
     ],
 )
-def test_real_models_are_bit_exact(name: str, board: str) -> None:
+def test_whole_models_are_bit_exact(name: str, board: str) -> None:
     tflm = real_tflm()
-    proof = verify(find_model(f"{name}.tflite"), board=board, runtime="tflm", tflm=tflm, samples=5, layers=True)
+    proof = verify(model_path(name), board=board, runtime="tflm", tflm=tflm, samples=5, layers=True)
     assert proof.verdict.bit_exact, proof.verdict.first_divergent_op
     assert proof.verdict.layers_checked > 0
     assert proof.plan.arena_exact
@@ -67,9 +71,7 @@ def test_real_models_are_bit_exact(name: str, board: str) -> None:
 def test_deploy_writes_the_exact_arena_back(tmp_path: Path) -> None:
     tflm = real_tflm()
     folder = tmp_path / "project"
-    proof = deploy(
-        find_model("hello_world_int8.tflite"), board="mps2-an386", out=folder, runtime="tflm", tflm=tflm, samples=2
-    )
+    proof = deploy(model_path("sine"), board="mps2-an386", out=folder, runtime="tflm", tflm=tflm, samples=2)
     again = verify(folder, samples=2, tflm=tflm)
     assert proof.verdict.bit_exact
     assert again.verdict.bit_exact
@@ -79,13 +81,13 @@ def test_deploy_writes_the_exact_arena_back(tmp_path: Path) -> None:
 
 
 class Firmware:
-    """A replaceable hello_world on mps2-an386, with its slots in RAM or in what stands for flash."""
+    """A replaceable sine on mps2-an386, with its slots in RAM or in what stands for flash."""
 
     def __init__(self, folder: Path, memory: str = "ram", arena_bytes: int = 0) -> None:
         tflm = real_tflm()
         board = load_board("mps2-an386")
         self.board = board if memory == "flash" else replace(board, regions=())
-        self.data = model_bytes("hello_world_int8")
+        self.data = model_bytes("sine")
         options = TflmOptions(tflm, slot_bytes=50_000, arena_bytes=arena_bytes)
         self.program = make_program(self.data, "hello", self.board, options)
         emit_project(self.program, self.board, folder, model_files=emit_tflm(self.program))
@@ -213,7 +215,7 @@ def broken(data: bytes, how: str) -> bytes:
     if how == "garbage":
         return data[:8] + bytes(range(256)) * 4
     if how == "other interface":
-        return model_bytes("micro_speech_quantized")
+        return model_bytes("speech")
     model = unpack_model(data)
     if how == "wrong op":
         model.operatorCodes[0].builtinCode = model.operatorCodes[0].deprecatedBuiltinCode = 3  # CONV_2D
@@ -285,7 +287,7 @@ def with_texts(board: str) -> str:
 def test_what_tflm_says_reaches_the_host(tmp_path: Path) -> None:
     library, tflm = with_texts("mps2-an386"), real_tflm()
     board, options = load_board("mps2-an386"), TflmOptions(tflm, arena_bytes=512)
-    made = make_program(model_bytes("hello_world_int8"), "hello", board, options, library=library)
+    made = make_program(model_bytes("sine"), "hello", board, options, library=library)
     emit_project(made, board, tmp_path / "p", model_files=emit_tflm(made))
     with pytest.raises(ModelStartError, match=r"arena is too small \(.*bytes left, .*are needed"):
         open_device(build_project(tmp_path / "p", tflm=tflm).elf, board)

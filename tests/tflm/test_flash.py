@@ -99,17 +99,17 @@ def test_flash_is_erased_and_written(driver: str, machine: str, slot: int, stack
 
 
 def test_a_board_with_flash_for_models_keeps_them_there() -> None:
-    made = program("hello_world_int8", slot_bytes=4096)
+    made = program("sine", slot_bytes=4096)
     assert made.store == Store(0x21000000, 1 << 20, "ram")
     assert made.static_bytes < 2048
     files = emit_tflm(made)
     assert {"mcg_flash.h", "mcg_flash.c"} <= set(files)
     assert "#define MCG_MODEL_STORE_ADDRESS 0x21000000u" in files["mcg_model.h"]
-    in_ram = program("hello_world_int8", "mps3-an547", slot_bytes=4096)
+    in_ram = program("sine", "mps3-an547", slot_bytes=4096)
     assert in_ram.store is None
     assert in_ram.static_bytes > 8192
     assert "mcg_flash.c" not in emit_tflm(in_ram)
-    assert program("hello_world_int8").store is None
+    assert program("sine").store is None
 
 
 def test_stores_that_cannot_be() -> None:
@@ -120,7 +120,7 @@ def test_stores_that_cannot_be() -> None:
     with pytest.raises(BoardError, match="not a multiple of 2048"):
         model_store(replace(load_board("mps2-an386"), regions=(odd,)))
     with pytest.raises(DoesNotFitError, match=r"the 1,048,448 that the board's flash has"):
-        program("hello_world_int8", slot_bytes=1 << 20)
+        program("sine", slot_bytes=1 << 20)
 
 
 def test_the_slots_lie_outside_of_what_is_linked() -> None:

@@ -15,7 +15,7 @@ import pytest
 from mcugen import api
 from mcugen.boards.shipped import load_board
 from mcugen.device.connecting import open_device
-from tests.conftest import find_model
+from tests import zoo
 
 API = """
 #pragma once
@@ -172,7 +172,7 @@ def library(tmp_path: Path) -> Path:
 
 @pytest.mark.emulator
 def test_a_folder_with_a_library_json_is_built_and_linked(library: Path, tmp_path: Path) -> None:
-    model, project = find_model("hello_world_int8.tflite"), tmp_path / "p"
+    model, project = zoo.path("sine"), tmp_path / "p"
     made = api.generate(model, board="mps2-an386", out=project, runtime="tflm", tflm=str(library))
     assert made.to_dict()["tflm"]["library"] == f"symlink://{library.resolve()}"
     firmware = api.build(project).firmware

@@ -9,6 +9,7 @@ from mcugen.runtimes.tflm.view import count_macs, read_view
 from mcugen.tflite.known_ops import BUILTINS
 from mcugen.tflite.schema import load_schema, pack_model, unpack_model
 from tests.kernels.single_op import TensorSpec, build_model, constant, options
+from tests.models import both
 from tests.tflm.support import MODELS, model_bytes
 
 GOLDEN = {
@@ -24,7 +25,26 @@ GOLDEN = {
     "trained_lstm_int8": "UNIDIRECTIONAL_SEQUENCE_LSTM* RESHAPE FULLY_CONNECTED* SOFTMAX*",
     "vww_96_int8": "CONV_2D* DEPTHWISE_CONV_2D* AVERAGE_POOL_2D* RESHAPE FULLY_CONNECTED* SOFTMAX*",
 }
-"""The resolver of each real model, in order; a star marks an int8-only kernel."""
+TWINS = {
+    "autoencoder": "ad01_int8",
+    "ds_cnn": "kws_ref_model",
+    "lstm": "trained_lstm_int8",
+    "mobilenet_v1": "vww_96_int8",
+    "resnet": "pretrainedResnet_quant",
+    "sine": "hello_world_int8",
+    "sine_float": "hello_world_float",
+    "speech": "micro_speech_quantized",
+    "svdf": "keyword_scrambled_8bit",
+    "wake_word": "okay_nabu",
+}
+"""Models of the zoo that have the same ops, in the same order, as a real one."""
+
+GOLDEN |= {name: GOLDEN[real] for name, real in TWINS.items()}
+GOLDEN["ds_cnn_16x8"] = GOLDEN["ds_cnn"].replace("*", "")
+GOLDEN["transformer"] = (
+    "ADD* FULLY_CONNECTED* RESHAPE TRANSPOSE* BATCH_MATMUL* MUL* SOFTMAX* MEAN SQUARED_DIFFERENCE RSQRT SUB"
+)
+"""The resolver of each model, in order; a star marks an int8-only kernel."""
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -87,25 +107,33 @@ def test_custom_ops_are_tflms_or_the_users() -> None:
     assert not known.is_users
 
 
-@pytest.mark.parametrize(
-    ("name", "macs"),
-    [
-        ("ad01_int8", 264_192),
-        ("kws_ref_model", 2_656_768),
-        ("keyword_scrambled_8bit", 21_056),
-        ("trained_lstm_int8", 28 * 20 * 4 * (28 + 20) + 5600),
-        ("vww_96_int8", 7_489_664),
-    ],
-)
-def test_macs(name: str, macs: int) -> None:
+ZOO_MACS = {
+    "autoencoder": 16_896,
+    "ds_cnn": 268_608,
+    "svdf": 2_056,
+    "lstm": 14 * 12 * 4 * (10 + 12) + 1680,
+    "mobilenet_v1": 658_656,
+}
+REAL_MACS = {
+    "ad01_int8": 264_192,
+    "kws_ref_model": 2_656_768,
+    "keyword_scrambled_8bit": 21_056,
+    "trained_lstm_int8": 28 * 20 * 4 * (28 + 20) + 5600,
+    "vww_96_int8": 7_489_664,
+}
+
+
+@pytest.mark.parametrize("name", both(ZOO_MACS, REAL_MACS))
+def test_macs(name: str) -> None:
     graph = read_view(model_bytes(name), name).main
-    assert sum(count_macs(graph, op) for op in graph.ops) == macs
+    assert sum(count_macs(graph, op) for op in graph.ops) == {**ZOO_MACS, **REAL_MACS}[name]
 
 
-@pytest.mark.parametrize(
-    ("name", "stateful", "resources"),
-    [("okay_nabu", True, 6), ("kws_ref_model", False, 0), ("keyword_scrambled_8bit", True, 0)],
-)
-def test_state(name: str, stateful: bool, resources: int) -> None:
+ZOO_STATE = {"wake_word": (True, 5), "ds_cnn": (False, 0), "svdf": (True, 0)}
+REAL_STATE = {"okay_nabu": (True, 6), "kws_ref_model": (False, 0), "keyword_scrambled_8bit": (True, 0)}
+
+
+@pytest.mark.parametrize("name", both(ZOO_STATE, REAL_STATE))
+def test_state(name: str) -> None:
     view = read_view(model_bytes(name), name)
-    assert (view.stateful, view.resources) == (stateful, resources)
+    assert (view.stateful, view.resources) == {**ZOO_STATE, **REAL_STATE}[name]

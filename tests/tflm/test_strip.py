@@ -9,6 +9,7 @@ from mcugen.runtimes.tflm.strip import prove_unchanged, strip_model, strip_prove
 from mcugen.runtimes.tflm.view import read_view
 from mcugen.tflite.schema import load_schema, pack_model, unpack_model
 from tests.kernels.single_op import TensorSpec, build_model, options
+from tests.models import both
 from tests.tflm.support import MODELS, model_bytes
 from tests.tflm.test_resolver import fully_connected, renamed
 
@@ -32,19 +33,20 @@ def test_outputs_and_ops_are_the_same_and_bytes_are_saved(name: str) -> None:
     view = read_view(data, name)
     stripped = strip_proved(data, view)
     assert stripped.proved
-    assert stripped.saved == len(data) - len(stripped.data) == SAVED[name]
+    assert stripped.saved == len(data) - len(stripped.data)
+    assert stripped.saved == SAVED[name] if name in SAVED else stripped.saved > 200
     assert read_view(stripped.data).op_kinds() == view.op_kinds()
     assert strip_model(stripped.data) == stripped.data
     assert strip_model(data) == stripped.data
 
 
 def test_nothing_that_a_device_reads_goes_away() -> None:
-    model = unpack_model(strip_model(model_bytes("okay_nabu")))
+    model = unpack_model(strip_model(model_bytes("wake_word")))
     assert len(model.subgraphs) == 2
     assert all(t.name is None for graph in model.subgraphs for t in graph.tensors)
     assert model.signatureDefs is None or len(model.signatureDefs) == 0
     variables = {getattr(op.builtinOptions, "sharedName", None) for op in model.subgraphs[0].operators} - {None}
-    assert len(variables) == 6
+    assert len(variables) == 5
     sizes = [0 if b.data is None else len(b.data) for b in model.buffers]
     assert sizes[0] == 0
     assert all(size > 0 for size in sizes[1:])
@@ -65,8 +67,9 @@ def test_metadata_that_tflm_looks_for_stays() -> None:
     assert kept.buffers[kept.metadata[0].buffer].data.tobytes() == b"OfflineMemoryAllocation"
 
 
-def test_buffers_are_aligned_and_equal_ones_are_kept_once() -> None:
-    stripped = strip_model(model_bytes("kws_ref_model"))
+@pytest.mark.parametrize("name", both(["transformer"], ["kws_ref_model"]))
+def test_buffers_are_aligned_and_equal_ones_are_kept_once(name: str) -> None:
+    stripped = strip_model(model_bytes(name))
     model = load_schema().Model.GetRootAs(stripped, 0)
     contents = []
     for i in range(model.BuffersLength()):

@@ -10,14 +10,16 @@ import pytest
 from mcugen import api
 from mcugen.errors import DeviceError, ModelError, ProjectError, ToolError
 from mcugen.runtimes.tflm.library import TFLM_DIR
-from tests.conftest import find_model
+from mcugen.runtimes.tflm.strip import strip_model
+from tests import zoo
+from tests.models import both, model_path
 from tests.schemas import check
-from tests.tflm.support import model_bytes, real_tflm, running
+from tests.tflm.support import real_tflm, running
 from tests.tflm.test_firmware import retrained
 
 
 def hello() -> Path:
-    return find_model("hello_world_int8.tflite")
+    return zoo.path("sine")
 
 
 def test_without_tflm_the_project_is_written_and_build_says_what_is_missing(
@@ -28,7 +30,7 @@ def test_without_tflm_the_project_is_written_and_build_says_what_is_missing(
     facts = check(made.to_dict())
     assert facts["runtime"] == "tflm"
     assert facts["tflm"]["int8_only"] == ["FULLY_CONNECTED"]
-    assert facts["tflm"]["saved"] == 1008
+    assert facts["tflm"]["saved"] == len(zoo.model("sine")) - len(strip_model(zoo.model("sine"))) > 0
     assert {"lib/mcg_model/mcg_model.cc", "lib/mcg_model/mcg_model_data.cc"} <= set(facts["files"])
     readme = (tmp_path / "p" / "README.md").read_text()
     assert "TARGET_ARCH=cortex-m4+fp OPTIMIZED_KERNEL_DIR=cmsis_nn BUILD_TYPE=release microlite" in readme
@@ -36,10 +38,10 @@ def test_without_tflm_the_project_is_written_and_build_says_what_is_missing(
         api.build(tmp_path / "p")
 
 
-def test_a_model_with_state_in_subgraphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", both(["wake_word"], ["okay_nabu"]))
+def test_a_model_with_state_in_subgraphs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TFLM_DIR, raising=False)
-    nabu = find_model("okay_nabu.tflite")
-    made = api.generate(nabu, board="mps2-an386", out=tmp_path / "p", runtime="tflm")
+    made = api.generate(model_path(name), board="mps2-an386", out=tmp_path / "p", runtime="tflm")
     assert made.to_dict()["tflm"]["registered_ops"] == 13
 
 
@@ -71,7 +73,7 @@ def test_push_from_the_command_line(tmp_path: Path) -> None:
     api.generate(hello(), board="mps2-an386", out=tmp_path / "p", runtime="tflm", tflm=tflm, model_slot=4096)
     firmware = api.build(tmp_path / "p", tflm=tflm).firmware
     new = tmp_path / "new.tflite"
-    new.write_bytes(retrained(model_bytes("hello_world_int8")))
+    new.write_bytes(retrained(zoo.model("sine")))
     with running(firmware.elf) as url:
         done = subprocess.run(
             [sys.executable, "-m", "mcugen", "push", str(new), "--port", url, "--json"],
@@ -82,8 +84,8 @@ def test_push_from_the_command_line(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         facts = check(json.loads(done.stdout))
         assert (facts["schema"], facts["slot"], facts["board"]) == ("mcugen.push/1", 4096, "mps2-an386")
-        with pytest.raises(ModelError, match=r"the model's input is int8\[1, 1960\], the firmware's int8\[1, 1\]"):
-            api.push(find_model("micro_speech_quantized.tflite"), port=url)
+        with pytest.raises(ModelError, match=r"the model's input is int8\[1, 490\], the firmware's int8\[1, 1\]"):
+            api.push(zoo.path("speech"), port=url)
 
 
 @pytest.mark.emulator
