@@ -15,9 +15,11 @@ from mcugen.convert.choices import Choices
 from mcugen.errors import DataError
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite.schema import pack_model, unpack_model
+from tests import zoo
 from tests.assess.conftest import Digits, network
 from tests.conftest import find_model
 from tests.convert.float_models import small_dense
+from tests.models import real
 
 RNG = np.random.default_rng(4)
 
@@ -120,6 +122,21 @@ def test_other_models_are_refused(digits: Digits) -> None:
         layer_noise(small_dense(), digits.model, [digits.x_test[:5]])
 
 
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet", "u_net"])
+def test_every_layer_of_a_whole_model_is_matched_and_corrected_biases_gain(name: str) -> None:
+    data, x = zoo.samples(name, 60), [zoo.samples(name, 16, seed=1)[:, None]]
+    plain, corrected = (
+        layer_noise(zoo.float_model(name), convert(zoo.float_model(name), data, choices=choices).tflite, x).layers
+        for choices in (Choices(), Choices(correct_bias=True))
+    )
+    assert [layer.matched for layer in plain] == [layer.matched for layer in corrected]
+    computing = [op for op in read_graph(zoo.float_model(name)).ops if op.kind not in ("RESHAPE", "PAD")]
+    assert len(plain) >= len(computing)
+    noise = [(a.sqnr_db, b.sqnr_db) for a, b in zip(plain, corrected, strict=True)]
+    assert all(a is not None and a > 20 for a, _ in noise)
+    assert np.mean([b for _, b in noise]) > np.mean([a for a, _ in noise])
+
+
 def photo_crops(size: int, count: int, seed: int) -> Any:
     """Square parts of scikit-learn's two photographs, shrunk to size × size: pixels 0…255, (N, size, size, 3)."""
     from PIL import Image
@@ -139,8 +156,11 @@ def photo_crops(size: int, count: int, seed: int) -> Any:
 @pytest.mark.parametrize(
     ("source", "published", "size", "divisor"),
     [
-        ("pretrainedResnet.h5", "pretrainedResnet_quant.tflite", 32, 1.0),
-        ("vww_96.h5", "vww_96_int8.tflite", 96, 255.0),
+        pytest.param(*each, marks=real(*each[:2]))
+        for each in (
+            ("pretrainedResnet.h5", "pretrainedResnet_quant.tflite", 32, 1.0),
+            ("vww_96.h5", "vww_96_int8.tflite", 96, 255.0),
+        )
     ],
 )
 def test_no_layer_is_noisier_than_in_the_published_file(source: str, published: str, size: int, divisor: float) -> None:

@@ -19,12 +19,9 @@ pytestmark = pytest.mark.emulator
 
 SMALL = "stm32vldiscovery"
 ZOO: dict[str, set[str]] = {
-    "autoencoder": set(),
-    "ds_cnn": set(),
     "ds_cnn_16x8": set(),
     "mobilenet_v1": {SMALL},
     "mobilenet_v2": {SMALL},
-    "svdf": set(),
     "transformer": set(),
     "u_net": {SMALL},
     "wake_word": set(),
