@@ -46,31 +46,31 @@ def models_dir() -> Path:
     return MODELS
 
 
-_LEFT_OUT = pytest.StashKey[int]()
+_LEFT_OUT = pytest.StashKey[list[str]]()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests on real models that are absent are no skips of their own: one line of the summary stands for them all."""
-
-    def absent(item: pytest.Item) -> bool:
-        return any(not (MODELS / name).exists() for mark in item.iter_markers("real_model") for name in mark.args)
-
-    left_out = [item for item in items if absent(item)]
-    config.stash[_LEFT_OUT] = len(left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
-    config.hook.pytest_deselected(items=left_out)
+    absent: dict[pytest.Item, str] = {}
+    for item in items:
+        names = [name for mark in item.iter_markers("real_model") for name in mark.args]
+        if missing := next((name for name in names if not (MODELS / name).exists()), None):
+            absent[item] = missing
+    config.stash[_LEFT_OUT] = list(absent.values())
+    items[:] = [item for item in items if item not in absent]
+    config.hook.pytest_deselected(items=list(absent))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):  # a worker of pytest-xdist, which tells its controller
-        session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+        session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, [])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Every worker collects the same tests."""
-    node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+    node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", [])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -112,9 +112,11 @@ def pytest_make_collect_report(
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was left out, what the conformance suite proved, and what went over bad links, summed over their tests."""
-    if left_out := terminalreporter.config.stash.get(_LEFT_OUT, 0):
+    if left_out := terminalreporter.config.stash.get(_LEFT_OUT, []):
+        which = f"{', '.join(sorted(set(left_out)))} in " if MODELS.is_dir() else ""
         terminalreporter.write_line(
-            f"{NO_MODELS} ({MODELS}): {left_out} tests on them were left out; MCUGEN_MODELS names their folder"
+            f"{NO_MODELS} ({which}{MODELS}): {len(left_out)} tests on them were left out;"
+            " MCUGEN_MODELS names their folder"
         )
     properties = [value for report in terminalreporter.getreports("passed") for value in report.user_properties]
     proved = [value for name, value in properties if name == "conformance"]
