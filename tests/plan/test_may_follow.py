@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,121 +12,8 @@ from mcugen.runtimes.aot.plan import Plan, verify_plan
 from mcugen.runtimes.aot.plan.overlay import IN_ORDER
 from mcugen.runtimes.aot.plan.types import Buffer, Step
 from mcugen.runtimes.aot.plan.verify import PlanError, may_follow
-from tests.plan.hand_made import call, graph_of, op, plan_of, tensor
-
-
-@dataclass(frozen=True)
-class Image:
-    """A layer with windows of one input, in elements."""
-
-    height: int = 6
-    width: int = 5
-    channels: int = 3
-    rows: int = 6
-    columns: int = 5
-    filters: int = 3
-    taps: tuple[int, int] = (3, 3)
-    stride: tuple[int, int] = (1, 1)
-    pad: tuple[int, int] = (1, 1)
-
-    def reads(self, row: int, column: int) -> Iterator[int]:
-        """First elements of the pixels under one window."""
-        for y, x in itertools.product(range(self.taps[0]), range(self.taps[1])):
-            at = row * self.stride[0] - self.pad[0] + y, column * self.stride[1] - self.pad[1] + x
-            if 0 <= at[0] < self.height and 0 <= at[1] < self.width:
-                yield (at[0] * self.width + at[1]) * self.channels
-
-    def parts(self, rows: int) -> list[list[tuple[int, int]]]:
-        """The windows of so many rows of output at a time; of one pixel at a time for 0."""
-        pixels = list(itertools.product(range(self.rows), range(self.columns)))
-        size = rows * self.columns or 1
-        return [pixels[n : n + size] for n in range(0, len(pixels), size)]
-
-    def least(self, rows: int = 1, *, copied: bool = False, kept: int = 0) -> int:
-        """How far the input has to begin after the output, in elements of one size: the least that is enough.
-
-        A part is made while its windows are read, or those after it if they were copied before. What is read is read
-        from the first element of the first row on, unless parts are single pixels.
-        """
-        size, needed, leads = self.height * self.width * self.channels, self.height * self.width * self.channels, []
-        written = self.rows * self.columns * self.filters
-        for part in reversed(self.parts(rows)):
-            firsts = [self.reads(*pixel) for pixel in part]
-            first = min((at for reads in firsts for at in reads), default=size)
-            if rows:
-                first -= first % (self.width * self.channels)
-            if kept:
-                last = part[0][0] * self.stride[0] - self.pad[0] + kept
-                first = min(max(last, 0), self.height) * self.width * self.channels
-            if not copied:
-                needed = min(needed, first)
-            if needed < size:
-                leads.append(written - needed)
-            needed = min(needed, first)
-            written -= len(part) * self.filters
-        return max(leads)
-
-    def params(self) -> dict[str, int]:
-        """Of kernels that go row by row."""
-        return {
-            "batches": 1,
-            "input_height": self.height,
-            "input_width": self.width,
-            "channels": self.channels,
-            "filter_height": self.taps[0],
-            "filter_width": self.taps[1],
-            "output_height": self.rows,
-            "output_width": self.columns,
-            "stride_h": self.stride[0],
-            "stride_w": self.stride[1],
-            "pad_top": self.pad[0],
-            "pad_left": self.pad[1],
-        }
-
-    def stripes(self, rows: int) -> dict[str, int]:
-        return {
-            "batches": 1,
-            "input_rows": self.height,
-            "input_columns": self.width,
-            "input_row_step": self.width * self.channels,
-            "output_rows": self.rows,
-            "output_row_step": self.columns * self.filters,
-            "row_stride": self.stride[0],
-            "pad_rows": self.pad[0],
-            "channels": self.channels,
-            "stripe_rows": rows,
-        }
-
-    def windows(self) -> dict[str, int]:
-        return {
-            "batches": 1,
-            "rows": self.rows,
-            "columns": self.columns,
-            "row_step": self.stride[0] * self.width * self.channels,
-            "column_step": self.stride[1] * self.channels,
-            "depth": self.taps[1] * self.channels,
-            "channels": self.filters,
-        }
-
-    def step(
-        self, kernel: str, params: Mapping[str, int], dtype: DType = DType.INT8, **more: Any
-    ) -> tuple[Graph, Step]:
-        shapes = (1, self.height, self.width, self.channels), (1, self.rows, self.columns, self.filters)
-        made = op(0, [0], [1], "CONV_2D")
-        graph = graph_of([tensor(0, shapes[0], dtype), tensor(1, shapes[1], dtype)], [made])
-        return graph, Step(made, (call([0], [1], kernel, params, **more),), 0)
-
-
-SAME = Image()
-VALID = Image(rows=4, columns=3, pad=(0, 0), filters=7)
-STRIDED = Image(height=7, width=6, rows=4, columns=3, stride=(2, 2), filters=2)
-GROWING = Image(height=4, width=4, rows=4, columns=4, filters=9)
-LOW = Image(height=2, width=3, rows=4, columns=3, taps=(1, 3), pad=(1, 1), filters=3)
-"""Its last row of output reads only padding."""
-PIXELS = Image(taps=(1, 1), pad=(0, 0))
-SPARSE = Image(height=7, rows=3, columns=2, taps=(1, 1), stride=(3, 3), pad=(0, 0), filters=4)
-DENSE = Image(rows=6, columns=5, taps=(1, 1), pad=(0, 0), filters=8)
-WIDE = Image(rows=6, columns=3, taps=(1, 3), pad=(0, 0), filters=4)
+from tests.plan.hand_made import call, graph_of, plan_of, tensor
+from tests.plan.images import DENSE, GROWING, LOW, PIXELS, SAME, SPARSE, STRIDED, VALID, WIDE, Image
 
 
 def assert_least(graph: Graph, step: Step, least: int) -> None:

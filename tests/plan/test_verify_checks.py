@@ -41,6 +41,14 @@ def test_every_tensor_needs_an_address(missing: int) -> None:
         verify_plan(chain(addresses=addresses))
 
 
+def test_a_tensor_between_ops_needs_an_address_whatever_its_number() -> None:
+    ops = [op(0, [1], [0]), op(1, [0], [2])]
+    graph = graph_of([tensor(0), tensor(1), tensor(2)], ops, inputs=[1])
+    verify_plan(plan_of(graph, [step(o) for o in ops], {0: 0, 1: 8, 2: 16}, arena=24))
+    with refused('tensor "t0" has no address'):
+        verify_plan(plan_of(graph, [step(o) for o in ops], {1: 8, 2: 16}, arena=24))
+
+
 def test_an_input_that_no_op_reads_needs_an_address() -> None:
     made = op(0, [0], [1])
     graph = graph_of([tensor(0), tensor(1), tensor(2)], [made], inputs=[0, 2])
@@ -90,6 +98,7 @@ def test_every_tensor_is_aligned_to_its_elements_or_words(dtype: DType, address:
         (12, 4, None),
         (0, 17, "buffer at 0 of 17 bytes lies outside the arena"),
         (12, 5, "buffer at 12 of 5 bytes lies outside the arena"),
+        (-1, 4, "buffer at -1 of 4 bytes lies outside the arena"),
         (-4, 4, "buffer at -4 of 4 bytes lies outside the arena"),
         (6, 4, "buffer at 6 is not aligned"),
         (9, 4, "buffer at 9 is not aligned"),
@@ -183,7 +192,7 @@ def test_states_live_from_the_beginning_to_the_end() -> None:
 
 def aliased(address: int, *, size: int = 4) -> Plan:
     """t0 → t1 of 8 bytes at 8; t2 is a view of it, without a step of its own; t2 → t3."""
-    ops = [op(0, [0], [1]), op(1, [-1, 4, 1], [2], "RESHAPE"), op(2, [2], [3])]
+    ops = [op(0, [0], [1]), op(1, [-1, 4, 0, 1], [2], "RESHAPE"), op(2, [2], [3])]
     graph = graph_of([tensor(0), tensor(1), tensor(2, size), tensor(3), tensor(4, data=KEPT)], ops)
     return plan_of(graph, [step(ops[0]), step(ops[2])], {0: 0, 1: 8, 2: address, 3: 24}, arena=32)
 

@@ -36,7 +36,7 @@ _ROW_BY_ROW = frozenset(
 """How kernels go through their image. Those that go another way, and those not named here, need their whole input
 until the end."""
 
-_NOTHING = 1 << 40
+_NOTHING = np.iinfo(np.int32).max
 """In place of a position: no input reaches so far."""
 
 _SCRATCH = -2
@@ -234,7 +234,7 @@ def _order(graph: Graph, call: KernelCall) -> _Order | None:
 
 def _windows(params: Mapping[str, int], *, copied: bool) -> _Order:
     """Windows that lie in one piece each."""
-    rows, columns = np.indices((params["rows"], params["columns"])).reshape(2, -1)
+    rows, columns = (n.ravel() for n in np.indices((params["rows"], params["columns"])))
     reads = rows * params["row_step"] + columns * params["column_step"]
     written = (np.arange(reads.size) + 1) * params["channels"]
     if copied:  # before anything is written for it, so that only the next ones count
@@ -261,7 +261,7 @@ def _rows(params: Mapping[str, int], channels: int, filters: int) -> _Order | No
     first = np.arange(params["output_height"]) * params["stride_h"] - params["pad_top"]
     one_pixel = (params["filter_height"], params["filter_width"], params["pad_top"], params["pad_left"]) == (1, 1, 0, 0)
     if one_pixel:
-        reads = np.add.outer(first * width, np.arange(columns) * params["stride_w"]).reshape(-1)
+        reads = np.add.outer(first * width, np.arange(columns) * params["stride_w"]).ravel()
     else:
         # Rows that have been copied before the first is written are not read again.
         reads = np.clip(first + params.get("kept_rows", 0), 0, params["input_height"]) * width
