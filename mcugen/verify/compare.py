@@ -17,6 +17,7 @@ ABSOLUTE = 1e-6
 
 _MOVES = frozenset(
     {
+        "ASSIGN_VARIABLE",
         "BATCH_TO_SPACE_ND",
         "BROADCAST_TO",
         "CONCATENATION",
@@ -31,6 +32,7 @@ _MOVES = frozenset(
         "PACK",
         "PAD",
         "PADV2",
+        "READ_VARIABLE",
         "RESHAPE",
         "RESIZE_NEAREST_NEIGHBOR",
         "REVERSE_V2",
