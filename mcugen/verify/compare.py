@@ -101,7 +101,7 @@ def compare(got: NDArray[Any], want: NDArray[Any], *, tolerant: bool) -> Differe
 
 def _differing_bytes(got: NDArray[Any], want: NDArray[Any]) -> int:
     """Elements of which any byte differs."""
-    rows = (np.ascontiguousarray(array).reshape(-1, 1).view(np.uint8) for array in (got, want))
+    rows = (np.ascontiguousarray(array).reshape(array.size, 1).view(np.uint8) for array in (got, want))
     first, second = rows
     return int(np.count_nonzero((first != second).any(axis=1)))
 

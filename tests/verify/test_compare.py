@@ -126,6 +126,7 @@ def floating(*ops: tuple[str, list[int], list[int]]) -> Graph:
         ([("READ_VARIABLE", [0], [1]), ("TANH", [1], [2])], {1, 2}),
         ([("TANH", [0], [1]), ("READ_VARIABLE", [5], [2])], {1, 2}),
         ([("TANH", [0], [1]), ("READ_VARIABLE", [5], [4])], {1}),
+        ([("QUANTIZE", [0], [4]), ("READ_VARIABLE", [5], [2])], set()),
     ],
 )
 def test_what_arithmetic_in_float32_reaches_may_differ(ops: list[Any], tolerant: set[int]) -> None:
