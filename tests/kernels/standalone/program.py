@@ -10,7 +10,6 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +26,8 @@ from tests.kernels.single_op import make_samples, oracle
 
 MAIN = Path(__file__).parent / "main.c"
 KERNELS, CASES, PROGRAM = "kernels", "cases.bin", "program"
-_MODEL, _CONSTANTS = "mcg_model.c", "constants.c"
-_WITHOUT_KERNELS = frozenset({MAIN.name, _CONSTANTS})
+_MODEL, _CONSTANTS, _ASIDE = "mcg_model.c", "constants.c", "kernels.c"
+_WITHOUT_KERNELS = frozenset({MAIN.name, _CONSTANTS, _MODEL})
 
 SANITIZED = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 """Flags with which a program ends at the first undefined step."""
@@ -42,14 +41,16 @@ _RANGES = 4
 def write_program(models: Sequence[bytes], target: Target, folder: Path, samples: int = 2) -> frozenset[str]:
     """The models side by side, with three extreme samples and `samples` random ones, and what the oracle makes of them.
 
-    All calls of a kernel share one function, so that a change to it is compiled once. Returns the kernels' names.
+    Kernels are in a source of their own, so that a change to one is compiled in no time. Returns their names.
     """
-    plan = replace(make_plan(read_graph(join(models)), target), goal="size")
+    plan = make_plan(read_graph(join(models)), target)
+    kernels = frozenset(call.kernel for step in plan.steps for call in step.calls)
     for path, text in emit_model(plan).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     shutil.copy(MAIN, folder)
     _put_constants_aside(folder)
+    _put_kernels_aside(folder, sorted(kernels))
     given = [make_samples(model, samples, seed) for seed, model in enumerate(models)]
     wanted = [oracle(model, one) for model, one in zip(models, given, strict=True)]
     count = len(given[0])
@@ -59,7 +60,7 @@ def write_program(models: Sequence[bytes], target: Target, folder: Path, samples
         for tables in (given, wanted):
             data += [np.ascontiguousarray(array).tobytes() for table in tables for array in table[number]]
     (folder / CASES).write_bytes(b"".join(data))
-    return frozenset(call.kernel for step in plan.steps for call in step.calls)
+    return kernels
 
 
 def _touched(plan: Plan, number: int) -> list[tuple[int, int]]:
@@ -91,8 +92,28 @@ def _put_constants_aside(folder: Path) -> None:
     (folder / _CONSTANTS).write_text(head + "".join(definitions))
 
 
+def _put_kernels_aside(folder: Path, kernels: Sequence[str]) -> None:
+    """The model calls functions of another source, each of which is one kernel.
+
+    The model's own source sees the kernels, too, for the types of their parameters, but calls none of them.
+    """
+    text = (folder / _MODEL).read_text()
+    *_, last = re.finditer(r'#include "kernels/\w+\.h"\n', text)
+    head, tail = text[: last.end()], text[last.end() :]
+    declared, defined = [], []
+    for kernel in kernels:
+        header = (folder / KERNELS / f"{kernel}.h").read_text()
+        found = re.search(rf"^MCG_(?:INLINE|SHARED) void {kernel}\(([^)]*)\) \{{", header, re.MULTILINE)
+        assert found is not None, kernel
+        names = ", ".join(re.findall(r"(\w+)(?:,|$)", found[1]))
+        declared.append(f"void aside_{kernel}({found[1]});\n#define {kernel} aside_{kernel}\n")
+        defined.append(f"void aside_{kernel}({found[1]}) {{ {kernel}({names}); }}\n")
+    (folder / _MODEL).write_text(head + "".join(declared) + tail)
+    (folder / _ASIDE).write_text(head.replace('#include "mcg_model.h"\n', "") + "".join(defined))
+
+
 def compile_unchanging(folder: Path, flags: Sequence[str]) -> list[Path]:
-    """Objects of the sources that include no kernels; for `compile_program`.
+    """Objects of the sources that call no kernels; for `compile_program`.
 
     Raises:
         subprocess.CalledProcessError: the compiler refuses one.
@@ -110,7 +131,7 @@ def compile_program(folder: Path, flags: Sequence[str], objects: Sequence[Path] 
     """Compile a folder's sources; the compiler's complaints, empty if there are none.
 
     Args:
-        objects: of those sources that include no kernels, if they are compiled already.
+        objects: of those sources that call no kernels, if they are compiled already.
     """
     sources = [path for path in sorted(folder.glob("*.c")) if not objects or path.name not in _WITHOUT_KERNELS]
     command = [host_compiler(), *_COMMON, *flags, *map(str, [*sources, *objects]), "-o", str(folder / PROGRAM), "-lm"]
