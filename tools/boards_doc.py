@@ -28,7 +28,7 @@ too, see [Files](#files).
 | **built** | Every change builds its firmware with GCC, checks sizes and memory. Clock, pins and UART follow the data sheets; no such board has run it here. |
 | **linted** | Its PlatformIO configuration is read by PlatformIO's own parser, and the Arduino port, harness and model run on the host, bit for bit. Nothing was built for the chip here: compiler and framework come from PlatformIO's registry. |
 
-No board of those that are sold was at hand: whatever an emulator does not check (clocks, pins, flashing, USB) is unproved on hardware. What happens
+No commercial board was available: whatever an emulator does not check (clocks, pins, flashing, USB) is unproved on hardware. What happens
 on a desk is checked by `mcugen flash` and `mcugen verify`: a board counts as flashed only when it answers with the hash of this very firmware, and
 its results are compared bit for bit.
 

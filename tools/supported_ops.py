@@ -23,7 +23,7 @@ INTRO = """\
 # Supported operators
 
 What the ahead-of-time runtime runs, made from the code by `tools/supported_ops.py`. A model that breaks a limit below
-is refused when it is read, with the layer's name and the limit; nothing is found out on the device.
+is refused when it is read, with the layer's name and the limit, never only on the device.
 
 Types are those of the values that an op computes with or moves. *Kernels* says which variants were chosen when the
 uses of the conformance suite were planned for every kind of core: portable C, multiply-accumulate (MLA: Cortex-M3),

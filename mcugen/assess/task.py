@@ -58,7 +58,7 @@ def make_task(
     labels = samples.labels if kind != "regression" else None
     if labels is None or (kind is None and not _could_be_classes(labels, outputs)):
         if kind == "classification":
-            raise _refused(samples, "the labels are no class numbers, and not one-hot")
+            raise _refused(samples, "the labels are neither class indices nor one-hot")
         task = _regression(samples, outputs)
     else:
         task = _classification(samples, labels, outputs)

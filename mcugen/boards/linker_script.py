@@ -86,7 +86,7 @@ def with_linker_script(board: Board, path: str | Path | None) -> Board:
         raise BoardError(
             f"{board.name} has a linker script already",
             where="--linker-script",
-            hint="Leave it away, or choose a board cortex-m…, which takes one",
+            hint="Omit it, or choose a board cortex-m…, which takes one",
         )
     where = str(path)
     text = _read(Path(path), where)

@@ -16,7 +16,7 @@ CALIBRATION_SAMPLES = 200
 
 @dataclass(frozen=True)
 class Choices:
-    """How a float model is quantized. The defaults are what `quantize` does without being told.
+    """How a float model is quantized. The defaults are those of `quantize`.
 
     Attributes:
         activations: "int8", or "int16" for the whole model, by TensorFlow's quantizer, which knows none of the other

@@ -370,7 +370,7 @@ def _classes(targets: NDArray[Any], notes: list[str]) -> NDArray[np.int64] | Non
         return np.asarray(targets.argmax(axis=1), np.int64)
     labels = targets.reshape(-1) if targets.ndim == 2 and targets.shape[1] == 1 else targets
     if labels.ndim != 1 or labels.dtype.kind not in "biuf" or not _whole(labels):
-        notes.append("the labels are no class numbers")
+        notes.append("the labels are not class indices")
         return None
     return labels.astype(np.int64)
 

@@ -63,7 +63,7 @@ def convert(
     if data is not None and not quantize:
         raise DataError(
             "--no-quantize leaves the model in float32, which needs no calibration data",
-            hint="Leave --data away, or --no-quantize",
+            hint="Omit --data, or --no-quantize",
         )
     chosen = choices if choices is not None else Choices(activations=activations)
     loaded = _load(source, data, progress)
@@ -72,7 +72,7 @@ def convert(
         raise ConversionError(
             "int16 activations are made when a float model is quantized, and this one "
             + ("is quantized already" if quantize else "is to stay float32"),
-            hint="Leave --activations away, or give the float model" if quantize else "Leave --no-quantize away",
+            hint="Omit --activations, or give the float model" if quantize else "Omit --no-quantize",
         )
     if not quantize:
         return _keep_float(loaded)
@@ -92,7 +92,7 @@ def open_float(source: object, data: DataSource | None, progress: Progress | Non
     if loaded.inspection.form == "quantized":
         raise ConversionError(
             "the model is quantized already, so that there is nothing to choose",
-            hint="Give the float model, or leave --auto away",
+            hint="Give the float model, or omit --auto",
         )
     return _float_model(loaded, data)
 
@@ -208,7 +208,7 @@ def _keep_float(loaded: _Loaded) -> Converted:
     if inspection.form == "quantized":
         raise ConversionError(
             "the model is quantized already, so that --no-quantize has no float32 model to run",
-            hint="Leave --no-quantize away, or give the float model",
+            hint="Omit --no-quantize, or give the float model",
         )
     plain = plain_float(unpack_model(loaded.tflite), loaded.tflite, inspection)
     report = QuantizationReport(

@@ -35,6 +35,6 @@ def quantize_16x8(
         if answer.error:
             raise ConversionError(
                 f"TensorFlow's quantizer does not make int16 activations of this model: {answer.error}",
-                hint="Leave --activations away for int8, or rewrite the op",
+                hint="Omit --activations for int8, or rewrite the op",
             )
         return (folder / "quantized.tflite").read_bytes()

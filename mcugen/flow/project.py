@@ -135,7 +135,7 @@ def open_project(
         raise ProjectError(
             f"was generated for {manifest.board}, not for {plain(board_name)}",
             where=str(folder),
-            hint=f"Leave --board away, or generate a project for {plain(board_name)}",
+            hint=f"Omit --board, or generate a project for {plain(board_name)}",
         )
     choice = choice or Choice()
     for option, named, own in (
@@ -146,7 +146,7 @@ def open_project(
             raise ProjectError(
                 f"was generated with {option} {own}",
                 where=str(folder),
-                hint=f"Leave {option} away, or generate a project with {option} {named}",
+                hint=f"Omit {option}, or generate a project with {option} {named}",
             )
     board = project.board
     model = _project_model(project)

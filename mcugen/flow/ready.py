@@ -62,9 +62,9 @@ def built(
     if is_project(target):
         folder = Path(str(target))
         if data is not None:
-            raise ProjectError("a generated project takes no calibration data", hint="Leave --data away")
+            raise ProjectError("a generated project takes no calibration data", hint="Omit --data")
         if not quantize:
-            raise ProjectError("a generated project has its model already", hint="Leave --no-quantize away")
+            raise ProjectError("a generated project has its model already", hint="Omit --no-quantize")
         project, model, board, plan = open_project(folder, board_name, choice)
         if project.manifest.protocol == "mlperf":
             raise ProjectError(

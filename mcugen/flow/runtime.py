@@ -43,7 +43,7 @@ class Choice:
         if self.runtime == "tflm" and self.goal is not None:
             raise ProjectError(
                 "--optimize is about the ahead-of-time runtime's kernels",
-                hint="TensorFlow Lite Micro's own were built with its library: leave --optimize away",
+                hint="TensorFlow Lite Micro's own were built with its library: omit --optimize",
             )
         if self.runtime != "tflm" and (self.keep_names or self.slot_bytes or self.arena_bytes):
             raise ProjectError(

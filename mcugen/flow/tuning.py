@@ -48,12 +48,12 @@ def check_tuning(
     if not tuning.auto:
         for option, limit in limits.items():
             if limit is not None:
-                hint = f"Add --auto, or leave {option} away"
+                hint = f"Add --auto, or omit {option}"
                 raise DataError("limits what --auto searches for", where=option, hint=hint)
         return
     if not quantize or activations != "int8":
         other = "--no-quantize" if not quantize else "--activations"
-        raise ConversionError(f"--auto decides itself what {other} says", hint=f"Leave {other} away, or --auto")
+        raise ConversionError(f"--auto decides itself what {other} says", hint=f"Omit {other}, or --auto")
     if tuning.trials < 1 or tuning.seed < 0:
         wrong = f"{tuning.trials} trials" if tuning.trials < 1 else f"the seed {tuning.seed}"
         raise DataError(f"there is no search with {wrong}", hint="Give at least one trial, and a seed from 0 on")

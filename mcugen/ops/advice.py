@@ -68,7 +68,7 @@ def ways(kind: str, *, quantizing: bool = False) -> tuple[Way, ...]:
     if kind in REWRITES:
         found.append(Way("rewrite", REWRITES[kind]))
     elif flex:
-        how = "write the layer with TensorFlow Lite's built-in ops, and leave SELECT_TF_OPS away"
+        how = "write the layer with TensorFlow Lite's built-in ops, and omit SELECT_TF_OPS"
         found.append(Way("rewrite", how))
     else:
         found.append(Way("rewrite", rewrite_with()))
@@ -90,4 +90,4 @@ def hint(kinds: Sequence[str], *, quantizing: bool = False) -> str:
         text = ", or ".join(way.how for way in ways(kind, quantizing=quantizing))
         parts.setdefault(text, []).append(kind)
     told = "; ".join(f"for {', '.join(kinds)}: {text}" for text, kinds in parts.items())
-    return f"What would work {told}. mcugen inspect MODEL --fallback tells of every op"
+    return f"Alternatives {told}. Run mcugen inspect MODEL --fallback for the full list"

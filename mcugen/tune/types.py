@@ -86,7 +86,7 @@ class Found:
         metric: what counts; empty without labels.
         float_value: its value in float32.
         samples, origin: what the trials were judged by.
-        trials: in the order of the search; `trials[0]` is what `quantize` does without being told.
+        trials: in the order of the search; `trials[0]` is plain quantization.
         front: positions of the trials that no other beats in every respect, best first.
         chosen: position of the trial that was taken, and `reason` why.
         resumed: how many trials came from an earlier, interrupted search.

@@ -222,9 +222,9 @@ def command(
     action: Annotated[Literal["init"], typer.Argument(metavar="init", help="Write a test and its CI job.")],
     model: options.Target,
     board: options.Board,
-    provider: Annotated[Provider, typer.Option("--provider", help="Whose CI.")] = "github",
+    provider: Annotated[Provider, typer.Option("--provider", help="CI service.")] = "github",
     folder: Annotated[
-        Path, typer.Option("--folder", metavar="DIR", help="The repository; the model is inside it.")
+        Path, typer.Option("--folder", metavar="DIR", help="Repository folder, which contains the model.")
     ] = Path(),
     data: options.Data = None,
     install: Annotated[
@@ -233,10 +233,10 @@ def command(
             "--install",
             metavar="SPEC",
             show_default=False,
-            help="What pip installs in the job: a version, a URL, a wheel. Default: this version.",
+            help="What pip installs in the job: a version, URL or wheel. Default: this version.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     json: options.Json = False,
 ) -> int:
     """Add a firmware test with budgets to a repository, and the CI job that runs it."""

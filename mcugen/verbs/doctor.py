@@ -1,4 +1,4 @@
-"""`mcugen doctor`: which of the tools that mcugen uses are here, and how to get the others."""
+"""`mcugen doctor`: which of the tools that mcugen uses are installed, and how to install the others."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def doctor() -> Diagnosis:
 
 
 def command(json: options.Json = False) -> int:
-    """Say which tools are here, and how to get the others."""
+    """Check which tools are installed and how to install the missing ones."""
     from mcugen.ui.terminal import Terminal
 
     terminal = Terminal(json)
@@ -80,5 +80,5 @@ def _render(console: Console, result: Diagnosis) -> None:
     console.print(table)
     console.print()
     missing = [finding.name for finding in result.findings if finding.required and not finding.found]
-    text = f"missing: {', '.join(missing)}" if missing else "everything that the main job needs is here"
+    text = f"missing: {', '.join(missing)}" if missing else "all required tools are installed"
     say_verdict(console, result.healthy, text)

@@ -171,7 +171,7 @@ def command(
     model: options.Model,
     board: Annotated[
         Optional[list[str]],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
-        typer.Option("--board", "-b", metavar="BOARD", show_default=False, help="Only this board; may be repeated."),
+        typer.Option("--board", "-b", metavar="BOARD", show_default=False, help="Only this board. Repeatable."),
     ] = None,
     scale: Annotated[
         Optional[Dimension],  # noqa: UP045
@@ -179,14 +179,14 @@ def command(
             "--scale",
             metavar="width|input",
             show_default=False,
-            help="Also size the Keras model with fewer channels or smaller images, untrained.",
+            help="Also size untrained versions of the Keras model with fewer channels or smaller images.",
         ),
     ] = None,
     optimize: options.Optimize = None,
     data: options.Data = None,
     json: options.Json = False,
 ) -> int:
-    """Say which boards a model fits, what is missing on the others, and which layers are to blame."""
+    """Show which boards a model fits, what the others lack, and which layers are to blame."""
     from mcugen.ui.terminal import Terminal
 
     terminal = Terminal(json)

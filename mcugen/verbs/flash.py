@@ -131,7 +131,7 @@ def _render(console: Console, result: FlashResult) -> None:
 
 command = command_for(
     flash,
-    "Build a project, write it onto its board, and check that it runs there.",
+    "Build a project, flash its board, and check that this firmware runs there.",
     _render,
     folder=Annotated[Path, typer.Argument(metavar="DIR", help="A project that mcugen generated.", show_default=False)],
     port=options.BoardPort,

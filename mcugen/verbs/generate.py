@@ -161,13 +161,13 @@ def _render(console: Console, result: Generated) -> None:
 
 command = command_for(
     generate,
-    "Write the PlatformIO project of a model.",
+    "Generate the PlatformIO project of a model.",
     _render,
     protocol=Annotated[
         Protocol,
         typer.Option(
             "--protocol",
-            help="What the firmware speaks: mlperf is for MLPerf Tiny's runner.",
+            help="Protocol on the UART; mlperf is for the MLPerf Tiny runner.",
             rich_help_panel=options.ADVANCED,
         ),
     ],

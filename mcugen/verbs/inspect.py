@@ -150,13 +150,14 @@ def command(
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Build it for the board and run it there, emulated: cost per layer.")
+        bool,
+        typer.Option("--measure", help="Build for the board, run in its emulator, and show the cost of every layer."),
     ] = False,
     data: options.Data = None,
     no_quantize: options.NoQuantize = False,
     custom_op: options.CustomOps = None,
     fallback: Annotated[
-        bool, typer.Option("--fallback", help="Only tell which ops do not run, and what would work for each.")
+        bool, typer.Option("--fallback", help="Only list the ops that do not run, with the alternatives for each.")
     ] = False,
     json: options.Json = False,
 ) -> int:

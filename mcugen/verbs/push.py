@@ -148,7 +148,7 @@ def _render(console: Console, result: Pushed) -> None:
 
 command = command_for(
     push,
-    "Send another model to a running TFLM firmware, without flashing.",
+    "Replace the model of a running TFLM firmware, without flashing.",
     _render,
     port=Annotated[
         str,

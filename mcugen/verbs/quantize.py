@@ -128,7 +128,7 @@ def quantize(
     wanted = Tuning(auto, max_flash, max_ram, max_instructions, trials, search_seed)
     if board is not None and not auto:
         raise DataError(
-            "a model is quantized alike for all boards", where="--board", hint="Add --auto, or leave --board away"
+            "a model is quantized alike for all boards", where="--board", hint="Add --auto, or omit --board"
         )
     chosen = require_board(board) if board is not None else None
     check_tuning(wanted, activations=activations, board=chosen)
@@ -190,7 +190,7 @@ command = command_for(
         bool,
         typer.Option(
             "--layers",
-            help="Show the signal to noise ratio of every layer, and where it is lost.",
+            help="Show the signal-to-noise ratio of every layer, and where it is lost.",
             rich_help_panel=options.ACCURACY,
         ),
     ],

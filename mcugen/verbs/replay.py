@@ -42,7 +42,7 @@ def replay(recording: str | Path, *, speed: float = 0.0, hold: bool = False, sho
 
 def command(
     recording: Annotated[
-        Path, typer.Argument(metavar="RUN.csv", help="What mcugen monitor --record wrote.", show_default=False)
+        Path, typer.Argument(metavar="RUN.csv", help="Recording made by mcugen monitor --record.", show_default=False)
     ],
     speed: Annotated[
         Optional[float],  # noqa: UP045
@@ -51,7 +51,7 @@ def command(
             metavar="X",
             min=0,
             show_default=False,
-            help="Times faster than it happened; 0 for at once. Default: 1 on a terminal, else 0.",
+            help="Playback speed; 0 shows everything at once. Default: 1 on a terminal, else 0.",
         ),
     ] = None,
     lines: options.Lines = False,
@@ -60,7 +60,7 @@ def command(
     token: page_options.Token = None,
     json: options.Json = False,
 ) -> int:
-    """Show a recording of mcugen monitor again."""
+    """Replay a recording of mcugen monitor."""
     from mcugen.ui.terminal import Terminal
     from mcugen.ui.watching import render, shown
 

@@ -236,13 +236,13 @@ command = command_for(
             "-i",
             metavar="X.npy",
             show_default=False,
-            help="Inputs, one sample per row: int8 as they are, floats are quantized.",
+            help="Inputs, one sample per row: int8 values are used as they are, floats are quantized.",
         ),
     ],
     out=Spelling(
-        Annotated[Path, typer.Option("--out", "-o", metavar="Y.npy", help="Where the outputs go.", show_default=False)],
+        Annotated[Path, typer.Option("--out", "-o", metavar="Y.npy", help="Output file.", show_default=False)],
         required=True,
     ),
     board=options.OptionalBoard,
-    dequantize=Annotated[bool, typer.Option("--dequantize", help="Write real values (float32).")],
+    dequantize=Annotated[bool, typer.Option("--dequantize", help="Write dequantized values (float32).")],
 )

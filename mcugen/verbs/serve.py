@@ -105,7 +105,7 @@ def _device(
     if port is not None:
         if target is not None:
             raise DeviceError(
-                "a board at a port has its firmware already", where="--port", hint="Leave the project or model away"
+                "a board at a port has its firmware already", where="--port", hint="Omit the project or model"
             )
         baud = load_board(board).uart.baud if board is not None else DEFAULT_BAUD
         yield port, lambda: open_port(port, baud)
@@ -126,7 +126,7 @@ def command(
         typer.Argument(
             metavar="[DIR|MODEL]",
             show_default=False,
-            help="A project or a model, to share an emulated board that runs it.",
+            help="Project or model to run on an emulated board, which is then shared.",
         ),
     ] = None,
     port: Annotated[
@@ -139,13 +139,13 @@ def command(
         typer.Option(
             "--listen",
             metavar="HOST:PORT",
-            help="Where others connect. There is no password: by default only this computer can.",
+            help="Address to listen on. There is no password; by default only this machine can connect.",
         ),
     ] = DEFAULT_LISTEN,
     data: options.Data = None,
     json: options.Json = False,
 ) -> int:
-    """Share a board with other computers or programs, one at a time, over RFC 2217."""
+    """Share a board over RFC 2217, with one client at a time."""
     from mcugen.text import plain
     from mcugen.ui.terminal import Terminal
 

@@ -124,19 +124,17 @@ def _boards(names: Sequence[str] | None) -> list[str]:
 
 def command(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL…", help="int8 .tflite files.", show_default=False)],
-    boards: Annotated[str, typer.Option("--boards", metavar="all|A,B,…", help="Boards with an emulator.")] = "all",
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the outcomes are kept.")] = Path(
-        "sweep"
-    ),
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=1024, help="How many at the same time.")] = 1,
-    engine: Annotated[EngineName, typer.Option("--engine", help="Processes here, or a Dask cluster.")] = "local",
+    boards: Annotated[str, typer.Option("--boards", metavar="all|A,B,…", help="Emulated boards to run on.")] = "all",
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the outcomes.")] = Path("sweep"),
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=1024, help="Number of parallel jobs.")] = 1,
+    engine: Annotated[EngineName, typer.Option("--engine", help="Local processes, or a Dask cluster.")] = "local",
     scheduler: Annotated[
         Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
         typer.Option(
             "--scheduler",
             metavar="ADDRESS",
             show_default=False,
-            help="A running Dask cluster: tcp://host:8786. Default: one is started here.",
+            help="Address of a running Dask cluster, such as tcp://host:8786. Default: start one locally.",
         ),
     ] = None,
     samples: options.Samples = 4,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CAST, float32 to int8, int16 or int32: truncated towards zero; what does not fit becomes the
+/* CAST, float32 to int8, int16 or int32: truncated toward zero; what does not fit becomes the
  * lowest or highest number, NaN becomes 0. */
 #ifndef MCG_CAST_F32_INT_H
 #define MCG_CAST_F32_INT_H

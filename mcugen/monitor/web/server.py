@@ -65,7 +65,7 @@ def check_access(host: str, token: str | None) -> None:
         raise AddressError(
             f"others can reach {host}, so a token is needed",
             where="--listen",
-            hint="Add --token TOKEN (or set MCUGEN_TOKEN), or leave the address away to serve this computer only",
+            hint="Add --token TOKEN (or set MCUGEN_TOKEN), or omit the address to serve this computer only",
         )
 
 

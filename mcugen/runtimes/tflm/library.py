@@ -181,7 +181,7 @@ def choose_library(board: Board, tflm: str | None = None) -> Library:
         raise BoardError(
             f"the TFLM runtime is made for Arm cores, and this one is {board.architecture.name}",
             where=f"board {board.name}",
-            hint="Leave --runtime tflm away: the model runs compiled ahead of time",
+            hint="Omit --runtime tflm: the model runs compiled ahead of time",
         )
     named = tflm if tflm is not None else os.environ.get(TFLM_DIR, "")
     if not named:

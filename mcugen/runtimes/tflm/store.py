@@ -55,7 +55,7 @@ def model_store(board: Board) -> Store | None:
         raise BoardError(
             f"mcugen does not know how to write the flash of this family ({board.family or 'a framework'})",
             where=where,
-            hint=f"Leave the field away, then models are kept in RAM. Families: {', '.join(DRIVERS)}",
+            hint=f"Omit the field, then models are kept in RAM. Families: {', '.join(DRIVERS)}",
         )
     if region.size % GRANULE:
         raise BoardError(

@@ -8,10 +8,10 @@ import typer
 
 from mcugen.ui.watching import Web
 
-Page = Annotated[bool, typer.Option("--web", help="Show it as a local page, at 127.0.0.1:8765.")]
+Page = Annotated[bool, typer.Option("--web", help="Serve a local page at 127.0.0.1:8765.")]
 Listen = Annotated[
     Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
-    typer.Option("--listen", metavar="HOST:PORT", show_default=False, help="Where the page is served; implies --web."),
+    typer.Option("--listen", metavar="HOST:PORT", show_default=False, help="Address of the page; implies --web."),
 ]
 Token = Annotated[
     Optional[str],  # noqa: UP045
@@ -20,7 +20,7 @@ Token = Annotated[
         metavar="TOKEN",
         envvar="MCUGEN_TOKEN",
         show_default=False,
-        help="What opens the page; needed where others than this computer can reach it.",
+        help="Access token; required when the page is reachable from other machines.",
     ),
 ]
 

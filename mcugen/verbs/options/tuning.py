@@ -12,7 +12,7 @@ Auto = Annotated[
     bool,
     typer.Option(
         "--auto",
-        help="Search calibration and the other choices of quantization for the best model.",
+        help="Search for the best calibration and quantization settings.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -23,7 +23,7 @@ MaxFlash = Annotated[
         metavar="BYTES",
         min=1,
         show_default=False,
-        help="With --auto: what the firmware may take. Default: what the board has.",
+        help="With --auto: flash limit of the firmware. Default: what the board has.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -34,7 +34,7 @@ MaxRam = Annotated[
         metavar="BYTES",
         min=1,
         show_default=False,
-        help="With --auto: the same for RAM.",
+        help="With --auto: RAM limit of the firmware. Default: what the board has.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -45,17 +45,17 @@ MaxInstructions = Annotated[
         metavar="N",
         min=1,
         show_default=False,
-        help="With --auto: what an inference may take on the board's emulator.",
+        help="With --auto: limit of instructions per inference on the board's emulator.",
         rich_help_panel=SEARCH,
     ),
 ]
 Trials = Annotated[
     int,
-    typer.Option(
-        "--trials", metavar="N", min=1, help="With --auto: how many models are tried.", rich_help_panel=SEARCH
-    ),
+    typer.Option("--trials", metavar="N", min=1, help="With --auto: number of models to try.", rich_help_panel=SEARCH),
 ]
 SearchSeed = Annotated[
     int,
-    typer.Option("--search-seed", metavar="N", min=0, help="With --auto: seed of the search.", rich_help_panel=SEARCH),
+    typer.Option(
+        "--search-seed", metavar="N", min=0, help="With --auto: random seed of the search.", rich_help_panel=SEARCH
+    ),
 ]
