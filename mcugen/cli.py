@@ -127,7 +127,7 @@ def _usage_error(error: TyperException, as_json: bool) -> int:
     message = error.format_message()
     if not message:  # no arguments at all: Typer has printed the help
         return EXIT_USER_ERROR
-    hint = "mcugen --help, or mcugen VERB --help, shows what is possible"
+    hint = "Run mcugen --help or mcugen VERB --help"
     print_error(Terminal().err, what=message, hint=hint)
     if as_json:
         print_json(error_dict("UsageError", message, hint=hint))

@@ -41,14 +41,16 @@ class Table:
     def matching(self, key: str, pattern: str, default: Any = _REQUIRED) -> str:
         value = self.text(key, default)
         if value != default and not re.fullmatch(pattern, value):
-            raise self.error(key, f"is {short(value)}, which it cannot be")
+            raise self.error(key, f"is {short(value)}, which is not allowed here; expected text of the form {pattern}")
         return value
 
     def all_matching(self, key: str, pattern: str) -> list[str]:
         values = self.strings(key, None)
         for value in values:
             if not re.fullmatch(pattern, value):
-                raise self.error(key, f"holds {short(value)}, which it cannot be")
+                raise self.error(
+                    key, f"holds {short(value)}, which is not allowed here; expected text of the form {pattern}"
+                )
         return values
 
     def _take(self, key: str, kind: type, kind_name: str, default: Any) -> Any:

@@ -98,7 +98,7 @@ def run_float(model: bytes, evaluation: Evaluation, progress: Progress | None = 
         wrong = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
         if wrong.any():
             raise ConversionError(
-                f"the float model answers NaN or infinity to sample {int(wrong.argmax())}",
+                f"the float model returns NaN or infinity for sample {int(wrong.argmax())}",
                 where=evaluation.samples.origin,
                 hint="Check the model's weights and the range of the data",
             )

@@ -103,7 +103,7 @@ def layer_noise(
     if shapes[0] != shapes[1]:
         raise DataError(
             f"the float model's inputs are {shapes[0]}, the quantized one's {shapes[1]}",
-            hint="Give two forms of the same model",
+            hint="Pass two forms of the same model",
         )
     partners = match_ops(left, right)
     pairs = [(op, partners[op.index]) for op in right.ops if op.index in partners]

@@ -169,10 +169,12 @@ def make_gate(task: Task, before: Run, after: Run, max_drop: float) -> Gate:
         DataError: nothing to measure the loss by.
     """
     if not np.isfinite(max_drop):
-        raise DataError(f"{max_drop} is no limit", where="--max-drop", hint="Give percentage points, such as 0.8")
+        raise DataError(
+            f"{max_drop} is not a valid limit", where="--max-drop", hint="Pass percentage points, such as 0.8"
+        )
     if task.kind == "none":
         raise DataError(
-            "what may be lost cannot be judged without labels",
+            "a limit on the loss needs labels",
             where="--max-drop",
             hint='Add the labels to the .npz as "y"',
         )
@@ -190,7 +192,7 @@ def drop_of(task: Task, before: float, after: float) -> float:
     """
     if task.kind == "regression":
         if task.spread == 0:
-            raise DataError("all targets are the same, so that errors have nothing to be measured by", where="labels")
+            raise DataError("all targets are equal, so there is no spread to measure errors against", where="labels")
         if task.metric == "mean_squared_error":
             before, after = before**0.5, after**0.5
         return 100 * (after - before) / task.spread
@@ -229,7 +231,9 @@ def _regression(samples: Samples, outputs: Sequence[TensorSpec]) -> Task:
     given = samples.targets
     assert given is not None
     if given.dtype.kind not in "biuf":
-        raise _refused(samples, f"the labels are {given.dtype} values, not numbers", "Give class numbers, from 0 on")
+        raise _refused(
+            samples, f"the labels are {given.dtype} values, not numbers", "Use class indices that start at 0"
+        )
     targets = given.reshape(len(given), -1).astype(np.float64)
     if not np.isfinite(targets).all():
         raise _refused(samples, "the labels hold values that are NaN or infinite", "Remove these samples")
@@ -246,8 +250,8 @@ def _only(fitting: list[int], samples: Samples, outputs: Sequence[TensorSpec], w
     raise _refused(
         samples,
         f"the labels ({what}) fit {how} of the model, which has {describe_inputs(outputs)}",
-        "Give class numbers from 0 on, one-hot rows or real values of an output's shape; or, from Python, a metric "
-        "function",
+        "Use class indices from 0 up, one-hot rows, or real values in the shape of an output; from Python, also a "
+        "metric function",
     )
 
 
@@ -281,7 +285,7 @@ def _call(metric: Metric, outputs: Outputs, labels: Any) -> Score:
         raise DataError(
             f"the metric function failed: {type(error).__name__}: {error}",
             where=f'metric "{metric.name}"',
-            hint="It is called with the outputs, (N, …) float32, and the labels as they were given",
+            hint="It is called with the outputs, (N, …) float32, and the labels unchanged",
         ) from error
     if not np.isfinite(value):
         raise DataError(f"the metric function returned {value}", where=f'metric "{metric.name}"')

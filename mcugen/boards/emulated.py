@@ -19,7 +19,7 @@ def named_emulator(name: str | None) -> Emulator:
     """
     known = emulators()
     if name is not None and name not in known:
-        raise BoardError(f"no emulator is called {name!r}", where="--emulator", hint=f"Take {' or '.join(known)}")
+        raise BoardError(f"no emulator is called {name!r}", where="--emulator", hint=f"Choose {' or '.join(known)}")
     return known[name or DEFAULT]
 
 
@@ -54,7 +54,7 @@ def check_emulator(board: Board, emulator: str | None, other: str | None) -> Non
         return
     if other is not None:
         raise BoardError(
-            f"an emulator is started, or {other} is used, not both",
+            f"--emulator cannot be combined with {other}",
             where="--emulator",
             hint="Omit one of them",
         )

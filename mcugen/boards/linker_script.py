@@ -77,9 +77,9 @@ def with_linker_script(board: Board, path: str | Path | None) -> Board:
     if path is None:
         if board.own_linker_script:
             raise BoardError(
-                f"{board.name} stands for any such chip: its memories are not known",
+                f"{board.name} is a generic board, whose memories are unknown",
                 where="--linker-script",
-                hint="Give the linker script that came with your chip: --linker-script FILE.ld",
+                hint="Pass the linker script that came with your chip: --linker-script FILE.ld",
             )
         return board
     if not board.own_linker_script:
@@ -129,15 +129,13 @@ def _memories(code: str, where: str) -> list[_Memory]:
                 hint="Write numbers such as 0x20000000 and 128K there",
             )
         if origin % 16 or size % 16 or not 1024 <= size <= 1 << 31 or origin + size > 1 << 32:
-            raise BoardError(
-                f"its region {region['name']} is at an impossible place, or of an impossible size", where=where
-            )
+            raise BoardError(f"its region {region['name']} has an impossible address or size", where=where)
         found.append(_Memory(region["name"], (region["attributes"] or "").lower(), origin, size))
     if not found:
         raise BoardError(
             "the linker script has no MEMORY { … } with regions",
             where=where,
-            hint="Give the whole script, not one that includes it",
+            hint="Pass the whole script, not one that includes it",
         )
     return found
 

@@ -54,4 +54,4 @@ def load_board(name: str) -> Board:
 
     close = difflib.get_close_matches(name, board_names(), n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(close)}?" if close else f"Boards: {', '.join(board_names())}."
-    raise BoardError(f"unknown board {short(name)}", hint=f"{hint} A path to a board's own .toml file works as well")
+    raise BoardError(f"unknown board {short(name)}", hint=f"{hint} The path of a board's .toml file works too")

@@ -79,7 +79,7 @@ def build_project(
             )
         if not build_id(elf):
             raise ToolError(
-                "the firmware has no build id, by which it could be told from others",
+                "the firmware has no build id, which identifies it",
                 where=str(elf),
                 hint="Generate the project again: its platformio.ini or linker script was changed",
             )

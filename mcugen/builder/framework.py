@@ -36,7 +36,7 @@ def require_platform(framework: Framework, where: str) -> Path:
         raise ToolError(
             f"PlatformIO's platform {name}, which brings this board's compiler and framework, is not installed",
             where=where,
-            hint=f"Where PlatformIO's registry can be reached, run once: pio pkg install -g -p {framework.platform}. "
+            hint=f"With access to PlatformIO's registry, run once: pio pkg install -g -p {framework.platform}. "
             "On another computer, pio run in the project's folder builds it without mcugen",
         )
     return core

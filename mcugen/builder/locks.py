@@ -36,6 +36,8 @@ def file_lock(path: Path, *, timeout: float, busy: str, unwritable: str) -> Iter
                 break
             except BlockingIOError:
                 if time.monotonic() >= end:
-                    raise ToolError(busy, where=str(path), hint="Wait for the other run, or end it") from None
+                    raise ToolError(
+                        busy, where=str(path), hint="Wait for the other run to finish, or stop it"
+                    ) from None
                 time.sleep(0.05)
         yield

@@ -82,7 +82,7 @@ def installed_versions() -> Versions:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             raise ToolError(
-                f"the Python package {package} is not installed beside mcugen",
+                f"the Python package {package} is not installed in mcugen's environment",
                 where=sys.executable,
                 hint=f"Install it: {sys.executable} -m pip install {package}",
             ) from None
@@ -102,7 +102,7 @@ def check_pin(versions: Versions) -> None:
     pin = versions.scons_pin
     if pin is None:
         raise ToolError(
-            f"PlatformIO {versions.platformio} does not build with tool-scons any more, and mcugen knows no other way",
+            f"PlatformIO {versions.platformio} no longer builds with tool-scons, which mcugen relies on",
             hint="Install the PlatformIO that this mcugen was tested with: pip install 'platformio>=6.1,<7'",
         )
     if semantic_version.Version(versions.scons_package) not in semantic_version.SimpleSpec(pin):
@@ -137,7 +137,7 @@ def ensure_core_dir() -> Path:
     with file_lock(
         cache_dir() / f"{name}.lock",
         timeout=60,
-        busy="another process is making this folder",
+        busy="another process is creating this folder",
         unwritable="mcugen keeps its cache there: set MCUGEN_CACHE_DIR to a folder that you can write to",
     ):
         if _is_whole(core, versions):

@@ -95,7 +95,7 @@ def observe(
             observation = _observe_litert(tflite, inputs, tensors, keep, statistics, progress, first)
         except ToolError as second:
             raise ConversionError(
-                f"no interpreter runs the float model: {_TFLM}: {first.outcome}; {_LITERT}: {second.what}",
+                f"no installed interpreter can run the float model: {_TFLM}: {first.outcome}; {_LITERT}: {second.what}",
                 hint="Check the model in Python first",
             ) from None
     _check_finite(observation, tflite)

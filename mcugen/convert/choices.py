@@ -42,16 +42,16 @@ class Choices:
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
-            raise ConversionError(f'there is no calibration by "{self.method}"', hint=", ".join(get_args(Method)))
+            raise ConversionError(f'unknown calibration method "{self.method}"', hint=", ".join(get_args(Method)))
         if not 50 < self.percentile <= 100:
-            raise ConversionError(f"{self.percentile:g} is no percentile to cut at", hint="Give one such as 99.99")
+            raise ConversionError(f"{self.percentile:g} is not a valid percentile", hint="Pass one such as 99.99")
         if self.samples < 1:
-            raise ConversionError(f"nothing can be calibrated on {self.samples} samples")
+            raise ConversionError(f"calibration is not possible with {self.samples} samples")
         if self.activations == "int16" and (
             self.method != "minmax" or self.per_channel_dense or self.correct_bias or self.wide
         ):
             raise ConversionError(
-                "int16 activations are made by TensorFlow's quantizer, which takes no such choices",
+                "int16 activations use TensorFlow's quantizer, which does not support these choices",
                 hint="Choose samples and equalize only, or int8 activations",
             )
 

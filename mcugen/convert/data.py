@@ -110,7 +110,7 @@ def random_samples(
             arrays.append(rng.integers(info.min, info.max, shape, spec.dtype, endpoint=True))
         else:
             arrays.append(rng.integers(0, 2, shape).astype(spec.dtype))
-    return Samples(tuple(arrays), None, "random", False, ("random data: accuracy and ranges mean nothing",))
+    return Samples(tuple(arrays), None, "random", False, ("random data: accuracy and ranges are meaningless",))
 
 
 def choose(samples: Samples, limit: int = CALIBRATION_SAMPLES, seed: int = 0) -> Samples:
@@ -140,8 +140,8 @@ def short_name(name: str) -> str:
 
 def _accepted(inputs: Sequence[TensorSpec]) -> str:
     return (
-        f"The model takes {describe_inputs(inputs)}. Give a .npy, .npz or .csv file, a folder of images, "
-        'an array or an iterable (or "random" for a first try without meaning)'
+        f"The model takes {describe_inputs(inputs)}. Pass a .npy, .npz or .csv file, a folder of images, "
+        'an array or an iterable (or "random" for a trial run with meaningless accuracy)'
     )
 
 
@@ -175,9 +175,9 @@ def _read_path(
 def _single(inputs: Sequence[TensorSpec], where: str) -> TensorSpec:
     if len(inputs) != 1:
         raise DataError(
-            f"the model has {len(inputs)} inputs, which this format cannot hold",
+            f"the model has {len(inputs)} inputs, which this format cannot store",
             where=where,
-            hint=f"Give a .npz with one array per input: {describe_inputs(inputs)}",
+            hint=f"Pass a .npz with one array per input: {describe_inputs(inputs)}",
         )
     return inputs[0]
 
@@ -270,7 +270,7 @@ def _rows(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str]) -
     """An array as (N, *sample shape), if there is only one way to read it so."""
     if array.dtype.kind not in "biuf":
         raise DataError(
-            f"holds {array.dtype} values, not numbers", where=where, hint="Give an array of floats or integers"
+            f"holds {array.dtype} values, not numbers", where=where, hint="Pass an array of floats or integers"
         )
     shape = sample_shape(spec)
     if array.shape[1:] == shape:
@@ -306,11 +306,11 @@ def _channels_moved(array: NDArray[Any], spec: TensorSpec, where: str, notes: li
 
 def _either_order(spec: TensorSpec, where: str, shape: tuple[int, ...] | None = None) -> DataError:
     last = sample_shape(spec)
-    what = "rows of numbers do not tell" if shape is None else f"the shape {shape} does not tell"
+    what = "rows of numbers do not show" if shape is None else f"the shape {shape} does not show"
     return DataError(
         f"{what} whether channels come first or last",
         where=where,
-        hint=f"Give an array (N, {', '.join(map(str, (last[-1], *last[:-1])))}), as the original model takes it, "
+        hint=f"Pass an array (N, {', '.join(map(str, (last[-1], *last[:-1])))}), as the original model takes it, "
         f"or (N, {', '.join(map(str, last))})",
     )
 
@@ -366,7 +366,7 @@ def _targets(raw: Any, count: int, where: str) -> NDArray[Any]:
 def _classes(targets: NDArray[Any], notes: list[str]) -> NDArray[np.int64] | None:
     """Class numbers, if the labels are such or one-hot."""
     if is_one_hot(targets):
-        notes.append("one-hot labels were turned into class numbers")
+        notes.append("one-hot labels were converted to class indices")
         return np.asarray(targets.argmax(axis=1), np.int64)
     labels = targets.reshape(-1) if targets.ndim == 2 and targets.shape[1] == 1 else targets
     if labels.ndim != 1 or labels.dtype.kind not in "biuf" or not _whole(labels):

@@ -26,7 +26,7 @@ def check_samples(samples: Samples, inputs: tuple[TensorSpec, ...], *, expects_p
     found = []
     if samples.trusted and samples.count < _FEW:
         plural = "s" * (samples.count != 1)
-        found.append(f"only {samples.count} calibration sample{plural}: ranges may be too narrow; give 100 or more")
+        found.append(f"only {samples.count} calibration sample{plural}: ranges may be too narrow; use 100 or more")
     if samples.labels is not None and _sorted(samples.labels):
         found.append("the samples are sorted by label: shuffle them before you split or shorten the set")
     for values, spec in zip(samples.inputs, inputs, strict=True):

@@ -43,7 +43,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         with zipfile.ZipFile(path) as archive:
             size = sum(info.file_size for info in archive.infolist())
         if size > _MAX_BYTES:
-            raise DataError(f"unpacks to {size >> 30} GB", where=str(path), hint="Give fewer samples: 200 are used")
+            raise DataError(f"unpacks to {size >> 30} GB", where=str(path), hint="Pass fewer samples: 200 are used")
         with np.load(path, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files if isinstance(stored[key], np.ndarray)}
     except (
@@ -110,7 +110,7 @@ def read_csv(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], l
                     )
                 rows.append(np.array(values, np.float32))
     except (UnicodeDecodeError, csv.Error, OSError):
-        raise DataError("is no readable CSV file", where=str(path), hint="Save it as UTF-8 text") from None
+        raise DataError("is not a readable CSV file", where=str(path), hint="Save it as UTF-8 text") from None
     if not rows:
         raise DataError("holds no rows of numbers", where=str(path))
     return np.stack(rows).reshape(-1, *shape), labels if label_column is not None else None
@@ -119,7 +119,7 @@ def read_csv(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], l
 def _numbers(cells: list[str], where: str) -> list[float]:
     for column, cell in enumerate(cells, start=1):
         if not _is_number(cell):
-            raise DataError(f'column {column} holds "{cell.strip()[:40]}", which is no number', where=where)
+            raise DataError(f'column {column} holds "{cell.strip()[:40]}", which is not a number', where=where)
     return [float(cell) for cell in cells]
 
 
@@ -146,14 +146,14 @@ def read_images(folder: Path, spec: TensorSpec, scale: bool, notes: list[str]) -
     shape = (*spec.shape[1:], 1) if len(spec.shape) == 3 else spec.shape[1:]
     if len(shape) != 3 or spec.shape[0] != 1 or shape[2] not in (1, 3, 4):
         raise DataError(
-            f"is a folder of images, but the model's input {list(spec.shape)} is no image",
+            f"is a folder of images, but the model's input {list(spec.shape)} is not an image",
             where=where,
-            hint="Give a .npz file",
+            hint="Pass a .npz file",
         )
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _IMAGE_SUFFIXES and p.is_file())
     if not files:
         raise DataError(
-            f"holds no images ({', '.join(_IMAGE_SUFFIXES)})", where=where, hint="Give the folder with the image files"
+            f"holds no images ({', '.join(_IMAGE_SUFFIXES)})", where=where, hint="Pass the folder with the image files"
         )
     if len(files) > _MAX_IMAGES:
         # Evenly over the whole set: names are often sorted by class.
@@ -166,7 +166,7 @@ def read_images(folder: Path, spec: TensorSpec, scale: bool, notes: list[str]) -
             with Image.open(file) as opened:
                 image = opened.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            raise DataError("is no readable image", where=str(file), hint="Remove or repair it") from None
+            raise DataError("is not a readable image", where=str(file), hint="Remove or repair it") from None
         if image.size != (width, height):
             if image.width * height != image.height * width:
                 raise DataError(

@@ -111,7 +111,7 @@ def _renamed(main: Any, tensors: tuple[int, ...], names: Sequence[Sequence[str]]
         raise ConversionError(
             f"the converter made a model with the inputs or outputs {', '.join(here)}, "
             f"but the original has {', '.join(new for _, new in names)}",
-            hint="Leave out inputs that are not used and outputs that are given twice",
+            hint="Remove unused inputs and duplicate outputs",
         )
     for i, (_, new) in zip(found, names, strict=True):
         main.tensors[i].name = new
@@ -128,7 +128,7 @@ def _save_program(model: Any, data: object, path: Path) -> None:
             raise ModelError(
                 "a PyTorch module does not say which shape its input has",
                 where=type(model).__name__,
-                hint="Give an array of samples as data, or the program torch.export.export(model.eval(), (x,))",
+                hint="Pass an array of samples as data, or the program torch.export.export(model.eval(), (x,))",
             )
         # The user's own object keeps its mode and its device.
         module = copy.deepcopy(model).cpu().eval()

@@ -65,7 +65,7 @@ def inspect_model(model: Any) -> Inspection:
             raise ModelError(
                 "the model mixes float32 activations on quantized weights with quantized activations",
                 where=hybrid[0],
-                hint="Give the float model (Keras, SavedModel or float32 .tflite) together with calibration data",
+                hint="Pass the float model (Keras, SavedModel or float32 .tflite) together with calibration data",
             )
     partly = floats[:5] if form == "quantized" else []
     warnings = [f"{op} runs in float32: the model is not fully quantized" for op in partly]
@@ -91,7 +91,7 @@ def refuse_subgraphs(model: Any) -> None:
             f"the model has {len(model.subgraphs)} subgraphs (control flow or state), which cannot be quantized here",
             where=_calling_op(model),
             hint="Build recurrent layers with unroll=True and remove loops and conditions, run the model in float32 "
-            "with --no-quantize, or give an int8 .tflite",
+            "with --no-quantize, or pass an int8 .tflite",
         )
 
 
@@ -130,9 +130,9 @@ def _check_tensor(model: Any, tensor: Any, index: int) -> None:
     kind = type_name(tensor.type)
     if kind in _REFUSED_TYPES or kind not in _KNOWN_TYPES:
         raise ModelError(
-            f"has type {kind}, which no microcontroller runtime here can hold",
+            f"has type {kind}, which no runtime here supports",
             where=name,
-            hint="Keep such values out of the model (casts, string look-ups and preprocessing belong before it)",
+            hint="Move casts, string look-ups and preprocessing out of the model",
         )
     shape = flat.shape_of(tensor)
     if len(shape) > 8 or any(d < 0 for d in shape) or math.prod(shape) > _MAX_ELEMENTS:
@@ -233,7 +233,7 @@ def _computing_ops(model: Any) -> tuple[list[str], list[str]]:
                 raise ModelError(
                     "computes in float16",
                     where=flat.where(model, subgraph, i),
-                    hint="Give the float32 model; float16 is accepted for weights only",
+                    hint="Pass the float32 model; float16 is accepted for weights only",
                 )
             if "float32" in types:
                 floats.append(flat.where(model, subgraph, i))

@@ -61,7 +61,7 @@ def scaled_model(model: Any, dimension: Dimension, factor: float) -> Any:
         raise ConversionError(
             f"the model cannot be built {factor:g} times as {'wide' if dimension == 'width' else 'large'}: "
             f"{_reason(error)}",
-            hint="A layer with a fixed shape (Reshape, a number in code) stands in the way",
+            hint="A layer with a fixed shape (Reshape, a number in code) prevents it",
         ) from error
 
 

@@ -57,13 +57,13 @@ def convert(
     Raises:
         ModelError: not a model, damaged, or one that no runtime here can run.
         DataError: no data for a float model, or data that does not fit; data for one that is not quantized.
-        ConversionError: cannot be quantized, or is quantized already and was to stay float32.
+        ConversionError: cannot be quantized, or is already quantized and was to stay float32.
         ToolError: TensorFlow is needed and not installed.
     """
     if data is not None and not quantize:
         raise DataError(
-            "--no-quantize leaves the model in float32, which needs no calibration data",
-            hint="Omit --data, or --no-quantize",
+            "quantize=False (--no-quantize) takes no calibration data",
+            hint="Omit either data (--data) or quantize=False",
         )
     chosen = choices if choices is not None else Choices(activations=activations)
     loaded = _load(source, data, progress)
@@ -71,8 +71,8 @@ def convert(
     if chosen.activations == "int16" and (not quantize or inspection.form == "quantized"):
         raise ConversionError(
             "int16 activations are made when a float model is quantized, and this one "
-            + ("is quantized already" if quantize else "is to stay float32"),
-            hint="Omit --activations, or give the float model" if quantize else "Omit --no-quantize",
+            + ("is already quantized" if quantize else "is to stay float32"),
+            hint="Omit --activations, or pass the float model" if quantize else "Omit --no-quantize",
         )
     if not quantize:
         return _keep_float(loaded)
@@ -85,14 +85,14 @@ def open_float(source: object, data: DataSource | None, progress: Progress | Non
     """A float model that can be quantized in many ways.
 
     Raises:
-        ConversionError: the model is quantized already.
+        ConversionError: the model is already quantized.
         ModelError, DataError, ToolError: as :func:`convert`.
     """
     loaded = _load(source, data, progress)
     if loaded.inspection.form == "quantized":
         raise ConversionError(
-            "the model is quantized already, so that there is nothing to choose",
-            hint="Give the float model, or omit --auto",
+            "the model is already quantized, so there is nothing to search for",
+            hint="Pass the float model, or omit --auto",
         )
     return _float_model(loaded, data)
 
@@ -170,12 +170,12 @@ def float_runner(source: object) -> FloatRunner:
     """
     given = source.float_tflite if isinstance(source, Converted) else source
     if given is None:
-        raise ModelError("the model was quantized from the start, so it has no float form", hint="Give the float model")
+        raise ModelError("the model was quantized from the start, so it has no float form", hint="Pass the float model")
     tflite, _ = load_tflite(identify(given))
     model = unpack_model(tflite)
     inspection = inspect_model(model)
     if inspection.form == "quantized":
-        raise ModelError("the model is quantized, so it has no float form", hint="Give the float model")
+        raise ModelError("the model is quantized, so it has no float form", hint="Pass the float model")
     plain = plain_float(model, tflite, inspection)
     return FloatRunner(plain.tflite, inspection.inputs, inspection.outputs)
 
@@ -184,7 +184,7 @@ def _take_as_it_is(loaded: _Loaded, data: bool) -> Converted:
     inspection = loaded.inspection
     notes = list(inspection.notes)
     if data:
-        notes.append("the model is quantized already: the calibration data was not used")
+        notes.append("the model is already quantized: the calibration data was not used")
     zeros = [np.zeros((1, *s.shape), host_type(s)) for s in inspection.inputs]
     try:
         run_int8(loaded.tflite, zeros, inspection.inputs, inspection.outputs)
@@ -207,8 +207,8 @@ def _keep_float(loaded: _Loaded) -> Converted:
     inspection = loaded.inspection
     if inspection.form == "quantized":
         raise ConversionError(
-            "the model is quantized already, so that --no-quantize has no float32 model to run",
-            hint="Omit --no-quantize, or give the float model",
+            "the model is already quantized, so --no-quantize has no float32 model to run",
+            hint="Omit --no-quantize, or pass the float model",
         )
     plain = plain_float(unpack_model(loaded.tflite), loaded.tflite, inspection)
     report = QuantizationReport(
@@ -234,7 +234,7 @@ def _no_data(inspection: Inspection) -> DataError:
         )
     return DataError(
         what,
-        hint="Give --data with a .npz, .npy or .csv file or a folder of images that holds "
+        hint="Pass --data with a .npz, .npy or .csv file or a folder of images that holds "
         f"{describe_inputs(inspection.inputs)}; 100 to 200 samples do. --data random works for a first try, "
         "but its accuracy means nothing",
     )

@@ -101,12 +101,12 @@ def _widen(model: Any, tensor: Any, where: str) -> None:
     name = printable(tensor.name)
     stored = flat.constant(model, tensor)
     if stored is None:
-        raise ModelError(f'weights "{name}" are {type_name(tensor.type)}', where=where, hint="Give the float model")
+        raise ModelError(f'weights "{name}" are {type_name(tensor.type)}', where=where, hint="Pass the float model")
     value = stored.astype(np.float32)
     if stored.dtype != np.float16:
         q = tensor.quantization
         if q is None or q.scale is None or len(q.scale) == 0:
-            raise ModelError(f'quantized weights "{name}" have no scale', where=where, hint="Give the float model")
+            raise ModelError(f'quantized weights "{name}" have no scale', where=where, hint="Pass the float model")
         scale = np.asarray(q.scale, np.float32)
         zero = np.asarray(q.zeroPoint if q.zeroPoint is not None else 0, np.float32)
         axis_shape = [1] * stored.ndim

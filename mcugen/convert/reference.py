@@ -83,7 +83,7 @@ def check_conversion(tflite: bytes, changed: Sequence[ChangedInput], folder: Pat
                 continue
             problem = f"differs by up to {float(difference.max()):.3g}"
         raise ConversionError(
-            f"the converter made a model that computes something else than {framework}: its output {problem}",
+            f"the converted model does not compute what {framework} computes: its output {problem}",
             where=f'output "{spec.name}"',
             hint="Write the layers before that output with other ops, or convert the model to .tflite by other means",
         )

@@ -60,7 +60,7 @@ def _identify_path(path: Path) -> Source:
         raise ModelError(
             "this folder is not a SavedModel (saved_model.pb is missing)",
             where=where,
-            hint="Save the model with model.export(folder), or give a model file",
+            hint="Save the model with model.export(folder), or pass a model file",
         )
     if not path.is_file():
         raise ModelError("this is neither a file nor a folder", where=where)
@@ -136,7 +136,7 @@ def _foreign(path: Path, head: bytes) -> str:
         return "a JSON file"
     if suffix in (".tflite", ".lite"):
         return "not a .tflite model (the TFL3 identifier is missing): truncated, corrupted, or another format"
-    return "no model format that mcugen knows"
+    return "not a model format that mcugen knows"
 
 
 def _clean(name: str) -> str:

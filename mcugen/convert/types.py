@@ -158,7 +158,7 @@ class Converted:
     Attributes:
         tflite: the flatbuffer.
         name: the model's name (file name without its ending).
-        float_tflite: the float32 model, which int8 was quantized from; None if the source was quantized already.
+        float_tflite: the float32 model, which int8 was quantized from; None if the source was already quantized.
     """
 
     tflite: bytes

@@ -45,7 +45,7 @@ class WrongFirmwareError(DeviceError):
 
 @dataclass(frozen=True)
 class Reconnection:
-    """How a connection was made again: after how many seconds, and whether its session goes on.
+    """How a connection was made again: after how many seconds, and whether its session continues.
 
     It does not after a restart: then the model has forgotten what it kept between inferences. In either case it is not
     known whether an inference that was under way was run.
@@ -55,8 +55,8 @@ class Reconnection:
     resumed: bool
 
     def __str__(self) -> str:
-        what = "its session goes on" if self.resumed else "it begins anew"
-        return f"connected again after {self.seconds:.1f} s: {what}"
+        what = "its session continues" if self.resumed else "it begins anew"
+        return f"reconnected after {self.seconds:.1f} s: {what}"
 
 
 class Device:
@@ -237,7 +237,7 @@ class Device:
             DeviceError: it cannot be reconnected, or its program has stopped: `reset` it.
         """
         if self._reopen is None:
-            raise self._session.error("this connection cannot be made again", hint="Open the device again")
+            raise self._session.error("this connection cannot be re-established", hint="Open the device again")
         old, started = self._session, time.monotonic()
         old.link.close()
         while True:
@@ -269,7 +269,7 @@ class Device:
                     raise WrongFirmwareError(
                         f"another {what} answers than before ({now[:12]}, not {before[:12]})",
                         where=self._name,
-                        hint="Check what is plugged in, and begin anew",
+                        hint="Check what is connected, and start again",
                     )
         except FaultError:
             self._session.link = link  # to reset the device
@@ -406,6 +406,6 @@ class Device:
 
     def _continue(self, session: Session) -> Done | Paused:
         if session is not self._session:
-            raise session.error("the connection was made again in the middle of an inference", hint="Run it again")
+            raise session.error("the connection was re-established during an inference", hint="Run it again")
         state: Done | Paused = session.ask(Command.CONTINUE, protocol.parse_invoke, timeout=self._timeout)
         return state

@@ -37,7 +37,7 @@ def _connect(url: str) -> SocketTransport:
     except ValueError:
         host = port = None
     if not host or not port:
-        raise DeviceError("the port cannot be opened: it is no address", where=url, hint="Write socket://host:port")
+        raise DeviceError("the port cannot be opened: not a valid address", where=url, hint="Write socket://host:port")
     try:
         sock = socket.create_connection((host, port), CONNECT_S)
     except OSError as error:
@@ -117,7 +117,7 @@ def _network_error(url: str, said: str) -> DeviceError:
     return DeviceError(
         f"the port cannot be opened: {said}",
         where=url,
-        hint="Check that the server runs there (mcugen serve), that it is free, and that no firewall is between",
+        hint="Check that the server runs there (mcugen serve), that it is free, and that no firewall blocks it",
     )
 
 
@@ -126,14 +126,14 @@ def _serial_error(url: str, error: Exception) -> DeviceError:
     code = getattr(error, "errno", None)
     what, hint = f"the port cannot be opened: {error}", "Check that it is a serial port and that its name is right"
     if code in (errno.EACCES, errno.EPERM):
-        what, hint = "the port cannot be opened: there is no permission to use it", _group_hint(url)
+        what, hint = "the port cannot be opened: no permission to use it", _group_hint(url)
     elif code in _BUSY:
         what = f"the port cannot be opened: {_holder(url) or 'another program'} holds it"
         hint = "Close serial monitors, debuggers and IDEs that hold it, and try again"
     elif code in _ABSENT:
         others = ", ".join(port.device for port in list_ports()) or "none"
         what = "the port cannot be opened: there is no such port"
-        hint = f"Plug the board in with a cable that carries data. Ports of this computer: {others}"
+        hint = f"Connect the board with a data cable. Ports of this computer: {others}"
     return DeviceError(what, where=url, hint=hint)
 
 
@@ -144,7 +144,7 @@ def _group_hint(path: str) -> str:
 
         group = grp.getgrgid(Path(path).stat().st_gid).gr_name
     except (ImportError, OSError, KeyError):
-        return "Run as a user who may use serial ports"
+        return "Run as a user with access to serial ports"
     if group == "root":
         return "It belongs to root: add a udev rule for it, or ask your administrator"
     return f"It belongs to the group {group}: sudo usermod -aG {group} $USER, and log in again"

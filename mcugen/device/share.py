@@ -66,7 +66,9 @@ def parse_address(text: str) -> tuple[str, int]:
     except ValueError:
         host = port = None
     if not host or port is None or parts.path or parts.username is not None:
-        raise DeviceError(f"{text[:60]!r} is no address", where="--listen", hint="Write HOST:PORT, like 127.0.0.1:2217")
+        raise DeviceError(
+            f"{text[:60]!r} is not a valid address", where="--listen", hint="Use HOST:PORT, such as 127.0.0.1:2217"
+        )
     return host, port
 
 
@@ -309,7 +311,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise DeviceError(
             f"the address cannot be used: {getattr(error, 'strerror', None) or error}",
             where=f"--listen {host}:{port}",
-            hint="Another server may have it; --listen 127.0.0.1:0 takes a free port",
+            hint="Another server may have it; --listen 127.0.0.1:0 picks a free port",
         ) from error
     return listener
 

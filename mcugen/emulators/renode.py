@@ -37,7 +37,7 @@ def find_renode() -> str:
     if path is None:
         raise ToolError(
             "renode was not found, so nothing ran. The script, platform and Robot test for it passed a check of their "
-            "syntax, which is no proof",
+            "syntax, which proves nothing about its behaviour",
             hint=f"Install it from https://{_RELEASES} (a package for Debian and Fedora, an archive for the rest of "
             "Linux, an image for macOS) and put renode into PATH",
         )
@@ -90,7 +90,7 @@ EMULATOR = Emulator(
     read=_read,
     summary=lambda model: str(model.platform),
     launch=_launch,
-    unmodelled="Choose one of {boards}; or name platform and UART in a board file's table [renode], see docs/BOARDS.md",
+    unmodelled="Choose one of {boards}; or set a board file's table [renode], see docs/BOARDS.md",
     project_files=renode_files,
     program="renode",
     where=_RELEASES,

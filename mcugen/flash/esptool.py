@@ -10,12 +10,12 @@ from mcugen.flash.runner import CLOSE_OTHERS, DIALOUT, TRY_AGAIN, find_program, 
 from mcugen.flash.types import Failure, Job, Tool
 
 FAILURES = (
-    Failure(r"\[Errno 13\]|permission denied|PermissionError", "there is no permission to use the port", DIALOUT),
+    Failure(r"\[Errno 13\]|permission denied|PermissionError", "no permission to use the port", DIALOUT),
     Failure(r"\[Errno (?:11|16)\]|resource busy|exclusively lock", "another program holds the port", CLOSE_OTHERS),
     Failure(
         r"\[Errno 2\]|no such file|could not open port",
         "there is no such port",
-        "Plug the board in with a cable that carries data; mcugen doctor lists the ports",
+        "Connect the board with a data cable; mcugen doctor lists the ports",
     ),
     Failure(
         r"this chip is .* not |wrong --?chip argument|unexpected chip",
@@ -30,7 +30,7 @@ FAILURES = (
     Failure(
         r"stopped responding|md5 of file does not match|timed out|write timeout|disconnected|device reports readiness"
         r"|content transfer stopped|serial (?:noise|exception)",
-        "writing failed half-way",
+        "writing failed midway",
         TRY_AGAIN,
     ),
 )
@@ -55,7 +55,7 @@ def write(job: Job, program: str) -> None:
         )
         for _address, path in parts:
             if not path.is_file():
-                raise DeviceError(f"the build left no {path.name}", where=str(path), hint="Build the project anew")
+                raise DeviceError(f"the build left no {path.name}", where=str(path), hint="Build the project again")
         images = [text for address, path in parts for text in (hex(address), str(path))]
         command = [program, "--chip", chip, "--port", job.port or "", "--baud", "460800", "write_flash", *images]
         run_tool(command, FAILURES, where=f"{job.board.name} at {job.port}", cwd=job.output)

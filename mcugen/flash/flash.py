@@ -66,7 +66,7 @@ def flash_board(
         DeviceError: no port or several, no probe or several, no permission, or the tool failed.
     """
     if probe is not None and not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", probe):
-        raise DeviceError(f"{probe[:60]!r} is no serial number of a probe", where="--probe")
+        raise DeviceError(f"{probe[:60]!r} is not a probe's serial number", where="--probe")
     chosen, program = _choose_tool(board, tool)
     if port is None:
         port = find_port(board, probe=probe, choose=choose)
@@ -83,7 +83,7 @@ def flash_board(
 def _check_access(board: Board, port: str | None) -> None:
     """Refuse before anything is written what could not be checked afterwards."""
     if port is not None and Path(port).exists() and not os.access(port, os.R_OK | os.W_OK):
-        raise DeviceError("there is no permission to use the port", where=f"{board.name} at {port}", hint=DIALOUT)
+        raise DeviceError("no permission to use the port", where=f"{board.name} at {port}", hint=DIALOUT)
 
 
 def _choose_tool(board: Board, name: str | None) -> tuple[Tool, str]:
@@ -93,11 +93,11 @@ def _choose_tool(board: Board, name: str | None) -> tuple[Tool, str]:
         raise BoardError(
             f"mcugen does not know how to flash {board.title}",
             where=f"board {board.name}",
-            hint="Write .pio/build/*/firmware.bin with your own tool; mcugen verify DIR --port PORT works then",
+            hint="Write .pio/build/*/firmware.bin with your own tool, then run mcugen verify DIR --port PORT",
         )
     if name is not None and name not in able:
         raise BoardError(
-            f"{name[:40]!r} does not flash this board", where=f"board {board.name}", hint=f"Tools: {', '.join(able)}"
+            f"{name[:40]!r} cannot flash this board", where=f"board {board.name}", hint=f"Tools: {', '.join(able)}"
         )
     candidates = able if name is None else (name,)
     for each in candidates:

@@ -10,32 +10,32 @@ from mcugen.flash.types import Failure, Job, Probe, Tool
 from mcugen.flash.usb import usb_probes
 
 FAILURES = (
-    Failure(r"LIBUSB_ERROR_ACCESS", "there is no permission to use the debug probe", UDEV),
+    Failure(r"LIBUSB_ERROR_ACCESS", "no permission to use the debug probe", UDEV),
     Failure(r"LIBUSB_ERROR_BUSY|resource busy", "another program holds the debug probe", CLOSE_OTHERS),
     Failure(
         r"can't find (?:interface|target|board)/",
         "this OpenOCD is too old for the board",
-        "Update it to 0.12 or later, or take --tool pyocd",
+        "Update it to 0.12 or later, or use --tool pyocd",
     ),
     Failure(
         r"unexpected idcode|cannot identify target|auto_probe failed|couldn't find part|expected \d+ of \d+:",
         "the chip is not this board's",
-        "Is this the right board? mcugen boards tells which chip each has",
+        "Is this the right board? mcugen boards lists their chips",
     ),
     Failure(
         r"unable to connect to the target|error connecting dp|examination failed|target not halted",
         "the probe is there, but the chip does not answer",
-        "Is the board powered? Hold its reset button while the command starts, and let it go then",
+        "Is the board powered? Hold its reset button until the command has started",
     ),
     Failure(
         r"open failed|unable to (?:find|open).*CMSIS-DAP|no j-link device found|no device found|no matching",
         "no debug probe was found",
-        f"Plug the board in by the USB socket of its debug probe, with a cable that carries data. {UDEV}",
+        f"Connect the USB socket of the board's debug probe, with a data cable. {UDEV}",
     ),
     Failure(r"verify failed|checksum mismatch|contents differ", "what was read back differs", TRY_AGAIN),
     Failure(
         r"error writing|failed erasing|error erasing|programming failed|timed out|communication failure",
-        "writing failed half-way",
+        "writing failed midway",
         TRY_AGAIN,
     ),
 )

@@ -9,7 +9,7 @@ from mcugen.flash.types import Failure, Job, Tool
 FAILURES = (
     Failure(
         r"picotool was unable to connect|permission|LIBUSB_ERROR_ACCESS",
-        "there is no permission to use the board",
+        "no permission to use the board",
         UDEV,
     ),
     Failure(
@@ -20,7 +20,7 @@ FAILURES = (
     Failure(
         r"no accessible .*BOOTSEL",
         "no board is in its boot loader",
-        "Hold BOOTSEL while plugging it in, with a cable that carries data",
+        "Hold BOOTSEL while connecting it with a data cable",
     ),
     Failure(
         r"family id|not (?:valid|suitable) for",
@@ -29,7 +29,7 @@ FAILURES = (
     ),
     Failure(
         r"returned an error|failed to (?:write|read|verify)|verify failed|disconnected",
-        "writing failed half-way",
+        "writing failed midway",
         TRY_AGAIN,
     ),
 )
@@ -39,7 +39,7 @@ def uf2_file(job: Job) -> str:
     """Path of the UF2 file that the framework's build left."""
     path = job.output / "firmware.uf2"
     if not path.is_file():
-        raise DeviceError("the build left no firmware.uf2", where=str(path), hint="Build the project anew")
+        raise DeviceError("the build left no firmware.uf2", where=str(path), hint="Build the project again")
     return str(path)
 
 

@@ -18,12 +18,12 @@ FAILURES = (
     Failure(
         r"please specify `?upload_port|no device found on|unable to find (?:a )?(?:serial )?port",
         "PlatformIO finds no board",
-        "Plug it in with a cable that carries data, and name its port with --port",
+        "Connect it with a data cable, and name its port with --port",
     ),
     Failure(
         r"HTTPClientError|InternetConnectionError|PackageException",
         "PlatformIO wants to fetch its uploader from its registry, and cannot",
-        "Run pio run -t upload once where the registry can be reached, or take another tool with --tool",
+        "Run pio run -t upload once where the registry can be reached, or choose another tool with --tool",
     ),
     Failure(r"\*\*\* \[upload\]", "writing failed", TRY_AGAIN),
 )

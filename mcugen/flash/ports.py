@@ -56,10 +56,10 @@ def find_port(board: Board, *, probe: str | None = None, choose: Choose | None =
     if len(own) == 1:
         return own[0].device
     if own:
-        return _chosen(own, f"several ports could be the {board.name}'s", board, choose)
+        return _chosen(own, f"several ports could belong to {board.name}", board, choose)
     bridges = [port for port in ports if port.usb_id in board.flashing.usb_bridge]
     if bridges:
-        what = f"{'these ports' if len(bridges) > 1 else 'this port'} could be the {board.name}'s, or another thing's"
+        what = f"{'these ports' if len(bridges) > 1 else 'this port'} could belong to {board.name} or to another device"
         return _chosen(bridges, what, board, choose)
     return None
 
@@ -82,9 +82,9 @@ def require_port(board: Board, port: str | None) -> str:
         return port
     others = "; ".join(map(str, serial_ports())) or "none"
     if board.flashing.usb:
-        hint = "Plug it in with a cable that carries data"
+        hint = "Connect it with a data cable"
     else:
-        hint = f"Its port cannot be told from others: name it with --port. {board.notes}"
+        hint = f"Its port cannot be identified: name it with --port. {board.notes}"
     raise DeviceError(f"no serial port of this board was found (ports: {others})", where=board.name, hint=hint)
 
 
@@ -113,7 +113,7 @@ def choose_probe(board: Board, probes: Sequence[Probe], wanted: str | None, port
     if port is not None and (same := probe_of_port(port, probes)) is not None:
         return same.id
     raise DeviceError(
-        f"several debug probes are plugged in: {shown}", where=board.name, hint="Name the board's with --probe ID"
+        f"several debug probes are connected: {shown}", where=board.name, hint="Name the board's with --probe ID"
     )
 
 

@@ -15,7 +15,7 @@ from mcugen.flash.types import Failure, Job, Probe, Tool
 FAILURES = (
     Failure(
         r"access denied|insufficient permissions|\[Errno 13\]|LIBUSB_ERROR_ACCESS",
-        "there is no permission to use the debug probe",
+        "no permission to use the debug probe",
         UDEV,
     ),
     Failure(
@@ -26,7 +26,7 @@ FAILURES = (
     Failure(
         r"no (?:connected|available) debug probes|no target device available|no probe (?:found|with)",
         "no debug probe was found",
-        f"Plug the board in by the USB socket of its debug probe, with a cable that carries data. {UDEV}",
+        f"Connect the USB socket of the board's debug probe, with a data cable. {UDEV}",
     ),
     Failure(
         r"target type .* not recognized",
@@ -40,7 +40,7 @@ FAILURES = (
     ),
     Failure(
         r"page failure|sector failure|erase.*failed|program.*fail|transfer (?:fault|error)|disconnected|timed out",
-        "writing failed half-way",
+        "writing failed midway",
         TRY_AGAIN,
     ),
 )

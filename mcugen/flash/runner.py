@@ -22,7 +22,8 @@ UDEV = "On Linux, install the probe's udev rules (those of OpenOCD and pyOCD kno
 DIALOUT = "On Linux, join the group that owns it (sudo usermod -aG dialout $USER), and log in again"
 CLOSE_OTHERS = "Close serial monitors, debuggers and IDEs that hold it, and try again"
 TRY_AGAIN = (
-    "The board holds half a firmware now. Try again; if it stays so, use another cable or USB socket, without a hub"
+    "The board now holds incomplete firmware. Try again; if it keeps failing, use another cable or USB socket, "
+    "without a hub"
 )
 
 
@@ -68,7 +69,7 @@ def run_tool(
                 start_new_session=True,
             )
         except OSError as error:
-            raise DeviceError(f"{name} cannot be run: {error.strerror}", where=where, hint="Install it anew") from error
+            raise DeviceError(f"{name} cannot be run: {error.strerror}", where=where, hint="Reinstall it") from error
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -98,5 +99,5 @@ def failure_of(name: str, output: str, code: int, failures: Sequence[Failure], w
     return DeviceError(
         f"{name} failed with exit code {code}:\n  {said}\n",
         where=where,
-        hint="Plug the board in again and retry, or take another tool with --tool",
+        hint="Plug the board in again and retry, or choose another tool with --tool",
     )

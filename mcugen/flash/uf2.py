@@ -66,8 +66,8 @@ def write(job: Job, _program: str) -> None:
 def _refused(error: OSError, folder: Path) -> DeviceError:
     if isinstance(error, PermissionError):
         hint = "Mount it as your own user (a file manager does), or copy the file as root"
-        return DeviceError("there is no permission to write to the board's disk", where=str(folder), hint=hint)
-    return DeviceError(f"writing failed half-way: {error.strerror}", where=str(folder), hint=TRY_AGAIN)
+        return DeviceError("no permission to write to the board's disk", where=str(folder), hint=hint)
+    return DeviceError(f"writing failed midway: {error.strerror}", where=str(folder), hint=TRY_AGAIN)
 
 
 def _disk(job: Job) -> Path:
@@ -92,7 +92,7 @@ def _disk(job: Job) -> Path:
     raise DeviceError(
         "no board shows its boot loader's disk",
         where=where,
-        hint="Hold BOOTSEL while plugging it in, with a cable that carries data, and mount the disk",
+        hint="Hold BOOTSEL while connecting it with a data cable, and mount the disk",
     )
 
 

@@ -34,9 +34,9 @@ def check_comparable(model: Model, board: Board, *, counted: bool) -> None:
     if model.float_data is None or model.float_data == model.data:
         raise ConversionError(
             "there is nothing to compare: the model "
-            + ("was quantized already" if model.float_data is None else "stays float32"),
+            + ("was already quantized" if model.float_data is None else "stays float32"),
             where="--compare-float",
-            hint="Give the float model with --data",
+            hint="Pass the float model with --data",
         )
     if not counted:
         raise BoardError(

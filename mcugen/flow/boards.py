@@ -25,7 +25,7 @@ def require_board(name: str | None) -> Board:
     board = load_board(name)
     if board.own_linker_script:
         raise BoardError(
-            f"{board.name} stands for any such chip, so it needs a project with your linker script",
+            f"{board.name} is a generic board, so it needs a project with your linker script",
             where=f"board {board.name}",
             hint="Make one: mcugen generate MODEL --board … --linker-script FILE.ld -o DIR",
         )

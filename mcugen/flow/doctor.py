@@ -147,7 +147,7 @@ def _emulator(tool: _Tool, architecture: Architecture) -> Finding:
     machines = {line.split(" ")[0] for line in _run([path, "-machine", "help"]).splitlines()}
     wanted = {board.name: board.emulator.machine for board in _boards_of(architecture) if board.emulator}
     lacking = [f"{machine} (board {name})" for name, machine in wanted.items() if machine not in machines]
-    problem = f"it does not know the machines {', '.join(lacking)}" if lacking else ""
+    problem = f"it does not support the machines {', '.join(lacking)}" if lacking else ""
     return tool.finding(version=_version_in(_run([path, "--version"])), path=path, problem=problem)
 
 
@@ -248,7 +248,7 @@ def _checks() -> tuple[tuple[_Tool, Check], ...]:
         (_Tool("pyocd", "flashing with CMSIS-DAP, ST-Link or J-Link", False, pip="pyocd"), _program),
         (_Tool("esptool", "flashing ESP chips", False, pip="esptool"), _program),
         (
-            _Tool("serial ports", "talking to boards", False, note="plug a board in; on Linux, join the group dialout"),
+            _Tool("serial ports", "talking to boards", False, note="connect a board; on Linux, join the group dialout"),
             _serial_ports,
         ),
     )

@@ -21,7 +21,7 @@ def check_output(path: Path, *, inputs: Sequence[str | Path | None] = ()) -> Non
         if given is not None and path.exists() and Path(given).exists() and path.samefile(given):
             raise ProjectError("the output would overwrite the input", where=str(path), hint="Choose another name")
     if path.is_dir():
-        raise ProjectError("is a folder, not a file", where=str(path), hint="Give the name of a file")
+        raise ProjectError("is a folder, not a file", where=str(path), hint="Pass the name of a file")
     if not path.absolute().parent.is_dir():
         raise ProjectError(
             "its folder does not exist", where=str(path), hint=f"Create it: mkdir -p {path.absolute().parent}"
@@ -75,7 +75,7 @@ def read_labels(source: str | Sequence[str] | None) -> tuple[str, ...]:
                 raise DataError(
                     f"the labels cannot be read: {error.strerror}",
                     where=source,
-                    hint="Give a text file with one name per line, or the names with commas: --labels cat,dog",
+                    hint="Pass a text file with one name per line, or the names with commas: --labels cat,dog",
                 ) from error
             except UnicodeDecodeError as error:
                 raise DataError("the labels are not UTF-8 text", where=source) from error

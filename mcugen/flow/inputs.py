@@ -62,7 +62,7 @@ def read_inputs(source: InputSource, graph: Graph) -> Inputs:
         raise DataError(
             f"{len(arrays)} array{'s' * (len(arrays) != 1)} for {len(tensors)} model inputs",
             where=origin,
-            hint=f"Give one array per input, as .npz: {', '.join(_expected(t) for t in tensors)}",
+            hint=f"Pass one array per input, as .npz: {', '.join(_expected(t) for t in tensors)}",
         )
     notes: list[str] = []
     warnings: list[str] = []
@@ -71,20 +71,20 @@ def read_inputs(source: InputSource, graph: Graph) -> Inputs:
     if len(counts) != 1:
         found = ", ".join(f'"{t.name}" has {len(column)}' for t, column in zip(tensors, columns, strict=True))
         raise DataError(
-            f"the inputs have different numbers of samples: {found}", where=origin, hint="Give the same number of each"
+            f"the inputs have different numbers of samples: {found}", where=origin, hint="Pass the same number of each"
         )
     if counts == {0}:
-        raise DataError("holds no sample", where=origin, hint="Give at least one")
+        raise DataError("holds no samples", where=origin, hint="Give at least one")
     count = counts.pop()
     if count > 1 and all((sample == column[0]).all() for column in columns for sample in column):
-        warnings.append(f"all {count} samples are the same to the model, which proves no more than one")
+        warnings.append(f"the model sees {count} identical samples, which prove no more than one")
     return Inputs([list(sample) for sample in zip(*columns, strict=True)], origin, tuple(notes), tuple(warnings))
 
 
 def _read(path: Path, tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
     hint = "Write it with numpy.save (one input) or numpy.savez (several)"
     if path.suffix not in (".npy", ".npz"):
-        raise DataError("inputs come as .npy or .npz", where=str(path), hint=hint)
+        raise DataError("inputs must be .npy or .npz", where=str(path), hint=hint)
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
@@ -130,7 +130,7 @@ def _samples(
         raise DataError(
             f'the array is {array.dtype}{list(array.shape)}, but the input "{tensor.name}" is {describe(tensor)}',
             where=where,
-            hint=f"Give {_expected(tensor)}",
+            hint=f"Pass {_expected(tensor)}",
         )
     if array.dtype == tensor.dtype.numpy:
         return list(np.ascontiguousarray(array))
@@ -149,7 +149,7 @@ def _samples(
     raise DataError(
         f'values are {array.dtype}, but the input "{tensor.name}" is {tensor.dtype.value}',
         where=where,
-        hint=f"Give {tensor.dtype.value} values as they are, or real values as float32 to be quantized",
+        hint=f"Pass {tensor.dtype.value} values as they are, or real values as float32 to be quantized",
     )
 
 

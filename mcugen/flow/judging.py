@@ -68,16 +68,16 @@ def check_wishes(data: Any, wishes: Wishes) -> None:
         DataError: a number that makes no sense, or a wish without the samples or the model that it needs.
     """
     if wishes.eval_samples < 1:
-        raise DataError(f"nothing can be judged by {wishes.eval_samples} samples", where="--eval-samples")
+        raise DataError(f"the model cannot be evaluated on {wishes.eval_samples} samples", where="--eval-samples")
     if wishes.samples_on_device < 0:
-        raise DataError(f"{wishes.samples_on_device} is no number of samples", where="--samples-on-device")
+        raise DataError(f"{wishes.samples_on_device} is not a number of samples", where="--samples-on-device")
     no_data = data is None and wishes.eval_data is None
     for option, wished in (("--max-drop", wishes.max_drop), ("--metric", wishes.metric), ("--task", wishes.task)):
         if wished is not None and no_data:
             raise DataError(
-                "there are no samples to judge the model by",
+                "there are no samples to evaluate the model on",
                 where=option,
-                hint='Give --eval-data X.npz with "x" and "y"',
+                hint='Pass --eval-data X.npz with "x" and "y"',
             )
 
 
@@ -99,9 +99,9 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
     floats = model.float_data if model.float_data != model.data else None
     if wishes.max_drop is not None and floats is None:
         raise DataError(
-            "what was lost cannot be told: there is no float model beside the one that runs",
+            "the loss is unknown: there is no float model to compare with",
             where="--max-drop",
-            hint="Give the float model and --data",
+            hint="Pass the float model and --data",
         )
     asked = any(wish is not None for wish in (wishes.eval_data, wishes.max_drop, wishes.metric, wishes.task))
     try:

@@ -77,7 +77,7 @@ def _check_labels(labels: Sequence[str], plan: Program) -> None:
         raise DataError(
             f"{len(labels)} label{'s' * (len(labels) != 1)} for {' or '.join(map(str, classes))} classes",
             where="--labels",
-            hint="Give one name per value of the output, in its order",
+            hint="Pass one name per value of the output, in its order",
         )
 
 

@@ -18,7 +18,7 @@ from mcugen.runtimes.program import Program, ProgramStep
 from mcugen.runtimes.tflm.program import TflmProgram
 from mcugen.verify import Verdict
 
-UNTRUSTED = "quantized with random data: sizes, cost and bit-exactness hold, accuracy means nothing"
+UNTRUSTED = "quantized with random data: sizes, cost and bit-exactness are valid, accuracy is meaningless"
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,13 @@ class Proof:
         if self.ready.changed:
             found.append(f"the project was changed since it was generated: {', '.join(self.ready.changed)}")
         found.extend(
-            f"{op} has no reference function: only its own kernel, run on this computer, says what is right"
+            f"{op} has no reference function: it was compared with its own kernel, run on this computer"
             for op in self.verdict.unverified
         )
         if self.board.framework is not None:
             found.append(f"the stack was not measured or counted as RAM: it is {self.board.framework.name}'s")
         if not self.verdict.output_moves:
-            found.append("the output never changed, whatever the input: the model may be broken")
+            found.append("the output was the same for all inputs: the model may be broken")
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:

@@ -99,8 +99,8 @@ def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: 
     if inputs is not None:
         return read_inputs(inputs, ready.plan.graph)
     if samples < 1 or seed < 0:
-        wrong = f"{samples} samples" if samples < 1 else f"seed {seed}"
-        raise DataError(f"there is no verdict with {wrong}", hint="Give at least one sample, and a seed from 0 on")
+        wrong = "at least one sample is needed" if samples < 1 else "the seed must not be negative"
+        raise DataError(wrong, hint=f"{samples} samples and seed {seed} were given")
     return Inputs(make_inputs(ready.plan.graph, samples, seed), f"random, seed {seed}")
 
 

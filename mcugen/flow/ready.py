@@ -106,5 +106,5 @@ def _build_temporary(folder: Path, model: Model, board: Board, tflm: str | None)
     except ToolError as error:
         if str(folder) not in f"{error.where}{error.hint}":
             raise
-        hint = f"All that the compiler said: mcugen generate MODEL --board {board.name} -o DIR, then mcugen build DIR"
+        hint = f"For the full compiler output: mcugen generate MODEL --board {board.name} -o DIR, then mcugen build DIR"
         raise ToolError(error.what, where=model.source, hint=hint) from error

@@ -49,19 +49,19 @@ def check_tuning(
         for option, limit in limits.items():
             if limit is not None:
                 hint = f"Add --auto, or omit {option}"
-                raise DataError("limits what --auto searches for", where=option, hint=hint)
+                raise DataError("has an effect with --auto only", where=option, hint=hint)
         return
     if not quantize or activations != "int8":
         other = "--no-quantize" if not quantize else "--activations"
-        raise ConversionError(f"--auto decides itself what {other} says", hint=f"Omit {other}, or --auto")
+        raise ConversionError(f"--auto chooses {other} itself", hint=f"Omit {other}, or --auto")
     if tuning.trials < 1 or tuning.seed < 0:
         wrong = f"{tuning.trials} trials" if tuning.trials < 1 else f"the seed {tuning.seed}"
-        raise DataError(f"there is no search with {wrong}", hint="Give at least one trial, and a seed from 0 on")
+        raise DataError(f"a search is not possible with {wrong}", hint="Use at least one trial and a seed of 0 or more")
     if tuning.max_instructions is not None and (board is None or board.emulator is None):
         raise BoardError(
             "instructions are counted on a board's emulator",
             where="--max-instructions",
-            hint="Give --board with a board that has one; mcugen boards says which",
+            hint="Pass --board with a board that has one; mcugen boards says which",
         )
 
 

@@ -72,7 +72,7 @@ def _check_runtime(plan: Program, board: Board) -> None:
         return
     starts = board.framework.name if board.framework else "a linker script of your own"
     raise BoardError(
-        f"the TFLM runtime is not made for {starts}",
+        f"the TFLM runtime does not support {starts}",
         where=f"board {board.name}",
         hint="Omit --runtime tflm: the model runs compiled ahead of time",
     )

@@ -33,7 +33,7 @@ def know(plan: Program, labels: Sequence[str], quantization: Path, *, trusted: b
     graph = plan.graph
     found = read_ranges(quantization)
     inputs = plan.input_tensors()
-    notes = () if trusted else ("the model was quantized with random data: its answers mean nothing",)
+    notes = () if trusted else ("the model was quantized with random data: its outputs are meaningless",)
     return Known(
         model=graph.name,
         inputs=tuple(_spec(tensor) for tensor in inputs),

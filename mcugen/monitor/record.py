@@ -51,7 +51,7 @@ def columns(devices: Sequence[Facts]) -> tuple[str, ...]:
     first = devices[0].outputs
     if any(facts.outputs != first for facts in devices):
         raise ProjectError(
-            "the devices have different outputs, which one recording cannot hold",
+            "the devices have different outputs, which one recording cannot store",
             where="--record",
             hint="Record devices with different models one by one",
         )
@@ -230,7 +230,9 @@ def read_recording(path: Path) -> Iterator[Message]:
         ToolError: a .parquet file without pyarrow.
     """
     if not path.is_file():
-        raise DataError("there is no such file", where=str(path), hint="Give what mcugen monitor --record wrote")
+        raise DataError(
+            "there is no such file", where=str(path), hint="Pass a recording made with mcugen monitor --record"
+        )
     if path.suffix == ".parquet":
         yield from _messages(path, *_read_parquet(path))
     elif path.suffix == ".csv":
@@ -284,7 +286,9 @@ def _read_parquet(path: Path) -> tuple[str, Iterator[Mapping[str, Any]]]:
 
 
 def _not_ours(path: Path) -> DataError:
-    return DataError("is no recording of mcugen's, or is damaged", where=str(path), hint="Give what --record wrote")
+    return DataError(
+        "is not a recording made by mcugen, or is damaged", where=str(path), hint="Pass a recording made with --record"
+    )
 
 
 def _messages(path: Path, header: str, rows: Iterator[Mapping[str, Any]]) -> Iterator[Message]:

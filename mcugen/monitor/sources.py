@@ -55,9 +55,9 @@ def open_source(
     """
     if text == "device":
         raise DataError(
-            "this firmware has no loop of its own: it computes what it is asked",
+            "this firmware runs no loop of its own to observe; it only answers requests",
             where="--inputs",
-            hint=f"Give a file, a folder, or {', '.join(GENERATORS)}",
+            hint=f"Pass a file, a folder, or {', '.join(GENERATORS)}",
         )
     if text in GENERATORS:
         limited = indices or [None] * len(specs)
@@ -65,7 +65,7 @@ def open_source(
         return Source(origin, _generator(text, specs, ranges, limited, seed))
     path = Path(text)
     if not path.exists():
-        hint = f"Give a data file, a folder, or {', '.join(GENERATORS)}"
+        hint = f"Pass a data file, a folder, or {', '.join(GENERATORS)}"
         raise DataError("there is no such file or folder", where=text, hint=hint)
     notes: tuple[str, ...] = ()
     if path.is_dir() and (files := sorted(path.glob("*.npy"))):
@@ -108,7 +108,7 @@ def _read_folder(
         raise DataError(
             f"a folder of .npy files is for models with one input; this one has {len(specs)}",
             where=str(files[0].parent),
-            hint="Give a .npz file with one array per input",
+            hint="Pass a .npz file with one array per input",
         )
     parts = []
     for file in files:

@@ -232,8 +232,7 @@ class _Worker:
             except ConnectionLostError as again:
                 if time.monotonic() - lost >= self._feeding.patience:
                     raise GaveUpError(
-                        f"was lost ({error.what}) and did not come back within {self._feeding.patience:g} s: "
-                        f"{again.what}",
+                        f"was lost ({error.what}) and did not return within {self._feeding.patience:g} s: {again.what}",
                         where=self._watched.name,
                         hint="Check its power and connection; --patience SECONDS waits longer",
                     ) from again

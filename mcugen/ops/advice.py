@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     pass
 
 REWRITES: Mapping[str, str] = {
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": "build the LSTM layer with unroll=True, or give an int8 .tflite of the model",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "build the LSTM layer with unroll=True, or pass an int8 .tflite of the model",
     "BIDIRECTIONAL_SEQUENCE_LSTM": "build the LSTM layers with unroll=True",
     "UNIDIRECTIONAL_SEQUENCE_RNN": "build the RNN layer with unroll=True",
     "WHILE": "build recurrent layers with unroll=True",
     "IF": "remove the control flow from the model",
     "CUMSUM": "multiply with a triangle of ones: the reference's int8 kernel adds the zero point to every sum",
-    "GELU": "use relu, relu6 or hard_swish in its place",
+    "GELU": "use relu, relu6 or hard_swish instead",
     "SVDF": "give an int8 .tflite of the model",
     "CONV_3D": "use Conv2D over the joined dimensions",
     "POW": "multiply the tensor with itself, or take its rsqrt",
@@ -24,13 +24,13 @@ REWRITES: Mapping[str, str] = {
     "EXP": "use softmax, sigmoid or tanh, which have exact int8 forms",
     "RELU_0_TO_1": "use ReLU with max_value=6, or minimum and maximum",
     "TILE": "use BROADCAST_TO (tf.broadcast_to) over dimensions of 1, at most five",
-    "TOPK_V2": "take ARG_MAX, or sort on the host",
-    "UNIQUE": "move it out of the model, before or behind it",
+    "TOPK_V2": "use ARG_MAX, or sort on the host",
+    "UNIQUE": "move it out of the model, in front of it or after it",
     "NON_MAX_SUPPRESSION_V4": "cut the model before it and do it in the application",
     "NON_MAX_SUPPRESSION_V5": "cut the model before it and do it in the application",
     "RANDOM_UNIFORM": "leave dropout and noise out of the exported model",
     "RANDOM_STANDARD_NORMAL": "leave dropout and noise out of the exported model",
-    "CUSTOM:FlexErf": "use gelu with approximate=True or relu in its place",
+    "CUSTOM:FlexErf": "use gelu with approximate=True or relu instead",
 }
 """What to write instead of ops that do not run, or not in int8."""
 

@@ -43,7 +43,7 @@ def broadcastable(graph: Graph, op: Op) -> str | None:
     except ValueError:
         return f"the shapes {list(first)} and {list(second)} do not broadcast"
     if _without_leading_ones(expected) != _without_leading_ones(output):
-        return f"the output's shape is {list(output)} where {list(expected)} is due"
+        return f"the output's shape is {list(output)} where {list(expected)} is expected"
     loops = len(broadcast_loops(first, second))
     if loops > LOOPS:
         return f"its broadcast needs {loops} nested loops, more than {LOOPS}"

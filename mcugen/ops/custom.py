@@ -23,7 +23,7 @@ from mcugen.resources import kernel_headers
 
 PREFIX = "CUSTOM:"
 _MOST_SOURCE = 1 << 20
-_HELP = "docs/CUSTOM_OPS.md tells what the two files of a custom op hold"
+_HELP = "docs/CUSTOM_OPS.md describes the two files of a custom op"
 
 _current: ContextVar[tuple[CustomOp, ...]] = ContextVar("custom_ops", default=())
 
@@ -70,7 +70,7 @@ class CustomOp:
             KernelCall(self.kernel, tuple(call.params.items()), (), ())
             _constants(call)
         except (ValueError, TypeError) as error:
-            return str(error) or "it is refused by its Python file"
+            return str(error) or "its Python file refuses it"
         return None
 
     def _lower(self, graph: Graph, op: Op, _target: Target) -> Lowering:
@@ -152,7 +152,7 @@ def use_custom_ops(given: Sequence[str]) -> Iterator[None]:
     loaded = tuple(load_custom_op(each) for each in given)
     names = [op.name for op in loaded]
     if len(set(names)) != len(names):
-        raise CustomOpError("the same op is given twice", where="--custom-op")
+        raise CustomOpError("the same op is named twice", where="--custom-op")
     token = _current.set((*_current.get(), *loaded))
     try:
         yield
@@ -190,7 +190,7 @@ def _kernel_name(source: str, path: Path) -> str:
     kernels = {function for function, struct in found if function == struct}
     if len(kernels) != 1:
         raise CustomOpError(
-            f"holds {len(kernels)} kernels where one is due",
+            f"contains {len(kernels)} kernels; exactly one is expected",
             where=str(path),
             hint="A kernel is static inline void mcg_custom_NAME(const mcg_custom_NAME_params *p, …). " + _HELP,
         )

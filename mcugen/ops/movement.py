@@ -236,12 +236,12 @@ def constant_integers(graph: Graph, op: Op, position: int, what: str, number: in
     if tensor.data is None:
         return f"the {what} is computed by the model, not constant"
     if number is not None and tensor.elements != number:
-        return f"the {what} has {tensor.elements} numbers where {number} are due"
+        return f"the {what} has {tensor.elements} numbers where {number} are expected"
     return None
 
 
 def shape_problem(output: Tensor, expected: Sequence[int]) -> str | None:
     """What is wrong with an output's shape, or None."""
     if output.shape != tuple(expected):
-        return f"the output's shape is {list(output.shape)} where {list(expected)} is due"
+        return f"the output's shape is {list(output.shape)} where {list(expected)} is expected"
     return None

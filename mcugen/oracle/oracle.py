@@ -42,7 +42,7 @@ def oracle_timeout() -> float:
     except ValueError:
         seconds = -1.0
     if not 0 < seconds <= threading.TIMEOUT_MAX:
-        raise ToolError(f"{text[:40]!r} is no number of seconds", where=TIMEOUT_VARIABLE, hint="Give one above 0")
+        raise ToolError(f"{text[:40]!r} is not a number of seconds", where=TIMEOUT_VARIABLE, hint="Pass one above 0")
     return seconds
 
 
@@ -159,7 +159,7 @@ class Oracle:
         if "error" in answer:
             raise ModelError(
                 f"TensorFlow Lite Micro refuses this model: {answer['error']}{self._last_words()}",
-                hint="Without the oracle nothing can be verified",
+                hint="Nothing can be verified without the oracle",
             )
         return results
 
@@ -170,8 +170,8 @@ class Oracle:
     def _too_slow(self) -> ModelError:
         return ModelError(
             f"TensorFlow Lite Micro gave no answer within {self._timeout:g} s{self._last_words()}",
-            hint="Does a WHILE of the model never end? If it is only slow, or this computer is busy, give it longer: "
-            f"{TIMEOUT_VARIABLE}=3600",
+            hint="Does a WHILE loop of the model never end? If it is only slow, or this machine is busy, allow more "
+            f"time: {TIMEOUT_VARIABLE}=3600",
         )
 
     def _last_words(self) -> str:

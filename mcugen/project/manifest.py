@@ -208,7 +208,7 @@ def _read_goal(top: _Fields) -> Goal:
     for goal in GOALS:
         if text == goal:
             return goal
-    raise top.error("optimize", f"is {_short(text)}, which it cannot be")
+    raise top.error("optimize", f"is {_short(text)}, not one of {', '.join(GOALS)}")
 
 
 def _read_protocol(top: _Fields) -> Protocol:
@@ -216,7 +216,7 @@ def _read_protocol(top: _Fields) -> Protocol:
     for protocol in PROTOCOLS:
         if text == protocol:
             return protocol
-    raise top.error("protocol", f"is {_short(text)}, which it cannot be")
+    raise top.error("protocol", f"is {_short(text)}, not one of {', '.join(PROTOCOLS)}")
 
 
 def _read_files(top: _Fields) -> dict[str, str]:
@@ -263,7 +263,7 @@ class _Fields:
     def matching(self, key: str, pattern: str) -> str:
         value = self.text(key)
         if not re.fullmatch(pattern, value):
-            raise self.error(key, f"is {_short(value)}, which it cannot be")
+            raise self.error(key, f"is {_short(value)}, which is not allowed here; expected text of the form {pattern}")
         return value
 
     def boolean(self, key: str) -> bool:
@@ -273,7 +273,7 @@ class _Fields:
     def integer(self, key: str, low: int = 0) -> int:
         value: int = self.take(key, int, "an integer")
         if not low <= value < 1 << 63:
-            raise self.error(key, f"is {value}, which it cannot be")
+            raise self.error(key, f"is {value}, not an integer from {low} to 2^63 - 1")
         return value
 
     def number(self, key: str) -> float:

@@ -128,16 +128,16 @@ def _check_replaceable(folder: Path, force: bool) -> list[str]:
     try:
         old = _read_manifest(folder)
     except ProjectError as error:
-        hint = "What is in the folder cannot be told apart from your own work: choose another, or empty it yourself"
+        hint = "mcugen cannot tell its own files from yours there: choose another folder, or empty this one yourself"
         raise ProjectError(error.what, where=error.where, hint=hint) from error
     changed, added = differences(folder, {**old.files, MANIFEST_NAME: digest((folder / MANIFEST_NAME).read_bytes())})
     if (changed or added) and not force:
         names = [f"{path} (changed)" for path in changed] + [f"{path} (added)" for path in added]
         more = f", and {len(names) - 10} more" if len(names) > 10 else ""
         raise ProjectError(
-            f"holds files that are not as mcugen wrote them: {', '.join(names[:10])}{more}",
+            f"contains files that differ from what mcugen wrote: {', '.join(names[:10])}{more}",
             where=str(folder),
-            hint="Choose another output folder, or give --force: changed files are then replaced, added ones kept",
+            hint="Choose another output folder, or pass --force: it replaces changed files and keeps added ones",
         )
     return [*added, *(name for name in sorted(OWN_BY_USER) if (folder / name).exists())]
 

@@ -59,9 +59,9 @@ def quantize_aware(model: Any, *, momentum: float = 0.99, per_channel_dense: boo
 
     if not isinstance(model, keras.Model) or not isinstance(getattr(model, "inputs", None), list):
         raise ConversionError(
-            f"is a {type(model).__name__}, and no built Sequential or functional model of Keras 3",
+            f"is a {type(model).__name__}, not a built Sequential or functional model of Keras 3",
             where="quantize_aware",
-            hint="Give the model an Input, or build it; models of tf_keras have tensorflow-model-optimization",
+            hint="Give the model an Input layer, or build it; models of tf_keras have tensorflow-model-optimization",
         )
     plain = keras.Model(model.inputs, model.outputs, name=model.name)  # a Sequential hides its input
     readers = _readers(plain, keras)

@@ -61,7 +61,7 @@ def _on_dask(jobs: Mapping[Job, bytes], workers: int, scheduler: str | None) -> 
             client: Any = distributed.Client(scheduler) if scheduler else distributed.Client(**local)
         except (OSError, ValueError) as error:
             raise ToolError(
-                f"no Dask scheduler answers: {error}", where=scheduler or "", hint="Give its address: tcp://host:8786"
+                f"no Dask scheduler responds: {error}", where=scheduler or "", hint="Pass its address: tcp://host:8786"
             ) from error
         with client:
             together = sum(client.nthreads().values()) or workers

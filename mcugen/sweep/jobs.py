@@ -95,7 +95,7 @@ def make_jobs(models: Sequence[Path], boards: Sequence[str], options: Sequence[s
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise ModelError(f"cannot be read: {error.strerror}", where=str(path), hint="Give .tflite files") from error
+            raise ModelError(f"cannot be read: {error.strerror}", where=str(path), hint="Pass .tflite files") from error
         digest = hashlib.sha256(data).hexdigest()
         for board in boards:
             jobs.setdefault(Job(name, digest, board, tuple(options)), data)

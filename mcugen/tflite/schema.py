@@ -52,7 +52,7 @@ def load_schema() -> ModuleType:
         except ImportError:
             continue
     raise ToolError(
-        "no installed package carries the TFLite schema",
+        "no installed package contains the TFLite schema",
         hint="Install one: pip install tflite-micro (Linux x86-64) or pip install ai-edge-litert",
     )
 
@@ -68,7 +68,7 @@ def unpack_model(data: bytes) -> Any:
     if len(data) < 16 or data[4:8] != IDENTIFIER:
         raise ModelError(
             "this is not a .tflite model (the TFL3 identifier is missing)",
-            hint="Give a .tflite, .keras or .h5 file or a SavedModel folder",
+            hint="Pass a .tflite, .keras or .h5 file or a SavedModel folder",
         )
     schema = load_schema()
     try:

@@ -93,9 +93,9 @@ def search(
     usable = [n for n, trial in enumerate(done) if trial.usable]
     if not usable:
         raise DoesNotFitError(
-            f"no way to quantize the model keeps to the budget: {done[0].problem}",
+            f"no way to quantize the model meets the budget: {done[0].problem}",
             where=f"board {budget.board}" if budget.board else "",
-            hint="Allow more, or choose a board with more memory, or a smaller model",
+            hint="Raise the limit, choose a board with more memory, or use a smaller model",
         )
     chosen, reason = choose(done, usable, goal)
     return Found(
@@ -281,4 +281,4 @@ def _measure_finalists(bench: _Bench, measure: Callable[[bytes], int], goal: flo
         bench.replace(replace(trial, cost=replace(trial.cost, instructions=instructions)))
         excess = bench.budget.problem(Cost(0, 0, 0, instructions))
         if excess:
-            bench.rule_out(trial.cost.work, f"does no less work than a form that takes {excess}")
+            bench.rule_out(trial.cost.work, f"does no less work than one that needs {excess}")

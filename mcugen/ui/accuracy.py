@@ -82,8 +82,8 @@ def _calibration_text(found: Assessment) -> str:
     if found.calibrated_on == found.samples:
         return "the same samples were used for calibration"
     if found.calibrated_on == 0:
-        return "none of them was used for calibration"
-    return f"{number(found.calibrated_on)} of them were used for calibration, too"
+        return "none of them were used for calibration"
+    return f"{number(found.calibrated_on)} of them were also used for calibration"
 
 
 def _scores(found: Assessment) -> object:

@@ -60,7 +60,7 @@ def show_inspection(console: Console, found: Inspection) -> None:
     ]
     console.print(columns(("", "board", "flash, about", "RAM, about"), boards, whole=(0, 1)))
     if found.quantized_here and not found.model.trusted:
-        say_note(console, "a float model: shown is its int8 form, quantized with random data to learn its sizes")
+        say_note(console, "a float model: its int8 form is shown, quantized with random data to find its sizes")
 
 
 def _kernel_cells(found: Inspection, op: int) -> tuple[str, ...]:

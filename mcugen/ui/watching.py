@@ -42,7 +42,7 @@ def shown(terminal: Terminal, ending: str, *, lines: bool, web: Web | None) -> I
         events = LineView(terminal.out, terminal.err, quiet=True)
         with WebServer(web.address, web.token) as server:
             # Standard error, so that JSON is alone on stdout.
-            say_verdict(terminal.err, True, f"watch it at {server.url}  (Ctrl-C ends)")
+            say_verdict(terminal.err, True, f"watch it at {server.url}  (Ctrl-C to stop)")
 
             def show(message: Message | None, state: State) -> None:
                 server.show(message, state)

@@ -90,13 +90,13 @@ def ci(
 
     root = Path(folder)
     if not root.is_dir():
-        raise ProjectError("is not a folder", where=str(root), hint="Give the root of your repository")
+        raise ProjectError("is not a folder", where=str(root), hint="Pass the root of your repository")
     chosen = load_board(board)
     if chosen.emulator is None:
         raise BoardError(
-            "has no emulator, so a CI machine without hardware cannot run it",
+            "has no emulator, so CI cannot run it without hardware",
             where=board,
-            hint="mcugen boards lists those with one; take one with the same core",
+            hint="Choose an emulated board with the same core; mcugen boards lists them",
         )
     files = (JOBS[provider], TEST)
     for name in files:
@@ -116,7 +116,7 @@ def ci(
     )
     if not proof.verdict.passed:
         raise ProjectError(
-            "the firmware does not equal the oracle, so there is nothing to keep watch over",
+            "the firmware differs from the oracle, so there is nothing to test against",
             where=str(model),
             hint="mcugen verify --layers names the op that differs",
         )
@@ -136,7 +136,7 @@ def _inside(root: Path, given: str | Path, what: str) -> str:
 
     path = Path(given) if Path(given).exists() else root / given
     if not path.exists():
-        raise ProjectError(f"{what} does not exist", where=str(given), hint="Give a path inside the repository")
+        raise ProjectError(f"{what} does not exist", where=str(given), hint="Pass a path inside the repository")
     try:
         relative = path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
@@ -147,7 +147,7 @@ def _inside(root: Path, given: str | Path, what: str) -> str:
         ) from None
     if not _SAFE_PATH.fullmatch(relative):
         raise ProjectError(
-            f"the path of {what} has characters that a shell or YAML would read as more than a name",
+            f"the path of {what} contains characters that are special in a shell or in YAML",
             where=repr(relative),
             hint="Rename it: letters, digits, '.', '_', '-' and '/' are safe",
         )

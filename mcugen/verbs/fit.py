@@ -221,7 +221,7 @@ def _show(console: Console, result: FitResult) -> None:
         console.print()
         headings = (result.dimension, "MACs", "weights", "arena", "fits")
         console.print(columns(headings, [_candidate_row(c) for c in result.candidates], right=(0, 1, 2, 3)))
-        say_note(console, "scaled models are untrained: these are sizes, what accuracy is left only training can say")
+        say_note(console, "scaled models are untrained: only their sizes are meaningful, not their accuracy")
     if result.quantized_here and not result.model.trusted:
         say_note(console, "a float model: sizes are those of its int8 form")
     count = sum(f.fits for f in own.fits)

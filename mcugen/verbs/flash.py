@@ -125,7 +125,7 @@ def _render(console: Console, result: FlashResult) -> None:
     if result.checked:
         say_verdict(console, True, f"{manifest.board} at {flashed.port} runs this firmware")
     else:
-        say_note(console, f"it speaks {manifest.protocol}, in which a board cannot say which firmware it runs")
+        say_note(console, f"it speaks {manifest.protocol}, which cannot report the running firmware")
         say_verdict(console, True, f"{flashed.tool} wrote this firmware to {manifest.board}")
 
 

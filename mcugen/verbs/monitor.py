@@ -130,19 +130,19 @@ def _devices(
     from mcugen.flow.ready import built
 
     if len(set(ports)) < len(ports):
-        raise ProjectError("a port is named twice", where="--port", hint="Every device has its own")
+        raise ProjectError("a port is listed twice", where="--port", hint="Use a different port for each device")
     if not targets and not ports:
         raise ProjectError(
             "there is nothing to watch",
-            hint="Give a project folder, a model and --board, or --port for a device that runs",
+            hint="Pass a project folder, a model and --board, or --port for a device that runs",
         )
     if not targets:
         known = load_board(board) if board is not None else None
         return [_at_port(port, known, labels) for port in ports]
     if ports and len(targets) > 1 and len(targets) != len(ports):
         raise ProjectError(
-            f"{len(targets)} targets and {len(ports)} ports do not pair",
-            hint="Give a --port for every target, or one target for all ports",
+            f"{len(targets)} targets do not match {len(ports)} ports",
+            hint="Pass a --port for every target, or one target for all ports",
         )
     ready = [
         stack.enter_context(built(target, board, data=data, quantize=quantize, choice=choice, progress=progress))

@@ -142,7 +142,7 @@ def _render(console: Console, result: Pushed) -> None:
     console.print(grid(rows))
     if not result.model.trusted:
         say_note(console, UNTRUSTED)
-    until = " from now on, after a reset too" if result.keeps else " until its next reset"
+    until = " from now on, and after a reset" if result.keeps else " until its next reset"
     say_verdict(console, True, f"{plain(result.hello.board)} at {plain(result.port)} runs it{until}")
 
 

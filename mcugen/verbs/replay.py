@@ -33,7 +33,9 @@ def replay(recording: str | Path, *, speed: float = 0.0, hold: bool = False, sho
     from mcugen.monitor.replay import play
 
     if not 0 <= speed < 1e6:
-        raise DataError(f"a speed of {speed:g} cannot be", where="--speed", hint="1 is as it happened, 0 at once")
+        raise DataError(
+            f"{speed:g} is not a valid speed", where="--speed", hint="1 is real time, 0 shows everything at once"
+        )
     path = Path(recording)
     with contextlib.closing(play(path, speed, hold)) as messages:
         state, stopped = follow(messages, show, None)

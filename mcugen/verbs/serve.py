@@ -81,7 +81,7 @@ def serve(
         url = f"rfc2217://{shared.address}"
         tell(f"{name} is shared at {url}")
         if not is_local(parse_address(listen)[0]):
-            tell("everybody who reaches this address can use the board: RFC 2217 knows no passwords")
+            tell("anyone who can reach this address can use the board: RFC 2217 has no passwords")
         try:
             shared.serve(stop or threading.Event())
         except KeyboardInterrupt:
@@ -105,7 +105,7 @@ def _device(
     if port is not None:
         if target is not None:
             raise DeviceError(
-                "a board at a port has its firmware already", where="--port", hint="Omit the project or model"
+                "a board at a port already has its firmware", where="--port", hint="Omit the project or model"
             )
         baud = load_board(board).uart.baud if board is not None else DEFAULT_BAUD
         yield port, lambda: open_port(port, baud)

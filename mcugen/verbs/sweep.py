@@ -182,5 +182,5 @@ def _show(console: Console, result: SweepResult) -> None:
             say_note(console, f"{outcome.model} on {outcome.board}: {outcome.text}")
     counts = result.counts()
     parts = [f"{counts[status]} {status}" for status in _CELLS if status in counts]
-    parts += [f"{result.reused} of them known from before"] if result.reused else []
+    parts += [f"{result.reused} of them from an earlier run"] if result.reused else []
     say_verdict(console, result.exit_code == 0, f"{', '.join(parts)}; kept in {result.folder}")

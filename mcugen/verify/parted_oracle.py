@@ -65,7 +65,7 @@ class PartedOracle:
         if len(unpack_model(model).subgraphs) > 1:
             raise ModelError(
                 "has custom ops beside several subgraphs, which cannot be verified together",
-                hint="Take the control flow or the resource variables out of the model",
+                hint="Remove the control flow or the resource variables out of the model",
             )
         self._graph = read_graph(model)
         self._open = ExitStack()

@@ -92,7 +92,7 @@ def test_labels_choose_the_output_that_they_fit() -> None:
         ([[0.5, 1.0, 2.0]] * 3, {}, "3 values per sample"),
         (["cat", "dog", "cat"], {}, "not numbers"),
         ([0.5, np.nan, 1.0], {}, "NaN"),
-        ([0.5, 1.0, 2.0], {"kind": "classification"}, "no class numbers"),
+        ([0.5, 1.0, 2.0], {"kind": "classification"}, "neither class indices nor one-hot"),
         ([1, 2, 3], {"metric": "auc"}, 'no metric "auc".*accuracy, top_3, macro_f1'),
     ],
 )
@@ -161,7 +161,7 @@ def test_loss_of_a_regression_is_measured_by_the_spread_of_its_targets() -> None
     assert drop_of(task, 0.1, 0.3) == pytest.approx(5.0)  # 0.2 of 4
     squared = make_task(samples([[0.0, 4.0], [2.0, 1.0]]), (TWO,), metric="mean_squared_error")
     assert drop_of(squared, 0.01, 0.09) == pytest.approx(5.0)
-    with pytest.raises(DataError, match="all targets are the same"):
+    with pytest.raises(DataError, match="all targets are equal"):
         drop_of(make_task(samples([[2.5, 2.5]] * 2), (TWO,)), 0.1, 0.2)
 
 

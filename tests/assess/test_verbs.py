@@ -53,7 +53,14 @@ def test_quantize_judges_by_labels(digits: Digits, model: Path, tmp_path: Path) 
     made = api.quantize(model, data=digits.save(tmp_path / "digits.npz"), max_drop=2, layers=True)
     assert made.exit_code == 0
     seen = shown(made)
-    for words in ("accuracy", "top 3", "macro F1", "360 samples", "none of them was used for calibration", "lost here"):
+    for words in (
+        "accuracy",
+        "top 3",
+        "macro F1",
+        "360 samples",
+        "none of them were used for calibration",
+        "lost here",
+    ):
         assert words in seen
     assert "2 are allowed" in seen
     facts = check(made.to_dict())
@@ -150,7 +157,7 @@ def test_wishes_that_a_quantized_model_cannot_grant(digits: Digits, model: Path,
     path = tmp_path / "int8.tflite"
     path.write_bytes(int8)
     labelled = {"x": digits.x_test, "y": digits.y_test}
-    with pytest.raises(ConversionError, match="quantized already"):
+    with pytest.raises(ConversionError, match="already quantized"):
         api.quantize(path, layers=True)
     with pytest.raises(DataError, match="no float model"):
         api.quantize(path, eval_data=labelled, max_drop=1.0)

@@ -100,7 +100,7 @@ def test_a_compiler_without_a_cores_library_names_the_boards(bin_dir: Path) -> N
 def test_an_emulator_without_a_machine_names_it(bin_dir: Path) -> None:
     machines = [b.emulator.machine for b in load_boards().values() if b.emulator and b.name != "microbit"]
     fake(bin_dir, "qemu-system-arm", "\n".join(f'echo "{machine}   some machine"' for machine in machines))
-    assert by_name()["qemu-system-arm"].problem == "it does not know the machines microbit (board microbit)"
+    assert by_name()["qemu-system-arm"].problem == "it does not support the machines microbit (board microbit)"
 
 
 def test_tools_that_crash_or_hang_are_reported(bin_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,7 +183,7 @@ def test_labels_must_be_as_many_as_the_classes(cli: Cli, model: Path, tmp_path: 
 @pytest.mark.parametrize("wrong", [{"samples": 0}, {"seed": -1}], ids=["no samples", "negative seed"])
 def test_no_verdict_without_samples(model: Path, wrong: dict[str, int]) -> None:
     ready = SimpleNamespace(plan=SimpleNamespace(graph=read_graph(model.read_bytes())))
-    with pytest.raises(DataError, match="no verdict"):
+    with pytest.raises(DataError, match="at least one sample is needed"):
         choose_inputs(ready, **{"inputs": None, "samples": 1, "seed": 0, **wrong})  # type: ignore[arg-type]
 
 

@@ -27,16 +27,16 @@ def test_a_float_model_is_kept_byte_for_byte() -> None:
 
 
 def test_quantized_models_and_calibration_data_are_conflicts() -> None:
-    with pytest.raises(ConversionError, match="quantized already"):
+    with pytest.raises(ConversionError, match="already quantized"):
         convert(int8_model(), quantize=False)
-    with pytest.raises(DataError, match="needs no calibration data"):
+    with pytest.raises(DataError, match="takes no calibration data"):
         convert(float_model(), "random", quantize=False)
 
 
 @pytest.mark.parametrize("verb", ["generate", "deploy"])
 def test_conflicts_write_nothing(cli: Cli, model: Path, tmp_path: Path, verb: str) -> None:
     ran = cli(verb, model, "--no-quantize", "--board", BOARD, "-o", tmp_path / "out")
-    assert_error(ran, "quantized already", "--no-quantize")
+    assert_error(ran, "already quantized", "--no-quantize")
     assert not (tmp_path / "out").exists()
 
 

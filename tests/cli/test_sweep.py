@@ -147,7 +147,7 @@ def test_dask_without_a_scheduler(models: Mapping[str, Path], tmp_path: Path, mo
     pytest.importorskip("distributed")
     monkeypatch.setattr(engines, "_CONNECT", "1s")
     found: list[Any] = []
-    with pytest.raises(McugenError, match="no Dask scheduler answers"):
+    with pytest.raises(McugenError, match="no Dask scheduler responds"):
         found += engines.run_jobs(make_jobs([models["small"]], [BOARD], []), "dask", 1, "tcp://127.0.0.1:9")
 
 

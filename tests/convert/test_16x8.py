@@ -71,7 +71,7 @@ def test_a_float_tflite_is_quantized_likewise(made: Converted, tmp_path: Path) -
 
 
 def test_what_has_no_int16_form_is_refused(made: Converted) -> None:
-    with pytest.raises(ConversionError, match="is quantized already"):
+    with pytest.raises(ConversionError, match="is already quantized"):
         convert(made.tflite, samples(4), activations="int16")
     with pytest.raises(ConversionError, match="is to stay float32"):
         convert(made.float_tflite, quantize=False, activations="int16")

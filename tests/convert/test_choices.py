@@ -190,7 +190,7 @@ def test_fake_quantization_gives_the_range_and_goes_away() -> None:
     ("given", "message"),
     [
         ({"method": "best"}, "no calibration"),
-        ({"percentile": 20}, "no percentile"),
+        ({"percentile": 20}, "not a valid percentile"),
         ({"samples": 0}, "0 samples"),
         ({"activations": "int16", "method": "mse"}, "int16"),
     ],

@@ -60,7 +60,7 @@ def test_one_hot_and_unusable_labels() -> None:
     assert hot.labels.tolist() == [0, 1, 2]
     real = load_samples({"x": values(3), "y": [0.5, 1.5, 2.0]}, IMAGE)
     assert real.labels is None
-    assert any("no class numbers" in n for n in real.notes)
+    assert any("not class indices" in n for n in real.notes)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_refusals(source: Any, inputs: tuple[TensorSpec, ...], message: str) -> 
         ("d.csv", b"1,2,3,4,5\n1,2,x,4,5\n", r'line 2: column 3 holds "x"'),
         ("d.csv", b"1,2,3\n", r"has 3 values, but one sample \(5,\) takes 5"),
         ("d.csv", b"1,2,3,4,5,6\n", "needs a header line that names it label"),
-        ("d.csv", b"\xff\xfe\x00", "no readable CSV"),
+        ("d.csv", b"\xff\xfe\x00", "not a readable CSV"),
         ("d.csv", b"1,2,3,4,inf\n", "NaN or infinite"),
     ],
 )
@@ -251,9 +251,9 @@ def test_image_refusals(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="5×5, but the model takes 6×4: resizing would distort"):
         load_samples(tmp_path, RGB)
     (tmp_path / "square.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match="no readable image"):
+    with pytest.raises(DataError, match="not a readable image"):
         load_samples(tmp_path, RGB)
-    with pytest.raises(DataError, match="is no image"):
+    with pytest.raises(DataError, match="is not an image"):
         load_samples(tmp_path, VECTOR)
 
 

@@ -36,7 +36,7 @@ def inspected(data: bytes) -> Inspection:
         ("m.gguf", b"GGUF\x03", "GGUF"),
         ("m.safetensors", b"\x10\0\0\0\0\0\0\0{}", "safetensors"),
         ("m.json", b'{"a": 1}', "JSON"),
-        ("m.bin", b"\x01\x02\x03\x04\x05\x06\x07\x08", "no model format"),
+        ("m.bin", b"\x01\x02\x03\x04\x05\x06\x07\x08", "not a model format"),
         ("m.keras", b"PK\x03\x04 truncated", "archive is truncated"),
     ],
 )

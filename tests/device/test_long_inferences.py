@@ -108,7 +108,7 @@ def test_a_killed_emulator_is_started_again(plain: Path, monkeypatch: pytest.Mon
         left = device.layers([sample()])
         next(left)
         device.reconnect()
-        with pytest.raises(DeviceError, match="made again in the middle of an inference"):
+        with pytest.raises(DeviceError, match="re-established during an inference"):
             next(left)
     assert len(started) == 3
     with pytest.raises(ProcessLookupError):

@@ -215,7 +215,7 @@ def test_a_port_that_vanishes_and_comes_back(library: Path, tmp_path: Path) -> N
     with board(double, path, termios.B115200):
         again = device.reconnect(wait=10)
         assert again.resumed
-        assert str(again).endswith("its session goes on")
+        assert str(again).endswith("its session continues")
         np.testing.assert_array_equal(device.run([X])[0][0], double_answer(X))
     double.reset()
     with board(double, path, termios.B115200):

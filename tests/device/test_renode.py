@@ -222,6 +222,6 @@ def test_generate_writes_the_files(tmp_path: Path) -> None:
     ]
     with pytest.raises(BoardError, match="Renode does not model this board"):
         api.verify(str(model), board="mps2-an386", emulator="renode")
-    with pytest.raises(BoardError, match="not both"):
+    with pytest.raises(BoardError, match="cannot be combined"):
         api.deploy(str(model), board=BOARD, out=tmp_path / "no", emulator="renode", probe="1234")
     assert not (tmp_path / "no").exists()

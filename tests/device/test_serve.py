@@ -107,7 +107,7 @@ def test_addresses() -> None:
     assert parse_address("0") == ("127.0.0.1", 0)
     assert parse_address("[::1]:99") == ("::1", 99)
     for wrong in ("", "host", "host:x", "host:70000", "a:b:c", "user@host:1", "host:1/x"):
-        with pytest.raises(DeviceError, match=r"--listen: .*is no address"):
+        with pytest.raises(DeviceError, match=r"--listen: .*is not a valid address"):
             parse_address(wrong)
     assert [is_local(host) for host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "10.0.0.1")] == [True] * 3 + [
         False
@@ -126,7 +126,7 @@ def test_an_address_that_is_taken(server: Path) -> None:
 def test_what_can_be_shared(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="nothing to share was named"):
         api.serve()
-    with pytest.raises(DeviceError, match="has its firmware already"):
+    with pytest.raises(DeviceError, match="already has its firmware"):
         api.serve("model.tflite", port="/dev/ttyACM0")
     with pytest.raises(DeviceError, match="no such port"):
         api.serve(port="/dev/does-not-exist", listen="0")

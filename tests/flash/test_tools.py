@@ -101,24 +101,24 @@ def test_picotool(bin_dir: Path, firmware: Firmware, monkeypatch: pytest.MonkeyP
 PYOCD = [
     ("[Errno 13] Access denied (insufficient permissions)", "no permission to use the debug probe", "udev rules"),
     ("usb.core.USBError: [Errno 16] Resource busy", "another program holds the debug probe", "Close serial monitors"),
-    ("No connected debug probes\n0000290 E No target device available [load_cmd]", "no debug probe", "carries data"),
+    ("No connected debug probes\n0000290 E No target device available [load_cmd]", "no debug probe", "data cable"),
     (
         "0001 C Target type nrf52840 not recognized. Use 'pyocd list --targets'",
         "does not know",
         "pyocd pack install nrf52840",
     ),
     ("0002 E No ACK received", "chip does not answer", "right board"),
-    ("0003 C flash program page failure (address 0x00001000; result code 0x1)", "writing failed half-way", "half a"),
+    ("0003 C flash program page failure (address 0x00001000; result code 0x1)", "writing failed midway", "incomplete"),
 ]
 OPENOCD = [
     ("Error: libusb_open() failed with LIBUSB_ERROR_ACCESS\nError: open failed", "no permission", "udev rules"),
     ("Error: libusb_claim_interface() failed with LIBUSB_ERROR_BUSY", "another program holds", "Close serial"),
-    ("Error: open failed\nin procedure 'init'", "no debug probe was found", "carries data"),
-    ("Error: unable to find a matching CMSIS-DAP device", "no debug probe was found", "carries data"),
+    ("Error: open failed\nin procedure 'init'", "no debug probe was found", "data cable"),
+    ("Error: unable to find a matching CMSIS-DAP device", "no debug probe was found", "data cable"),
     ("Warn : UNEXPECTED idcode: 0x1ba01477\nError: open failed", "the chip is not this board's", "right board"),
     ("Error: Cannot identify target as a STM32 family.\n** Programming Failed **", "not this board's", "right board"),
     ("Error: init mode failed (unable to connect to the target)", "the chip does not answer", "powered"),
-    ("Error: error writing to flash at address 0x08000000\n** Programming Failed **", "half-way", "half a firmware"),
+    ("Error: error writing to flash at address 0x08000000\n** Programming Failed **", "midway", "incomplete firmware"),
     ("** Verify Failed **", "what was read back differs", "Try again"),
     ("Can't find interface/stlink.cfg", "too old", "0.12"),
 ]
@@ -136,11 +136,11 @@ ESPTOOL = [
     (
         "Could not open /dev/x, the port is busy or doesn't exist.\n([Errno 2] could not open port",
         "no such port",
-        "carries data",
+        "data cable",
     ),
     ("A fatal error occurred: This chip is ESP32-S3, not ESP32. Wrong --chip argument?", "not this board's", "right"),
     ("A fatal error occurred: Failed to connect to ESP32: No serial data received.", "boot loader", "Hold the button"),
-    ("Writing at 0x00010000... (3 %)\nA fatal error occurred: The chip stopped responding.", "half-way", "half a"),
+    ("Writing at 0x00010000... (3 %)\nA fatal error occurred: The chip stopped responding.", "midway", "incomplete"),
 ]
 PICOTOOL = [
     (
@@ -152,7 +152,7 @@ PICOTOOL = [
     ("No accessible RP2040/RP2350 devices in BOOTSEL mode were found.", "no board is in its boot loader", "BOOTSEL"),
     ("ERROR: Command requires a single RP2040 device to be targeted.", "several boards", "--probe"),
     ("ERROR: Family ID 'rp2350-arm-s' cannot be downloaded anywhere", "not this board's", "pico2"),
-    ("ERROR: The RP2040 device returned an error: unknown", "half-way", "half a firmware"),
+    ("ERROR: The RP2040 device returned an error: unknown", "midway", "incomplete firmware"),
 ]
 CASES = [
     *(("pyocd", "nrf52840-dk", *case) for case in PYOCD),
@@ -218,11 +218,11 @@ def test_several_probes_are_no_guess(bin_dir: Path, firmware: Firmware, monkeypa
     fake_ports(monkeypatch, [("/dev/ttyACM1", "1366:1015", "")])
     two = {"boards": [{"unique_id": "683"}, {"unique_id": "684"}], "status": 0}
     tool = fake_pyocd(bin_dir, probes=two)
-    with pytest.raises(DeviceError, match="several debug probes are plugged in: 683"):
+    with pytest.raises(DeviceError, match="several debug probes are connected: 683"):
         flash_board(firmware, DK)
     assert [call[0] for call in tool.calls] == ["json"], "nothing was written"
     assert flash_board(firmware, DK, probe="0684", port="/dev/ttyACM1").probe == "684"
-    with pytest.raises(DeviceError, match="is no serial number of a probe"):
+    with pytest.raises(DeviceError, match="is not a probe's serial number"):
         flash_board(firmware, DK, probe="x; shutdown")
 
 
@@ -321,7 +321,7 @@ def test_uf2_of_another_chip_or_of_several_boards(firmware: Firmware, disks: Pat
 def test_uf2_that_fails_half_way(firmware: Firmware, disks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mount("RPI-RP2")
     (disks / "RPI-RP2" / "firmware.uf2").symlink_to("/dev/full")
-    with pytest.raises(DeviceError, match="writing failed half-way: No space left"):
+    with pytest.raises(DeviceError, match="writing failed midway: No space left"):
         flash_board(firmware, PICO, tool="uf2")
 
 

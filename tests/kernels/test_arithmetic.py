@@ -141,7 +141,7 @@ def test_refusals() -> None:
     assert "scale of zero" in refusal(node("SUB", x, TensorSpec((2, 3), scale=0.0), y))
     assert "per channel" in refusal(node("ADD", x, TensorSpec((2, 3), scale=[0.1] * 3, axis=1), y))
     assert "do not broadcast" in refusal(node("ADD", x, TensorSpec((2,), scale=0.1), y))
-    assert "is due" in refusal(node("ADD", x, TensorSpec((3,), scale=0.1), TensorSpec((3, 2), scale=0.1)))
+    assert "is expected" in refusal(node("ADD", x, TensorSpec((3,), scale=0.1), TensorSpec((3, 2), scale=0.1)))
     alternating = (TensorSpec((2, 1, 2, 1, 2), scale=0.1), TensorSpec((1, 2, 1, 2, 1), scale=0.1))
     assert "5 nested loops" in refusal(node("ADD", *alternating, TensorSpec((2, 2, 2, 2, 2), scale=0.1)))
     three = Node("ADD", options("AddOptions"), [x, y, x], [TensorSpec((2, 3), scale=0.1)])

@@ -62,7 +62,7 @@ def test_pad_refusals() -> None:
     assert "not constant" in refusal(changed(amounts=TensorSpec((4, 2), "int32")))
     assert "paddings for 4 dimensions" in refusal(changed(amounts=constant(np.zeros((3, 2), np.int32))))
     assert "negative" in refusal(changed(amounts=constant(np.array([[0, 0], [3, -1], [1, 1], [0, 0]], np.int32))))
-    assert "is due" in refusal(changed(amounts=constant(np.zeros((4, 2), np.int32))))
+    assert "is expected" in refusal(changed(amounts=constant(np.zeros((4, 2), np.int32))))
     assert "quantized differently" in refusal(changed(output=TensorSpec(output.shape, scale=0.25, zero_point=7)))
     assert "6 dimensions" in refusal(pad((1,) * 6, [(0, 1)] * 6))
     value = TensorSpec((), scale=0.25, zero_point=7, data=np.array(1, np.int8))

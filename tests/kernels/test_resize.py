@@ -51,7 +51,7 @@ def test_refusals() -> None:
         Node(good.op, good.options, [good.inputs[0], TensorSpec((2,), "int32")], good.outputs)
     )
     wrong = constant(np.array([4, 5], np.int32))
-    assert "is due" in refusal(Node(good.op, good.options, [good.inputs[0], wrong], good.outputs))
+    assert "is expected" in refusal(Node(good.op, good.options, [good.inputs[0], wrong], good.outputs))
     assert "quantized differently" in refusal(
         Node(good.op, good.options, good.inputs, [TensorSpec((2, 4, 4, 3), scale=0.25, zero_point=-7)])
     )

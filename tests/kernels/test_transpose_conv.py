@@ -74,7 +74,7 @@ def test_refusals() -> None:
         merged = {"shape": shape, "weights": weights, "image": image, **operands}
         return Node(good.op, good.options, [merged["shape"], merged["weights"], merged["image"], *bias], [output])
 
-    assert "is due" in refusal(changed(shape=constant(np.array([1, 8, 8, 4], np.int32))))
+    assert "is expected" in refusal(changed(shape=constant(np.array([1, 8, 8, 4], np.int32))))
     assert "computed by the model" in refusal(changed(shape=TensorSpec((4,), "int32")))
     assert "computed by the model" in refusal(changed(weights=TensorSpec((3, 3, 3, 2), scale=0.1)))
     assert "the image is" in refusal(changed(image=TensorSpec((1, 4, 4, 5), scale=0.1)))

@@ -113,7 +113,7 @@ def test_the_page_shows_devices_at_work(tab: Page) -> None:
             wait_for(tab, "document.querySelector('.state').classList.contains('lost')")
             assert "the cable is out" in text(".log li")
             wait_for(tab, "document.querySelectorAll('.device')[1].querySelector('.warnings li')")
-            bench.tell(Note(0, 1011.0, "back", "connected again"), Note(1, 1011.0, "over", "it drifts", "drift"))
+            bench.tell(Note(0, 1011.0, "back", "reconnected"), Note(1, 1011.0, "over", "it drifts", "drift"))
             wait_for(tab, "!document.querySelector('.state').classList.contains('lost')")
             wait_for(tab, "!document.querySelectorAll('.device')[1].querySelector('.warnings li')")
             side_by_side(tab)

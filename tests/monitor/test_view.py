@@ -34,7 +34,7 @@ def working(**changes: object) -> State:
     answers = [reading([scores(-128, 100 + n, -120)], number=n, cost=1000 + n % 3, time=1000 + n) for n in range(1, 11)]
     notes = [
         Note(0, 1005.0, "lost", "the cable is out"),
-        Note(0, 1006.0, "back", "connected again"),
+        Note(0, 1006.0, "back", "reconnected"),
         Note(0, 1007.0, "warning", "the inputs have drifted", "drift"),
     ]
     return state_of(Opened(0, facts(**changes)), *answers, *notes)

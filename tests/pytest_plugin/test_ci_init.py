@@ -112,7 +112,7 @@ def test_paths_that_a_job_cannot_use(repository: Path, tmp_path_factory: pytest.
     shutil.copy(elsewhere, hostile)
     for model, said in (
         (elsewhere, "outside the repository"),
-        (hostile, "more than a name"),
+        (hostile, "special in a shell"),
         (repository / "none.tflite", "does not exist"),
     ):
         with pytest.raises(McugenError, match=said):

@@ -99,5 +99,5 @@ def test_models_that_it_does_not_know_are_refused(keras: Any) -> None:
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(4)], name="inner")
     with pytest.raises(ConversionError, match="a model within the model"):
         quantize_aware(keras.Sequential([image, inner, layers.Dense(2)]))
-    with pytest.raises(ConversionError, match="no built Sequential"):
+    with pytest.raises(ConversionError, match="not a built Sequential"):
         quantize_aware(object())

@@ -66,7 +66,7 @@ def test_every_board_has_a_build_of_tflms() -> None:
 
 @pytest.mark.parametrize("tflm", [None, "some/library"])
 def test_cores_that_are_not_arms_are_refused(tflm: str | None) -> None:
-    with pytest.raises(BoardError, match="the TFLM runtime is made for Arm cores, and this one is RISC-V"):
+    with pytest.raises(BoardError, match="the TFLM runtime supports Arm cores only; this one is RISC-V"):
         choose_library(load_board("qemu-virt-rv32"), tflm)
 
 

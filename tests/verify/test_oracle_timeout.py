@@ -33,5 +33,5 @@ def test_the_limit_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert oracle_module.oracle_timeout() == 7.5
     for nonsense in ("soon", "0", "-1", "nan", "1e99"):
         monkeypatch.setenv("MCUGEN_ORACLE_TIMEOUT", nonsense)
-        with pytest.raises(ToolError, match=r"MCUGEN_ORACLE_TIMEOUT: .*is no number of seconds"):
+        with pytest.raises(ToolError, match=r"MCUGEN_ORACLE_TIMEOUT: .*is not a number of seconds"):
             oracle_module.oracle_timeout()

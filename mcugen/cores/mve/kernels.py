@@ -187,7 +187,7 @@ def _depthwise(call: KernelCall, values: dict[str, int], rows: NDArray[np.int8],
     if filters > _MAX_FILTERS:
         return f"it takes up to {_MAX_FILTERS} filters per channel, these are {filters}"
     if bool(((rows == -128).sum(axis=0) > 1).any()):
-        return "two weights of one channel are -128, and such products do not add up in 16 bits"
+        return "two weights of one channel are -128, and such products overflow 16 bits when added"
     taps, channels = rows.shape
     together = _LANES // channels if filters == 1 and values["stride_w"] == 1 and _LANES % channels == 0 else 1
     width, height = values["filter_width"], values["filter_height"]

@@ -37,7 +37,9 @@ def parse_address(text: str) -> tuple[str, int]:
     """
     found = re.fullmatch(r"(?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):)?(\d{1,5})", text)
     if found is None or int(found[2]) > 65_535:
-        raise AddressError(f"{text!r} is no address", where="--listen", hint=f"Write HOST:PORT, as {DEFAULT_ADDRESS}")
+        raise AddressError(
+            f"{text!r} is not a valid address", where="--listen", hint=f"Use HOST:PORT, such as {DEFAULT_ADDRESS}"
+        )
     return (found[1] or "127.0.0.1").strip("[]"), int(found[2])
 
 
@@ -63,7 +65,7 @@ def check_access(host: str, token: str | None) -> None:
         )
     if token is None and not is_loopback(host):
         raise AddressError(
-            f"others can reach {host}, so a token is needed",
+            f"{host} is reachable from other machines, so a token is required",
             where="--listen",
             hint="Add --token TOKEN (or set MCUGEN_TOKEN), or omit the address to serve this computer only",
         )
@@ -202,6 +204,6 @@ def _bind(host: str, port: int) -> socket.socket:
         raise AddressError(
             f"{host}:{port} cannot be used: {error.strerror or error}",
             where="--listen",
-            hint="Choose another port; port 0 takes any that is free",
+            hint="Choose another port; port 0 picks a free one",
         ) from error
     return listener

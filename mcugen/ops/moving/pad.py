@@ -49,7 +49,7 @@ def paddings_fit(graph: Graph, op: Op) -> str | None:
         return "a padding is negative"
     padded = tuple(size + sum(pair) for size, pair in zip(source.shape, pairs, strict=True))
     if padded != output.shape:
-        return f"the output's shape is {list(output.shape)} where {list(padded)} is due"
+        return f"the output's shape is {list(output.shape)} where {list(padded)} is expected"
     return None
 
 

@@ -179,7 +179,7 @@ def choose_library(board: Board, tflm: str | None = None) -> Library:
     """
     if board.architecture is not ARM:
         raise BoardError(
-            f"the TFLM runtime is made for Arm cores, and this one is {board.architecture.name}",
+            f"the TFLM runtime supports Arm cores only; this one is {board.architecture.name}",
             where=f"board {board.name}",
             hint="Omit --runtime tflm: the model runs compiled ahead of time",
         )

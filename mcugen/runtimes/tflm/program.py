@@ -187,8 +187,8 @@ def prepare(data: bytes, name: str, options: TflmOptions) -> Prepared:
     names = ", ".join(registration.custom_name for registration in found if registration.is_users)
     if names:
         raise ModelError(
-            f"the arena cannot be computed for a model with custom ops of one's own ({names})",
-            hint="Say how large it is with --arena BYTES",
+            f"the arena cannot be computed for a model with custom ops ({names})",
+            hint="Set its size with --arena BYTES",
         )
     return Prepared(view, flatbuffer, host_arena(flatbuffer.data))
 
@@ -252,8 +252,8 @@ def _step(graph: Graph, op: Op, registration: Registration, library: Library) ->
 def _check_slot(slot_bytes: int, model_bytes: int, board: Board, store: Store | None) -> None:
     if slot_bytes and slot_bytes < model_bytes:
         raise DoesNotFitError(
-            f"a slot of {slot_bytes:,} bytes does not even hold this model's {model_bytes:,}",
-            hint=f"Give --model-slot {model_bytes} or more",
+            f"a slot of {slot_bytes:,} bytes cannot hold this model's {model_bytes:,}",
+            hint=f"Pass --model-slot {model_bytes} or more",
         )
     if store is not None and slot_bytes > store.capacity:
         raise DoesNotFitError(

@@ -64,14 +64,14 @@ def prove_unchanged(original: bytes, stripped: bytes, *, samples: int = PROOF_SA
     """
     before, after = read_view(original), read_view(stripped)
     if _structure(before) != _structure(after):
-        raise ModelError("stripping changed the model's ops", hint="Give --keep-names, and report this as a bug")
+        raise ModelError("stripping changed the model's ops", hint="Pass --keep-names, and report this as a bug")
     inputs = make_inputs(before.main, samples)
     with Oracle(original) as one, Oracle(stripped) as other:
         for sample in inputs:
             results = [[a.tobytes() for a in oracle.run(sample)] for oracle in (one, other)]
             if results[0] != results[1]:
                 raise ModelError(
-                    "stripping changed the model's outputs", hint="Give --keep-names, and report this as a bug"
+                    "stripping changed the model's outputs", hint="Pass --keep-names, and report this as a bug"
                 )
 
 
