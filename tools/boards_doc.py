@@ -17,7 +17,7 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "BOARDS.md"
 INTRO = """\
 # Boards
 
-Made from the files in `boards/` by `tools/boards_doc.py`. Choose one with `--board NAME`; the path of a `.toml` file of your own works
+Generated from `boards/` by `make docs`. Choose one with `--board NAME`; the path of a `.toml` file of your own works
 too, see [Files](#files).
 
 ## What is proved, and what is not

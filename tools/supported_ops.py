@@ -22,7 +22,7 @@ TARGET = ROOT / "docs" / "SUPPORTED_OPS.md"
 INTRO = """\
 # Supported operators
 
-What the ahead-of-time runtime runs, made from the code by `tools/supported_ops.py`. A model that breaks a limit below
+What the ahead-of-time runtime runs, generated from the code by `make docs`. A model that breaks a limit below
 is refused when it is read, with the layer's name and the limit, never only on the device.
 
 Types are those of the values that an op computes with or moves. *Kernels* says which variants were chosen when the
