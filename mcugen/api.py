@@ -36,10 +36,12 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.verify import verify as verify
 
 
-def __getattr__(name: str) -> Callable[..., Any]:
-    if name in verb_names():
-        return verb_function(name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # where type checkers saw this, a misspelt verb would be an Any to them
+
+    def __getattr__(name: str) -> Callable[..., Any]:
+        if name in verb_names():
+            return verb_function(name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -42,3 +42,23 @@ def test_wheel_works_from_any_folder(tmp_path: Path) -> None:
     python("-m", "mcugen", "generate", "small.tflite", "--board", BOARD, "-o", "firmware")
     assert (elsewhere / "firmware" / "lib" / "mcg_model" / "mcg_model.c").is_file()
     assert str(ROOT) not in (elsewhere / "firmware" / "mcugen.json").read_text()
+    assert (elsewhere / "firmware" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+    right = 'from mcugen import api\n\nprint(api.deploy("m.tflite", board="microbit").verdict.bit_exact)\n'
+    wrong = right.replace("board=", "bord=") + 'api.depoly("m.tflite")\n'
+    (elsewhere / "right.py").write_text(right)
+    (elsewhere / "wrong.py").write_text(wrong)
+    assert type_errors(elsewhere / "right.py", environment) == []
+    misspelt, unknown = type_errors(elsewhere / "wrong.py", environment)
+    assert 'Unexpected keyword argument "bord" for "deploy"' in misspelt
+    assert 'Module has no attribute "depoly"' in unknown
+
+
+def type_errors(script: Path, environment: dict[str, str]) -> list[str]:
+    """What mypy finds in a user's script, which sees the installed package."""
+    command = [sys.executable, "-m", "mypy", "--config-file=", "--no-incremental", "--hide-error-context", script.name]
+    done = subprocess.run(
+        command, cwd=script.parent, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return [line for line in done.stdout.splitlines() if ": error: " in line]
