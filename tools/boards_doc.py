@@ -145,6 +145,15 @@ def document() -> str:
     return "\n".join([*lines, "", fields])
 
 
+def readme_table() -> str:
+    """The table of emulated boards in README.md."""
+    lines = ["| board | | flash | RAM |", "|---|---|---:|---:|"]
+    for name, board in sorted(load_boards().items()):
+        if board.emulator is not None:
+            lines.append(f"| `{name}` | {board.title} | {memory(board.flash.size)} | {memory(board.ram.size)} |")
+    return "\n".join(lines)
+
+
 PROOFS = ("emulated", "built", "linted")
 
 

@@ -5,6 +5,7 @@ With --check nothing is written; exit code 1 and the names of the pages that are
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from collections.abc import Callable
@@ -23,6 +24,17 @@ PAGES = {
 """Page in docs/, the tool that makes it, and its function."""
 
 
+README_BOARDS = re.compile(r"(?<=<!-- emulated boards: make docs -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def readme() -> str:
+    """README.md with the table of emulated boards as the board files have it now."""
+    table = runpy.run_path(str(ROOT / "tools" / "boards_doc.py"))["readme_table"]()
+    text, count = README_BOARDS.subn(lambda _: table + "\n", (ROOT / "README.md").read_text("utf-8"))
+    assert count == 1, "README.md has no place for the boards"
+    return text
+
+
 def page(name: str) -> str:
     """The text of a generated page, as the code has it now."""
     tool, function = PAGES[name]
@@ -32,7 +44,8 @@ def page(name: str) -> str:
 
 def stale() -> list[str]:
     """The generated pages whose committed text is not what the code says."""
-    return [name for name in PAGES if not (DOCS / name).is_file() or (DOCS / name).read_text("utf-8") != page(name)]
+    pages = [name for name in PAGES if not (DOCS / name).is_file() or (DOCS / name).read_text("utf-8") != page(name)]
+    return [*pages, *(["../README.md"] if (ROOT / "README.md").read_text("utf-8") != readme() else [])]
 
 
 def main(arguments: list[str]) -> int:
@@ -43,7 +56,7 @@ def main(arguments: list[str]) -> int:
         return 1 if names else 0
     for name in names:
         (DOCS / name).parent.mkdir(exist_ok=True)
-        (DOCS / name).write_text(page(name), encoding="utf-8")
+        (DOCS / name).write_text(readme() if name == "../README.md" else page(name), encoding="utf-8")
         print(f"docs/{name} written")
     return 0
 

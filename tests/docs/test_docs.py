@@ -38,6 +38,10 @@ def test_generated_pages_are_current(name: str) -> None:
     assert written == runpy.run_path(str(TOOL))["page"](name), "run make docs"
 
 
+def test_the_readme_lists_the_emulated_boards() -> None:
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == runpy.run_path(str(TOOL))["readme"](), "run make docs"
+
+
 def commands(text: str) -> Iterator[str]:
     """The lines of code blocks, indented or fenced, that call mcugen, and the calls within a sentence."""
     fenced = False
