@@ -34,12 +34,12 @@ def document() -> str:
         lines += ["", f"## {name}", ""]
         if "$ref" in schema:
             part, const = _part(schema), schema["properties"]["schema"]["const"]
-            lines += [f"As [{part}](#{part}), with `schema` `{const}`."]
+            lines += [f"As [{part}]({_anchor(schema)}), with `schema` `{const}`."]
         else:
             lines += _table(schema)
     lines += ["", "## Shared parts", ""]
     for name, schema in parts.items():
-        lines += [f"### {name}", "", *_table(schema), ""]
+        lines += [f"### common.{name}", "", *_table(schema), ""]
     return "\n".join(lines)
 
 
@@ -49,6 +49,11 @@ def _code(title: str) -> str:
 
 def _part(schema: dict[str, Any]) -> str:
     return str(schema["$ref"]).rsplit("/", 1)[1]
+
+
+def _anchor(schema: dict[str, Any]) -> str:
+    """Where a shared part is; some have the name of a schema."""
+    return f"#common{_part(schema)}"
 
 
 def _table(schema: dict[str, Any]) -> list[str]:
@@ -76,7 +81,7 @@ def _type(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(_type(each) for each in schema["anyOf"])
     if "$ref" in schema:
-        return f"[{_part(schema)}](#{_part(schema)})"
+        return f"[{_part(schema)}]({_anchor(schema)})"
     if "const" in schema:
         return f"`{json.dumps(schema['const'])}`"
     if "enum" in schema:
