@@ -73,7 +73,7 @@ def build_project(
         elf, map_file = output / "firmware.elf", output / "firmware.map"
         if not elf.is_file():
             raise ToolError(
-                f"PlatformIO made no firmware:\n  {text[-500:]}",
+                f"PlatformIO produced no firmware:\n  {text[-500:]}",
                 where=str(project.folder),
                 hint="The project's platformio.ini or platform/ was changed: generate the project again",
             )

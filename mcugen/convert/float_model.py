@@ -176,7 +176,7 @@ class FloatModel:
         except ModelError as error:
             kind = choices.activations
             raise ConversionError(
-                f"the model with {kind} activations was made, but {error.what}",
+                f"the model with {kind} activations was built, but {error.what}",
                 hint=f"The layer named above, or the op it became, has no {kind} kernel for this use: rewrite it",
             ) from None
         compared = agreement(observation.outputs, results, outputs)

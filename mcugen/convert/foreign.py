@@ -109,7 +109,7 @@ def _renamed(main: Any, tensors: tuple[int, ...], names: Sequence[Sequence[str]]
         found = list(tensors)  # whatever the converter calls it
     if len(found) != len(tensors) or len(found) != len(names):
         raise ConversionError(
-            f"the converter made a model with the inputs or outputs {', '.join(here)}, "
+            f"the converted model has the inputs or outputs {', '.join(here)}, "
             f"but the original has {', '.join(new for _, new in names)}",
             hint="Remove unused inputs and duplicate outputs",
         )

@@ -70,7 +70,7 @@ def convert(
     inspection = loaded.inspection
     if chosen.activations == "int16" and (not quantize or inspection.form == "quantized"):
         raise ConversionError(
-            "int16 activations are made when a float model is quantized, and this one "
+            "int16 activations need a float model to quantize, and this one "
             + ("is already quantized" if quantize else "is to stay float32"),
             hint="Omit --activations, or pass the float model" if quantize else "Omit --no-quantize",
         )

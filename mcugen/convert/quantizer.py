@@ -158,7 +158,7 @@ def check_rules(model: Any) -> None:
         where = flat.where(model, main, index)
         if rule is None:
             raise ConversionError(
-                f"{kind} has no int8 form that can be made here",
+                f"{kind} has no int8 form here",
                 where=where,
                 hint=fallback.hint([kind], quantizing=True),
             )

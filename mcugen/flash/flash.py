@@ -58,7 +58,7 @@ def flash_board(
         port: the board's serial port; without it, found by the board's USB ids.
         probe: serial number of its debug probe; needed where several are plugged in.
         tool: one of `TOOLS`; without it, the board's first that is installed.
-        choose: asks a person which port; without it, several are an error.
+        choose: called to choose one of several ports; without it, several are an error.
 
     Raises:
         BoardError: the board cannot be flashed, or not with this tool.

@@ -22,7 +22,7 @@ FAILURES = (
     ),
     Failure(
         r"HTTPClientError|InternetConnectionError|PackageException",
-        "PlatformIO wants to fetch its uploader from its registry, and cannot",
+        "PlatformIO cannot fetch its uploader from its registry",
         "Run pio run -t upload once where the registry can be reached, or choose another tool with --tool",
     ),
     Failure(r"\*\*\* \[upload\]", "writing failed", TRY_AGAIN),

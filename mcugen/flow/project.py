@@ -166,7 +166,7 @@ def _project_model(project: Project) -> Model:
             hint="It is needed to compare the device with; generate the project again",
         ) from error
     if hashlib.sha256(data).hexdigest() != manifest.model_sha256:
-        raise ProjectError("is not the model that this project was made from", where=str(path))
+        raise ProjectError("is not the model of this project", where=str(path))
     name = manifest.model_name
     graph = read_view(data, name).main if manifest.runtime == "tflm" else optimize(read_graph(data, name))
     return Model(data, graph, plain(folder.name), _trusted(folder), None)

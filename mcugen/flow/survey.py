@@ -49,7 +49,7 @@ def survey(source: object, *, quantize: bool = True) -> tuple[str, int, tuple[Mi
 
 def _unquantizable(model: Any, index: int) -> Missing:
     kind, name = _named(model, index)
-    return Missing(index, kind, name, "it has no int8 form that can be made here", "", ways(kind, quantizing=True))
+    return Missing(index, kind, name, "it has no int8 form here", "", ways(kind, quantizing=True))
 
 
 def _named(model: Any, index: int) -> tuple[str, str]:

@@ -48,7 +48,7 @@ def open_source(
         specs: the model's inputs, with the batch of 1.
         ranges: per input, what it was calibrated for.
         indices: per input, the largest value if ops take it for an index.
-        seed: of the noise.
+        seed: seed of the noise.
 
     Raises:
         DataError: there is no such thing, it cannot be read, or does not fit the model.

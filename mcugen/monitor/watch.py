@@ -68,8 +68,8 @@ class Feeding:
         source: makes the inputs, when it is known what the model takes.
         count: inferences per device; 0 for no end.
         interval: seconds from one inference to the next at least.
-        patience: seconds that a lost device may take to come back.
-        profile: measure at the start what every op costs.
+        patience: seconds to wait for a lost device to come back.
+        profile: measure the cost of every op at the start.
     """
 
     source: Callable[[Sequence[TensorSpec], Sequence[Range], Sequence[int | None]], Source]
@@ -217,7 +217,7 @@ class _Worker:
             text = str(replace(found, seconds=time.monotonic() - lost))
         if self._watched.known is not None and self._watched.known.stateful:
             device.forget()  # nobody knows whether the inference that was under way was run
-            text += "; its model was started afresh"
+            text += "; its model was reset"
         self._put(Note(self._number, time.time(), "back", text))
 
     def _reconnect(self, device: Device, error: DeviceError) -> Reconnection | None:

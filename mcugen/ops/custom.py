@@ -92,7 +92,7 @@ class CustomOp:
     def _call(self, graph: Graph, op: Op) -> Call:
         made = _guarded(self, lambda: self.prepare(use_of(graph, op)))
         if not isinstance(made, Call):
-            raise CustomOpError("prepare gives no Call", where=self.where, hint=_HELP)
+            raise CustomOpError("prepare does not return a Call", where=self.where, hint=_HELP)
         if not made.params:
             raise CustomOpError("the Call has no params: C has no empty structs", where=self.where, hint=_HELP)
         return made

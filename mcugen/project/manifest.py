@@ -150,7 +150,7 @@ def parse_manifest(text: str, where: str) -> Manifest:
         raise ProjectError(
             f"has schema {schema}, this mcugen reads schema {SCHEMA}",
             where=where,
-            hint="It was made by another version of mcugen: generate the project again, or use that version",
+            hint="Another version of mcugen generated it: generate the project again, or use that version",
         )
     return Manifest(
         mcugen=top.text("mcugen"),

@@ -74,14 +74,14 @@ def ci(
         model: a model file or generated project inside `folder`.
         board: board with an emulator.
         folder: the repository.
-        provider: whose job format.
+        provider: CI service, "github" or "gitlab".
         data: calibration data for a float model: a file inside `folder`, or "random".
         install: what pip installs in the job; this version of mcugen by default.
-        force: replace files that exist.
+        force: overwrite existing files.
 
     Raises:
         ProjectError: files exist, a path is outside `folder`, or the firmware is not bit-exact.
-        McugenError: whatever stops the build or the verification.
+        McugenError: anything that stops the build or the verification.
     """
     from mcugen.boards.shipped import load_board
     from mcugen.errors import BoardError, ProjectError

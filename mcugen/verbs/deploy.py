@@ -69,37 +69,37 @@ def deploy(
 ) -> Proof:
     """Quantize a model, generate its project, build it, start it on the board, and verify it bit for bit.
 
-    The board is flashed, unless its emulator is started (boards that have one, without `port`, `probe` and `tool`), the
-    port is a URL ("socket://…": somebody else started the firmware there), or mcugen cannot flash it.
+    The board is flashed unless its emulator is used (boards that have one, without `port`, `probe` and `tool`), the
+    port is a URL ("socket://…": the firmware already runs there), or mcugen cannot flash it.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
         board: board name, or path of a board's .toml file.
-        linker_script: the chip's linker script, for boards that stand for any chip of a core.
+        linker_script: the chip's linker script, for the generic boards.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
-        quantize: False runs a float model as it is, in float32.
+        quantize: False runs a float model in float32.
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         auto, max_flash, max_ram, max_instructions, trials, search_seed: see :func:`mcugen.verbs.quantize.quantize`.
-        out: folder of the project; without it, the model's name and the board's in the current folder.
+        out: folder of the project. Default: MODEL-BOARD in the current folder.
         labels: class names for the firmware.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
-        inputs, samples, seed, layers: see :func:`mcugen.verbs.verify.verify`; `layers` also compares the float model's
-            and the quantized one's result of every layer.
+        inputs, samples, seed, layers: see :func:`mcugen.verbs.verify.verify`; `layers` also compares
+            every layer of the float and the quantized model.
         eval_data, eval_samples, metric, task, max_drop: see :func:`mcugen.verbs.quantize.quantize`.
-        samples_on_device: how many of the samples that the model is judged by run on the device, too.
-        compare_float: build and run the float32 form as well, on the same emulated board.
-        report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).
+        samples_on_device: how many of the evaluation samples also run on the device.
+        compare_float: also build and run the float32 model on the same emulated board.
+        report: write the results as an HTML page, plus a .json next to it (docs/REPORT.md).
         emulator: the name of the one to start, see :func:`mcugen.emulators.emulators`; None for QEMU. Others may
             add scripts of their own to the project.
         port, probe, tool, choose: see :func:`mcugen.verbs.flash.flash`.
-        force: replace a generated project that was changed by hand.
-        custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
+        force: replace a generated project even if its files were edited.
+        custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
 
     Raises:
-        McugenError: whatever stops it; a difference is no error but a negative verdict.
+        McugenError: anything that stops it. A difference is not an error but a negative verdict.
     """
     from mcugen.boards.emulated import check_emulator, named_emulator
     from mcugen.boards.linker_script import with_linker_script

@@ -108,7 +108,7 @@ def fit(
     data: Any = None,
     progress: Progress | None = None,
 ) -> FitResult:
-    """Plan a model for boards and say what is missing where, and why.
+    """Plan a model for boards, and report what each board lacks and why.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object; of a float model its int8 form.
@@ -116,7 +116,7 @@ def fit(
         scale: also size a Keras model's architecture with its "width" or "input" times 0.75, 0.5, 0.35 and 0.25, with
             new weights: sizes, not accuracy.
         optimize: "speed" (the default), "size" of the code, or "ram".
-        data: calibration data of a float model; random data serve, since sizes do not depend on them.
+        data: calibration data of a float model. Default: random data, since sizes do not depend on it.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `scale` without a Keras model.

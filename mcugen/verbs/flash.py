@@ -64,19 +64,19 @@ def flash(
     choose: Choose | None = None,
     progress: Progress | None = None,
 ) -> FlashResult:
-    """Build a project, write it onto its board, and check that the board runs this firmware and model.
+    """Build a project, flash its board, and check that the board runs this firmware and model.
 
     Args:
         folder: a generated project.
         port: the board's serial port; without it, found by the USB ids in the board's file.
-        probe: serial number of the debug probe, where several are plugged in.
+        probe: serial number of the debug probe, if several are connected.
         tool: "platformio", "openocd", "pyocd", "esptool", "picotool" or "uf2"; without it, the board's first that is
             installed.
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
-        choose: asks a person which port; without it, several are an error.
+        tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
+        choose: called to choose one of several ports; without it, several are an error.
 
     Raises:
-        McugenError: whatever stops it, a board that answers with another firmware's hash included.
+        McugenError: anything that stops it, including a board that reports another firmware's hash.
     """
     from mcugen.builder import build_project
     from mcugen.builder.identity import build_id

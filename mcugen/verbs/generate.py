@@ -87,25 +87,25 @@ def generate(
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Generated:
-    """Write the project of a model for a board.
+    """Generate the project of a model for a board.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
         board: board name, or path of a board's .toml file.
-        linker_script: the chip's linker script, for boards that stand for any chip of a core.
-        out: folder of the project; absent, empty, or an older project of mcugen's.
+        linker_script: the chip's linker script, for the generic boards.
+        out: folder of the project: absent, empty, or a project that mcugen generated.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
-        quantize: False runs a float model as it is, in float32.
+        quantize: False runs a float model in float32.
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
-        protocol: what the firmware speaks over its UART: "mcugen", or "mlperf" for the MLPerf Tiny benchmark's runner.
+        protocol: protocol on the UART: "mcugen", or "mlperf" for the MLPerf Tiny runner.
         emulator: one that may add scripts of its own, see :func:`mcugen.emulators.emulators`.
-        force: replace files that were changed by hand.
-        custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
+        force: replace files even if they were edited.
+        custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
 
     Raises:
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.

@@ -35,19 +35,18 @@ def inspect(
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Inspection:
-    """Read a model, plan it for every board, and say what it needs.
+    """Read a model, plan it for every board, and report what it needs.
 
     Args:
-        model: a model file, a SavedModel folder, or a Keras object. Of a float model its int8 form is shown.
-        board: the board whose kernels are shown; without it the portable ones.
+        model: a model file, a SavedModel folder, or a Keras object. A float model is shown in its int8 form.
+        board: show the kernels of this board. Default: the portable ones.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
-        measure: build the model for `board` and run it once, emulated, to tell what every op costs.
-        data: calibration data for a float model. Without it random data serve: what a model needs does not depend on
-            the calibration.
-        quantize: False shows a float model as it is, in float32.
-        custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
+        tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
+        measure: build the model for `board` and run it once in its emulator, to measure the cost of every op.
+        data: calibration data for a float model. Default: random data, since sizes do not depend on it.
+        quantize: False shows a float model in float32.
+        custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `measure` without a board, or one that

@@ -51,29 +51,29 @@ def monitor(
     show: Show | None = None,
     progress: Progress | None = None,
 ) -> Watching:
-    """Feed devices, and watch what they answer, until `count` inferences or Ctrl-C.
+    """Feed devices and watch their outputs, until `count` inferences or Ctrl-C.
 
-    Without a target, the devices behind `ports` are watched, whatever they run. With targets and without ports their
+    Without a target, the devices at `ports` are watched, whatever they run. With targets and without ports their
     boards' emulators are started. Otherwise there is a port for every target, or one target, which all ports' devices
     run.
 
     Args:
         targets: project folders or models (then temporary projects are built); or one.
         ports: URLs of running devices; or one.
-        board: board name; a project knows its own. Without a target it tells the baud rate.
+        board: board name; a project knows its own. Without a target it sets the baud rate.
         inputs: "noise", "sine", "chirp", a data file, or a folder of images or .npy files.
         count: inferences per device; 0 for no end.
-        rate: inferences per second at most; 0 for as many as the device makes.
+        rate: maximum inferences per second; 0 for no limit.
         record: a .csv or .parquet file for every inference.
         labels: class names, see :func:`mcugen.flow.files.read_labels`; a project knows its own.
-        seed: of the noise.
-        patience: seconds that a lost device may take to come back.
-        profile: measure at the start what every op costs.
+        seed: seed of the noise.
+        patience: seconds to wait for a lost device to come back.
+        profile: measure the cost of every op at the start.
         data, quantize, optimize, runtime, tflm, custom_ops: as for :func:`mcugen.api.run`.
-        show: sees everything as it comes.
+        show: called with every message as it arrives.
 
     Raises:
-        McugenError: a device cannot be opened or does not come back; inputs or a recording that cannot be.
+        McugenError: a device cannot be opened or does not come back; unusable inputs or an unusable recording.
     """
     from mcugen.errors import DataError
     from mcugen.flow.files import read_labels

@@ -68,16 +68,16 @@ def push(
 ) -> Pushed:
     """Replace the model of a running firmware that was generated with `--runtime tflm --model-slot BYTES`.
 
-    The device checks length, CRC, SHA-256, soundness, inputs and outputs, ops and arena before it changes over; if
-    anything is wrong, the old model stays. After a reset the new model runs where the board has flash for it, else the
-    firmware's own.
+    The device checks length, CRC, SHA-256, soundness, inputs and outputs, ops and arena before it switches; if
+    anything is wrong, the old model stays. After a reset the new model runs if the board has flash for it, otherwise
+    the firmware's own.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
         port: URL of the running device.
         board: board name, for the baud rate of a serial port.
         data: calibration data for a float model.
-        quantize: False runs a float model as it is, in float32.
+        quantize: False runs a float model in float32.
         keep_names: send the flatbuffer as it is.
 
     Raises:

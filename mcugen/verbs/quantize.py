@@ -92,20 +92,20 @@ def quantize(
         model: a model file, a SavedModel folder, or a Keras object.
         data: calibration data, see :func:`mcugen.convert.convert`.
         activations: "int8" or "int16" (with int8 weights, by TensorFlow's quantizer).
-        auto: search calibration and the other choices for the best model, see docs/QUANTIZATION.md.
-        board: whose flash and RAM that may take; without one there are only the limits given here.
-        max_flash, max_ram: bytes that it may take.
-        max_instructions: of an inference in the board's emulator.
-        trials: how many models are tried.
-        search_seed: of the search. The same seed finds the same model.
-        out: file to write; without it the model is only returned.
-        eval_data: samples with labels to judge the model by, in the same forms as `data`; without it those of `data`,
-            if they have labels (of split data, x_test and y_test). See docs/ACCURACY.md.
-        eval_samples: judge by at most so many, drawn with a fixed seed.
+        auto: search for the best calibration and quantization settings, see docs/QUANTIZATION.md.
+        board: its flash and RAM are the limits of the search, besides those passed here.
+        max_flash, max_ram: limits of the search, in bytes.
+        max_instructions: limit of the search, per inference in the board's emulator.
+        trials: number of models to try.
+        search_seed: random seed of the search. The same seed finds the same model.
+        out: output file. Without it the model is only returned.
+        eval_data: labelled samples to evaluate the model on, in the same forms as `data`. Default: the labelled samples
+            in `data`, if any (of split data, x_test and y_test). See docs/ACCURACY.md.
+        eval_samples: maximum number of evaluation samples, drawn with a fixed seed.
         metric: name of the metric that counts, or a function of (outputs, labels), see :class:`mcugen.assess.Metric`.
-        task: "classification" or "regression", where the labels could be both.
-        max_drop: how much of the metric may be lost, in percentage points; more is a negative verdict.
-        layers: compare the float model's and the quantized one's result of every layer, too.
+        task: "classification" or "regression", if the labels are ambiguous.
+        max_drop: maximum loss of the metric, in percentage points; more is a negative verdict.
+        layers: also compare every layer of the float and the quantized model.
 
     Raises:
         McugenError: the model or the data cannot be used, or `out` cannot be written.

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def replay(recording: str | Path, *, speed: float = 0.0, hold: bool = False, show: Show | None = None) -> Watching:
-    """Read a recording, and show it as it happened.
+    """Replay a recording.
 
     Args:
         recording: the .csv or .parquet file that `monitor` wrote.
-        speed: how many times faster than it happened; 0 for at once.
-        hold: stay at the end until Ctrl-C, so that a page can be looked at.
-        show: sees everything as it comes.
+        speed: playback speed; 1 is real time, 0 shows everything at once.
+        hold: keep running at the end until Ctrl-C, so that the page stays available.
+        show: called with every message as it arrives.
 
     Raises:
-        DataError: no recording, or a damaged one.
+        DataError: not a recording, or a damaged one.
         ToolError: a .parquet file without pyarrow.
     """
     from mcugen.errors import DataError

@@ -119,8 +119,8 @@ def run(
 ) -> RunResult:
     """Run inputs through a model on a device.
 
-    With the TFLM runtime the arena is as large as the project says, or as computed for a model: only the outputs are
-    wanted, so a firmware is built once and no smaller arena is looked for, as `verify` and `deploy` do.
+    With the TFLM runtime the arena has the size stored in the project, or computed for the model. `verify` and `deploy`
+    search for a smaller one; `run` only needs the outputs, so it builds once.
 
     Args:
         target: a project folder, or a model (then a temporary project is built).
@@ -129,18 +129,18 @@ def run(
         out: `.npy` file for the outputs, one sample per row; `.npz` for several outputs (arr_0, arr_1, …).
         dequantize: write real values (float32) instead of the output's own.
         data: calibration data, if `target` is a float model.
-        quantize: False runs a float model `target` as it is, in float32.
+        quantize: False runs a float `target` in float32.
         optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
         emulator: the name of the one to start, see :func:`mcugen.emulators.emulators`; None for QEMU.
             Others count in ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
-        custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
+        custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
 
     Raises:
-        McugenError: whatever stops it.
+        McugenError: anything that stops it.
     """
     import numpy as np
 

@@ -61,14 +61,14 @@ def serve(
     Args:
         target: a project folder or a model, which an emulated board needs.
         port: serial port of the board; without it, the board is emulated.
-        board: of a port: for its speed, until a client sets another; of an emulated board: a project knows its own.
-        listen: HOST:PORT; port 0 takes a free one. There is no password, so by default only this computer can connect.
+        board: for a port, its speed until a client sets another; for an emulated board, its name.
+        listen: HOST:PORT; port 0 takes a free one. There is no password, so by default only this machine can connect.
         data: calibration data, if `target` is a float model.
-        stop: ends it.
-        say: told for a person where the board is shared, and who comes and goes.
+        stop: event that ends it.
+        say: called with messages for a person: the address, and clients that connect and disconnect.
 
     Raises:
-        McugenError: the port cannot be opened, the emulator not be started, or the address not be used.
+        McugenError: the port cannot be opened, the emulator cannot start, or the address cannot be used.
     """
     from mcugen.device.share import SharedPort, is_local, parse_address
 

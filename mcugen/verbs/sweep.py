@@ -72,11 +72,11 @@ def sweep(
     Args:
         models: `.tflite` files.
         boards: names of boards with an emulator; all of them by default.
-        out: folder of the outcomes. What an earlier sweep there found for the same model, board and options is not
-            run again.
-        jobs: how many at the same time.
+        out: folder of the outcomes. Outcomes of an earlier sweep there for the same model, board and options are
+            reused.
+        jobs: number of parallel jobs.
         engine: "local" processes, or "dask".
-        scheduler: address of a running Dask cluster; without it one is started here.
+        scheduler: address of a running Dask cluster. Default: start one locally.
         samples, seed, optimize: as :func:`mcugen.api.verify` takes them.
 
     Raises:

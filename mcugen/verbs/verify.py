@@ -40,28 +40,28 @@ def verify(
     custom_ops: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Proof:
-    """Run a model on a device and compare every output with the oracle's: bytes, except of float32 arithmetic.
+    """Run a model on a device and compare every output with the oracle's: byte for byte, except float32 arithmetic.
 
     Args:
         target: a project folder, or a model (then a temporary project is built).
         board: board name; a project knows its own.
         inputs: what to run, see :func:`mcugen.flow.inputs.read_inputs`; without it `samples` seeded random inputs
             over the whole range of the input type, the extremes among them.
-        layers: compare the result of every op as well.
+        layers: also compare the result of every op.
         data: calibration data, if `target` is a float model.
-        quantize: False runs a float model `target` as it is, in float32.
+        quantize: False runs a float `target` in float32.
         optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
-        tflm: where TensorFlow Lite Micro is, see :mod:`mcugen.runtimes.tflm.library`; None takes MCUGEN_TFLM_DIR.
+        tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
         emulator: the name of the one to start, see :func:`mcugen.emulators.emulators`; None for QEMU.
             Others count in ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
-        report: write what was found out as a page, and as JSON beside it (docs/REPORT.md).
-        custom_ops: kernels of the user's own, NAME=path/kernel.c each, see docs/CUSTOM_OPS.md.
+        report: write the results as an HTML page, plus a .json next to it (docs/REPORT.md).
+        custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
 
     Raises:
-        McugenError: whatever stops it; a difference is no error but a negative verdict.
+        McugenError: anything that stops it. A difference is not an error but a negative verdict.
     """
     from mcugen.boards.emulated import check_emulator
     from mcugen.boards.shipped import load_board

@@ -128,7 +128,7 @@ def verify_device(
 
     Args:
         inputs: samples, each one array per model input, of its dtype and shape.
-        layers: compare the result of every op as well.
+        layers: also compare the result of every op.
 
     When an output differs, the layers of the first such sample are compared in any case, so that the verdict names
     the first op that is wrong. A model with state runs the samples as one sequence from a fresh start, on the device

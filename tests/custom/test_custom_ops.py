@@ -183,7 +183,7 @@ def test_verdict_on_a_board(gain: Any, tmp_path: Path) -> None:
         (KERNEL, "x = 1\n", "no function prepare"),
         (KERNEL, "import nothing_like_this\n", "ModuleNotFoundError"),
         (KERNEL, PYTHON + "reference = 1\n", "reference is no function"),
-        (KERNEL, "def prepare(use):\n    return 3\n", "gives no Call"),
+        (KERNEL, "def prepare(use):\n    return 3\n", "does not return a Call"),
         (KERNEL, "from mcugen.custom import Call\ndef prepare(use):\n    return Call()\n", "no params"),
         (KERNEL, "def prepare(use):\n    return use.nothing\n", "AttributeError"),
         (KERNEL, PYTHON.replace("table", "Not C"), "no name for C"),
