@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 
 PAGES = {
+    "images/structure.svg": ("structure.py", "document"),
     "BOARDS.md": ("boards_doc.py", "document"),
     "SUPPORTED_OPS.md": ("supported_ops.py", "document"),
     "reference/cli.md": ("reference.py", "cli_page"),

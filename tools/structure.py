@@ -1,7 +1,4 @@
-"""Reads the imports of `mcugen/` from its source, and draws its rooms.
-
-    python tools/structure.py           write the picture of docs/DESIGN.md
-    python tools/structure.py --check   fail if it is out of date
+"""Reads the imports of `mcugen/` from its source, and draws its rooms: `make docs` puts the picture into docs/DESIGN.md.
 
 A *room* is a package, or a part of one that the law of tests/test_house.py names by itself. Nothing of mcugen is
 imported or run: imports are read from the syntax tree, those inside functions and for type checkers included.
@@ -9,7 +6,6 @@ imported or run: imports are read from the syntax tree, those inside functions a
 
 from __future__ import annotations
 
-import argparse
 import ast
 import html
 import sys
@@ -18,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURE = ROOT / "docs" / "images" / "structure.svg"
 
 
 @dataclass(frozen=True)
@@ -207,20 +202,7 @@ def draw(found: Iterable[Import], known: Mapping[str, Path]) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Draw the rooms of mcugen for docs/DESIGN.md.")
-    parser.add_argument("--check", action="store_true", help="fail if the picture is out of date")
-    check = parser.parse_args(arguments).check
+def document() -> str:
+    """The picture of docs/DESIGN.md, as the code has it now."""
     known = modules()
-    picture = draw(imports(known), known)
-    if not check:
-        PICTURE.write_text(picture, encoding="utf-8")
-        return 0
-    if PICTURE.read_text(encoding="utf-8") == picture:
-        return 0
-    print(f"{PICTURE.relative_to(ROOT)} is out of date: run make docs", file=sys.stderr)
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return draw(imports(known), known)

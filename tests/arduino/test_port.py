@@ -132,6 +132,6 @@ def compile_port(compiler: str, project: Path, out: Path, *flags: str) -> None:
 def test_the_tflm_runtime_is_refused(tmp_path: Path) -> None:
     from tests.tflm.support import program as tflm_program
 
-    program = tflm_program("hello_world_int8", "mps2-an386")
+    program = tflm_program("sine", "mps2-an386")
     with pytest.raises(BoardError, match="TFLM runtime is not made for arduino"):
         emit_project(program, load_board("pico"), tmp_path / "x", model_files={})

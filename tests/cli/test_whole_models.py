@@ -61,7 +61,7 @@ def test_int8_models_on_every_board(name: str, board: str) -> None:
     assert sum(proof.cost.per_op) <= proof.cost.invoke * 1.1 + 1000
 
 
-@pytest.mark.parametrize("name", both(["resnet", "mobilenet_v1"], ["pretrainedResnet_quant"]))
+@pytest.mark.parametrize("name", both(["resnet", "mobilenet_v1", "svdf"], ["pretrainedResnet_quant"]))
 def test_every_layer_of_a_whole_model(name: str) -> None:
     proof = api.verify(model_path(name), board=BOARD, samples=2, layers=True)
     assert proof.verdict.bit_exact

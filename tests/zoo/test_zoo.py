@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mcugen.convert import convert
+from mcugen.ops.base import Target
 from mcugen.oracle import make_inputs
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
@@ -59,10 +60,23 @@ def test_outputs_depend_on_inputs(name: str) -> None:
     assert len({np.asarray(output[0]).tobytes() for output in outputs}) >= 8
 
 
+TARGETS = {
+    "portable": Target(),
+    "mla": Target("cortex-m3", ("mla",)),
+    "dsp": Target("cortex-m4", ("dsp",)),
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", zoo.NAMES)
-def test_generated_code_equals_the_oracle(name: str) -> None:
-    plan = assert_sequence_bit_exact(zoo.model(name), make_inputs(read_graph(zoo.model(name)), 8))
+def test_generated_code_equals_the_oracle(name: str, target: str) -> None:
+    samples = make_inputs(read_graph(zoo.model(name)), 8)
+    plan = assert_sequence_bit_exact(zoo.model(name), samples, target=TARGETS[target])
     assert plan.stateful == (name in zoo.STATEFUL)
+    if target == "portable" or name == "ds_cnn_16x8":  # all cores run the portable kernels for int16
+        assert {step.variant for step in plan.steps} == {"portable"}
+    elif target == "dsp":
+        assert "dsp" in {step.variant for step in plan.steps}
 
 
 @pytest.mark.parametrize("name", zoo.FLOAT_NAMES)
