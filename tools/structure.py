@@ -1,4 +1,4 @@
-"""Reads the imports of `mcugen/` from its source, and draws its rooms: `make docs` puts the picture into docs/DESIGN.md.
+"""Reads the imports of `mcugen/` from its source, and draws its rooms: `make docs` makes the picture of docs/DESIGN.md.
 
 A *room* is a package, or a part of one that the law of tests/test_house.py names by itself. Nothing of mcugen is
 imported or run: imports are read from the syntax tree, those inside functions and for type checkers included.
