@@ -21,7 +21,7 @@ from mcugen.graph import DType
 from mcugen.names import TaskName
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
-from mcugen.tflite.schema import unpack_model
+from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.types import TensorSpec
 
 Progress = Callable[[float], None]
@@ -54,7 +54,11 @@ class Evaluation:
 
 
 def load_evaluation(
-    model: bytes, source: DataSource, calibration: DataSource | None = None, *, most: int | None = None
+    model: bytes | OpenedModel,
+    source: DataSource,
+    calibration: DataSource | None = None,
+    *,
+    most: int | None = None,
 ) -> Evaluation:
     """Read the samples to judge a model by.
 
@@ -67,10 +71,11 @@ def load_evaluation(
     Raises:
         DataError: unreadable, or samples that do not fit.
     """
-    inspection = inspect_model(unpack_model(model))
+    opened = open_model(model)
+    inspection = inspect_model(opened)
     scale = not inspection.rescales_input
     everything = load_samples(source, inspection.inputs, scale_images=scale, part="evaluation")
-    sequence = bool(read_graph(model).states)
+    sequence = bool(read_graph(opened).states)
     samples = everything.take(pick(everything.count, most or everything.count, sequence=sequence))
     common = None
     if calibration is not None:
@@ -86,14 +91,14 @@ def pick(count: int, most: int, *, sequence: bool = False) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
 
 
-def run_float(model: bytes, evaluation: Evaluation, progress: Progress | None = None) -> Outputs:
+def run_float(model: bytes | OpenedModel, evaluation: Evaluation, progress: Progress | None = None) -> Outputs:
     """Outputs of a float32 `.tflite` on the host.
 
     Raises:
         ConversionError: no interpreter runs it, or it computes non-finite numbers.
     """
-    ids = flat.ints(unpack_model(model).subgraphs[0].outputs)
-    outputs = observe(model, evaluation.feeds, (), ids, progress=progress).outputs
+    opened = open_model(model)
+    outputs = observe(opened, evaluation.feeds, (), flat.ints(opened.main.outputs), progress=progress).outputs
     for values in outputs:
         wrong = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
         if wrong.any():
@@ -105,19 +110,20 @@ def run_float(model: bytes, evaluation: Evaluation, progress: Progress | None = 
     return outputs
 
 
-def run_quantized(model: bytes, evaluation: Evaluation, progress: Progress | None = None) -> Outputs:
+def run_quantized(model: bytes | OpenedModel, evaluation: Evaluation, progress: Progress | None = None) -> Outputs:
     """Real-valued outputs of a quantized `.tflite` in the oracle, from the same real-valued inputs.
 
     Raises:
         ModelError, ToolError: see :class:`mcugen.oracle.oracle.Oracle`.
     """
-    main = unpack_model(model).subgraphs[0]
-    return run_int8(model, evaluation.feeds, flat.input_specs(main), flat.output_specs(main), progress)
+    opened = open_model(model)
+    inputs, outputs = flat.input_specs(opened.main), flat.output_specs(opened.main)
+    return run_int8(opened, evaluation.feeds, inputs, outputs, progress)
 
 
-def output_specs(model: bytes) -> tuple[TensorSpec, ...]:
+def output_specs(model: OpenedModel) -> tuple[TensorSpec, ...]:
     """A model's outputs."""
-    return flat.output_specs(unpack_model(model).subgraphs[0])
+    return flat.output_specs(model.main)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +142,8 @@ class HostRuns:
 
 
 def run_on_host(
-    model: bytes,
-    float_model: bytes | None,
+    model: bytes | OpenedModel,
+    float_model: bytes | OpenedModel | None,
     evaluation: Evaluation,
     *,
     kind: TaskName | None = None,
@@ -155,15 +161,16 @@ def run_on_host(
         DataError: labels or metrics that do not fit, before anything runs.
         ConversionError, ModelError, ToolError: no interpreter runs the model.
     """
-    specs, arithmetic = output_specs(model), arithmetic_of(model)
+    opened = open_model(model)
+    specs, arithmetic = output_specs(opened), arithmetic_of(opened)
     task = make_task(evaluation.samples, specs, kind=kind, metric=metric)
     floats: Outputs | None = None
     if arithmetic == "float32":
-        results = run_float(model, evaluation, _step(progress, "evaluating float32"))
+        results = run_float(opened, evaluation, _step(progress, "evaluating float32"))
     else:
         if float_model is not None:
             floats = run_float(float_model, evaluation, _step(progress, "evaluating float32"))
-        results = run_quantized(model, evaluation, _step(progress, f"evaluating {arithmetic}"))
+        results = run_quantized(opened, evaluation, _step(progress, f"evaluating {arithmetic}"))
     task = with_threshold(task, floats if floats is not None else results)
     return HostRuns(evaluation, task, floats, results, specs, arithmetic)
 
@@ -213,9 +220,9 @@ def _step(progress: Callable[[str, float], None] | None, name: str) -> Progress 
     return lambda done: tell(name, done)
 
 
-def encode(evaluation: Evaluation, model: bytes, numbers: NDArray[np.int64]) -> list[list[NDArray[Any]]]:
+def encode(evaluation: Evaluation, model: bytes | OpenedModel, numbers: NDArray[np.int64]) -> list[list[NDArray[Any]]]:
     """Some of the samples as a device takes them that runs `model`."""
-    specs = flat.input_specs(unpack_model(model).subgraphs[0])
+    specs = flat.input_specs(open_model(model).main)
     return [[encode_input(a[n], spec) for a, spec in zip(evaluation.feeds, specs, strict=True)] for n in numbers]
 
 
@@ -242,7 +249,7 @@ def with_device(
     return replace(assessment, runs=(*assessment.runs, replace(run, equal_to_host=equal, float_score=beside)))
 
 
-def arithmetic_of(model: bytes) -> str:
+def arithmetic_of(model: bytes | OpenedModel) -> str:
     """What a `.tflite` computes with: "int8", "int16" or "float32"."""
     graph = read_graph(model)
     found = {graph.output_of(op).dtype for op in graph.ops if op.outputs}

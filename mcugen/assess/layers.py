@@ -22,6 +22,7 @@ from mcugen.graph.types import DType
 from mcugen.oracle.oracle import Oracle
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite.fields import layer_of
+from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.types import TensorSpec
 from mcugen.verify.parted_oracle import open_oracle
 
@@ -79,8 +80,8 @@ class _Sums:
 
 
 def layer_noise(
-    float_model: bytes,
-    quantized: bytes,
+    float_model: bytes | OpenedModel,
+    quantized: bytes | OpenedModel,
     feeds: Sequence[NDArray[Any]],
     *,
     samples: int = LAYER_SAMPLES,
@@ -98,7 +99,8 @@ def layer_noise(
         DataError: the models do not have the same inputs, or the float one computes NaN or infinity.
         ModelError, ToolError: the oracle does not run one of them.
     """
-    left, right = read_graph(float_model), read_graph(quantized)
+    first, second = open_model(float_model), open_model(quantized)
+    left, right = read_graph(first), read_graph(second)
     shapes = [[tuple(g.tensor(i).shape) for i in g.inputs] for g in (left, right)]
     if shapes[0] != shapes[1]:
         raise DataError(
@@ -114,7 +116,7 @@ def layer_noise(
     float_ids = [partner.outputs[0] for _, partner in pairs]
     our_ids = [op.outputs[0] for op, _ in pairs]
     numbers = pick(len(feeds[0]), samples, sequence=bool(right.states))
-    with Oracle(float_model) as floats, open_oracle(quantized) as ints:
+    with Oracle(first.data) as floats, open_oracle(second) as ints:
         for done, n in enumerate(numbers, 1):
             real = [a[n] for a in feeds]
             stored = [encode_input(values, spec) for values, spec in zip(real, specs, strict=True)]

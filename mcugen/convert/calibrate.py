@@ -21,7 +21,9 @@ from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.oracle.oracle import Oracle
 from mcugen.tflite import fields as flat
-from mcugen.tflite.schema import type_name, unpack_model
+from mcugen.tflite.opened import OpenedModel, open_model
+from mcugen.tflite.schema import type_name
+from mcugen.tflite.schema_types import ModelT
 from mcugen.tflite.types import TensorSpec
 
 _TFLM = "run the float model in TensorFlow Lite Micro"
@@ -46,7 +48,7 @@ class Observation:
     statistics: Mapping[int, Statistics] = field(default_factory=dict)
 
 
-def float_activations(model: Any) -> list[int]:
+def float_activations(model: ModelT) -> list[int]:
     """The float tensors of a model that are computed (or given), not constant."""
     main = model.subgraphs[0]
     used = set(flat.ints(main.inputs)) | set(flat.ints(main.outputs))
@@ -65,7 +67,7 @@ def feeds(samples: Samples, specs: Sequence[TensorSpec]) -> list[NDArray[Any]]:
 
 
 def observe(
-    tflite: bytes,
+    model: bytes | OpenedModel,
     inputs: Sequence[NDArray[Any]],
     tensors: Sequence[int],
     outputs: Sequence[int],
@@ -77,7 +79,7 @@ def observe(
     """Run a float model on every sample.
 
     Args:
-        tflite: the model.
+        model: the float `.tflite`.
         inputs: one (N, *shape) array per model input.
         tensors: ids of the tensors whose ranges are wanted.
         outputs: ids of the model's outputs.
@@ -87,6 +89,7 @@ def observe(
     Raises:
         ConversionError: no interpreter runs the model, or it computes non-finite numbers.
     """
+    tflite = model.data if isinstance(model, OpenedModel) else model
     try:
         observation = _observe_tflm(tflite, inputs, tensors, outputs, keep, statistics, progress)
     except (ModelError, ToolError) as error:
@@ -98,7 +101,7 @@ def observe(
                 f"no installed interpreter can run the float model: {_TFLM}: {first.outcome}; {_LITERT}: {second.what}",
                 hint="Check the model in Python first",
             ) from None
-    _check_finite(observation, tflite)
+    _check_finite(observation, model)
     return observation
 
 
@@ -167,10 +170,10 @@ def _observe_litert(
     return Observation(ranges, outputs, values, (first, Attempt(_LITERT, "ok")), known)
 
 
-def _check_finite(observation: Observation, tflite: bytes) -> None:
+def _check_finite(observation: Observation, model: bytes | OpenedModel) -> None:
     bad = [i for i, (low, high) in observation.ranges.items() if not (np.isfinite(low) and np.isfinite(high))]
     if bad:
-        main = unpack_model(tflite).subgraphs[0]
+        main = open_model(model).main
         # Tensor ids are no execution order: name the first op that writes a bad tensor.
         writers = [i for op in main.operators for i in flat.ints(op.outputs) if i in bad]
         first = writers[0] if writers else bad[0]

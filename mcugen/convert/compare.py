@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from mcugen.convert.affine import Affine, dequantize_array, quantize_array
 from mcugen.convert.data import short_name
 from mcugen.convert.types import Agreement
+from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.types import TensorSpec
 from mcugen.verify.parted_oracle import open_oracle
 
 
 def run_int8(
-    tflite: bytes,
+    model: bytes | OpenedModel,
     inputs: Sequence[NDArray[Any]],
     input_specs: Sequence[TensorSpec],
     output_specs: Sequence[TensorSpec],
@@ -30,7 +31,7 @@ def run_int8(
     """
     results: list[list[NDArray[Any]]] = [[] for _ in output_specs]
     count = len(inputs[0])
-    with open_oracle(tflite) as oracle:
+    with open_oracle(model) as oracle:
         for n in range(count):
             outputs = oracle.run([encode_input(a[n], spec) for a, spec in zip(inputs, input_specs, strict=True)])
             for result, output, spec in zip(results, outputs, output_specs, strict=True):

@@ -32,7 +32,8 @@ from mcugen.convert.types import (
 from mcugen.convert.worker_client import Progress
 from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.tflite import fields as flat
-from mcugen.tflite.schema import pack_model, unpack_model
+from mcugen.tflite.opened import OpenedModel, open_model, packed
+from mcugen.tflite.schema_types import SubGraphT
 
 _TOO_OFTEN_OUTSIDE = 0.01
 _POOR_SQNR_DB = 15.0
@@ -48,7 +49,7 @@ class FloatModel:
 
     def __init__(
         self,
-        tflite: bytes,
+        model: OpenedModel,
         name: str,
         kind: SourceKind,
         inspection: Inspection,
@@ -64,14 +65,14 @@ class FloatModel:
             *inspection.warnings,
             *check_samples(self.everything, inspection.inputs, expects_pixels=inspection.rescales_input),
         )
-        self._plain = plain_float(unpack_model(tflite), tflite, inspection, for_int8=True)
-        self._equalized: tuple[bytes, int] | None = None
+        self._plain = plain_float(model, inspection, for_int8=True)
+        self._equalized: tuple[OpenedModel, int] | None = None
         self._observed: dict[tuple[int, bool], calibrate.Observation] = {}
 
     @property
-    def tflite(self) -> bytes:
+    def model(self) -> OpenedModel:
         """The float32 model."""
-        return self._plain.tflite
+        return self._plain.model
 
     def quantized(self, choices: Choices, progress: Progress | None = None, *, compare: bool = True) -> Converted:
         """Quantize the model.
@@ -84,28 +85,26 @@ class FloatModel:
             ToolError: TensorFlow is not installed, for int16 activations of the whole model.
         """
         samples = choose(self.everything, choices.samples)
-        tflite, pairs = self._equalized_form() if choices.equalize else (self.tflite, 0)
-        model = unpack_model(tflite)
+        floats, pairs = self._equalized_form() if choices.equalize else (self.model, 0)
         warnings, notes = list(self._warnings), list(self._plain.notes)
         if choices.equalize:
             notes.append(f"the channels between {pairs} pairs of layers were equalized")
         ranges: tuple[TensorRange, ...] = ()
         if choices.activations == "int16":
-            observation = self._observe(choices, tflite, samples, None)
-            quantized = quantize_16x8(
-                tflite, calibrate.feeds(samples, self._inspection.inputs), _step(progress, "calibrate")
-            )
+            observation = self._observe(choices, floats, samples, None)
+            feeds = calibrate.feeds(samples, self._inspection.inputs)
+            quantized = open_model(quantize_16x8(floats.data, feeds, _step(progress, "calibrate")))
         else:
-            check_rules(model)  # before the long step
-            main, watched = model.subgraphs[0], calibrate.float_activations(model)
-            observation = self._observe(choices, tflite, samples, progress)
+            check_rules(floats.schema)  # before the long step
+            watched = calibrate.float_activations(floats.schema)
+            observation = self._observe(choices, floats, samples, progress)
+            model, main = floats.copy(), floats.main
             scheme = decide(model, choices, observation.ranges, observation.statistics, self._plain.trained)
             names = {i: short_name(flat.layer_of(flat.name_of(main.tensors[i], i))) for i in watched}
             warnings += _range_warnings(self.everything, main, scheme, self._inspection, watched)
             rewrite(model, scheme)
-            quantized = pack_model(model)
+            quantized = packed(model)
             ranges = tuple(_tensor_range(names[i], i, observation.ranges, scheme) for i in watched)
-        main = unpack_model(quantized).subgraphs[0]
         compared: tuple[Agreement, ...] = ()
         if compare:
             compared = self._compare(quantized, choices, samples, observation, (warnings, notes), progress)
@@ -117,38 +116,37 @@ class FloatModel:
             (*self._attempts, *observation.attempts),
             tuple(warnings),
             (*self._inspection.notes, *notes),
-            flat.input_specs(main),
-            flat.output_specs(main),
+            flat.input_specs(quantized.main),
+            flat.output_specs(quantized.main),
             ranges,
             compared,
-            len(tflite),
-            len(quantized),
+            len(floats.data),
+            len(quantized.data),
             activations=choices.activations,
             choices=choices,
         )
-        return Converted(quantized, report, self.name, tflite)
+        return Converted(quantized, report, self.name, floats)
 
-    def _equalized_form(self) -> tuple[bytes, int]:
+    def _equalized_form(self) -> tuple[OpenedModel, int]:
         if self._equalized is None:
-            model = unpack_model(self.tflite)
+            model = self.model.copy()
             check_rules(model)
             pairs = equalize(model, self._plain.trained)
-            self._equalized = pack_model(model), pairs
+            self._equalized = packed(model), pairs
         return self._equalized
 
     def _observe(
-        self, choices: Choices, tflite: bytes, samples: Samples, progress: Progress | None
+        self, choices: Choices, floats: OpenedModel, samples: Samples, progress: Progress | None
     ) -> calibrate.Observation:
         """What the model does on the samples, from memory if it was run on them already."""
         key = samples.count, choices.equalize
         known = self._observed.get(key)
         if known is None or (choices.needs_statistics and not known.statistics):
-            model = unpack_model(tflite)
             self._observed[key] = calibrate.observe(
-                tflite,
+                floats,
                 calibrate.feeds(samples, self._inspection.inputs),
-                calibrate.float_activations(model),
-                flat.ints(model.subgraphs[0].outputs),
+                calibrate.float_activations(floats.schema),
+                flat.ints(floats.main.outputs),
                 statistics=choices.needs_statistics,
                 progress=_step(progress, "calibrate"),
             )
@@ -156,7 +154,7 @@ class FloatModel:
 
     def _compare(
         self,
-        quantized: bytes,
+        quantized: OpenedModel,
         choices: Choices,
         samples: Samples,
         observation: calibrate.Observation,
@@ -165,8 +163,7 @@ class FloatModel:
     ) -> tuple[Agreement, ...]:
         """Run the quantized model on the samples; adds to the warnings and notes `told`."""
         warnings, notes = told
-        main = unpack_model(quantized).subgraphs[0]
-        inputs, outputs = flat.input_specs(main), flat.output_specs(main)
+        inputs, outputs = flat.input_specs(quantized.main), flat.output_specs(quantized.main)
         feeds = calibrate.feeds(samples, self._inspection.inputs)
         try:
             results = run_int8(quantized, feeds, inputs, outputs, _step(progress, "compare"))
@@ -200,7 +197,7 @@ def _tensor_range(name: str, i: int, observed: Mapping[int, tuple[float, float]]
 
 
 def _range_warnings(
-    everything: Samples, main: Any, scheme: Scheme, inspection: Inspection, watched: list[int]
+    everything: Samples, main: SubGraphT, scheme: Scheme, inspection: Inspection, watched: list[int]
 ) -> list[str]:
     found = []
     for i, spec, values in zip(flat.ints(main.inputs), inspection.inputs, everything.inputs, strict=True):

@@ -21,7 +21,8 @@ from mcugen.convert.types import Attempt
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, ModelError
 from mcugen.tflite import fields as flat
-from mcugen.tflite.schema import pack_model, unpack_model
+from mcugen.tflite.opened import OpenedModel, open_model, packed
+from mcugen.tflite.schema_types import ModelT, SubGraphT
 
 _FRAMEWORKS = {
     "pytorch": ("convert torch", "PyTorch", "litert-torch"),
@@ -32,7 +33,7 @@ _FRAMEWORKS = {
 _SAMPLE_KEYS = ("x", "X", "data", "images", "samples", "inputs", "x_train", "x_test")
 
 
-def load_foreign(source: Source, folder: Path, data: object = None) -> tuple[bytes, tuple[Attempt, ...]]:
+def load_foreign(source: Source, folder: Path, data: object = None) -> tuple[OpenedModel, tuple[Attempt, ...]]:
     """Convert a PyTorch program, module or an ONNX model; what was done on the way.
 
     The result was run against the original. Its inputs take their channels last where that can be told from their
@@ -64,35 +65,35 @@ def load_foreign(source: Source, folder: Path, data: object = None) -> tuple[byt
             where=where,
             hint="Rewrite the layer with other ops, or convert the model to .tflite by other means",
         )
-    model = unpack_model((folder / "float.tflite").read_bytes())
+    model = open_model((folder / "float.tflite").read_bytes()).copy()
     _name(model, answer.result["inputs"], answer.result["outputs"])
     if framework == "PyTorch":
         _name_layers(model)
     outputs_as_given(model, output_shapes(folder, len(answer.result["outputs"])))
     changed = inputs_channels_last(model)
     fold_transposes(model)
-    tflite = pack_model(model)
+    opened = packed(model)
     attempts = [Attempt(f"convert with {converter}", "ok"), *(Attempt(_said(change), "ok") for change in changed)]
     try:
-        inspect_model(unpack_model(tflite))
+        inspect_model(opened)
     except ModelError:
-        return tflite, tuple(attempts)  # whoever loads the model inspects it, and says what is wrong
-    check_conversion(tflite, changed, folder, framework)
-    return tflite, (*attempts, Attempt(f"compare with {framework} on random inputs", "ok"))
+        return opened, tuple(attempts)  # whoever loads the model inspects it, and says what is wrong
+    check_conversion(opened, changed, folder, framework)
+    return opened, (*attempts, Attempt(f"compare with {framework} on random inputs", "ok"))
 
 
 def _said(change: ChangedInput) -> str:
     return f'take the channels of input "{change.name}" last: {list(change.before)} became {list(change.after)}'
 
 
-def _name(model: Any, inputs: Sequence[Sequence[str]], outputs: Sequence[Sequence[str]]) -> None:
+def _name(model: ModelT, inputs: Sequence[Sequence[str]], outputs: Sequence[Sequence[str]]) -> None:
     """Give inputs and outputs the names and the order of the original (pairs of the name here and there)."""
     main = model.subgraphs[0]
     main.inputs = _renamed(main, flat.ints(main.inputs), inputs)
     main.outputs = _renamed(main, flat.ints(main.outputs), outputs)
 
 
-def _name_layers(model: Any) -> None:
+def _name_layers(model: ModelT) -> None:
     """litert-torch names what it computes after Python classes, which a program has no more."""
     main = model.subgraphs[0]
     for number, op in enumerate(main.operators):
@@ -101,7 +102,7 @@ def _name_layers(model: Any) -> None:
                 main.tensors[i].name = f"{flat.kind_of(model, op).lower()}_{number}"
 
 
-def _renamed(main: Any, tensors: tuple[int, ...], names: Sequence[Sequence[str]]) -> NDArray[np.int32]:
+def _renamed(main: SubGraphT, tensors: tuple[int, ...], names: Sequence[Sequence[str]]) -> NDArray[np.int32]:
     here = {short_name(flat.name_of(main.tensors[i], i)): i for i in tensors}
     known = [here.get(short_name(old)) for old, _ in names]
     found = [i for i in known if i is not None]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -13,16 +12,15 @@ from mcugen.ops import advice as fallback
 from mcugen.ops import registry
 from mcugen.tflite import fields as flat
 from mcugen.tflite.known_ops import CUSTOMS
+from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.schema import printable, type_name
+from mcugen.tflite.schema_types import ModelT, SubGraphT, TensorT
 from mcugen.tflite.types import TensorSpec
 
-# More than any board can hold; a hostile shape must not make the host allocate it.
-_MAX_ELEMENTS = 1 << 27
 QUANTIZED_TYPES = ("int8", "uint8", "int16", "int4")
 _EDGE_OPS = ("QUANTIZE", "DEQUANTIZE")
 # Types that a microcontroller runtime can hold. resource: the state of streaming models.
-_KNOWN_TYPES = frozenset(flat.NUMPY_TYPES) | {"int4", "resource"}
-_REFUSED_TYPES = frozenset({"float64", "complex64", "complex128", "string", "variant"})
+_KNOWN_TYPES = (frozenset(flat.NUMPY_TYPES) - {"float64"}) | {"int4", "resource"}
 
 
 @dataclass(frozen=True)
@@ -45,16 +43,17 @@ class Inspection:
     rescales_input: bool
 
 
-def inspect_model(model: Any) -> Inspection:
-    """Check an unpacked model (`ModelT`).
+def inspect_model(opened: OpenedModel) -> Inspection:
+    """Find out what a model is, and refuse what cannot be used.
 
     Raises:
-        ModelError: corrupted, partly quantized, dynamic shapes beyond the batch, types that nothing here can run.
+        ModelError: partly quantized, dynamic shapes beyond the batch, types that nothing here can run.
         UnsupportedOpError: TensorFlow (FLEX) or custom ops.
     """
-    _check_structure(model)
+    model, main = opened.schema, opened.main
+    for subgraph in model.subgraphs:
+        _check_types(subgraph)
     _check_ops(model)
-    main = model.subgraphs[0]
     notes = [note for i in flat.ints(main.inputs) if (note := _freeze_note(main.tensors[i], i))]
     hybrid = _hybrid_ops(model)
     floats, quantized = _computing_ops(model)
@@ -80,8 +79,8 @@ def inspect_model(model: Any) -> Inspection:
     )
 
 
-def refuse_subgraphs(model: Any) -> None:
-    """Refuse what cannot be quantized: a float model (`ModelT`) of which ops run other subgraphs.
+def refuse_subgraphs(model: ModelT) -> None:
+    """Refuse what cannot be quantized: a float model of which ops run other subgraphs.
 
     Raises:
         ModelError: there are several subgraphs.
@@ -95,78 +94,18 @@ def refuse_subgraphs(model: Any) -> None:
         )
 
 
-def _check_structure(model: Any) -> None:
-    """Every index and size that later steps rely on."""
-    if not model.subgraphs:
-        raise ModelError("the model holds no subgraph", hint="The file is corrupted: export it again")
-    if not model.buffers:
-        raise ModelError("the model holds no buffers", hint="The file is corrupted: export it again")
-    for subgraph in model.subgraphs:
-        tensors = subgraph.tensors or []
-        for i, tensor in enumerate(tensors):
-            _check_tensor(model, tensor, i)
-        for indices, low in ((subgraph.inputs, 0), (subgraph.outputs, 0)):
-            _check_indices(flat.ints(indices), low, len(tensors), "the model")
-        subgraph.operators = subgraph.operators or []
-        for i, op in enumerate(subgraph.operators):
-            if not 0 <= op.opcodeIndex < len(model.operatorCodes or ()):
-                raise ModelError(f"op {i} names an operator code that does not exist", hint="The file is corrupted")
-            _check_indices(flat.ints(op.inputs), -1, len(tensors), f"op {i}")
-            _check_indices(flat.ints(op.outputs), 0, len(tensors), f"op {i}")
-    main = model.subgraphs[0]
-    if not flat.ints(main.inputs) or not flat.ints(main.outputs):
-        raise ModelError("the model has no input or no output", hint="Export it again with both")
-    if not main.operators:
-        raise ModelError("the model holds no operators", hint="Export it again")
+def _check_types(subgraph: SubGraphT) -> None:
+    for i, tensor in enumerate(subgraph.tensors):
+        kind = type_name(tensor.type)
+        if kind not in _KNOWN_TYPES:
+            raise ModelError(
+                f"has type {kind}, which no runtime here supports",
+                where=f'tensor {i} "{flat.name_of(tensor, i)}"',
+                hint="Move casts, string look-ups and preprocessing out of the model",
+            )
 
 
-def _check_indices(indices: tuple[int, ...], low: int, count: int, what: str) -> None:
-    if any(not low <= i < count for i in indices):
-        raise ModelError(f"{what} names a tensor that does not exist", hint="The file is corrupted")
-
-
-def _check_tensor(model: Any, tensor: Any, index: int) -> None:
-    name = f'tensor {index} "{flat.name_of(tensor, index)}"'
-    kind = type_name(tensor.type)
-    if kind in _REFUSED_TYPES or kind not in _KNOWN_TYPES:
-        raise ModelError(
-            f"has type {kind}, which no runtime here supports",
-            where=name,
-            hint="Move casts, string look-ups and preprocessing out of the model",
-        )
-    shape = flat.shape_of(tensor)
-    if len(shape) > 8 or any(d < 0 for d in shape) or math.prod(shape) > _MAX_ELEMENTS:
-        raise ModelError(f"has the impossible shape {list(shape)}", where=name, hint="The file is corrupted")
-    if not 0 <= tensor.buffer < len(model.buffers):
-        raise ModelError(f"names buffer {tensor.buffer}, which does not exist", where=name)
-    if tensor.sparsity is not None:
-        raise ModelError("holds sparse weights", where=name, hint="Strip the pruning before converting the model")
-    _check_quantization(tensor.quantization, kind, name)
-    buffer = model.buffers[tensor.buffer]
-    if getattr(buffer, "offset", 0) > 1:
-        raise ModelError("keeps its data outside the flatbuffer", where=name, hint="Export a model below 2 GB")
-    held = 0 if buffer.data is None else len(buffer.data)
-    if held and kind in flat.NUMPY_TYPES and held != flat.tensor_bytes(tensor):
-        raise ModelError(
-            f"holds {held} bytes where its shape {list(shape)} needs {flat.tensor_bytes(tensor)}",
-            where=name,
-            hint="The file is corrupted",
-        )
-
-
-def _check_quantization(quantization: Any, kind: str, name: str) -> None:
-    if quantization is None:
-        return
-    scales = np.asarray(quantization.scale if quantization.scale is not None else [], np.float32)
-    zeros = flat.ints(quantization.zeroPoint)
-    if not np.all(np.isfinite(scales)) or np.any(scales < 0):
-        raise ModelError("has a scale that is not a finite, positive number", where=name, hint="The file is corrupted")
-    limits = np.iinfo(kind if kind in ("int8", "uint8", "int16") else "int32")
-    if any(not limits.min <= z <= limits.max for z in zeros):
-        raise ModelError(f"has a zero point outside the range of {kind}", where=name, hint="The file is corrupted")
-
-
-def _check_ops(model: Any) -> None:
+def _check_ops(model: ModelT) -> None:
     flex: list[tuple[str, str]] = []
     custom: list[tuple[str, str]] = []
     for subgraph in model.subgraphs:
@@ -190,13 +129,13 @@ def _check_ops(model: Any) -> None:
         )
 
 
-def _freeze_note(tensor: Any, index: int) -> str | None:
+def _freeze_note(tensor: TensorT, index: int) -> str | None:
     """Refuse dynamic dimensions other than the batch; say that the batch is frozen."""
     signature = flat.ints(tensor.shapeSignature) or flat.shape_of(tensor)
     shape = flat.shape_of(tensor)
     name = flat.name_of(tensor, index)
     free = [axis for axis, d in enumerate(signature) if d < 0]
-    if any(axis > 0 for axis in free) or any(d == 0 for d in shape):
+    if any(axis > 0 for axis in free):
         raise ModelError(
             f"has the shape {[d if d >= 0 else None for d in signature]}: "
             "only the batch (the first dimension) may be left open",
@@ -206,7 +145,7 @@ def _freeze_note(tensor: Any, index: int) -> str | None:
     return f'input "{name}": the batch is open in the model and was frozen to {shape[0]}' if free else None
 
 
-def _hybrid_ops(model: Any) -> list[str]:
+def _hybrid_ops(model: ModelT) -> list[str]:
     """Ops with float activations and quantized constants: no microcontroller kernel runs them."""
     found = []
     for subgraph in model.subgraphs:
@@ -220,7 +159,7 @@ def _hybrid_ops(model: Any) -> list[str]:
     return found
 
 
-def _computing_ops(model: Any) -> tuple[list[str], list[str]]:
+def _computing_ops(model: ModelT) -> tuple[list[str], list[str]]:
     """Ops that compute on (float, quantized) activations, QUANTIZE and DEQUANTIZE apart."""
     floats, quantized = [], []
     for subgraph in model.subgraphs:
@@ -242,14 +181,14 @@ def _computing_ops(model: Any) -> tuple[list[str], list[str]]:
     return floats, quantized
 
 
-def _calling_op(model: Any) -> str:
+def _calling_op(model: ModelT) -> str:
     for i, op in enumerate(model.subgraphs[0].operators):
         if flat.kind_of(model, op) in ("WHILE", "IF", "CALL", "CALL_ONCE"):
             return flat.where(model, model.subgraphs[0], i)
     return f'subgraph 1 "{printable(model.subgraphs[1].name)}"'
 
 
-def _rescales(model: Any) -> bool:
+def _rescales(model: ModelT) -> bool:
     """The first op on the input multiplies by about 1/255 (or 1/127.5): a Keras Rescaling layer."""
     main = model.subgraphs[0]
     first = flat.ints(main.inputs)[0]

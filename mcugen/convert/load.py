@@ -1,4 +1,4 @@
-"""From any source to `.tflite` bytes: as they are, or float32 made by a framework's converter in the worker."""
+"""From any source to an opened `.tflite`: as it is, or float32 made by a framework's converter in the worker."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from mcugen.convert.sources import Source
 from mcugen.convert.types import Attempt
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, McugenError, ModelError, ToolError
+from mcugen.tflite.opened import OpenedModel, open_model
 
 
 def load_tflite(
     source: Source, progress: Callable[[float], None] | None = None, data: object = None
-) -> tuple[bytes, tuple[Attempt, ...]]:
-    """The source as `.tflite` bytes, and what was tried on the way.
+) -> tuple[OpenedModel, tuple[Attempt, ...]]:
+    """The source as a `.tflite`, and what was tried on the way.
 
     Args:
         data: calibration data, which a PyTorch module is exported with.
@@ -29,15 +30,17 @@ def load_tflite(
         ToolError: a framework is needed and not installed.
     """
     if source.kind == "tflite":
-        return source.data, ()
+        return source.opened or open_model(source.data), ()
     with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
         folder = Path(name)
         if source.kind in ("pytorch", "pytorch object", "onnx", "onnx object"):
             return load_foreign(source, folder, data)
         if source.kind == "keras object":
-            return _from_object(source.model, folder, progress)
-        assert source.path is not None
-        return _from_file(source.kind, source.path, folder, progress)
+            tflite, attempts = _from_object(source.model, folder, progress)
+        else:
+            assert source.path is not None
+            tflite, attempts = _from_file(source.kind, source.path, folder, progress)
+        return open_model(tflite), attempts
 
 
 def load_scaled(source: Source, dimension: Dimension, factor: float) -> bytes:

@@ -23,7 +23,7 @@ from mcugen.convert.worker_client import Progress
 from mcugen.errors import ConversionError, DataError, ModelError, ToolError
 from mcugen.names import Activations
 from mcugen.tflite import fields as flat
-from mcugen.tflite.schema import unpack_model
+from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.types import TensorSpec
 
 _TOO_OFTEN_OUTSIDE = 0.01
@@ -101,7 +101,7 @@ def open_float(source: object, data: DataSource | None, progress: Progress | Non
 class _Loaded:
     """A `.tflite` of any form, and where it came from."""
 
-    tflite: bytes
+    model: OpenedModel
     name: str
     kind: SourceKind
     inspection: Inspection
@@ -110,8 +110,8 @@ class _Loaded:
 
 def _load(source: object, data: DataSource | None, progress: Progress | None) -> _Loaded:
     found = identify(source)
-    tflite, attempts = load_tflite(found, _step(progress, "load"), data)
-    inspection = inspect_model(unpack_model(tflite))
+    model, attempts = load_tflite(found, _step(progress, "load"), data)
+    inspection = inspect_model(model)
     kind: SourceKind = (
         found.kind
         if found.kind != "tflite"
@@ -123,21 +123,21 @@ def _load(source: object, data: DataSource | None, progress: Progress | None) ->
             else "float tflite"
         )
     )
-    return _Loaded(tflite, found.name, kind, inspection, attempts)
+    return _Loaded(model, found.name, kind, inspection, attempts)
 
 
 def _float_model(loaded: _Loaded, data: DataSource | None) -> FloatModel:
-    refuse_subgraphs(unpack_model(loaded.tflite))  # before data is asked for
+    refuse_subgraphs(loaded.model.schema)  # before data is asked for
     if data is None:
         raise _no_data(loaded.inspection)
-    return FloatModel(loaded.tflite, loaded.name, loaded.kind, loaded.inspection, loaded.attempts, data)
+    return FloatModel(loaded.model, loaded.name, loaded.kind, loaded.inspection, loaded.attempts, data)
 
 
 @dataclass(frozen=True, eq=False)
 class FloatRunner:
     """A float model on the host: call it with (N, …) inputs for (N, …) outputs of its first output."""
 
-    tflite: bytes
+    model: OpenedModel
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
@@ -155,9 +155,8 @@ class FloatRunner:
             inputs[0] if len(self.inputs) == 1 else {s.name: a for s, a in zip(self.inputs, inputs, strict=True)}
         )
         samples = load_samples(named, self.inputs)
-        main = unpack_model(self.tflite).subgraphs[0]
         feeds = calibrate.feeds(samples, self.inputs)
-        outputs = calibrate.observe(self.tflite, feeds, (), flat.ints(main.outputs)).outputs
+        outputs = calibrate.observe(self.model, feeds, (), flat.ints(self.model.main.outputs)).outputs
         return tuple(o.reshape((len(o), *sample_shape(s))) for o, s in zip(outputs, self.outputs, strict=True))
 
 
@@ -168,16 +167,15 @@ def float_runner(source: object) -> FloatRunner:
         ModelError: the model is quantized, or cannot be read.
         ConversionError, ToolError: as :func:`convert`.
     """
-    given = source.float_tflite if isinstance(source, Converted) else source
+    given = source.float_model if isinstance(source, Converted) else source
     if given is None:
         raise ModelError("the model was quantized from the start, so it has no float form", hint="Pass the float model")
-    tflite, _ = load_tflite(identify(given))
-    model = unpack_model(tflite)
+    model, _ = load_tflite(identify(given))
     inspection = inspect_model(model)
     if inspection.form == "quantized":
         raise ModelError("the model is quantized, so it has no float form", hint="Pass the float model")
-    plain = plain_float(model, tflite, inspection)
-    return FloatRunner(plain.tflite, inspection.inputs, inspection.outputs)
+    plain = plain_float(model, inspection)
+    return FloatRunner(plain.model, inspection.inputs, inspection.outputs)
 
 
 def _take_as_it_is(loaded: _Loaded, data: bool) -> Converted:
@@ -187,7 +185,7 @@ def _take_as_it_is(loaded: _Loaded, data: bool) -> Converted:
         notes.append("the model is already quantized: the calibration data was not used")
     zeros = [np.zeros((1, *s.shape), host_type(s)) for s in inspection.inputs]
     try:
-        run_int8(loaded.tflite, zeros, inspection.inputs, inspection.outputs)
+        run_int8(loaded.model, zeros, inspection.inputs, inspection.outputs)
     except ToolError as error:
         notes.append(f"not tried in TensorFlow Lite Micro: {error.what}")
     report = QuantizationReport(
@@ -198,9 +196,9 @@ def _take_as_it_is(loaded: _Loaded, data: bool) -> Converted:
         tuple(notes),
         inspection.inputs,
         inspection.outputs,
-        int8_bytes=len(loaded.tflite),
+        int8_bytes=len(loaded.model.data),
     )
-    return Converted(loaded.tflite, report, loaded.name)
+    return Converted(loaded.model, report, loaded.name)
 
 
 def _keep_float(loaded: _Loaded) -> Converted:
@@ -210,7 +208,7 @@ def _keep_float(loaded: _Loaded) -> Converted:
             "the model is already quantized, so --no-quantize has no float32 model to run",
             hint="Omit --no-quantize, or pass the float model",
         )
-    plain = plain_float(unpack_model(loaded.tflite), loaded.tflite, inspection)
+    plain = plain_float(loaded.model, inspection)
     report = QuantizationReport(
         loaded.kind,
         Calibration("none"),
@@ -219,10 +217,10 @@ def _keep_float(loaded: _Loaded) -> Converted:
         (*inspection.notes, *plain.notes),
         inspection.inputs,
         inspection.outputs,
-        float_bytes=len(plain.tflite),
+        float_bytes=len(plain.model.data),
         quantized=False,
     )
-    return Converted(plain.tflite, report, loaded.name, plain.tflite)
+    return Converted(plain.model, report, loaded.name, plain.model)
 
 
 def _no_data(inspection: Inspection) -> DataError:

@@ -14,7 +14,7 @@ from mcugen.convert.inspect_source import Inspection, refuse_subgraphs
 from mcugen.convert.prepare import constant_outputs, fold_constants, widen_constants
 from mcugen.convert.trained_ranges import take_fake_quantization
 from mcugen.tflite import fields as flat
-from mcugen.tflite.schema import pack_model
+from mcugen.tflite.opened import OpenedModel, packed
 from mcugen.tflite.types import TensorSpec
 
 
@@ -27,13 +27,13 @@ class Plain:
         trained: ranges that the model brought along, by tensor id.
     """
 
-    tflite: bytes
+    model: OpenedModel
     notes: tuple[str, ...]
     trained: Mapping[int, tuple[float, float]]
 
 
-def plain_float(model: Any, tflite: bytes, inspection: Inspection, *, for_int8: bool = False) -> Plain:
-    """Bring the model (in place) to float32 without ops on constants.
+def plain_float(given: OpenedModel, inspection: Inspection, *, for_int8: bool = False) -> Plain:
+    """Bring a model to float32 without ops on constants.
 
     `for_int8` also replaces ops that run in float32 alone by others of the same result.
 
@@ -41,12 +41,11 @@ def plain_float(model: Any, tflite: bytes, inspection: Inspection, *, for_int8: 
         ModelError: quantized weights without a scale; `for_int8`, and several subgraphs.
     """
     if for_int8:
-        refuse_subgraphs(model)
+        refuse_subgraphs(given.schema)
     notes = []
-    plain = tflite
+    model = given.copy()
     trained = take_fake_quantization(model)
     if trained:
-        plain = pack_model(model)
         what = "give the ranges for int8" if for_int8 else "were left out of float32"
         notes.append(f"{len(trained)} fake quantizations that the model was trained with {what}")
     widened = widen_constants(model)
@@ -57,20 +56,18 @@ def plain_float(model: Any, tflite: bytes, inspection: Inspection, *, for_int8: 
         )
     elif widened:
         notes.append(f"{widened} float16 weight tensors were widened to float32")
-    if widened:
-        plain = pack_model(model)
     folded = constant_outputs(model)
     if folded:
         zeros = [np.zeros((1, *s.shape), host_type(s)) for s in inspection.inputs]
-        values = calibrate.observe(plain, zeros, (), flat.ints(model.subgraphs[0].outputs), keep=folded).values
+        plain = packed(model) if trained or widened else given
+        values = calibrate.observe(plain, zeros, (), flat.ints(plain.main.outputs), keep=folded).values
         fold_constants(model, values)
-        plain = pack_model(model)
         notes.append(f"{len(folded)} tensors that depend on constants and shapes alone were computed once")
     rewritten = use_equivalents(model) if for_int8 else []
     if rewritten:
-        plain = pack_model(model)
         notes.append(f"{', '.join(rewritten)} became ops of the same result that run in int8")
-    return Plain(plain, tuple(notes), trained)
+    changed = trained or widened or folded or rewritten
+    return Plain(packed(model) if changed else given, tuple(notes), trained)
 
 
 def host_type(spec: TensorSpec) -> np.dtype[Any]:

@@ -14,7 +14,7 @@ from mcugen.convert import calibrate
 from mcugen.convert.layout import ChangedInput
 from mcugen.errors import ConversionError
 from mcugen.tflite import fields as flat
-from mcugen.tflite.schema import unpack_model
+from mcugen.tflite.opened import OpenedModel
 
 _SAMPLES = 3
 _TOLERANCE = 1e-3
@@ -53,18 +53,17 @@ def output_shapes(folder: Path, count: int) -> list[tuple[int, ...]]:
         return [stored[f"output_{n}"].shape[1:] for n in range(count)]
 
 
-def check_conversion(tflite: bytes, changed: Sequence[ChangedInput], folder: Path, framework: str) -> None:
+def check_conversion(model: OpenedModel, changed: Sequence[ChangedInput], folder: Path, framework: str) -> None:
     """Run a converted model on what the original ran on.
 
     Args:
-        tflite: the model, with inputs and outputs in the original's order.
+        model: the model, with inputs and outputs in the original's order.
         changed: inputs that take their channels last now.
 
     Raises:
         ConversionError: an output is not what the original computes, or no interpreter runs the model.
     """
-    main = unpack_model(tflite).subgraphs[0]
-    inputs, outputs = flat.input_specs(main), flat.output_specs(main)
+    inputs, outputs = flat.input_specs(model.main), flat.output_specs(model.main)
     moved = {change.position for change in changed}
     with np.load(folder / "reference.npz", allow_pickle=False) as stored:
         given = [stored[f"input_{n}"] for n in range(len(inputs))]
@@ -73,7 +72,7 @@ def check_conversion(tflite: bytes, changed: Sequence[ChangedInput], folder: Pat
         (np.moveaxis(a, 2, -1) if n in moved else a).astype(flat.NUMPY_TYPES[spec.dtype]).reshape(len(a), *spec.shape)
         for n, (a, spec) in enumerate(zip(given, inputs, strict=True))
     ]
-    computed = calibrate.observe(tflite, feeds, (), flat.ints(main.outputs)).outputs
+    computed = calibrate.observe(model, feeds, (), flat.ints(model.main.outputs)).outputs
     for spec, original, found in zip(outputs, wanted, computed, strict=True):
         if original.shape != found.shape:
             problem = f"has the shape {list(found.shape[1:])}, not {list(original.shape[1:])}"

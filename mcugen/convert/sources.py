@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mcugen.errors import ModelError
+from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.schema import IDENTIFIER
 
 _MAX_BYTES = 1 << 30
@@ -19,7 +20,10 @@ _EXPORT = "Export it: torch.export.save(torch.export.export(model.eval(), (x,)),
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A recognised source: `data` for a `.tflite`, `path` for what a framework loads, `model` for an object."""
+    """A recognised source: `data` for a `.tflite`, `path` for what a framework loads, `model` for an object.
+
+    `opened` is the `.tflite` where it was given open.
+    """
 
     kind: Literal[
         "tflite", "keras", "keras h5", "saved_model", "keras object", "pytorch", "pytorch object", "onnx", "onnx object"
@@ -28,6 +32,7 @@ class Source:
     data: bytes = b""
     path: Path | None = None
     model: Any = None
+    opened: OpenedModel | None = None
 
 
 def identify(source: object) -> Source:
@@ -38,6 +43,8 @@ def identify(source: object) -> Source:
     """
     if isinstance(source, (bytes, bytearray)):
         return Source("tflite", "model", data=bytes(source))
+    if isinstance(source, OpenedModel):
+        return Source("tflite", "model", data=source.data, opened=source)
     if isinstance(source, (str, os.PathLike)):
         return _identify_path(Path(source))
     family = {c.__module__.split(".")[0] for c in type(source).__mro__}

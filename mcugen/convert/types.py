@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen.convert.choices import Choices
 from mcugen.names import Activations
+from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.types import TensorSpec
 
 SourceKind = Literal[
@@ -156,12 +157,22 @@ class Converted:
     """A full int8 model, or a float32 one where that was asked for.
 
     Attributes:
-        tflite: the flatbuffer.
+        model: the `.tflite`.
         name: the model's name (file name without its ending).
-        float_tflite: the float32 model, which int8 was quantized from; None if the source was already quantized.
+        float_model: the float32 model, which int8 was quantized from; None if the source was already quantized.
     """
 
-    tflite: bytes
+    model: OpenedModel
     report: QuantizationReport
     name: str
-    float_tflite: bytes | None = None
+    float_model: OpenedModel | None = None
+
+    @property
+    def tflite(self) -> bytes:
+        """The flatbuffer."""
+        return self.model.data
+
+    @property
+    def float_tflite(self) -> bytes | None:
+        """The float32 model's flatbuffer."""
+        return None if self.float_model is None else self.float_model.data

@@ -61,15 +61,15 @@ def compare_with_float(
     metric = proof.assessment.metric if proof.assessment is not None and ran is not None else ""
     before = _float_form(proof, judged, ran, choice, progress)
     run = proof.assessment.run("device", quantized=True) if proof.assessment is not None else None
-    after = _figures(proof, arithmetic_of(proof.ready.model.data), run.value(metric) if run is not None else None)
+    after = _figures(proof, arithmetic_of(proof.ready.model.opened), run.value(metric) if run is not None else None)
     samples = len(ran.numbers) if ran is not None else 0
     return BeforeAfter(proof.board.name, proof.cost.unit, metric, samples, before, after)
 
 
 def _float_form(proof: Proof, judged: Judged, ran: OnDevice | None, choice: Choice, progress: Progress) -> OnBoard:
     given = proof.ready.model
-    assert given.float_data is not None
-    model = load_model(given.float_data, quantize=False, runtime=choice.runtime)
+    assert given.floats is not None
+    model = load_model(given.floats, quantize=False, runtime=choice.runtime)
     try:
         plan = plan_model(model, proof.board, choice)
         fit = fit_report(plan, proof.board)
@@ -77,7 +77,7 @@ def _float_form(proof: Proof, judged: Judged, ran: OnDevice | None, choice: Choi
         return OnBoard("float32", str(error))
     try:
         with built_temporarily(model, plan, proof.board, choice.tflm, progress) as ready:
-            first = for_device(judged, plan, model.data, len(ran.numbers)) if ran is not None else None
+            first = for_device(judged, plan, model.opened, len(ran.numbers)) if ran is not None else None
             floats = prove(
                 ready,
                 "deploy",

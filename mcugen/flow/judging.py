@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mcugen.names import TaskName
     from mcugen.progress import Progress
     from mcugen.runtimes.program import Program
+    from mcugen.tflite.opened import OpenedModel
 
 _MAX_ITERATED = 10_000
 
@@ -96,7 +97,7 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
     source = wishes.eval_data if wishes.eval_data is not None else data
     if source is None:
         return Judged()
-    floats = model.float_data if model.float_data != model.data else None
+    floats = model.floats if model.float_data != model.data else None
     if wishes.max_drop is not None and floats is None:
         raise DataError(
             "the loss is unknown: there is no float model to compare with",
@@ -106,12 +107,12 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
     asked = any(wish is not None for wish in (wishes.eval_data, wishes.max_drop, wishes.metric, wishes.task))
     try:
         evaluation = load_evaluation(
-            floats or model.data, source, data if floats is not None else None, most=wishes.eval_samples
+            floats or model.opened, source, data if floats is not None else None, most=wishes.eval_samples
         )
-        layers = _compare_layers(model.data, floats, evaluation, progress) if wishes.layers and floats else None
+        layers = _compare_layers(model.opened, floats, evaluation, progress) if wishes.layers and floats else None
         if not asked and evaluation.samples.targets is None:
             return Judged(layers=layers)
-        runs = run_on_host(model.data, floats, evaluation, kind=wishes.task, metric=wishes.metric, progress=progress)
+        runs = run_on_host(model.opened, floats, evaluation, kind=wishes.task, metric=wishes.metric, progress=progress)
     except (DataError, ToolError) as error:
         if asked:
             raise
@@ -119,7 +120,9 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
     return Judged(runs, assess(runs, max_drop=wishes.max_drop), layers)
 
 
-def _compare_layers(model: bytes, floats: bytes, evaluation: Evaluation, progress: Progress | None) -> Layers:
+def _compare_layers(
+    model: OpenedModel, floats: OpenedModel, evaluation: Evaluation, progress: Progress | None
+) -> Layers:
     report = progress or no_progress
     try:
         return layer_noise(floats, model, evaluation.feeds, progress=lambda done: report("comparing layers", done))
@@ -143,7 +146,7 @@ class OnDevice:
     inputs: Inputs
 
 
-def for_device(judged: Judged, plan: Program, model: bytes, most: int) -> OnDevice | None:
+def for_device(judged: Judged, plan: Program, model: OpenedModel, most: int) -> OnDevice | None:
     """The samples that the device is to run, at most so many; None if there is nothing to judge.
 
     Where the device can only begin afresh with every sample, and the model keeps a state, there are none.

@@ -19,6 +19,7 @@ from mcugen.progress import Progress
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from mcugen.runtimes.program import Program
 from mcugen.text import plain
+from mcugen.tflite.opened import OpenedModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,20 +27,30 @@ class Model:
     """A model, ready to plan: full int8, or float32 where that was asked for.
 
     Attributes:
-        data: the `.tflite`.
+        opened: the `.tflite`.
         graph: what of the model the runtime runs.
         source: what the user gave, for reports.
         trusted: False if it was quantized with random data.
         report: how it was quantized; None if it came out of a project.
-        float_data: the float `.tflite` that it was quantized from; None if it came quantized, or out of a project.
+        floats: the float `.tflite` that it was quantized from; None if it came quantized, or out of a project.
     """
 
-    data: bytes
+    opened: OpenedModel
     graph: Graph
     source: str
     trusted: bool
     report: QuantizationReport | None
-    float_data: bytes | None = None
+    floats: OpenedModel | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The flatbuffer."""
+        return self.opened.data
+
+    @property
+    def float_data(self) -> bytes | None:
+        """The float flatbuffer."""
+        return None if self.floats is None else self.floats.data
 
 
 def source_name(source: object) -> str:
@@ -76,14 +87,14 @@ def load_model(
     with naming(source):
         converted = convert(source, data, quantize=quantize, activations=activations, progress=progress)
         graph = read_model(converted, runtime or "aot")
-    report, floats = converted.report, converted.float_tflite
-    return Model(converted.tflite, graph, source_name(source), report.trusted, report, floats)
+    report, floats = converted.report, converted.float_model
+    return Model(converted.model, graph, source_name(source), report.trusted, report, floats)
 
 
 def plan_model(model: Model, board: Board, choice: Choice | None = None) -> Program:
     """The model's plan for a board; compiled ahead of time for speed unless something else is chosen."""
     with naming(model.source):
-        return make(model.data, model.graph, board, choice or Choice())
+        return make(model.opened, model.graph, board, choice or Choice())
 
 
 def plan_per_board(graph: Graph, boards: Sequence[Board], goal: Goal) -> list[tuple[Board, Plan]]:

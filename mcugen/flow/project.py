@@ -13,16 +13,14 @@ from mcugen.boards.types import Board
 from mcugen.builder import check_fit
 from mcugen.errors import DataError, ProjectError
 from mcugen.flow.model import Model
-from mcugen.flow.runtime import Choice, library_files, options_text, remake
+from mcugen.flow.runtime import Choice, library_files, options_text, read_opened, remake
 from mcugen.formats.emit import emit_project
 from mcugen.names import Protocol
 from mcugen.project.manifest import MANIFEST_NAME
 from mcugen.project.project import Project, load_project
-from mcugen.runtimes.aot.graph import read_graph
-from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.program import Program
-from mcugen.runtimes.tflm.view import read_view
 from mcugen.text import plain
+from mcugen.tflite.opened import open_model
 
 MODEL_FILE = "model/model.tflite"
 
@@ -150,7 +148,7 @@ def open_project(
             )
     board = project.board
     model = _project_model(project)
-    plan = remake(model.data, model.graph, board, manifest, choice.tflm)
+    plan = remake(model.opened, model.graph, board, manifest, choice.tflm)
     return project, model, board, plan
 
 
@@ -168,8 +166,14 @@ def _project_model(project: Project) -> Model:
     if hashlib.sha256(data).hexdigest() != manifest.model_sha256:
         raise ProjectError("is not the model of this project", where=str(path))
     name = manifest.model_name
-    graph = read_view(data, name).main if manifest.runtime == "tflm" else optimize(read_graph(data, name))
-    return Model(data, graph, plain(folder.name), _trusted(folder), None)
+    opened = open_model(data)
+    return Model(
+        opened,
+        read_opened(opened, name, "tflm" if manifest.runtime == "tflm" else "aot"),
+        plain(folder.name),
+        _trusted(folder),
+        None,
+    )
 
 
 def _trusted(folder: Path) -> bool:

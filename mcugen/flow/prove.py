@@ -55,7 +55,7 @@ def prove(
     report = progress or no_progress
     given = choose_inputs(ready, inputs, samples, seed)
     # The oracle first: a model that it refuses needs no device.
-    with open_oracle(ready.model.data) as oracle:
+    with open_oracle(ready.model.opened) as oracle:
         start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port, emulator, paced)))
         runs_already = port is not None and flash is None
         if not runs_already:

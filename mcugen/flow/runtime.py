@@ -20,6 +20,7 @@ from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.emit import emit_tflm
 from mcugen.runtimes.tflm.program import TflmOptions, TflmProgram, make_program
 from mcugen.runtimes.tflm.view import read_view
+from mcugen.tflite.opened import OpenedModel
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,17 @@ def read_model(converted: Converted, runtime: Runtime) -> Graph:
     Raises:
         ModelError: the runtime cannot run it.
     """
-    return read_bytes(converted.tflite, converted.name, runtime)
+    return read_opened(converted.model, converted.name, runtime)
 
 
-def read_bytes(tflite: bytes, name: str, runtime: Runtime) -> Graph:
+def read_opened(model: OpenedModel, name: str, runtime: Runtime) -> Graph:
     """The same of a `.tflite`."""
     if runtime == "tflm":
-        return read_view(tflite, name).main
-    return optimize(read_graph(tflite, name))
+        return read_view(model, name).main
+    return optimize(read_graph(model, name))
 
 
-def make(data: bytes, graph: Graph, board: Board, choice: Choice) -> Program:
+def make(model: OpenedModel, graph: Graph, board: Board, choice: Choice) -> Program:
     """Everything that is decided about a model before its firmware is emitted.
 
     Raises:
@@ -82,10 +83,10 @@ def make(data: bytes, graph: Graph, board: Board, choice: Choice) -> Program:
     if not choice.is_tflm:
         return make_plan(graph, board.target(), choice.goal or "speed")
     options = TflmOptions(choice.tflm, choice.keep_names, choice.slot_bytes, choice.arena_bytes)
-    return make_program(data, graph.name, board, options)
+    return make_program(model, graph.name, board, options)
 
 
-def remake(data: bytes, graph: Graph, board: Board, manifest: Manifest, tflm: str | None) -> Program:
+def remake(model: OpenedModel, graph: Graph, board: Board, manifest: Manifest, tflm: str | None) -> Program:
     """The program of a project, from its model and its manifest.
 
     Raises:
@@ -95,7 +96,7 @@ def remake(data: bytes, graph: Graph, board: Board, manifest: Manifest, tflm: st
         options = TflmOptions(
             tflm, manifest.names_kept, manifest.slot_bytes, manifest.arena_bytes, manifest.arena_exact
         )
-        program: Program = make_program(data, graph.name, board, options, library=manifest.library)
+        program: Program = make_program(model, graph.name, board, options, library=manifest.library)
     else:
         program = make_plan(graph, board.target(), manifest.optimize)
     facts = plan_facts(program)

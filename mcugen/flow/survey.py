@@ -11,6 +11,7 @@ from mcugen.errors import UnsupportedOpError
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.ops.advice import ways
 from mcugen.runtimes.aot.supported import Missing, missing_ops
+from mcugen.tflite.opened import OpenedModel
 
 
 def survey(source: object, *, quantize: bool = True) -> tuple[str, int, tuple[Missing, ...]]:
@@ -29,37 +30,35 @@ def survey(source: object, *, quantize: bool = True) -> tuple[str, int, tuple[Mi
     from mcugen.convert.quantizer import without_rule
     from mcugen.convert.sources import identify
     from mcugen.runtimes.aot.graph import read_graph
-    from mcugen.tflite.schema import unpack_model
 
     found = identify(source)
-    tflite, _ = load_tflite(found)
-    model = unpack_model(tflite)
+    model, _ = load_tflite(found)
     try:
         inspection = inspect_model(model)
     except UnsupportedOpError:
         quantize = False  # an op of TensorFlow's or a custom one: nothing can be said about its int8 form
     else:
         quantize = quantize and inspection.form != "quantized"
-    count = len(model.subgraphs[0].operators)
+    count = len(model.main.operators)
     if not quantize:
-        return found.name, count, missing_ops(read_graph(tflite, found.name))
-    plain_float(model, tflite, inspection, for_int8=True)
-    return found.name, count, tuple(_unquantizable(model, i) for i in without_rule(model))
+        return found.name, count, missing_ops(read_graph(model, found.name))
+    plain = plain_float(model, inspection, for_int8=True).model
+    return found.name, count, tuple(_unquantizable(plain, i) for i in without_rule(plain.schema))
 
 
-def _unquantizable(model: Any, index: int) -> Missing:
+def _unquantizable(model: OpenedModel, index: int) -> Missing:
     kind, name = _named(model, index)
     return Missing(index, kind, name, "it has no int8 form here", "", ways(kind, quantizing=True))
 
 
-def _named(model: Any, index: int) -> tuple[str, str]:
+def _named(model: OpenedModel, index: int) -> tuple[str, str]:
     from mcugen.tflite import fields as flat
 
-    main = model.subgraphs[0]
+    main = model.main
     op = main.operators[index]
     outputs = flat.ints(op.outputs)
     name = flat.layer_of(flat.name_of(main.tensors[outputs[0]], outputs[0])) if outputs else ""
-    return flat.kind_of(model, op), name
+    return flat.kind_of(model.schema, op), name
 
 
 @dataclass(frozen=True)

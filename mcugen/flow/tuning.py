@@ -18,12 +18,13 @@ from mcugen.flow.model import Model, naming, plan_model, source_name
 from mcugen.flow.proof import measure as measure_cost
 from mcugen.flow.prove import device_options
 from mcugen.flow.ready import Ready, built_temporarily
-from mcugen.flow.runtime import Choice, read_bytes
+from mcugen.flow.runtime import Choice, read_opened
 from mcugen.flow.settle import settle_arena
 from mcugen.names import Activations
 from mcugen.oracle import make_inputs
 from mcugen.progress import no_progress
 from mcugen.runtimes.aot.plan import make_plan
+from mcugen.tflite.opened import OpenedModel
 from mcugen.tune import Cost, Judge, search
 from mcugen.tune.cost import budget_of, cost_of
 
@@ -91,23 +92,23 @@ def tune_model(
     with naming(source):
         floats = open_float(source, data, progress)
 
-        def read(tflite: bytes) -> Model:
-            graph = read_bytes(tflite, floats.name, choice.runtime or "aot")
-            return Model(tflite, graph, source_name(source), trusted=True, report=None)
+        def read(made: OpenedModel) -> Model:
+            graph = read_opened(made, floats.name, choice.runtime or "aot")
+            return Model(made, graph, source_name(source), trusted=True, report=None)
 
-        def estimate(tflite: bytes) -> Cost:
-            model = read(tflite)
+        def estimate(made: OpenedModel) -> Cost:
+            model = read(made)
             return cost_of(make_plan(model.graph) if board is None else plan_model(model, board, choice), board)
 
-        def measure(tflite: bytes) -> int:
+        def measure(made: OpenedModel) -> int:
             assert board is not None
-            return _instructions(read(tflite), board, choice, report)
+            return _instructions(read(made), board, choice, report)
 
         given = floats.everything
         if given.targets is None and wishes.eval_data is not None:
-            given = load_evaluation(floats.tflite, wishes.eval_data).samples
+            given = load_evaluation(floats.model, wishes.eval_data).samples
         judge = Judge(
-            floats.tflite,
+            floats.model,
             given,
             kind=wishes.task,
             metric=wishes.metric,
@@ -128,7 +129,7 @@ def tune_model(
         )
         made = floats.quantized(found.best.choices, progress)
     told = replace(made.report, search=found.to_dict())
-    return replace(read(made.tflite), trusted=told.trusted, report=told, float_data=made.float_tflite)
+    return replace(read(made.model), trusted=told.trusted, report=told, floats=made.float_model)
 
 
 def _instructions(model: Model, board: Board, choice: Choice, progress: Progress) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.tflite.schema import op_kind, printable, type_name
+from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT, TensorT, Vector
 from mcugen.tflite.types import TensorSpec
 
 NUMPY_TYPES: dict[str, np.dtype[Any]] = {
@@ -31,16 +32,16 @@ NUMPY_TYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def ints(values: Any) -> tuple[int, ...]:
+def ints(values: Vector) -> tuple[int, ...]:
     """A schema vector as ints; empty where it is absent."""
     return () if values is None else tuple(int(v) for v in values)
 
 
-def shape_of(tensor: Any) -> tuple[int, ...]:
+def shape_of(tensor: TensorT) -> tuple[int, ...]:
     return ints(tensor.shape)
 
 
-def name_of(tensor: Any, index: int) -> str:
+def name_of(tensor: TensorT, index: int) -> str:
     return printable(tensor.name) or f"tensor_{index}"
 
 
@@ -49,11 +50,11 @@ def layer_of(name: str) -> str:
     return name.split(";")[0]
 
 
-def kind_of(model: Any, op: Any) -> str:
+def kind_of(model: ModelT, op: OperatorT) -> str:
     return op_kind(model.operatorCodes[op.opcodeIndex])
 
 
-def where(model: Any, subgraph: Any, index: int) -> str:
+def where(model: ModelT, subgraph: SubGraphT, index: int) -> str:
     """How messages name an op: its number, its kind and its layer."""
     op = subgraph.operators[index]
     outputs = ints(op.outputs)
@@ -61,7 +62,7 @@ def where(model: Any, subgraph: Any, index: int) -> str:
     return f'op {index} {kind_of(model, op)} "{layer}"'
 
 
-def constant(model: Any, tensor: Any) -> NDArray[Any] | None:
+def constant(model: ModelT, tensor: TensorT) -> NDArray[Any] | None:
     """A constant tensor's values in its shape, or None for an activation."""
     data = model.buffers[tensor.buffer].data
     dtype = NUMPY_TYPES.get(type_name(tensor.type))
@@ -70,19 +71,19 @@ def constant(model: Any, tensor: Any) -> NDArray[Any] | None:
     return np.frombuffer(np.asarray(data, np.uint8).tobytes(), dtype.newbyteorder("<")).reshape(shape_of(tensor))
 
 
-def is_constant(model: Any, tensor: Any) -> bool:
+def is_constant(model: ModelT, tensor: TensorT) -> bool:
     data = model.buffers[tensor.buffer].data
     return data is not None and len(data) > 0
 
 
-def activations(model: Any, subgraph: Any, indices: Any) -> Iterator[Any]:
+def activations(model: ModelT, subgraph: SubGraphT, indices: Vector) -> Iterator[TensorT]:
     """The tensors among `indices` that are present and not constant."""
     for i in ints(indices):
         if i >= 0 and not is_constant(model, subgraph.tensors[i]):
             yield subgraph.tensors[i]
 
 
-def quantization_of(tensor: Any) -> tuple[float, int]:
+def quantization_of(tensor: TensorT) -> tuple[float, int]:
     """Per-tensor (scale, zero point); (0, 0) where there is none."""
     q = tensor.quantization
     if q is None or q.scale is None or len(q.scale) == 0:
@@ -91,20 +92,20 @@ def quantization_of(tensor: Any) -> tuple[float, int]:
     return float(q.scale[0]), zero
 
 
-def spec_of(subgraph: Any, index: int) -> TensorSpec:
+def spec_of(subgraph: SubGraphT, index: int) -> TensorSpec:
     tensor = subgraph.tensors[index]
     scale, zero = quantization_of(tensor)
     return TensorSpec(name_of(tensor, index), shape_of(tensor), type_name(tensor.type), scale, zero)
 
 
-def input_specs(subgraph: Any) -> tuple[TensorSpec, ...]:
+def input_specs(subgraph: SubGraphT) -> tuple[TensorSpec, ...]:
     return tuple(spec_of(subgraph, i) for i in ints(subgraph.inputs))
 
 
-def output_specs(subgraph: Any) -> tuple[TensorSpec, ...]:
+def output_specs(subgraph: SubGraphT) -> tuple[TensorSpec, ...]:
     return tuple(spec_of(subgraph, i) for i in ints(subgraph.outputs))
 
 
-def tensor_bytes(tensor: Any) -> int:
+def tensor_bytes(tensor: TensorT) -> int:
     dtype = NUMPY_TYPES.get(type_name(tensor.type))
     return math.prod(shape_of(tensor)) * (dtype.itemsize if dtype else 1)

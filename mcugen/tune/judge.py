@@ -14,7 +14,7 @@ from mcugen.convert.compare import agreement
 from mcugen.convert.types import Samples
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
-from mcugen.tflite.schema import unpack_model
+from mcugen.tflite.opened import OpenedModel
 
 SAMPLES = 500
 
@@ -35,7 +35,7 @@ class Judge:
 
     def __init__(
         self,
-        model: bytes,
+        model: OpenedModel,
         given: Samples,
         *,
         kind: Literal["classification", "regression"] | None = None,
@@ -43,7 +43,7 @@ class Judge:
         samples: int = SAMPLES,
         progress: Callable[[float], None] | None = None,
     ) -> None:
-        inputs = flat.input_specs(unpack_model(model).subgraphs[0])
+        inputs = flat.input_specs(model.main)
         sequence = bool(read_graph(model).states)
         taken = given.take(pick(given.count, samples, sequence=sequence))
         self.evaluation = Evaluation(taken, inputs, tuple(feeds(taken, inputs)), given.count, None, sequence)
@@ -57,7 +57,7 @@ class Judge:
     def labelled(self) -> bool:
         return self.task.kind != "none"
 
-    def judge(self, quantized: bytes) -> tuple[float, float | None, float | None]:
+    def judge(self, quantized: OpenedModel) -> tuple[float, float | None, float | None]:
         """`lost`, `value` and `sqnr_db` of a quantized form (see :class:`mcugen.tune.types.Trial`).
 
         Raises:

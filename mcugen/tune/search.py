@@ -16,7 +16,7 @@ from mcugen.convert.float_model import FloatModel
 from mcugen.errors import ConversionError, DoesNotFitError, ModelError, ToolError
 from mcugen.tflite import fields as flat
 from mcugen.tflite.int8_rules import WIDE_KINDS
-from mcugen.tflite.schema import unpack_model
+from mcugen.tflite.opened import OpenedModel
 from mcugen.tune.judge import Judge
 from mcugen.tune.select import choose, enough, front, rank
 from mcugen.tune.state import State, search_key
@@ -45,10 +45,10 @@ Progress = Callable[[str, float], None]
 def search(
     model: FloatModel,
     judge: Judge,
-    estimate: Callable[[bytes], Cost],
+    estimate: Callable[[OpenedModel], Cost],
     *,
     budget: Budget,
-    measure: Callable[[bytes], int] | None = None,
+    measure: Callable[[OpenedModel], int] | None = None,
     seed: int = 0,
     trials: int = TRIALS,
     max_drop: float | None = None,
@@ -72,7 +72,7 @@ def search(
         ConversionError: the model cannot be quantized at all.
         ProjectError: see :class:`mcugen.tune.state.State`.
     """
-    facts = [model.tflite, *(a.tobytes() for a in judge.evaluation.feeds)]
+    facts = [model.model.data, *(a.tobytes() for a in judge.evaluation.feeds)]
     facts += [a.tobytes() for a in model.everything.inputs]
     targets = judge.evaluation.samples.targets
     key = search_key(__version__, setting, judge.task.metric, budget.board, *facts, str(np.asarray(targets).tolist()))
@@ -120,7 +120,7 @@ class _Bench:
         self,
         model: FloatModel,
         judge: Judge,
-        estimate: Callable[[bytes], Cost],
+        estimate: Callable[[OpenedModel], Cost],
         budget: Budget,
         state: State,
         trials: int,
@@ -184,14 +184,14 @@ class _Bench:
             for trial in self.done
         ]
 
-    def make(self, choices: Choices) -> bytes:
-        return self.model.quantized(choices, compare=False).tflite
+    def make(self, choices: Choices) -> OpenedModel:
+        return self.model.quantized(choices, compare=False).model
 
     def _try(self, choices: Choices) -> Trial:
         try:
-            tflite = self.make(choices)
-            cost = self._estimate(tflite)
-            return Trial(choices, *self.judge.judge(tflite), cost)
+            made = self.make(choices)
+            cost = self._estimate(made)
+            return Trial(choices, *self.judge.judge(made), cost)
         except (ConversionError, ModelError, ToolError) as error:
             return Trial(choices, problem=str(error))
 
@@ -242,19 +242,18 @@ def _random_choices(rng: np.random.Generator, samples: int) -> Iterator[Choices]
 def _widen(bench: _Bench, choices: Choices) -> None:
     """Give int16 activations to the layers that lose most, and to all."""
     made = bench.model.quantized(choices, compare=False)
-    assert made.float_tflite is not None
-    for wide in _noisy_layers(made.float_tflite, made.tflite, bench.judge):
+    assert made.float_model is not None
+    for wide in _noisy_layers(made.float_model, made.model, bench.judge):
         bench.attempt(replace(choices, wide=wide))
     bench.attempt(Choices(activations="int16", equalize=choices.equalize))
 
 
-def _noisy_layers(float_tflite: bytes, quantized: bytes, judge: Judge) -> list[tuple[int, ...]]:
+def _noisy_layers(floats: OpenedModel, quantized: OpenedModel, judge: Judge) -> list[tuple[int, ...]]:
     """Sets of ops of the float model, by position: the worst one, the worst two …, each with those that read it."""
-    model = unpack_model(float_tflite)
-    main = model.subgraphs[0]
+    model, main = floats.schema, floats.main
     able = [n for n, op in enumerate(main.operators) if flat.kind_of(model, op) in WIDE_KINDS]
     written = {flat.name_of(main.tensors[i], i): n for n in able for i in flat.ints(main.operators[n].outputs)}
-    noise = layer_noise(float_tflite, quantized, judge.evaluation.feeds, samples=_NOISE_SAMPLES)
+    noise = layer_noise(floats, quantized, judge.evaluation.feeds, samples=_NOISE_SAMPLES)
     losses = [(-(layer.lost_db or 0.0), written[layer.matched]) for layer in noise.layers if layer.matched in written]
     worst = [n for _, n in sorted(losses)]
     found: list[tuple[int, ...]] = []
@@ -267,7 +266,7 @@ def _noisy_layers(float_tflite: bytes, quantized: bytes, judge: Judge) -> list[t
     return found
 
 
-def _measure_finalists(bench: _Bench, measure: Callable[[bytes], int], goal: float) -> None:
+def _measure_finalists(bench: _Bench, measure: Callable[[OpenedModel], int], goal: float) -> None:
     """Count the instructions of the form that would be taken, until one keeps to the budget.
 
     What does no less work than one that exceeds it exceeds it, too.

@@ -172,7 +172,7 @@ def deploy(
     def flash(ready: Ready) -> Device:
         return flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=tell)[0]
 
-    on_device = for_device(judged, plan, loaded.data, samples_on_device)
+    on_device = for_device(judged, plan, loaded.opened, samples_on_device)
     proof = prove(
         ready,
         "deploy",

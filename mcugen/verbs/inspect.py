@@ -97,7 +97,7 @@ def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:
     from mcugen.runtimes.tflm.program import TflmOptions, make_program, prepare
 
     options, name = TflmOptions(tflm), model.graph.name
-    prepared = prepare(model.data, name, options)
+    prepared = prepare(model.opened, name, options)
     boards: list[tuple[Board, Program]] = []
     left_out = []
     for board in load_boards().values():
@@ -108,9 +108,9 @@ def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:
         except ToolError:
             left_out.append(board.name)
             continue
-        boards.append((board, make_program(model.data, name, board, options, prepared=prepared)))
+        boards.append((board, make_program(model.opened, name, board, options, prepared=prepared)))
     if chosen is not None:
-        return make_program(model.data, name, chosen, options, prepared=prepared), boards, tuple(left_out)
+        return make_program(model.opened, name, chosen, options, prepared=prepared), boards, tuple(left_out)
     if not boards:
         choose_library(load_boards()[left_out[0]], tflm)  # what is named is no TFLM: says so
     return max((plan for _, plan in boards), key=lambda plan: plan.arena_bytes), boards, tuple(left_out)
@@ -133,10 +133,10 @@ def is_float(model: object) -> bool:
     """Whether a model has to be quantized before its sizes are known."""
     from mcugen.convert.inspect_source import inspect_model
     from mcugen.convert.sources import identify
-    from mcugen.tflite.schema import unpack_model
+    from mcugen.tflite.opened import open_model
 
     found = identify(model)
-    return found.kind != "tflite" or inspect_model(unpack_model(found.data)).form != "quantized"
+    return found.kind != "tflite" or inspect_model(open_model(found.data)).form != "quantized"
 
 
 def command(

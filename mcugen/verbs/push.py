@@ -94,9 +94,9 @@ def push(
     report = progress or no_progress
     chosen = load_board(board) if board is not None else None
     loaded = load_model(model, data, report, "tflm", quantize=quantize)
-    view = read_view(loaded.data, loaded.graph.name)
+    view = read_view(loaded.opened, loaded.graph.name)
     check_supported(view)
-    flatbuffer = Stripped(loaded.data, 0, False) if keep_names else strip_proved(loaded.data, view)
+    flatbuffer = Stripped(loaded.opened, 0, False) if keep_names else strip_proved(loaded.opened, view)
     report("connecting", -1.0)
     with connect(port, board=chosen) as device:
         check_interface(loaded.graph, device.inputs, device.outputs, port)

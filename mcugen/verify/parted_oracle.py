@@ -23,20 +23,24 @@ from mcugen.oracle.oracle import Oracle, oracle_name
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
-from mcugen.tflite.schema import op_kind, pack_model, unpack_model
+from mcugen.tflite.opened import OpenedModel, open_model
+from mcugen.tflite.schema import op_kind, pack_model
 
 Values = dict[int, NDArray[Any]]
 
 
-def open_oracle(model: bytes) -> Oracle | PartedOracle:
+def open_oracle(model: bytes | OpenedModel) -> Oracle | PartedOracle:
     """The oracle of a model: TFLM alone, if it holds none of the user's ops.
 
     Raises:
         ModelError, ToolError: as :class:`Oracle`; a model with the user's ops and several subgraphs.
     """
     own = {op.kind for op in current()}
-    codes = unpack_model(model).operatorCodes or [] if own else []
-    return PartedOracle(model) if any(op_kind(code) in own for code in codes) else Oracle(model)
+    if own:
+        model = open_model(model)
+        if any(op_kind(code) in own for code in model.schema.operatorCodes):
+            return PartedOracle(model)
+    return Oracle(model.data if isinstance(model, OpenedModel) else model)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +65,8 @@ class _OwnOp:
 class PartedOracle:
     """As :class:`mcugen.oracle.oracle.Oracle`, for a model with the user's ops. Use as a context manager."""
 
-    def __init__(self, model: bytes) -> None:
-        if len(unpack_model(model).subgraphs) > 1:
+    def __init__(self, model: OpenedModel) -> None:
+        if len(model.schema.subgraphs) > 1:
             raise ModelError(
                 "has custom ops beside several subgraphs, which cannot be verified together",
                 hint="Remove the control flow or the resource variables out of the model",
@@ -123,7 +127,7 @@ class PartedOracle:
             return part.custom.refer(self._graph, part.op, [values[i] for i in read])
         return part.host.run([values[i] for i in dict.fromkeys(read) if not self._graph.tensor(i).is_const])
 
-    def _part(self, model: bytes, ops: Sequence[Op]) -> _Part | _OwnOp:
+    def _part(self, model: OpenedModel, ops: Sequence[Op]) -> _Part | _OwnOp:
         custom = find(ops[0].kind)
         if custom is not None:
             host = None
@@ -159,9 +163,9 @@ def _alone(graph: Graph, op: Op) -> Graph:
     return graph.with_(ops=(op,), inputs=tuple(read), outputs=op.outputs)
 
 
-def _submodel(model: bytes, ops: Sequence[Op], inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+def _submodel(model: OpenedModel, ops: Sequence[Op], inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
     """The model file with some of its ops only."""
-    part = unpack_model(model)
+    part = model.copy()
     main = part.subgraphs[0]
     main.operators = [main.operators[op.index] for op in ops]
     main.inputs, main.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)

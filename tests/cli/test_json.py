@@ -98,7 +98,7 @@ def test_push(project: Path, float_tflite: Path) -> None:
     with open_device(api.build(project).firmware.elf, load_board(BOARD)) as device:
         hello = device.hello
     model = load_model(float_tflite, "random")
-    stripped = Stripped(model.data, saved=8, proved=True)
+    stripped = Stripped(model.opened, saved=8, proved=True)
     facts = Pushed(model, stripped, hello, "socket://bench:4000", keeps=False).to_dict()
     assert (facts["board"], facts["saved"]) == (BOARD, 8)
     assert_documented(facts)

@@ -95,7 +95,7 @@ def test_digits_keep_their_accuracy(files: Path, cnn: Any, digits: tuple[Any, An
     assert float_accuracy > 0.85
     assert accuracy(int8_scores(converted, test), y[1200:1400]) > float_accuracy - 0.02
     # No batch is left open, and no shape arithmetic.
-    assert not inspect_model(unpack_model(converted.tflite)).notes
+    assert not inspect_model(converted.model).notes
 
 
 def test_keras_object(cnn: Any, digits: tuple[Any, Any]) -> None:

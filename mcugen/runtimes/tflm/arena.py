@@ -8,19 +8,18 @@ for beyond the reference kernels that the host runs. `bisect` then finds the exa
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from mcugen.errors import ModelError
 from mcugen.graph.types import Graph, Op
 from mcugen.oracle.oracle import oracle_name
 from mcugen.runtimes.tflm.view import View
-from mcugen.tflite.schema import unpack_model
+from mcugen.tflite.fields import shape_of
+from mcugen.tflite.opened import OpenedModel, open_model
 
 ALIGNMENT = 16
 _WORKER = "mcugen.runtimes.tflm.arena_worker"
@@ -50,7 +49,7 @@ class HostArena:
     smallest: int
 
 
-def host_arena(data: bytes, *, timeout: float = 120.0) -> HostArena:
+def host_arena(model: bytes | OpenedModel, *, timeout: float = 120.0) -> HostArena:
     """Find the smallest arena for TFLM's interpreter on the host.
 
     Raises:
@@ -58,9 +57,14 @@ def host_arena(data: bytes, *, timeout: float = 120.0) -> HostArena:
         ModelError: TFLM refuses the model.
     """
     oracle_name()
-    generous = _generous_bytes(data)
+    opened = open_model(model)
+    generous = _generous_bytes(opened)
     done = subprocess.run(
-        [sys.executable, "-m", _WORKER, str(generous)], input=data, capture_output=True, timeout=timeout, check=False
+        [sys.executable, "-m", _WORKER, str(generous)],
+        input=opened.data,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
     )
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.endswith(b"}")]
     if not answers:
@@ -141,12 +145,9 @@ def _optimised_buffers(graph: Graph, op: Op, mve: bool) -> tuple[int, int]:
     return 0, 0
 
 
-def _generous_bytes(data: bytes) -> int:
+def _generous_bytes(model: OpenedModel) -> int:
     """Bytes that hold every tensor at once, and as much again for TFLM's own structures."""
     total = 1 << 18
-    model: Any = unpack_model(data)
-    for subgraph in model.subgraphs:
-        for tensor in subgraph.tensors or []:
-            shape = [int(d) for d in (tensor.shape if tensor.shape is not None else [])]
-            total += 8 * int(np.prod(shape, dtype=np.int64)) + 1024
+    for subgraph in model.schema.subgraphs:
+        total += sum(8 * math.prod(shape_of(tensor)) + 1024 for tensor in subgraph.tensors)
     return total

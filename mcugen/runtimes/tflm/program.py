@@ -17,6 +17,7 @@ from mcugen.runtimes.tflm.sizes import code_bytes
 from mcugen.runtimes.tflm.store import Store, model_store
 from mcugen.runtimes.tflm.strip import Stripped, strip_proved
 from mcugen.runtimes.tflm.view import View, count_macs, read_view
+from mcugen.tflite.opened import OpenedModel, open_model
 
 RUNTIME = "tflm"
 
@@ -171,7 +172,7 @@ class Prepared:
     host: HostArena | None
 
 
-def prepare(data: bytes, name: str, options: TflmOptions) -> Prepared:
+def prepare(model: bytes | OpenedModel, name: str, options: TflmOptions) -> Prepared:
     """Read a model, strip it, and find out how large an arena the host's interpreter needs.
 
     Raises:
@@ -179,9 +180,10 @@ def prepare(data: bytes, name: str, options: TflmOptions) -> Prepared:
         UnsupportedOpError: an op that TFLM does not have.
         ToolError: `tflite-micro` is not installed.
     """
-    view = read_view(data, name)
+    opened = open_model(model)
+    view = read_view(opened, name)
     found = registrations(view)
-    flatbuffer = Stripped(data, 0, False) if options.keep_names else strip_proved(data, view)
+    flatbuffer = Stripped(opened, 0, False) if options.keep_names else strip_proved(opened, view)
     if options.arena_bytes:
         return Prepared(view, flatbuffer, None)
     names = ", ".join(registration.custom_name for registration in found if registration.is_users)
@@ -190,11 +192,11 @@ def prepare(data: bytes, name: str, options: TflmOptions) -> Prepared:
             f"the arena cannot be computed for a model with custom ops ({names})",
             hint="Set its size with --arena BYTES",
         )
-    return Prepared(view, flatbuffer, host_arena(flatbuffer.data))
+    return Prepared(view, flatbuffer, host_arena(flatbuffer.opened))
 
 
 def make_program(
-    data: bytes,
+    model: bytes | OpenedModel,
     name: str,
     board: Board,
     options: TflmOptions | None = None,
@@ -205,7 +207,7 @@ def make_program(
     """Everything that is decided about a model before its firmware is emitted.
 
     Args:
-        data: a `.tflite` file that TFLM can run.
+        model: a `.tflite` that TFLM can run.
         library: name of the library that a project was generated with; without it the best one is chosen.
         prepared: what `prepare` found out about the model with these options.
 
@@ -217,7 +219,7 @@ def make_program(
     """
     options = options or TflmOptions()
     chosen = named_library(library) if library else choose_library(board, options.tflm)
-    known = prepared or prepare(data, name, options)
+    known = prepared or prepare(model, name, options)
     view, flatbuffer = known.view, known.flatbuffer
     found = registrations(view, newest=chosen.newest)
     arena = round_up(options.arena_bytes)

@@ -16,7 +16,10 @@ from mcugen.errors import ModelError
 from mcugen.oracle.inputs import make_inputs
 from mcugen.oracle.oracle import Oracle
 from mcugen.runtimes.tflm.view import View, read_view
-from mcugen.tflite.schema import load_schema, op_kind, pack_model, unpack_model
+from mcugen.tflite.fields import kind_of
+from mcugen.tflite.opened import OpenedModel, open_model
+from mcugen.tflite.schema import load_schema, pack_model
+from mcugen.tflite.schema_types import ModelT, OperatorCodeT, TensorT, Text
 
 _METADATA_READ = (b"OfflineMemoryAllocation", b"COMPRESSION_METADATA")
 """Metadata that TFLM looks for by name."""
@@ -28,25 +31,29 @@ PROOF_SAMPLES = 4
 class Stripped:
     """A model as it goes into the firmware. `saved` is in bytes; `proved` tells whether both forms were run."""
 
-    data: bytes
+    opened: OpenedModel
     saved: int
     proved: bool
 
+    @property
+    def data(self) -> bytes:
+        return self.opened.data
 
-def strip_model(data: bytes) -> bytes:
+
+def strip_model(original: bytes | OpenedModel) -> bytes:
     """The model without what a device never reads.
 
     Raises:
         ModelError: the file is no model.
     """
-    model = unpack_model(data)
+    model = open_model(original).copy()
     model.description = None
     model.signatureDefs = None
-    for subgraph in model.subgraphs or []:
+    for subgraph in model.subgraphs:
         subgraph.name = None
-        for tensor in subgraph.tensors or []:
+        for tensor in subgraph.tensors:
             _strip_tensor(tensor)
-        for op in subgraph.operators or []:
+        for op in subgraph.operators:
             op.mutatingVariableInputs = None
     model.metadata = [m for m in model.metadata or [] if _raw(m.name) in _METADATA_READ] or None
     model.metadataBuffer = None
@@ -55,18 +62,21 @@ def strip_model(data: bytes) -> bytes:
     return pack_model(model)
 
 
-def prove_unchanged(original: bytes, stripped: bytes, *, samples: int = PROOF_SAMPLES) -> None:
+def prove_unchanged(
+    original: bytes | OpenedModel, stripped: bytes | OpenedModel, *, samples: int = PROOF_SAMPLES
+) -> None:
     """Run both forms in TFLM's own interpreter and compare every output byte; compare ops and their tensors.
 
     Raises:
         ModelError: they differ, or TFLM refuses the model.
         ToolError: the oracle is not installed.
     """
-    before, after = read_view(original), read_view(stripped)
+    forms = open_model(original), open_model(stripped)
+    before, after = (read_view(form) for form in forms)
     if _structure(before) != _structure(after):
         raise ModelError("stripping changed the model's ops", hint="Pass --keep-names, and report this as a bug")
     inputs = make_inputs(before.main, samples)
-    with Oracle(original) as one, Oracle(stripped) as other:
+    with Oracle(forms[0].data) as one, Oracle(forms[1].data) as other:
         for sample in inputs:
             results = [[a.tobytes() for a in oracle.run(sample)] for oracle in (one, other)]
             if results[0] != results[1]:
@@ -75,7 +85,7 @@ def prove_unchanged(original: bytes, stripped: bytes, *, samples: int = PROOF_SA
                 )
 
 
-def strip_proved(data: bytes, view: View) -> Stripped:
+def strip_proved(original: bytes | OpenedModel, view: View) -> Stripped:
     """Strip a model and prove it; a model with custom ops of the user's own, which the host cannot run, stays as it is.
 
     Raises:
@@ -83,14 +93,15 @@ def strip_proved(data: bytes, view: View) -> Stripped:
     """
     from mcugen.runtimes.tflm.resolver import registrations
 
+    opened = open_model(original)
     if any(registration.is_users for registration in registrations(view)):
-        return Stripped(data, 0, False)
-    stripped = strip_model(data)
-    prove_unchanged(data, stripped)
-    return Stripped(stripped, len(data) - len(stripped), True)
+        return Stripped(opened, 0, False)
+    stripped = open_model(strip_model(opened))
+    prove_unchanged(opened, stripped)
+    return Stripped(stripped, len(opened.data) - len(stripped.data), True)
 
 
-def _strip_tensor(tensor: Any) -> None:
+def _strip_tensor(tensor: TensorT) -> None:
     tensor.name = None
     tensor.shapeSignature = None
     tensor.variantTensors = None
@@ -102,14 +113,14 @@ def _strip_tensor(tensor: Any) -> None:
         tensor.quantization = None
 
 
-def _drop_unused_codes(model: Any) -> None:
+def _drop_unused_codes(model: ModelT) -> None:
     """Keep the operator codes in use, equal ones once."""
-    kept: list[Any] = []
+    kept: list[OperatorCodeT] = []
     place: dict[tuple[str, int], int] = {}
-    for subgraph in model.subgraphs or []:
-        for op in subgraph.operators or []:
+    for subgraph in model.subgraphs:
+        for op in subgraph.operators:
             code = model.operatorCodes[op.opcodeIndex]
-            key = (op_kind(code), code.version)
+            key = (kind_of(model, op), code.version)
             if key not in place:
                 place[key] = len(kept)
                 kept.append(code)
@@ -117,7 +128,7 @@ def _drop_unused_codes(model: Any) -> None:
     model.operatorCodes = kept
 
 
-def _drop_unused_buffers(model: Any) -> None:
+def _drop_unused_buffers(model: ModelT) -> None:
     """Keep the buffers that hold something, equal ones once; buffer 0 is the empty one, by convention."""
     kept = [load_schema().BufferT()]
     place: dict[bytes, int] = {}
@@ -132,8 +143,8 @@ def _drop_unused_buffers(model: Any) -> None:
             kept.append(model.buffers[index])
         return place[content]
 
-    for subgraph in model.subgraphs or []:
-        for tensor in subgraph.tensors or []:
+    for subgraph in model.subgraphs:
+        for tensor in subgraph.tensors:
             tensor.buffer = moved(tensor.buffer)
     for entry in model.metadata or []:
         entry.buffer = moved(entry.buffer)
@@ -156,5 +167,5 @@ def _structure(view: View) -> list[Any]:
     ]
 
 
-def _raw(text: bytes | str | None) -> bytes:
+def _raw(text: Text) -> bytes:
     return text.encode() if isinstance(text, str) else (text or b"")
