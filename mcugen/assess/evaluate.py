@@ -19,12 +19,11 @@ from mcugen.convert.types import Samples
 from mcugen.errors import ConversionError
 from mcugen.graph import DType
 from mcugen.names import TaskName
+from mcugen.progress import Progress, Share, share_of
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.types import TensorSpec
-
-Progress = Callable[[float], None]
 
 _SEQUENCE = ("the model keeps a state: the samples were run in order, as the steps of one sequence",)
 
@@ -91,7 +90,7 @@ def pick(count: int, most: int, *, sequence: bool = False) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
 
 
-def run_float(model: bytes | OpenedModel, evaluation: Evaluation, progress: Progress | None = None) -> Outputs:
+def run_float(model: bytes | OpenedModel, evaluation: Evaluation, progress: Share | None = None) -> Outputs:
     """Outputs of a float32 `.tflite` on the host.
 
     Raises:
@@ -110,7 +109,7 @@ def run_float(model: bytes | OpenedModel, evaluation: Evaluation, progress: Prog
     return outputs
 
 
-def run_quantized(model: bytes | OpenedModel, evaluation: Evaluation, progress: Progress | None = None) -> Outputs:
+def run_quantized(model: bytes | OpenedModel, evaluation: Evaluation, progress: Share | None = None) -> Outputs:
     """Real-valued outputs of a quantized `.tflite` in the oracle, from the same real-valued inputs.
 
     Raises:
@@ -148,7 +147,7 @@ def run_on_host(
     *,
     kind: TaskName | None = None,
     metric: str | Metric | Callable[[Any, Any], float] | None = None,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> HostRuns:
     """Run both forms of a model over all samples.
 
@@ -166,11 +165,11 @@ def run_on_host(
     task = make_task(evaluation.samples, specs, kind=kind, metric=metric)
     floats: Outputs | None = None
     if arithmetic == "float32":
-        results = run_float(opened, evaluation, _step(progress, "evaluating float32"))
+        results = run_float(opened, evaluation, share_of(progress, "evaluating float32"))
     else:
         if float_model is not None:
-            floats = run_float(float_model, evaluation, _step(progress, "evaluating float32"))
-        results = run_quantized(opened, evaluation, _step(progress, f"evaluating {arithmetic}"))
+            floats = run_float(float_model, evaluation, share_of(progress, "evaluating float32"))
+        results = run_quantized(opened, evaluation, share_of(progress, f"evaluating {arithmetic}"))
     task = with_threshold(task, floats if floats is not None else results)
     return HostRuns(evaluation, task, floats, results, specs, arithmetic)
 
@@ -211,13 +210,6 @@ def _in_both(samples: Samples, used: Samples) -> int:
     known = set(zip(*([row.tobytes() for row in a] for a in used.inputs), strict=True))
     rows = zip(*([row.tobytes() for row in a] for a in samples.inputs), strict=True)
     return sum(row in known for row in rows)
-
-
-def _step(progress: Callable[[str, float], None] | None, name: str) -> Progress | None:
-    if progress is None:
-        return None
-    tell = progress
-    return lambda done: tell(name, done)
 
 
 def encode(evaluation: Evaluation, model: bytes | OpenedModel, numbers: NDArray[np.int64]) -> list[list[NDArray[Any]]]:

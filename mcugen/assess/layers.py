@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from mcugen.errors import DataError
 from mcugen.graph import Graph, Op, Tensor
 from mcugen.graph.types import DType
 from mcugen.oracle.oracle import Oracle
+from mcugen.progress import Share
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite.fields import layer_of
 from mcugen.tflite.opened import OpenedModel, open_model
@@ -85,7 +86,7 @@ def layer_noise(
     feeds: Sequence[NDArray[Any]],
     *,
     samples: int = LAYER_SAMPLES,
-    progress: Callable[[float], None] | None = None,
+    progress: Share | None = None,
 ) -> Layers:
     """Run both forms of a model on the same samples and compare the output of every layer.
 

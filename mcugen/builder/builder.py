@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from mcugen.builder.framework import require_platform
@@ -13,10 +12,9 @@ from mcugen.builder.platformio import missing_compiler, run_pio
 from mcugen.builder.sizes import measure
 from mcugen.builder.types import Firmware
 from mcugen.errors import ProjectError, ToolError
+from mcugen.progress import Progress
 from mcugen.project.project import load_project
 from mcugen.runtimes.tflm.library import TFLM_DIR, require_library
-
-Progress = Callable[[str], None]
 
 
 def build_project(
@@ -31,7 +29,7 @@ def build_project(
 
     Args:
         folder: a project emitted by mcugen.
-        progress: called with a short text when a step starts.
+        progress: called when a step starts.
         timeout: seconds that PlatformIO may take.
         clean: delete the build folder first.
         tflm: where TensorFlow Lite Micro is, for a project that needs it; None takes MCUGEN_TFLM_DIR.
@@ -56,7 +54,7 @@ def build_project(
         raise missing_compiler(project.board.architecture)
     root = require_library(project.manifest.library, project.board, tflm)
     if progress:
-        progress(f"Building for {project.board.name}")
+        progress(f"building for {project.board.name}", -1.0)
     variables = {TFLM_DIR: str(root)} if root is not None else {}
     workspace = project.folder / ".pio"
     output = workspace / "build" / project.board.name

@@ -7,7 +7,7 @@ step in where it lacks an op.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mcugen.convert.types import Attempt, Samples
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.oracle.oracle import Oracle
+from mcugen.progress import Share
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.schema import type_name
@@ -74,7 +75,7 @@ def observe(
     *,
     keep: Sequence[int] = (),
     statistics: bool = False,
-    progress: Callable[[float], None] | None = None,
+    progress: Share | None = None,
 ) -> Observation:
     """Run a float model on every sample.
 
@@ -112,7 +113,7 @@ def _observe_tflm(
     outputs: Sequence[int],
     keep: Sequence[int],
     statistics: bool,
-    progress: Callable[[float], None] | None,
+    progress: Share | None,
 ) -> Observation:
     low, high = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
     sums = [Sums() for _ in tensors] if statistics else []
@@ -150,7 +151,7 @@ def _observe_litert(
     tensors: Sequence[int],
     keep: Sequence[int],
     statistics: bool,
-    progress: Callable[[float], None] | None,
+    progress: Share | None,
     first: Attempt,
 ) -> Observation:
     with tempfile.TemporaryDirectory(prefix="mcugen-") as name:

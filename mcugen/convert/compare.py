@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mcugen.convert.affine import Affine, dequantize_array, quantize_array
 from mcugen.convert.data import short_name
 from mcugen.convert.types import Agreement
+from mcugen.progress import Share
 from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.types import TensorSpec
 from mcugen.verify.parted_oracle import open_oracle
@@ -21,7 +22,7 @@ def run_int8(
     inputs: Sequence[NDArray[Any]],
     input_specs: Sequence[TensorSpec],
     output_specs: Sequence[TensorSpec],
-    progress: Callable[[float], None] | None = None,
+    progress: Share | None = None,
 ) -> tuple[NDArray[Any], ...]:
     """Real-valued outputs, one (N, *shape) array each, of an int8 model on real-valued inputs (N, *shape).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,8 @@ from mcugen.convert.types import (
     SourceKind,
     TensorRange,
 )
-from mcugen.convert.worker_client import Progress
 from mcugen.errors import ConversionError, ModelError, ToolError
+from mcugen.progress import Progress, share_of
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, open_model, packed
 from mcugen.tflite.schema_types import SubGraphT
@@ -93,7 +93,7 @@ class FloatModel:
         if choices.activations == "int16":
             observation = self._observe(choices, floats, samples, None)
             feeds = calibrate.feeds(samples, self._inspection.inputs)
-            quantized = open_model(quantize_16x8(floats.data, feeds, _step(progress, "calibrate")))
+            quantized = open_model(quantize_16x8(floats.data, feeds, share_of(progress, "calibrate")))
         else:
             check_rules(floats.schema)  # before the long step
             watched = calibrate.float_activations(floats.schema)
@@ -148,7 +148,7 @@ class FloatModel:
                 calibrate.float_activations(floats.schema),
                 flat.ints(floats.main.outputs),
                 statistics=choices.needs_statistics,
-                progress=_step(progress, "calibrate"),
+                progress=share_of(progress, "calibrate"),
             )
         return self._observed[key]
 
@@ -166,7 +166,7 @@ class FloatModel:
         inputs, outputs = flat.input_specs(quantized.main), flat.output_specs(quantized.main)
         feeds = calibrate.feeds(samples, self._inspection.inputs)
         try:
-            results = run_int8(quantized, feeds, inputs, outputs, _step(progress, "compare"))
+            results = run_int8(quantized, feeds, inputs, outputs, share_of(progress, "compare"))
         except ToolError as error:
             notes.append(f"not tried in TensorFlow Lite Micro: {error.what}")
             return ()
@@ -229,13 +229,3 @@ def _result_warnings(samples: Samples, results: Sequence[NDArray[Any]], compared
                 f"(signal to noise {figures.sqnr_db:.1f} dB): check the calibration data"
             )
     return found
-
-
-def _step(progress: Callable[[str, float], None] | None, name: str) -> Callable[[float], None] | None:
-    if progress is None:
-        return None
-
-    def tell(fraction: float) -> None:
-        progress(name, fraction)
-
-    return tell

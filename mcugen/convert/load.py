@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,12 @@ from mcugen.convert.sources import Source
 from mcugen.convert.types import Attempt
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, McugenError, ModelError, ToolError
+from mcugen.progress import Share
 from mcugen.tflite.opened import OpenedModel, open_model
 
 
 def load_tflite(
-    source: Source, progress: Callable[[float], None] | None = None, data: object = None
+    source: Source, progress: Share | None = None, data: object = None
 ) -> tuple[OpenedModel, tuple[Attempt, ...]]:
     """The source as a `.tflite`, and what was tried on the way.
 
@@ -69,7 +69,7 @@ def _from_file(
     kind: str,
     path: Path,
     folder: Path,
-    progress: Callable[[float], None] | None,
+    progress: Share | None,
     *,
     scale: tuple[Dimension, float] | None = None,
 ) -> tuple[bytes, tuple[Attempt, ...]]:
@@ -102,9 +102,7 @@ def _from_file(
     )
 
 
-def _from_object(
-    model: Any, folder: Path, progress: Callable[[float], None] | None
-) -> tuple[bytes, tuple[Attempt, ...]]:
+def _from_object(model: Any, folder: Path, progress: Share | None) -> tuple[bytes, tuple[Attempt, ...]]:
     """A Keras object goes through a file into the worker; if it cannot (own classes), TensorFlow runs here."""
     attempts: list[Attempt] = []
     legacy = any(c.__module__.split(".")[0] == "tf_keras" for c in type(model).__mro__)

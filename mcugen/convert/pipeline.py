@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +18,9 @@ from mcugen.convert.load import load_tflite
 from mcugen.convert.plain import host_type, plain_float
 from mcugen.convert.sources import identify
 from mcugen.convert.types import Attempt, Calibration, Converted, QuantizationReport, SourceKind
-from mcugen.convert.worker_client import Progress
 from mcugen.errors import ConversionError, DataError, ModelError, ToolError
 from mcugen.names import Activations
+from mcugen.progress import Progress, share_of
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.types import TensorSpec
@@ -110,7 +109,7 @@ class _Loaded:
 
 def _load(source: object, data: DataSource | None, progress: Progress | None) -> _Loaded:
     found = identify(source)
-    model, attempts = load_tflite(found, _step(progress, "load"), data)
+    model, attempts = load_tflite(found, share_of(progress, "load"), data)
     inspection = inspect_model(model)
     kind: SourceKind = (
         found.kind
@@ -236,13 +235,3 @@ def _no_data(inspection: Inspection) -> DataError:
         f"{describe_inputs(inspection.inputs)}; 100 to 200 samples do. --data random works for a first try, "
         "but its accuracy means nothing",
     )
-
-
-def _step(progress: Callable[[str, float], None] | None, name: str) -> Callable[[float], None] | None:
-    if progress is None:
-        return None
-
-    def tell(fraction: float) -> None:
-        progress(name, fraction)
-
-    return tell

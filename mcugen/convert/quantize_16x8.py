@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError
+from mcugen.progress import Share
 
 
-def quantize_16x8(
-    float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Callable[[float], None] | None = None
-) -> bytes:
+def quantize_16x8(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Share | None = None) -> bytes:
     """A `.tflite` with int16 inputs, activations and outputs, int8 weights and int64 biases.
 
     Args:

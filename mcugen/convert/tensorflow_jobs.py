@@ -17,6 +17,7 @@ import numpy as np
 from mcugen.convert.histogram import Sums
 from mcugen.convert.keras_scale import Dimension, scaled_model
 from mcugen.errors import ConversionError, McugenError
+from mcugen.progress import Share
 
 
 def load_and_convert(kind: str, path: str, *, legacy: bool, scale: tuple[Dimension, float] | None = None) -> bytes:
@@ -139,9 +140,7 @@ def _first_that_works(ways: list[Callable[[], bytes]]) -> bytes:
     raise errors[0]
 
 
-def observe(
-    folder: Path, tensors: list[int], keep: list[int], statistics: bool, progress: Callable[[float], None]
-) -> dict[str, Any]:
+def observe(folder: Path, tensors: list[int], keep: list[int], statistics: bool, progress: Share) -> dict[str, Any]:
     """Run `model.tflite` on `samples.npz` (input_0 …, with batch) with LiteRT's reference kernels.
 
     Writes `observed.npz`: `low` and `high` (one per tensor of `tensors`), `output_0` …, and `keep_<id>`, the
@@ -176,7 +175,7 @@ def observe(
     return {}
 
 
-def quantize_16x8(folder: Path, progress: Callable[[float], None]) -> None:
+def quantize_16x8(folder: Path, progress: Share) -> None:
     """Quantize `model.tflite` with the samples of `samples.npz` to `quantized.tflite`, all of it in int16 and int8."""
     import tensorflow as tf
     from tensorflow.lite.python.optimize.calibrator import Calibrator

@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mcugen.convert.worker_client import EXTRAS
 from mcugen.errors import McugenError
+from mcugen.progress import Share
 
 
-def _do(folder: Path, request: dict[str, Any], progress: Callable[[float], None]) -> dict[str, Any]:
+def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any]:
     if request["job"] == "convert torch":
         from mcugen.convert.torch_jobs import convert_program
 

@@ -10,14 +10,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mcugen.errors import ConversionError, ToolError
-
-Progress = Callable[[str, float], None]
+from mcugen.progress import Share
 
 EXTRAS = {
     "tensorflow": "tf",
@@ -56,7 +54,7 @@ def run_worker(
     request: dict[str, Any],
     *,
     legacy_keras: bool = False,
-    progress: Callable[[float], None] | None = None,
+    progress: Share | None = None,
 ) -> WorkerAnswer:
     """Run one job in a fresh process, in `folder`.
 

@@ -22,13 +22,11 @@ from mcugen.device.link import ConnectionLostError, Link
 from mcugen.device.protocol import Command, Done, Hello, Paused, Started, Stored, TensorInfo
 from mcugen.device.session import REQUEST_TIMEOUT_S, Session
 from mcugen.errors import DeviceError
+from mcugen.progress import Share
 
 DEFAULT_TIMEOUT_S = 60.0
 RECONNECT_S = 30.0
 RETRY_S = 0.3
-
-OnProgress = Callable[[int, int], None]
-"""Called with how many ops of an inference are done, and of how many."""
 
 
 class ModelStartError(DeviceError):
@@ -159,13 +157,13 @@ class Device:
         return self.inputs, self.outputs
 
     def run(
-        self, inputs: Sequence[NDArray[Any]], *, on_progress: OnProgress | None = None
+        self, inputs: Sequence[NDArray[Any]], *, on_progress: Share | None = None
     ) -> tuple[list[NDArray[Any]], int]:
         """One inference: the outputs and its cost.
 
         Args:
             inputs: one array per input, of its dtype, with its number of elements.
-            on_progress: called after every op of a paced inference.
+            on_progress: called after every op of a paced inference, with the share of the ops that are done.
 
         Raises:
             DataError: inputs that do not fit the model.
@@ -177,7 +175,7 @@ class Device:
         def progress(op: int) -> None:
             heard.append(time.monotonic())
             if on_progress is not None:
-                on_progress(op + 1, self.hello.ops)
+                on_progress((op + 1) / self.hello.ops)
 
         crc = self._session.write_inputs(self.inputs, inputs)
         done = self._done(self._invoke(protocol.PACE if self.paced else 0, crc, progress))

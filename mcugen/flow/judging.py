@@ -13,7 +13,7 @@ from mcugen.errors import DataError, ModelError, ToolError
 from mcugen.flow.defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE
 from mcugen.flow.inputs import Inputs
 from mcugen.flow.model import Model
-from mcugen.progress import no_progress
+from mcugen.progress import share_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,9 +123,8 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
 def _compare_layers(
     model: OpenedModel, floats: OpenedModel, evaluation: Evaluation, progress: Progress | None
 ) -> Layers:
-    report = progress or no_progress
     try:
-        return layer_noise(floats, model, evaluation.feeds, progress=lambda done: report("comparing layers", done))
+        return layer_noise(floats, model, evaluation.feeds, progress=share_of(progress, "comparing layers"))
     except ModelError as error:
         # The quantized model has run before, so it is the float one that TFLM lacks an op for.
         return Layers(0, (), problem=error.what)

@@ -13,7 +13,7 @@ from mcugen.flow.proof import Proof, measure
 from mcugen.flow.ready import Ready
 from mcugen.flow.settle import settle_arena, settle_flashed
 from mcugen.oracle import make_inputs
-from mcugen.progress import no_progress
+from mcugen.progress import no_progress, share_of
 from mcugen.verify import verify_device
 from mcugen.verify.parted_oracle import open_oracle
 
@@ -71,7 +71,7 @@ def prove(
                 oracle,
                 [*(first.samples if first is not None else ()), *given.samples],
                 layers=layers,
-                progress=lambda done, total: report("verifying", done / total),
+                progress=share_of(report, "verifying"),
             )
             found = [*given.warnings, *device.warnings()]
             if runs_already:  # a firmware that is built anew has to be flashed first

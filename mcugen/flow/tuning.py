@@ -22,7 +22,7 @@ from mcugen.flow.runtime import Choice, read_opened
 from mcugen.flow.settle import settle_arena
 from mcugen.names import Activations
 from mcugen.oracle import make_inputs
-from mcugen.progress import no_progress
+from mcugen.progress import no_progress, share_of
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.tflite.opened import OpenedModel
 from mcugen.tune import Cost, Judge, search
@@ -112,7 +112,7 @@ def tune_model(
             given,
             kind=wishes.task,
             metric=wishes.metric,
-            progress=lambda done: report("evaluating float32", done),
+            progress=share_of(progress, "evaluating float32"),
         )
         found = search(
             floats,

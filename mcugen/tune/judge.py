@@ -12,6 +12,7 @@ from mcugen.assess.types import Metric
 from mcugen.convert.calibrate import feeds
 from mcugen.convert.compare import agreement
 from mcugen.convert.types import Samples
+from mcugen.progress import Share
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel
@@ -41,7 +42,7 @@ class Judge:
         kind: Literal["classification", "regression"] | None = None,
         metric: str | Metric | Callable[[Any, Any], float] | None = None,
         samples: int = SAMPLES,
-        progress: Callable[[float], None] | None = None,
+        progress: Share | None = None,
     ) -> None:
         inputs = flat.input_specs(model.main)
         sequence = bool(read_graph(model).states)

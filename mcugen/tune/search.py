@@ -14,6 +14,7 @@ from mcugen.assess import layer_noise
 from mcugen.convert.choices import Choices
 from mcugen.convert.float_model import FloatModel
 from mcugen.errors import ConversionError, DoesNotFitError, ModelError, ToolError
+from mcugen.progress import Progress
 from mcugen.tflite import fields as flat
 from mcugen.tflite.int8_rules import WIDE_KINDS
 from mcugen.tflite.opened import OpenedModel
@@ -38,8 +39,6 @@ _DIMENSIONS: tuple[tuple[dict[str, Any], ...], ...] = (
     ({"correct_bias": False}, {"correct_bias": True}),
     ({"samples": 200}, {"samples": 50}, {"samples": 1000}),
 )
-
-Progress = Callable[[str, float], None]
 
 
 def search(

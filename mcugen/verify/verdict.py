@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.oracle.oracle import Reference
+from mcugen.progress import Share
 from mcugen.runtimes.program import Program, ProgramStep
 from mcugen.verify.compare import ABSOLUTE, RELATIVE, Difference, compare, tolerant_tensors
-
-Progress = Callable[[int, int], None]
-"""Called with (inferences done, inferences in all); layers are compared in inferences of their own."""
 
 
 class InferenceDevice(Protocol):
@@ -122,13 +120,13 @@ def verify_device(
     inputs: Sequence[Sequence[NDArray[Any]]],
     *,
     layers: bool = False,
-    progress: Progress | None = None,
+    progress: Share | None = None,
 ) -> Verdict:
     """Run every input on the device and in the oracle and compare all outputs: bytes, except of float32 arithmetic.
 
     Args:
         inputs: samples, each one array per model input, of its dtype and shape.
-        layers: also compare the result of every op.
+        layers: also compare the result of every op, in inferences of their own.
 
     When an output differs, the layers of the first such sample are compared in any case, so that the verdict names
     the first op that is wrong. A model with state runs the samples as one sequence from a fresh start, on the device
@@ -163,7 +161,7 @@ def verify_device(
             if not difference.accepted and number not in mismatched:
                 mismatched.append(number)
         if progress is not None:
-            progress(number + 1, total)
+            progress((number + 1) / total)
     layers_checked, divergence = 0, None
     looked_at = _samples_to_look_into(plan, len(inputs), mismatched, layers)
     for done, number in enumerate(looked_at, len(inputs) + 1):
@@ -174,7 +172,7 @@ def verify_device(
         bit_exact = bit_exact and looked.bit_exact
         divergence = divergence or looked.divergence
         if progress is not None:
-            progress(done, max(total, len(inputs) + len(looked_at)))
+            progress(done / max(total, len(inputs) + len(looked_at)))
     return Verdict(
         oracle=oracle.name,
         samples=len(inputs),

@@ -83,7 +83,9 @@ def test_flipped_bytes_never_end_in_anything_but_a_model_error() -> None:
     [
         (lambda m, s: setattr(s.operators[0], "outputs", []), "has no output"),
         (lambda m, s: setattr(s.operators[0], "outputs", [0]), "which is written elsewhere"),
+        (lambda m, s: setattr(s.operators[0], "inputs", [3, 1, 2]), "before anything wrote it"),
         (lambda m, s: setattr(s, "outputs", [1]), "is a constant"),
+        (lambda m, s: setattr(s, "outputs", [s.tensors.append(s.tensors[3]) or 4]), "nothing writes the model output"),
         (lambda m, s: setattr(s.tensors[3], "isVariable", True), "which is written elsewhere"),
     ],
 )
