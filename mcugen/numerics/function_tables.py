@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 
 from mcugen.numerics import fixed_point as fx
 from mcugen.numerics.affine import round_half_away
-from mcugen.numerics.quantized import quantize_multiplier
+from mcugen.numerics.quantized import INT16_MAX, INT16_MIN, quantize_multiplier, short_multiplier
 from mcugen.numerics.tables import byte_table, clamp_int8
 
 Pair = tuple[float, float]
 IntPair = tuple[int, int]
-
-_INT16_MIN, _INT16_MAX = -(1 << 15), (1 << 15) - 1
 
 
 def leaky_relu_table(alpha: float, scales: Pair, zero_points: IntPair) -> NDArray[np.uint8]:
@@ -70,7 +68,7 @@ def hard_swish_table(scales: Pair, zero_points: IntPair) -> NDArray[np.uint8]:
         product = gate * _doubling_high_mul16(fine, output_multiplier)
         truncated = abs(product) >> 15
         result = fx.rounding_shift_right(truncated if product >= 0 else -truncated, -output_shift) + zero_points[1]
-        if not _INT16_MIN <= result <= _INT16_MAX:
+        if not INT16_MIN <= result <= INT16_MAX:
             raise OverflowError("the output scale is so small that 16 bits overflow")
         return clamp_int8(result)
 
@@ -78,13 +76,13 @@ def hard_swish_table(scales: Pair, zero_points: IntPair) -> NDArray[np.uint8]:
 
 
 def _saturate16(value: int) -> int:
-    return max(_INT16_MIN, min(_INT16_MAX, value))
+    return max(INT16_MIN, min(INT16_MAX, value))
 
 
 def _multiplier16(real: float) -> tuple[int, int]:
     """A positive real as a Q15 multiplier and a shift (`DownScaleInt32ToInt16Multiplier`)."""
     multiplier, shift = quantize_multiplier(real)
-    return min((multiplier + (1 << 15)) >> 16, _INT16_MAX), shift
+    return short_multiplier(multiplier), shift
 
 
 def _doubling_high_mul16(a: int, b: int) -> int:

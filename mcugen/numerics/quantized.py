@@ -33,6 +33,11 @@ def integer_magnitude(tensor: Tensor) -> int:
     return max(tensor.zero_point - low, high - tensor.zero_point)
 
 
+def short_multiplier(multiplier: int) -> int:
+    """A Q31 multiplier in 15 bits, as the reference's 64-bit requantization uses it."""
+    return min((multiplier + (1 << 15)) >> 16, INT16_MAX)
+
+
 def quantize_multiplier(value: float) -> tuple[int, int]:
     """A positive real as (Q31 multiplier, shift): value ≈ multiplier · 2^(shift − 31).
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mcugen.ops.base import KernelCall, ParamValue
+from mcugen.ops.params import integer
 
 InPlace = Literal["never", "turned", "always"]
 """Whether the output may take the input's memory, at the price of scratch for the whole image.
@@ -46,13 +47,6 @@ class Axis:
     def taken_by_phase(self) -> int:
         """Inputs, padding included, that all outputs of a phase take: those whose windows share inputs."""
         return (-(-self.outputs // self.dilation) - 1) * self.stride + self.taps
-
-
-def integer(call: KernelCall, name: str) -> int:
-    """A parameter of a call."""
-    value = dict(call.params)[name]
-    assert isinstance(value, int), name
-    return value
 
 
 def axes(portable: KernelCall, depth_multiplier: int) -> tuple[Axis, Axis]:

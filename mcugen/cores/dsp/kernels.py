@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.planes import Axis, integer
+from mcugen.ops.params import integer, integer_list
+from mcugen.ops.planes import Axis
 from mcugen.ops.requantization import doubled_factors, with_doubled_factors
 from mcugen.ops.variants import KernelSet, Site, anywhere
 
@@ -137,7 +138,7 @@ def fully_connected(portable: KernelCall) -> KernelCall | str:
 def add(portable: KernelCall) -> KernelCall | str:
     """mcg_add_s8_dsp, for sums and differences of two tensors of one shape."""
     params = dict(portable.params)
-    count, stride1, stride2 = (_fields(portable, name) for name in ("count", "stride1", "stride2"))
+    count, stride1, stride2 = (integer_list(portable, name) for name in ("count", "stride1", "stride2"))
     if math.prod(count) != count[-1] or (stride1[-1], stride2[-1]) != (1, 1):
         return "an operand is broadcast"
     if (params["min"], params["max"]) != (-128, 127):
@@ -225,12 +226,6 @@ def _depthwise_cost(rows: Axis, columns: Axis, fast: bool) -> int:
     phases = min(columns.dilation, columns.outputs)
     fours, rest = divmod(-(-columns.outputs // phases), 4)
     return phases * rows.outputs * (14 + fours * (40 + 11 * steps) + -(-rest // 2) * (28 + 7 * steps))
-
-
-def _fields(call: KernelCall, name: str) -> tuple[int, ...]:
-    value = dict(call.params)[name]
-    assert isinstance(value, tuple), name
-    return tuple(int(v) for v in value)
 
 
 def _widened_bytes(depth: int) -> int:

@@ -5,6 +5,7 @@ Weights are reordered here as mcg_filter_s8_mla.h describes.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from mcugen.cores.dsp import kernels as dsp
 from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.planes import Axis, integer
+from mcugen.ops.params import integer, integers
+from mcugen.ops.planes import Axis
 from mcugen.ops.requantization import with_doubled_factors
 from mcugen.ops.variants import KernelSet, Site, anywhere
 
@@ -50,14 +52,13 @@ def _as_mla(made: KernelCall | str) -> KernelCall | str:
 
 def fully_connected(call: KernelCall) -> KernelCall:
     """FULLY_CONNECTED by mcg_fully_connected_s8_mla."""
-    values = dict(call.params)
-    made = _made(call, 1, _integer(values["channels"]), _integer(values["depth"]), 0)
+    made = _made(call, 1, integer(call, "channels"), integer(call, "depth"), 0)
     return with_doubled_factors(made, expand=False)
 
 
 def conv_direct(call: KernelCall, site: Site) -> KernelCall | str:
     """CONV_2D whose windows lie in one piece, by mcg_conv_direct_s8_mla, if the scratch fits the budget."""
-    values = {name: _integer(value) for name, value in call.params}
+    values = integers(call)
     depth, channels = values["depth"], values["channels"]
     # Loops that continue each other are one, so that fewer last windows are alone.
     if values["row_step"] == values["columns"] * values["column_step"]:
@@ -68,9 +69,8 @@ def conv_direct(call: KernelCall, site: Site) -> KernelCall | str:
 
 def conv_2d(call: KernelCall, site: Site) -> KernelCall | str:
     """CONV_2D by mcg_conv_2d_s8_mla, if the scratch fits the budget."""
-    values = dict(call.params)
-    depth = int(np.prod([_integer(values[name]) for name in ("filter_height", "filter_width", "filter_channels")]))
-    channels, groups = _integer(values["output_channels"]), _integer(values["groups"])
+    depth = math.prod(integer(call, f"filter_{n}") for n in ("height", "width", "channels"))
+    channels, groups = integer(call, "output_channels"), integer(call, "groups")
     return _within(site.budget, _per_channel(_made(call, groups, channels, depth, _scratch_bytes(depth)), channels))
 
 
@@ -147,11 +147,6 @@ def _per_channel(call: KernelCall, channels: int) -> KernelCall:
 def _scratch_bytes(depth: int) -> int:
     """Two windows in 32 bits, of a multiple of four inputs."""
     return 8 * (-(-depth // 4) * 4)
-
-
-def _integer(value: object) -> int:
-    assert isinstance(value, int)
-    return value
 
 
 def _made(call: KernelCall, groups: int, channels: int, depth: int, scratch_bytes: int) -> KernelCall:

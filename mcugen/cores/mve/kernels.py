@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.ops.base import Constant, KernelCall, ParamValue
+from mcugen.ops.params import integer, integers
 from mcugen.ops.variants import KernelSet, Site, anywhere
 
 _LANES = 16
@@ -77,14 +78,14 @@ _DEPTHWISE_FIELDS = (
 
 def fully_connected(call: KernelCall) -> KernelCall:
     """FULLY_CONNECTED by mcg_fully_connected_s8_mve."""
-    values = _integers(call)
+    values = integers(call)
     weights = _in_fours(call.constants[0], values["channels"], values["depth"])
     return _made(call, f"{call.kernel}_mve", call.params, weights)
 
 
 def conv_direct(call: KernelCall) -> KernelCall:
     """CONV_2D whose windows need no gathering, by mcg_conv_direct_s8_mve: loops that continue each other are one."""
-    values = _integers(call)
+    values = integers(call)
     if values["row_step"] == values["columns"] * values["column_step"]:
         values["columns"] *= values["rows"]
         values["rows"] = 1
@@ -103,7 +104,7 @@ def conv_2d(call: KernelCall) -> KernelCall:
 
     The latter gathers several windows at a time, or the columns of the image that they share.
     """
-    values = _integers(call)
+    values = integers(call)
     taps = values["filter_height"] * values["filter_width"]
     channels = values["output_channels"]
     depth = taps * values["filter_channels"]
@@ -176,7 +177,7 @@ def depthwise_conv_2d(call: KernelCall, site: Site) -> KernelCall | str:
     """DEPTHWISE_CONV_2D with one filter per channel, by mcg_depthwise_conv_2d_s8_mve."""
     if site.depth_multiplier > 1:
         return "several filters per channel are a grouped convolution"
-    values = _integers(call)
+    values = integers(call)
     values["input_channels"] = values["channels"]
     taps = values["filter_height"] * values["filter_width"]
     return _depthwise(call, values, call.constants[0].values.reshape(taps, -1), 1)
@@ -232,7 +233,7 @@ def _by_lane(table: NDArray[Any], lanes: NDArray[np.intp]) -> NDArray[Any]:
 
 def add(call: KernelCall) -> KernelCall | str:
     """ADD and SUB by mcg_add_s8_mve, which is told where it need not look for ties."""
-    get = functools.partial(_integer, call)
+    get = functools.partial(integer, call)
     first, ties1 = _rescaled((_BYTES - get("zero_point1")) << 20, get("multiplier1"), get("shift1"))
     second, ties2 = _rescaled((_BYTES - get("zero_point2")) << 20, get("multiplier2"), get("shift2"))
     sums = first[:, None] + (-second if get("subtract") else second)
@@ -242,7 +243,7 @@ def add(call: KernelCall) -> KernelCall | str:
 
 def mul(call: KernelCall) -> KernelCall | str:
     """MUL by mcg_mul_s8_mve, likewise."""
-    get = functools.partial(_integer, call)
+    get = functools.partial(integer, call)
     products = np.outer(_BYTES - get("zero_point1"), _BYTES - get("zero_point2"))
     _, ties = _rescaled(products, get("multiplier"), get("shift"))
     return _eights(call, (("ties", int(ties)),))
@@ -281,7 +282,7 @@ def _rescaled(values: NDArray[np.int64], multiplier: int, shift: int) -> tuple[N
 
 def average_pool_2d(call: KernelCall) -> KernelCall | str:
     """AVERAGE_POOL_2D by mcg_average_pool_2d_s8_mve."""
-    values = _integers(call)
+    values = integers(call)
     elements = values["filter_height"] * values["filter_width"]
     if elements > _MAX_AVERAGED:
         return f"it averages up to {_MAX_AVERAGED} elements, these windows have {elements}"
@@ -313,21 +314,6 @@ def _made(
         scratch_bytes=scratch_bytes,
         variant="mve",
     )
-
-
-def _integer(call: KernelCall, name: str) -> int:
-    value = dict(call.params)[name]
-    assert isinstance(value, int), name
-    return value
-
-
-def _integers(call: KernelCall) -> dict[str, int]:
-    """The parameters, which are integers in kernels with weights."""
-    values: dict[str, int] = {}
-    for name, value in call.params:
-        assert isinstance(value, int), name
-        values[name] = value
-    return values
 
 
 def _in_fours(weights: Constant, channels: int, depth: int, groups: int = 1) -> Constant:

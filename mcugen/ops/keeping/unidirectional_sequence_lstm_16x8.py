@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcugen.graph.types import DType, Graph, Op
-from mcugen.numerics.quantized import INT16_MIN, quantize_multiplier
+from mcugen.numerics.quantized import INT16_MIN, quantize_multiplier, short_multiplier
 from mcugen.ops import symmetric
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty
@@ -38,7 +38,7 @@ def _accumulators_fit(graph: Graph, op: Op) -> str | None:
 
 def _short_factor(scale: float) -> tuple[int, int]:
     multiplier, shift = quantize_multiplier(scale)
-    return weighted_16x8.short_multiplier(multiplier), shift if multiplier else -1
+    return short_multiplier(multiplier), shift if multiplier else -1
 
 
 def _lower(graph: Graph, op: Op, target: Target) -> Lowering:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from mcugen.graph.types import Graph, Op
+from mcugen.numerics.quantized import short_multiplier
 from mcugen.ops import symmetric
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, two_inputs
 from mcugen.ops.variants import fastest
 from mcugen.ops.weighted import batch_matmul
-from mcugen.ops.weighted.weighted_16x8 import short_multiplier, wide_scaling_problem
+from mcugen.ops.weighted.weighted_16x8 import wide_scaling_problem
 
 
 def _sums_fit(graph: Graph, op: Op) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
-from mcugen.numerics.quantized import INT16_MAX, activation_range, quantize_multiplier
+from mcugen.numerics.quantized import INT16_MAX, activation_range, quantize_multiplier, short_multiplier
 from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, Constraint, ParamValue
 from mcugen.ops.symmetric import symmetric_problem
@@ -126,8 +126,3 @@ def output_stage(graph: Graph, op: Op, channels: int, activation: str) -> Output
             Constant("shift", np.array(shifts, np.int8), f"[{len(factors)}], negative to the right"),
         ),
     )
-
-
-def short_multiplier(multiplier: int) -> int:
-    """A Q31 multiplier in 15 bits, as the reference's 64-bit requantization uses it."""
-    return min((multiplier + (1 << 15)) >> 16, INT16_MAX)
