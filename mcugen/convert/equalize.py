@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from mcugen.convert.quantizer import bias_of, weights_of
 from mcugen.tflite import fields as flat
 from mcugen.tflite.int8_rules import RULES
 from mcugen.tflite.schema import load_schema
+from mcugen.tflite.schema_types import ModelT, OperatorT
 
 _ROUNDS = 40
 _SETTLED = 1e-3
@@ -41,7 +41,7 @@ class _Pair:
     second_kind: str
 
 
-def equalize(model: Any, fixed: Collection[int] = ()) -> int:
+def equalize(model: ModelT, fixed: Collection[int] = ()) -> int:
     """Equalize a float model (`ModelT`) in place.
 
     The results stay the same but for float32's rounding.
@@ -59,9 +59,9 @@ def equalize(model: Any, fixed: Collection[int] = ()) -> int:
     return len(pairs)
 
 
-def _pairs(model: Any, fixed: Collection[int]) -> Iterator[_Pair]:
+def _pairs(model: ModelT, fixed: Collection[int]) -> Iterator[_Pair]:
     main = model.subgraphs[0]
-    readers: dict[int, list[Any]] = {}
+    readers: dict[int, list[OperatorT]] = {}
     for op in main.operators:
         for i in flat.ints(op.inputs):
             readers.setdefault(i, []).append(op)
@@ -84,7 +84,9 @@ def _pairs(model: Any, fixed: Collection[int]) -> Iterator[_Pair]:
             yield _Pair(channels, weights, axis, bias, after, flat.kind_of(model, second))
 
 
-def _next_layer(model: Any, i: int, channels: int, readers: dict[int, list[Any]], kept: set[int]) -> Any | None:
+def _next_layer(
+    model: ModelT, i: int, channels: int, readers: dict[int, list[OperatorT]], kept: set[int]
+) -> OperatorT | None:
     """The layer that alone reads tensor `i`, perhaps behind ops that keep channels apart and scale with them."""
     main = model.subgraphs[0]
     while i not in kept and len(readers.get(i, [])) == 1:
@@ -108,7 +110,7 @@ def _next_layer(model: Any, i: int, channels: int, readers: dict[int, list[Any]]
     return None
 
 
-def _touches_channels(model: Any, op: Any, kind: str, rank: int) -> bool:
+def _touches_channels(model: ModelT, op: OperatorT, kind: str, rank: int) -> bool:
     """Whether a PAD or MEAN works along the last axis, or nobody knows."""
     values = flat.constant(model, model.subgraphs[0].tensors[flat.ints(op.inputs)[1]])
     if values is None:
@@ -118,21 +120,21 @@ def _touches_channels(model: Any, op: Any, kind: str, rank: int) -> bool:
     return (rank - 1) in {int(axis) % rank for axis in values.reshape(-1)}
 
 
-def _is_linear(op: Any) -> bool:
+def _is_linear(op: OperatorT) -> bool:
     """Without a fused activation other than ReLU: what scales with its input."""
     activations = load_schema().ActivationFunctionType
     fused = getattr(op.builtinOptions, "fusedActivationFunction", activations.NONE)
     return fused in (activations.NONE, activations.RELU)
 
 
-def _shared(model: Any, i: int, readers: dict[int, list[Any]]) -> bool:
+def _shared(model: ModelT, i: int, readers: dict[int, list[OperatorT]]) -> bool:
     """Whether somebody else reads the constant, or its buffer."""
     main = model.subgraphs[0]
     buffer = main.tensors[i].buffer
     return len(readers[i]) > 1 or sum(t.buffer == buffer for t in main.tensors) > 1
 
 
-def _balance(model: Any, pair: _Pair) -> float:
+def _balance(model: ModelT, pair: _Pair) -> float:
     """Equalize one pair; the largest |ln s|."""
     first, second = _floats(model, pair.first), _floats(model, pair.second)
     columns = _by_channel(second, pair)
@@ -160,12 +162,12 @@ def _by_channel(weights: NDArray[np.float64], pair: _Pair) -> NDArray[np.float64
     return weights.reshape(-1, pair.channels, 1)
 
 
-def _floats(model: Any, i: int) -> NDArray[np.float64]:
+def _floats(model: ModelT, i: int) -> NDArray[np.float64]:
     values = flat.constant(model, model.subgraphs[0].tensors[i])
     assert values is not None, i
     return values.astype(np.float64)
 
 
-def _store(model: Any, i: int, values: NDArray[np.float64]) -> None:
+def _store(model: ModelT, i: int, values: NDArray[np.float64]) -> None:
     data = values.astype("<f4").tobytes()
     model.buffers[model.subgraphs[0].tensors[i].buffer].data = np.frombuffer(data, np.uint8)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mcugen.tflite import fields as flat
 from mcugen.tflite.schema import load_schema, type_name
+from mcugen.tflite.schema_types import ModelT, OperatorT, TensorT
 
 _MOST_DIMENSIONS = 5
 """Of BROADCAST_TO in TensorFlow Lite Micro."""
@@ -23,13 +24,13 @@ _MOST_DIMENSIONS = 5
 class Builder:
     """Adds tensors and ops to a model; the ops, in `made`, are to take the place of `op`."""
 
-    model: Any
-    op: Any
-    made: list[Any]
+    model: ModelT
+    op: OperatorT
+    made: list[OperatorT]
 
     @property
-    def tensors(self) -> list[Any]:
-        return self.model.subgraphs[0].tensors  # type: ignore[no-any-return]
+    def tensors(self) -> list[TensorT]:
+        return self.model.subgraphs[0].tensors
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -72,10 +73,10 @@ class Builder:
         return output
 
 
-def use_equivalents(model: Any) -> list[str]:
+def use_equivalents(model: ModelT) -> list[str]:
     """Rewrite the model's ops where that can be done; which kinds of ops were (each once)."""
     main = model.subgraphs[0]
-    kept: list[Any] = []
+    kept: list[OperatorT] = []
     rewritten: dict[str, None] = {}
     for op in main.operators:
         kind = flat.kind_of(model, op)

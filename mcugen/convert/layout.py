@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mcugen.convert.equivalents import Builder
 from mcugen.tflite import fields as flat
 from mcugen.tflite.schema import load_schema
+from mcugen.tflite.schema_types import ModelT, OperatorT
 from mcugen.tflite.types import CHANNELS_LAST
 
 _ELEMENTWISE = frozenset(
@@ -61,14 +62,14 @@ class ChangedInput:
     after: tuple[int, ...]
 
 
-def fold_transposes(model: Any) -> None:
+def fold_transposes(model: ModelT) -> None:
     """Move transpositions towards the outputs, and into the ops that can take them in."""
     while any(_moved(model, op) for op in _transposes(model)):
         pass
     _fuse_activations(model)
 
 
-def inputs_channels_last(model: Any) -> tuple[ChangedInput, ...]:
+def inputs_channels_last(model: ModelT) -> tuple[ChangedInput, ...]:
     """Change inputs that are only read with their channels last, so that they are given so.
 
     The name of one whose elements come in another order then ends in `CHANNELS_LAST`. An input whose two orders have
@@ -81,7 +82,7 @@ def inputs_channels_last(model: Any) -> tuple[ChangedInput, ...]:
     )
 
 
-def outputs_as_given(model: Any, shapes: list[tuple[int, ...]]) -> None:
+def outputs_as_given(model: ModelT, shapes: list[tuple[int, ...]]) -> None:
     """Transpose outputs that have their channels last to the shapes that they have in the original model."""
     main = model.subgraphs[0]
     outputs = list(flat.ints(main.outputs))
@@ -99,7 +100,7 @@ def outputs_as_given(model: Any, shapes: list[tuple[int, ...]]) -> None:
     main.outputs = np.array(outputs, np.int32)
 
 
-def _fuse_activations(model: Any) -> None:
+def _fuse_activations(model: ModelT) -> None:
     """What converters leave apart because of a transposition between a layer and its activation."""
     codes = load_schema().ActivationFunctionType
     main = model.subgraphs[0]
@@ -120,11 +121,11 @@ def _fuse_activations(model: Any) -> None:
             main.operators.remove(op)
 
 
-def _transposes(model: Any) -> list[Any]:
+def _transposes(model: ModelT) -> list[OperatorT]:
     return [op for op in model.subgraphs[0].operators if _order(model, op) is not None]
 
 
-def _order(model: Any, op: Any) -> tuple[int, ...] | None:
+def _order(model: ModelT, op: OperatorT) -> tuple[int, ...] | None:
     """The constant permutation of a TRANSPOSE, or None."""
     if flat.kind_of(model, op) != "TRANSPOSE":
         return None
@@ -135,11 +136,11 @@ def _order(model: Any, op: Any) -> tuple[int, ...] | None:
     return flat.ints(order.reshape(-1))
 
 
-def _readers(model: Any, tensor: int) -> list[Any]:
+def _readers(model: ModelT, tensor: int) -> list[OperatorT]:
     return [op for op in model.subgraphs[0].operators if tensor in flat.ints(op.inputs)]
 
 
-def _only_reader(model: Any, op: Any) -> Any | None:
+def _only_reader(model: ModelT, op: OperatorT) -> OperatorT | None:
     """The op that alone reads what `op` computes; None if there are several, or the model gives it out."""
     output = flat.ints(op.outputs)[0]
     readers = _readers(model, output)
@@ -147,7 +148,7 @@ def _only_reader(model: Any, op: Any) -> Any | None:
     return readers[0] if len(readers) == 1 and not given_out else None
 
 
-def _moved(model: Any, op: Any) -> bool:
+def _moved(model: ModelT, op: OperatorT) -> bool:
     """Move one TRANSPOSE past the op that reads it, or into it; whether that was done."""
     reader = _only_reader(model, op)
     if reader is None:
@@ -157,7 +158,7 @@ def _moved(model: Any, op: Any) -> bool:
     return way is not None and way(model, op, reader)
 
 
-def _past_elementwise(model: Any, op: Any, reader: Any) -> bool:
+def _past_elementwise(model: ModelT, op: OperatorT, reader: OperatorT) -> bool:
     main = model.subgraphs[0]
     source, order = flat.ints(op.inputs)
     result = flat.ints(reader.outputs)[0]
@@ -169,7 +170,7 @@ def _past_elementwise(model: Any, op: Any, reader: Any) -> bool:
     return True
 
 
-def _into_transpose(model: Any, op: Any, reader: Any) -> bool:
+def _into_transpose(model: ModelT, op: OperatorT, reader: OperatorT) -> bool:
     first, second = _order(model, op), _order(model, reader)
     if first is None or second is None:
         return False
@@ -186,7 +187,7 @@ def _into_transpose(model: Any, op: Any, reader: Any) -> bool:
     return True
 
 
-def _into_reduction(model: Any, op: Any, reader: Any) -> bool:
+def _into_reduction(model: ModelT, op: OperatorT, reader: OperatorT) -> bool:
     """The mean over other axes, if what is left then comes in the same order."""
     order = _order(model, op)
     main = model.subgraphs[0]
@@ -214,7 +215,7 @@ def _into_reduction(model: Any, op: Any, reader: Any) -> bool:
     return True
 
 
-def _into_weights(model: Any, op: Any, reader: Any) -> bool:
+def _into_weights(model: ModelT, op: OperatorT, reader: OperatorT) -> bool:
     """Flattening, then fully connected layers: their weights change places instead."""
     order = _order(model, op)
     main = model.subgraphs[0]
@@ -239,7 +240,7 @@ def _into_weights(model: Any, op: Any, reader: Any) -> bool:
     return True
 
 
-def _weights(model: Any, layer: Any, activations: int, columns: int) -> NDArray[Any] | None:
+def _weights(model: ModelT, layer: Any, activations: int, columns: int) -> NDArray[Any] | None:
     """The constant float32 weights of a fully connected layer with so many columns, or None."""
     if flat.kind_of(model, layer) != "FULLY_CONNECTED" or flat.ints(layer.inputs)[0] != activations:
         return None
@@ -249,7 +250,7 @@ def _weights(model: Any, layer: Any, activations: int, columns: int) -> NDArray[
     return values
 
 
-_WAYS: dict[str, Callable[[Any, Any, Any], bool]] = {
+_WAYS: dict[str, Callable[[ModelT, OperatorT, OperatorT], bool]] = {
     "ELEMENTWISE": _past_elementwise,
     "REDUCING": _into_reduction,
     "RESHAPE": _into_weights,
@@ -257,7 +258,7 @@ _WAYS: dict[str, Callable[[Any, Any, Any], bool]] = {
 }
 
 
-def _changed_input(model: Any, position: int) -> ChangedInput | None:
+def _changed_input(model: ModelT, position: int) -> ChangedInput | None:
     main = model.subgraphs[0]
     given = flat.ints(main.inputs)[position]
     before = flat.shape_of(main.tensors[given])
@@ -293,11 +294,11 @@ def _changed_input(model: Any, position: int) -> ChangedInput | None:
     return ChangedInput(position, name, before, after)
 
 
-def _chain(model: Any, first: Any, rank: int, wanted: list[int]) -> list[Any] | None:
+def _chain(model: ModelT, first: OperatorT, rank: int, wanted: list[int]) -> list[OperatorT] | None:
     """Transpositions and reshapes from `first` on, which end with the input's axes (those above 1) as wanted."""
     axes: list[int | None] = list(range(rank))  # of the input, along each dimension; None for added ones
     chain = []
-    op = first
+    op: OperatorT | None = first
     while op is not None:
         moved = _axes_after(model, op, axes)
         if moved is None:
@@ -311,7 +312,7 @@ def _chain(model: Any, first: Any, rank: int, wanted: list[int]) -> list[Any] | 
     return None
 
 
-def _axes_after(model: Any, op: Any, axes: list[int | None]) -> list[int | None] | None:
+def _axes_after(model: ModelT, op: OperatorT, axes: list[int | None]) -> list[int | None] | None:
     """Where the axes are after an op that only moves them; None after any other."""
     order = _order(model, op)
     if order is not None:
@@ -332,6 +333,6 @@ def _add_reshape(builder: Builder, source: int, result: int) -> None:
     builder.add("RESHAPE", [source, builder.constant(np.array(shape, np.int32))], result, options)
 
 
-def _read_instead(model: Any, old: int, new: int) -> None:
+def _read_instead(model: ModelT, old: int, new: int) -> None:
     for op in _readers(model, old):
         op.inputs = np.array([new if i == old else i for i in flat.ints(op.inputs)], np.int32)

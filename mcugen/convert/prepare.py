@@ -15,6 +15,7 @@ from mcugen.errors import ModelError
 from mcugen.tflite import fields as flat
 from mcugen.tflite.int8_rules import RULES
 from mcugen.tflite.schema import load_schema, printable, type_name
+from mcugen.tflite.schema_types import ModelT, SubGraphT, TensorT
 
 # Ops without state or randomness, beyond the quantizable ones, whose results on constants are constants.
 _PURE = frozenset(RULES) | {
@@ -40,7 +41,7 @@ _PURE = frozenset(RULES) | {
 }
 
 
-def widen_constants(model: Any) -> int:
+def widen_constants(model: ModelT) -> int:
     """Turn float16 and quantized weights of a float or hybrid model into float32 ones; how many there were.
 
     Raises:
@@ -68,7 +69,7 @@ def widen_constants(model: Any) -> int:
     return len(widened)
 
 
-def constant_outputs(model: Any) -> list[int]:
+def constant_outputs(model: ModelT) -> list[int]:
     """Tensors that ops compute from constants and static shapes alone, so that they can be folded."""
     main = model.subgraphs[0]
     known: set[int] = set()
@@ -85,7 +86,7 @@ def constant_outputs(model: Any) -> list[int]:
     return found
 
 
-def fold_constants(model: Any, values: dict[int, NDArray[Any]]) -> None:
+def fold_constants(model: ModelT, values: dict[int, NDArray[Any]]) -> None:
     """Make constants of the tensors in `values` (tensor → its value) and drop the ops that computed them."""
     schema = load_schema()
     main = model.subgraphs[0]
@@ -96,7 +97,7 @@ def fold_constants(model: Any, values: dict[int, NDArray[Any]]) -> None:
     main.operators = [op for op in main.operators if not set(flat.ints(op.outputs)) <= set(values)]
 
 
-def _widen(model: Any, tensor: Any, where: str) -> None:
+def _widen(model: ModelT, tensor: TensorT, where: str) -> None:
     schema = load_schema()
     name = printable(tensor.name)
     stored = flat.constant(model, tensor)
@@ -125,7 +126,7 @@ def _widen(model: Any, tensor: Any, where: str) -> None:
     model.buffers.append(schema.BufferT(data=np.frombuffer(value.astype(np.float32).tobytes(), np.uint8)))
 
 
-def _redirect(subgraph: Any, old: int, new: int) -> None:
+def _redirect(subgraph: SubGraphT, old: int, new: int) -> None:
     for op in subgraph.operators:
         if op.inputs is not None:
             op.inputs = np.array([new if i == old else i for i in flat.ints(op.inputs)], np.int32)

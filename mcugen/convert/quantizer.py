@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from mcugen.ops import advice as fallback
 from mcugen.tflite import fields as flat
 from mcugen.tflite.int8_rules import PER_CHANNEL_DENSE, RULES, WIDE_KINDS, Rule
 from mcugen.tflite.schema import type_name
+from mcugen.tflite.schema_types import ModelT, OperatorT
 
 # Rounding slack when a range is compared with a fixed one: half a step of 1/256.
 _SLACK = 0.5 / 256
@@ -49,7 +49,7 @@ class Scheme:
 
 
 def decide(
-    model: Any,
+    model: ModelT,
     choices: Choices,
     observed: Mapping[int, Range],
     statistics: Mapping[int, Statistics],
@@ -79,7 +79,7 @@ def decide(
 
 
 def _wide_magnitudes(
-    model: Any, positions: tuple[int, ...], observed: Mapping[int, Range]
+    model: ModelT, positions: tuple[int, ...], observed: Mapping[int, Range]
 ) -> dict[int, Mapping[int, float]]:
     main = model.subgraphs[0]
     found: dict[int, Mapping[int, float]] = {}
@@ -98,7 +98,7 @@ def _wide_magnitudes(
 
 
 def choose_scheme(
-    model: Any, observed: Mapping[int, Range], trained: Mapping[int, Range] = MappingProxyType({})
+    model: ModelT, observed: Mapping[int, Range], trained: Mapping[int, Range] = MappingProxyType({})
 ) -> Scheme:
     """Decide on scales and zero points of all activations.
 
@@ -139,13 +139,13 @@ def choose_scheme(
     return Scheme(activations, requantized, ranges)
 
 
-def without_rule(model: Any) -> list[int]:
+def without_rule(model: ModelT) -> list[int]:
     """Positions of the ops that have no int8 form."""
     operators = model.subgraphs[0].operators
     return [index for index, op in enumerate(operators) if flat.kind_of(model, op) not in RULES]
 
 
-def check_rules(model: Any) -> None:
+def check_rules(model: ModelT) -> None:
     """Refuse what cannot be quantized.
 
     Raises:
@@ -172,7 +172,7 @@ def check_rules(model: Any) -> None:
             raise ConversionError("its bias is computed, not constant", where=where, hint="Use a fixed bias")
 
 
-def weights_of(model: Any, op: Any, rule: Rule) -> int | None:
+def weights_of(model: ModelT, op: OperatorT, rule: Rule) -> int | None:
     """Tensor id of the op's constant weights; None if it has none (or they are an activation)."""
     if rule.weights is None:
         return None
@@ -180,13 +180,13 @@ def weights_of(model: Any, op: Any, rule: Rule) -> int | None:
     return i if i >= 0 and flat.is_constant(model, model.subgraphs[0].tensors[i]) else None
 
 
-def bias_of(op: Any, rule: Rule) -> int | None:
+def bias_of(op: OperatorT, rule: Rule) -> int | None:
     """Tensor id of the op's bias, or None."""
     i = _input(op, rule.bias) if rule.bias is not None else -1
     return i if i >= 0 else None
 
 
-def activation_inputs(model: Any, op: Any) -> list[int]:
+def activation_inputs(model: ModelT, op: OperatorT) -> list[int]:
     """Float inputs that are quantized as activations: all but weights and bias."""
     rule = RULES[flat.kind_of(model, op)]
     apart = {weights_of(model, op, rule), bias_of(op, rule)}
@@ -194,12 +194,12 @@ def activation_inputs(model: Any, op: Any) -> list[int]:
     return [i for i in flat.ints(op.inputs) if i >= 0 and i not in apart and type_name(tensors[i].type) == "float32"]
 
 
-def float_outputs(model: Any, op: Any) -> list[int]:
+def float_outputs(model: ModelT, op: OperatorT) -> list[int]:
     tensors = model.subgraphs[0].tensors
     return [i for i in flat.ints(op.outputs) if type_name(tensors[i].type) == "float32"]
 
 
-def _input(op: Any, position: int) -> int:
+def _input(op: OperatorT, position: int) -> int:
     inputs = flat.ints(op.inputs)
     return inputs[position] if position < len(inputs) else -1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from mcugen.convert.quantizer import Scheme, activation_inputs, bias_of, weights
 from mcugen.tflite import fields as flat
 from mcugen.tflite.int8_rules import Rule
 from mcugen.tflite.schema import load_schema, op_kind, printable
+from mcugen.tflite.schema_types import ModelT, OperatorCodeT, OperatorT, QuantizationT, Reals, TensorT, Vector
 
 # Facts about the float model that are untrue of the int8 one.
 _STALE_METADATA = ("min_runtime_version", "CONVERSION_METADATA")
 
 
-def rewrite(model: Any, scheme: Scheme) -> None:
+def rewrite(model: ModelT, scheme: Scheme) -> None:
     """Quantize a float model (`ModelT`) in place."""
     _Rewriter(model, scheme).run()
     _drop_unused(model)
@@ -28,7 +30,7 @@ def rewrite(model: Any, scheme: Scheme) -> None:
 class _Rewriter:
     """Holds the constants made so far, since layers may share them."""
 
-    def __init__(self, model: Any, scheme: Scheme) -> None:
+    def __init__(self, model: ModelT, scheme: Scheme) -> None:
         self.schema = load_schema()
         self.model = model
         self.main = model.subgraphs[0]
@@ -52,7 +54,7 @@ class _Rewriter:
         for tensor in self.main.tensors:
             tensor.shapeSignature = None  # the batch is frozen
 
-    def _quantize_constants(self, op: Any, wide: Mapping[int, float] | None) -> None:
+    def _quantize_constants(self, op: OperatorT, wide: Mapping[int, float] | None) -> None:
         rule = self.scheme.rules[flat.kind_of(self.model, op)]
         given = flat.ints(op.inputs)
         inputs = list(given)
@@ -80,7 +82,7 @@ class _Rewriter:
         )
 
     def _weights_and_bias(
-        self, op: Any, rule: Rule, weights: int, bias: int | None, wide: Mapping[int, float] | None
+        self, op: OperatorT, rule: Rule, weights: int, bias: int | None, wide: Mapping[int, float] | None
     ) -> tuple[int, int | None]:
         data, output = flat.ints(op.inputs)[rule.data], flat.ints(op.outputs)[0]
         if wide is None:
@@ -113,7 +115,7 @@ class _Rewriter:
         key = ("bias", wide, scales.tobytes(), quantized.tobytes())
         return self._make(i, key, "INT64" if wide else "INT32", quantized, scales, [0] * len(scales))
 
-    def _mean_error(self, op: Any, error: NDArray[np.float64], data: int) -> NDArray[np.float64] | float:
+    def _mean_error(self, op: OperatorT, error: NDArray[np.float64], data: int) -> NDArray[np.float64] | float:
         """What the rounding of an op's weights takes from its output on average, per channel; 0 if it stays so.
 
         Nagel et al. 2019, section 4.2, with the observed mean of the input.
@@ -243,9 +245,9 @@ class _Rewriter:
         unread = {id(op) for op in narrowing if flat.ints(op.outputs)[0] not in read}
         self.main.operators = [op for op in result if id(op) not in unread]
 
-    def _conversion(self, kind: str, source: int, target: int) -> Any:
+    def _conversion(self, kind: str, source: int, target: int) -> OperatorT:
         self.model.operatorCodes.append(_code(self.schema, kind, 2))
-        op = self.schema.OperatorT(opcodeIndex=len(self.model.operatorCodes) - 1)
+        op: OperatorT = self.schema.OperatorT(opcodeIndex=len(self.model.operatorCodes) - 1)
         op.inputs, op.outputs = np.array([source], np.int32), np.array([target], np.int32)
         return op
 
@@ -253,16 +255,17 @@ class _Rewriter:
         """Parameters with which the producer of tensor `i` writes."""
         return self.scheme.requantized.get(i, self.scheme.activations[i])
 
-    def _quantize_activation(self, tensor: Any, params: Affine) -> None:
+    def _quantize_activation(self, tensor: TensorT, params: Affine) -> None:
         if flat.is_constant(self.model, tensor):
             return  # its readers got quantized twins
         tensor.type = self.schema.TensorType.INT8
         tensor.quantization = self._quantization([params.scale], [params.zero_point])
 
-    def _quantization(self, scales: Any, zeros: Any, axis: int = 0) -> Any:
-        return self.schema.QuantizationParametersT(
+    def _quantization(self, scales: Reals, zeros: Vector, axis: int = 0) -> QuantizationT:
+        made: QuantizationT = self.schema.QuantizationParametersT(
             scale=np.asarray(scales, np.float32), zeroPoint=np.asarray(zeros, np.int64), quantizedDimension=axis
         )
+        return made
 
     def _floats(self, i: int) -> NDArray[Any]:
         values = flat.constant(self.model, self.main.tensors[i])
@@ -270,13 +273,16 @@ class _Rewriter:
         return values
 
 
-def _code(schema: Any, kind: str, version: int) -> Any:
+def _code(schema: ModuleType, kind: str, version: int) -> OperatorCodeT:
     number = getattr(schema.BuiltinOperator, kind)
     # 127 in the old field tells old readers to look at the new one.
-    return schema.OperatorCodeT(builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=version)
+    made: OperatorCodeT = schema.OperatorCodeT(
+        builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=version
+    )
+    return made
 
 
-def _drop_unused(model: Any) -> None:
+def _drop_unused(model: ModelT) -> None:
     """Remove tensors, buffers, operator codes and metadata that nothing refers to any more."""
     schema = load_schema()
     main = model.subgraphs[0]

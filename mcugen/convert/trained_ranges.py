@@ -6,17 +6,16 @@ reaches a float `.tflite` as a QUANTIZE to 8 bits and a DEQUANTIZE back. Its par
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from mcugen.tflite import fields as flat
 from mcugen.tflite.schema import type_name
+from mcugen.tflite.schema_types import ModelT
 
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
 
 
-def take_fake_quantization(model: Any) -> dict[int, tuple[float, float]]:
+def take_fake_quantization(model: ModelT) -> dict[int, tuple[float, float]]:
     """Remove fake quantization from a float model (`ModelT`), in place.
 
     Returns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from mcugen.device.faults import FaultError, explain_fault
 from mcugen.device.link import ConnectionLostError, DeviceFault, Link, Refusal, status_name
 from mcugen.device.protocol import Command, Done, Hello, ProtocolError, Status, TensorInfo
 from mcugen.errors import DataError, DeviceError
+
+Answer = TypeVar("Answer")
 
 REQUEST_TIMEOUT_S = 10.0
 """Everything but inference answers at once; this leaves room for a busy host."""
@@ -64,12 +66,12 @@ class Session:
     def ask(
         self,
         command: Command,
-        parse: Callable[[bytes], Any],
+        parse: Callable[[bytes], Answer],
         payload: bytes = b"",
         *,
         timeout: float = REQUEST_TIMEOUT_S,
         on_progress: Callable[[int], None] | None = None,
-    ) -> Any:
+    ) -> Answer:
         """One request; its answer goes through `parse`.
 
         Raises:

@@ -16,6 +16,7 @@ from typing import Any
 import flatbuffers
 
 from mcugen.errors import ModelError, ToolError
+from mcugen.tflite.schema_types import ModelT, OperatorCodeT, Text
 
 IDENTIFIER = b"TFL3"
 
@@ -57,7 +58,7 @@ def load_schema() -> ModuleType:
     )
 
 
-def unpack_model(data: bytes) -> Any:
+def unpack_model(data: bytes) -> ModelT:
     """The schema's `ModelT` object of a `.tflite` flatbuffer.
 
     Only the encoding is checked here; indices and sizes inside the model are not.
@@ -74,7 +75,7 @@ def unpack_model(data: bytes) -> Any:
     try:
         model = schema.Model.GetRootAs(data, 0)
         _check_lengths(model, len(data))
-        unpacked = schema.ModelT.InitFromObj(model)
+        unpacked: ModelT = schema.ModelT.InitFromObj(model)
     except _READ_ERRORS:
         raise ModelError("the model file is truncated or corrupted", hint="Copy or export it again") from None
     if unpacked.version != 3:
@@ -89,14 +90,14 @@ class _AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
         return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
 
-def pack_model(model: Any) -> bytes:
+def pack_model(model: ModelT) -> bytes:
     """A `ModelT` object as a `.tflite` flatbuffer."""
     builder = _AlignedBuilder(1024)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
 
 
-def op_kind(code: Any) -> str:
+def op_kind(code: OperatorCodeT) -> str:
     """TFLite name of an `OperatorCodeT` ("CONV_2D"), or `CUSTOM:<name>`."""
     # Old files have only the deprecated 8-bit field; in new ones it saturates at 127.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
@@ -109,7 +110,7 @@ def type_name(code: int) -> str:
     return _names("TensorType").get(code, f"code {code}").lower()
 
 
-def printable(raw: bytes | str | None) -> str:
+def printable(raw: Text) -> str:
     """A name out of a model file, on one line and without control characters, at most 400 characters."""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else (raw or "")
     return re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", text[:400])

@@ -25,6 +25,8 @@ class BufferT(Protocol):
 
 
 class QuantizationT(Protocol):
+    """Real = scale · (stored − zero point); several scales lie along the axis `quantizedDimension`."""
+
     scale: Reals
     zeroPoint: Vector
     min: Reals
@@ -38,6 +40,7 @@ class TensorT(Protocol):
     name: Text
     shape: Vector
     shapeSignature: Vector
+    hasRank: bool
     type: int
     buffer: int
     quantization: QuantizationT | None
@@ -79,6 +82,15 @@ class MetadataT(Protocol):
     buffer: int
 
 
+class TensorMapT(Protocol):
+    tensorIndex: int
+
+
+class SignatureDefT(Protocol):
+    inputs: Sequence[TensorMapT] | None
+    outputs: Sequence[TensorMapT] | None
+
+
 class ModelT(Protocol):
     version: int
     description: Text
@@ -87,6 +99,6 @@ class ModelT(Protocol):
     buffers: list[BufferT]
     metadata: Sequence[MetadataT] | None
     metadataBuffer: Vector
-    signatureDefs: Sequence[object] | None
+    signatureDefs: Sequence[SignatureDefT] | None
 
     def Pack(self, builder: Any) -> int: ...
