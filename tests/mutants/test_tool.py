@@ -26,15 +26,18 @@ def clamped(value: int, low: int = 0) -> int:
         raise ValueError(f"{value} < {low}")
     return value
 
+'''
+WAITS = """
 
 def waits(steps: int) -> int:
     while steps > 0:
         steps -= 1
     return steps
-'''
+"""
 CHECKS = """\
 import pytest
-from toy.module import clamped, waits
+from toy import module
+from toy.module import clamped
 
 
 def test_values():
@@ -44,15 +47,16 @@ def test_values():
 
 
 def test_the_end():
-    assert waits(3) == 0
+    if hasattr(module, "waits"):
+        assert module.waits(3) == 0
 """
 REFUSAL = "with pytest.raises(ValueError):\n        clamped(-1)\n    assert clamped(-1, low=-2) == -1"
 
 
-def toy(folder: Path, more: str = "pass", table: str = "") -> Path:
+def toy(folder: Path, more: str = "pass", table: str = "", source: str = TOY) -> Path:
     (folder / "toy").mkdir()
     (folder / "toy" / "__init__.py").touch()
-    (folder / "toy" / "module.py").write_text(TOY)
+    (folder / "toy" / "module.py").write_text(source)
     (folder / "test_toy.py").write_text(CHECKS.format(more=more))
     (folder / "tables").mkdir()
     (folder / "tables" / "toy.toml").write_text(f'module = "toy.module"\ntests = ["test_toy.py"]\n{table}')
@@ -80,19 +84,8 @@ def judge(folder: Path, code: int) -> dict[str, Any]:
     return dict(score)
 
 
-WEAKER = {
-    "before": "while steps > 0:",
-    "function": "waits",
-    "why": "the loop ends by itself: steps go down by one",
-}
-
-
-def explained(after: str) -> str:
-    return "[[equivalent]]\n" + "".join(f'{k} = "{v}"\n' for k, v in {**WEAKER, "after": after}.items())
-
-
 def test_what_no_test_notices_survives(tmp_path: Path) -> None:
-    score = judge(toy(tmp_path), 1)
+    score = judge(toy(tmp_path, source=TOY + WAITS), 1)
     assert not score["passed"]
     survivors = {(s["function"], s["after"]) for s in score["survivors"]}
     assert ("clamped", "pass") in survivors, "the check may be removed"

@@ -15,7 +15,7 @@ def remove_dead_code(graph: Graph) -> Graph:
     for op in reversed(graph.ops):
         if needed.isdisjoint(op.outputs):
             continue
-        needed.update(i for i in op.inputs if i >= 0)
+        needed.update(op.inputs)
         kept.append(op)
     ops = tuple(reversed(kept))
     named = {i for op in ops for i in (*op.inputs, *op.outputs)} | set(graph.inputs) | set(graph.outputs)
