@@ -100,13 +100,14 @@ def test_what_becomes_of_a_fault(tmp_path: Path) -> None:
         (mutant,) = [
             m for m in c.faults("mcg_common") if before in m.before and m.after == m.before.replace(before, after)
         ]
-        return judge.outcome(path.name, mutant)
+        (result,) = judge.judge(path.name, [mutant])
+        return result.outcome
 
     assert outcome("a < b ? a : b", "a >= b ? a : b") == "killed"
     assert outcome("(a == INT32_MIN && b", "(a == INT32_MIN || b") == "killed"
     assert outcome("a < b ? a : b", "a <= b ? a : b") == "survived"
     no_c = replace(c.faults("mcg_common")[0], text="int;;")
-    assert judge.outcome(path.name, no_c) == "stillborn"
+    assert [result.outcome for result in judge.judge(path.name, [no_c])] == ["stillborn"]
 
 
 def test_a_set_that_fails_judges_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mcugen.resources import resource_dir
@@ -68,14 +67,6 @@ HEADERS = (
 """Requantization, and the layers whose loops have rests and borders."""
 
 
-@dataclass(frozen=True)
-class CResult:
-    """A fault and what became of it."""
-
-    mutant: CMutant
-    outcome: str
-
-
 def path_of(header: str) -> Path:
     """The file of a header, in whichever folder of the kernels it lies."""
     (path,) = (resource_dir("firmware") / "kernels").rglob(f"{header}.h")
@@ -93,8 +84,8 @@ def judge_header(judge: CJudge, header: str) -> Score:
     path = path_of(header)
     all_of_them = faults(header)
     results = []
-    for mutant in all_of_them:
-        results.append(CResult(mutant, judge.outcome(path.name, mutant)))
+    for result in judge.judge(path.name, all_of_them):
+        results.append(result)
         if sys.stderr.isatty():
             print(f"\r{header}: {len(results)} of {len(all_of_them)}", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
@@ -106,6 +97,7 @@ def judge_header(judge: CJudge, header: str) -> Score:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.mutants.c", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--header", action="append", default=[], metavar="NAME", help="only these headers")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at once (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores into a file, too")
     given = parser.parse_args(arguments)
     if unknown := set(given.header) - set(HEADERS):
@@ -113,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = given.header or HEADERS
     scores = []
     with tempfile.TemporaryDirectory(prefix="mcugen-mutants-") as folder:
-        judge = write_judge(Path(folder), [f"{header}.h" for header in chosen])
+        judge = write_judge(Path(folder), [f"{header}.h" for header in chosen], jobs=given.jobs)
         for header in chosen:
             scores.append(judge_header(judge, header))
             show(scores[-1], "that do not compile")

@@ -10,14 +10,23 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 
 from mcugen.resources import resource_dir
 from mcugen.runtimes.aot.emit.host import host_compiler
 from tests.kernels.case_sets import CASE_SETS
-from tests.kernels.standalone.program import KERNELS, SANITIZED, compile_program, compile_unchanging, run_program
+from tests.kernels.standalone.program import (
+    KERNELS,
+    SANITIZED,
+    compile_program,
+    compile_unchanging,
+    run_program,
+    unchanging_objects,
+)
 from tools.mutants.c_mutate import CMutant
 
 PLAIN = ("-O0",)
@@ -26,46 +35,70 @@ _CPU_SECONDS = 2
 """An unchanged program takes less than a tenth of one."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class CResult:
+    """A fault and what became of it: "killed", "survived", or "stillborn" where it does not compile."""
+
+    mutant: CMutant
+    outcome: str
+
+
+@dataclass(frozen=True)
 class CJudge:
     """The programs of all sets, unchanged.
 
     Attributes:
-        folder: where they are.
+        folders: copies of all programs, one for each process that may run at a time.
         headers: names of the headers that each set's program includes.
-        objects: of each set and flags, what no change of a kernel changes.
     """
 
-    folder: Path
+    folders: tuple[Path, ...]
     headers: Mapping[str, frozenset[str]]
-    objects: Mapping[tuple[str, Sequence[str]], Sequence[Path]]
     _kills: Counter[str] = field(default_factory=Counter)
 
-    def outcome(self, header: str, mutant: CMutant) -> str:
-        """What becomes of a fault: "killed", "survived", or "stillborn" where it does not compile."""
+    def judge(self, header: str, mutants: Sequence[CMutant]) -> Iterator[CResult]:
+        """What becomes of each fault of a header, in their order."""
+        free: SimpleQueue[Path] = SimpleQueue()
+        for folder in self.folders:
+            free.put(folder)
+
+        def outcome(mutant: CMutant) -> CResult:
+            folder = free.get()
+            try:
+                return CResult(mutant, self._outcome(folder, header, mutant))
+            finally:
+                free.put(folder)
+
+        with ThreadPoolExecutor(len(self.folders)) as threads:
+            yield from threads.map(outcome, mutants)
+
+    def _outcome(self, folder: Path, header: str, mutant: CMutant) -> str:
         sets = [name for name, headers in self.headers.items() if header in headers]
         sets.sort(key=lambda name: -self._kills[f"{header} {name}"])
         for flags in (PLAIN, SANITIZED):
             for name in sets:
-                outcome = self._run(name, header, mutant.text, flags)
+                outcome = _run(folder / name, header, mutant.text, flags)
                 if outcome != "survived":
                     self._kills[f"{header} {name}"] += 1
                     return outcome
         return "survived"
 
-    def _run(self, name: str, header: str, text: str, flags: Sequence[str]) -> str:
-        path = self.folder / name / KERNELS / header
-        original = path.read_text()
-        path.write_text(text)
-        try:
-            if compile_program(path.parents[1], flags, self.objects[name, flags]):
-                return "stillborn"
-            return "killed" if run_program(path.parents[1], _CPU_SECONDS) else "survived"
-        finally:
-            path.write_text(original)
+
+def _run(program: Path, header: str, text: str, flags: Sequence[str]) -> str:
+    path = program / KERNELS / header
+    original = path.read_text()
+    path.write_text(text)
+    try:
+        if compile_program(program, flags, unchanging_objects(program, flags)):
+            return "stillborn"
+        return "killed" if run_program(program, _CPU_SECONDS) else "survived"
+    finally:
+        path.write_text(original)
 
 
-def write_judge(folder: Path, headers: Iterable[str], sets: Mapping[str, Callable[[Path], None]] = CASE_SETS) -> CJudge:
+def write_judge(
+    folder: Path, headers: Iterable[str], sets: Mapping[str, Callable[[Path], None]] = CASE_SETS, jobs: int = 1
+) -> CJudge:
     """Write the programs of the sets that include one of the headers, and see that each ends well unchanged.
 
     Raises:
@@ -73,22 +106,26 @@ def write_judge(folder: Path, headers: Iterable[str], sets: Mapping[str, Callabl
     """
     wanted = set(headers)
     found: dict[str, frozenset[str]] = {}
-    objects: dict[tuple[str, Sequence[str]], Sequence[Path]] = {}
+    first, *others = (folder / str(number) for number in range(jobs))
     for name, write in sets.items():
-        place = folder / name
-        place.mkdir()
+        place = first / name
+        place.mkdir(parents=True)
         write(place)
         included = frozenset(path.name for path in (place / KERNELS).glob("*.h"))
         if not included & wanted:
             shutil.rmtree(place)
             continue
         for flags in (PLAIN, SANITIZED):
-            objects[name, flags] = compile_unchanging(place, flags)
-            problem = compile_program(place, flags, objects[name, flags]) or run_program(place, _CPU_SECONDS)
+            compile_unchanging(place, flags)
+            problem = compile_program(place, flags, unchanging_objects(place, flags)) or run_program(
+                place, _CPU_SECONDS
+            )
             if problem:
                 raise RuntimeError(f"the set {name!r} fails without any change: {problem}")
         found[name] = included
-    return CJudge(folder, found, objects)
+    for other in others:
+        shutil.copytree(first, other)
+    return CJudge((first, *others), found)
 
 
 def compiled_lines(path: Path) -> frozenset[int]:

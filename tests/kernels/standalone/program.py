@@ -6,7 +6,6 @@ It runs in a process of its own, so that sanitizers can end it, and so that kern
 from __future__ import annotations
 
 import re
-import resource
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -112,19 +111,21 @@ def _put_kernels_aside(folder: Path, kernels: Sequence[str]) -> None:
     (folder / _ASIDE).write_text(head.replace('#include "mcg_model.h"\n', "") + "".join(defined))
 
 
-def compile_unchanging(folder: Path, flags: Sequence[str]) -> list[Path]:
-    """Objects of the sources that call no kernels; for `compile_program`.
+def unchanging_objects(folder: Path, flags: Sequence[str]) -> list[Path]:
+    """Where `compile_unchanging` puts the objects of the sources that call no kernels."""
+    suffix = ".san.o" if flags == SANITIZED else ".o"
+    return [path.with_suffix(suffix) for path in sorted(folder.glob("*.c")) if path.name in _WITHOUT_KERNELS]
+
+
+def compile_unchanging(folder: Path, flags: Sequence[str]) -> None:
+    """Compile the sources that call no kernels, once for every `compile_program` with these flags.
 
     Raises:
         subprocess.CalledProcessError: the compiler refuses one.
     """
-    objects = []
-    for source in sorted(folder.glob("*.c")):
-        if source.name in _WITHOUT_KERNELS:
-            made = source.with_suffix(".san.o" if flags == SANITIZED else ".o")
-            subprocess.run([host_compiler(), *_COMMON, *flags, "-c", str(source), "-o", str(made)], check=True)
-            objects.append(made)
-    return objects
+    for made in unchanging_objects(folder, flags):
+        source = made.with_name(made.name.split(".")[0] + ".c")
+        subprocess.run([host_compiler(), *_COMMON, *flags, "-c", str(source), "-o", str(made)], check=True)
 
 
 def compile_program(folder: Path, flags: Sequence[str], objects: Sequence[Path] = ()) -> str:
@@ -141,19 +142,9 @@ def compile_program(folder: Path, flags: Sequence[str], objects: Sequence[Path] 
 
 def run_program(folder: Path, cpu_seconds: int) -> str:
     """What is wrong with the program's outputs or its end; empty if nothing is."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-    result = subprocess.run(
-        [str(folder / PROGRAM), str(folder / CASES)],
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=limit,
-        errors="replace",
-    )
+    limited = f'ulimit -t {cpu_seconds}; ulimit -c 0; exec "$@"'
+    command = ["sh", "-c", limited, "sh", str(folder / PROGRAM), str(folder / CASES)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
     if result.returncode == 0:
         return ""
     if result.returncode == _DIFFERS and not result.stderr:
