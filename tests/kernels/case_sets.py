@@ -30,7 +30,7 @@ from tests.kernels.standalone.arithmetic import write_arithmetic
 from tests.kernels.standalone.program import write_program
 from tests.kernels.test_dsp_host import products, sum_model
 from tests.kernels.test_scalar import depthwise_filters
-from tests.kernels.weighted_models import conv_model, dense_model, depthwise_model, tie_model
+from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
 
 PORTABLE = Target()
 MLA = Target("cortex-m3", ("mla",))
@@ -70,6 +70,8 @@ def dense_layers() -> list[bytes]:
     models += [dense_model((3, 21), 6, 21, quant=quant) for quant in test_fully_connected.QUANTIZATIONS.values()]
     models += [dense_model((1, 21), 7, 21, quant=quant) for quant in test_fully_connected.QUANTIZATIONS.values()]
     models += [dense_model((rows, depth), 9, depth) for rows in (1, 2) for depth in range(1, 20)]
+    nearly = [Quantized(per_channel=False, weights_zero=zero) for zero in (-1, 1)]
+    models += [dense_model((2, 13), 5, 13, quant=quant) for quant in nearly]
     models += [tie_model("FULLY_CONNECTED", 0.0123, 0.0101, per_channel=per) for per in (False, True)]
     return [*models, *_conformance(("FULLY_CONNECTED", "int8"))]
 

@@ -10,8 +10,10 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.host import host_compiler
@@ -38,7 +40,7 @@ _RANGES = 4
 
 
 def write_program(models: Sequence[bytes], target: Target, folder: Path, samples: int = 2) -> frozenset[str]:
-    """The models side by side, with three extreme samples and `samples` random ones, and what the oracle makes of them.
+    """The models side by side, with extreme samples, `samples` random ones and one of small numbers, and the oracle's.
 
     Kernels are in a source of their own, so that a change to one is compiled in no time. Returns their names.
     """
@@ -50,7 +52,7 @@ def write_program(models: Sequence[bytes], target: Target, folder: Path, samples
     shutil.copy(MAIN, folder)
     _put_constants_aside(folder)
     _put_kernels_aside(folder, sorted(kernels))
-    given = [make_samples(model, samples, seed) for seed, model in enumerate(models)]
+    given = [_samples(model, samples, seed) for seed, model in enumerate(models)]
     wanted = [oracle(model, one) for model, one in zip(models, given, strict=True)]
     count = len(given[0])
     ranges = [_touched(plan, number) for number in range(len(plan.steps))]
@@ -60,6 +62,13 @@ def write_program(models: Sequence[bytes], target: Target, folder: Path, samples
             data += [np.ascontiguousarray(array).tobytes() for table in tables for array in table[number]]
     (folder / CASES).write_bytes(b"".join(data))
     return kernels
+
+
+def _samples(model: bytes, count: int, seed: int) -> list[list[NDArray[Any]]]:
+    made = make_samples(model, count, seed)
+    rng = np.random.default_rng(seed)
+    small = [rng.integers(-2, 3, array.shape).astype(array.dtype) for array in made[0]]
+    return [*made, small]
 
 
 def _touched(plan: Plan, number: int) -> list[tuple[int, int]]:
