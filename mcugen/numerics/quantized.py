@@ -39,13 +39,11 @@ def short_multiplier(multiplier: int) -> int:
 
 
 def quantize_multiplier(value: float) -> tuple[int, int]:
-    """A positive real as (Q31 multiplier, shift): value ≈ multiplier · 2^(shift − 31).
+    """A real from 0 upwards as (Q31 multiplier, shift): value ≈ multiplier · 2^(shift − 31).
 
     Equal to `tflite::QuantizeMultiplier`: shift > 0 is a left shift.
     """
-    if value == 0.0:
-        return 0, 0
-    mantissa, shift = math.frexp(value)
+    mantissa, shift = math.frexp(value)  # of 0: 0 and 0
     # The reference rounds half away from zero (TfLiteRound); mantissa is positive here.
     fixed = math.floor(mantissa * (1 << 31) + 0.5)
     if fixed == 1 << 31:
