@@ -54,7 +54,7 @@ checked; unknown ones are refused.
 | `stack_bytes` | RAM reserved for the stack, a multiple of 16 |
 | `real_hardware` | true where start-up sets clocks and pins of a real part |
 | `notes` | optional: where the link's pins are, … |
-| `own_linker_script` | optional, true: the user gives the linker script, which tells `memory.flash` and `memory.ram` |
+| `own_linker_script` | optional, true: the user supplies the linker script, which defines `memory.flash` and `memory.ram` |
 | `cpu.core` | `cortex-m0`, `-m0plus`, `-m3`, `-m4`, `-m7`, `-m33`, `-m55`, `rv32imc`; with a framework also `xtensa-lx6`, `xtensa-lx7` |
 | `cpu.fpu` | optional, the compiler's name: `fpv4-sp-d16` (M4), `fpv5-sp-d16` (M7, M33), `fpv5-d16` (M7), `auto` (M55) |
 | `cpu.features` | `["dsp"]`, `["dsp", "mve"]` |

@@ -55,7 +55,7 @@ static void send_pending() {
   size_t sent = 0;
   while (sent < pending_bytes) {
     const size_t count = Serial.write(pending + sent, pending_bytes - sent);
-    if (count == 0) break; /* nobody listens: the host asks again */
+    if (count == 0) break; /* no listener: the host asks again */
     sent += count;
   }
   pending_bytes = 0;
@@ -127,7 +127,7 @@ void mcg_port_interrupts(int on) {
   }
 }
 
-/* The stack is the framework's: where it begins, and how much of it others use, cannot be told. */
+/* The stack is the framework's: its start, and how much of it others use, are unknown. */
 uint32_t *mcg_port_stack_bottom(void) { return nullptr; }
 
 uint32_t mcg_port_stack_bytes(void) { return 0; }

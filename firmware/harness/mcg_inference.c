@@ -6,7 +6,7 @@
 #include "mcg_server.h"
 
 enum { PAUSE = 1, MEASURE_STACK = 2, PACE = 4 }; /* flags of a request */
-enum { DONE = 0, PAUSED = 1 };                   /* states that a response tells */
+enum { DONE = 0, PAUSED = 1 };                   /* states in a response */
 
 /* Of an inference that is interrupted after every op. */
 static struct {

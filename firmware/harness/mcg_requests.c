@@ -125,7 +125,7 @@ void mcg_serve_read_output(const mcg_request *request) {
   }
 }
 
-/* Starts the model afresh: it forgets what it kept between inferences. */
+/* Resets the model: it forgets what it kept between inferences. */
 void mcg_serve_init(const mcg_request *request) {
   if (request->bytes != 4) {
     mcg_respond(MCG_BAD_LENGTH);

@@ -2,7 +2,7 @@
 /* The serial protocol of the MLPerf Tiny benchmark, so that its runner can drive this firmware.
  *
  * Commands end with '%'. Every answer is lines ending in CR LF, the last of which is "m-ready". A
- * line "e-[…]" tells of an error, any other begins with "m-". Input arrives as hexadecimal digits
+ * line "e-[…]" reports an error, any other begins with "m-". Input arrives as hexadecimal digits
  * in as many "db" commands as it takes; "infer N W" runs N timed inferences after W others.
  */
 #include <stddef.h>
@@ -211,7 +211,7 @@ static char *next_word(char **rest) {
   return word;
 }
 
-/* -1 for what is no number from 0 to a hundred million. */
+/* -1 for what is not a number from 0 to a hundred million. */
 static int32_t parse_number(const char *text) {
   int32_t value = 0;
   if (*text == '\0') {
@@ -314,8 +314,7 @@ static void handle_infer(char **rest) {
     put_error("The input is not complete: send 'db load N' and its bytes first");
     return;
   }
-  int result =
-      mcg_model_init(); /* a model with state starts afresh, so that results can be repeated */
+  int result = mcg_model_init(); /* a model with state is reset, so that results can be repeated */
   put_count("m-warmup-start-", (uint32_t)warmups);
   for (int32_t i = 0; i < warmups && result == 0; i++) {
     result = infer_once();

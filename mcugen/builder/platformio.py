@@ -269,7 +269,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def build_error(output: str, project: Path, log_path: Path) -> McugenError:
-    """The error that a failed build's output tells of. `log_path` is where the whole output can be read."""
+    """The error in a failed build's output. `log_path` holds the whole output."""
     overflows = dict(_OVERFLOW.findall(output))
     if overflows:
         numbers = ", ".join(f"region {name} overflowed by {count} bytes" for name, count in overflows.items())

@@ -138,7 +138,7 @@ def read_images(folder: Path, spec: TensorSpec, scale: bool, notes: list[str]) -
     input's proportions.
 
     Raises:
-        DataError: the input is no image, no images, an unreadable one, or one of other proportions.
+        DataError: the input is not an image, no images, an unreadable one, or one of other proportions.
     """
     from PIL import Image
 

@@ -50,7 +50,7 @@ class Meter:
 
 
 def make_meter(hello: Hello, board: Board | None) -> Meter:
-    """How to read a device's counter, found out from its calibration."""
+    """How to read a device's counter, derived from its calibration."""
     emulator = _counting_emulator(hello, board)
     if emulator is not None:
         return Meter(hello, emulator, "instructions")

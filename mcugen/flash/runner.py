@@ -90,7 +90,7 @@ def run_tool(
 
 
 def failure_of(name: str, output: str, code: int, failures: Sequence[Failure], where: str) -> DeviceError:
-    """The error that a tool's output tells of."""
+    """The error in a tool's output."""
     for failure in failures:
         if re.search(failure.pattern, output, re.IGNORECASE):
             return DeviceError(failure.what, where=where, hint=failure.hint)

@@ -44,7 +44,7 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What was found out on the host. `runs` and `assessment` are None without labels and evaluation data.
+    """The results on the host. `runs` and `assessment` are None without labels and evaluation data.
 
     `problem` says why calibration data with labels did not judge the model.
     """
@@ -158,7 +158,7 @@ def for_device(judged: Judged, plan: Program, model: OpenedModel, most: int) -> 
 
 
 def judged_proof(proof: Proof, judged: Judged, ran: OnDevice | None) -> Proof:
-    """The proof with what was found out on the host and, if the device ran samples of the evaluation, there."""
+    """The proof with the results on the host and, if the device ran evaluation samples, on the device."""
     assessment = judged.assessment
     if assessment is not None and judged.runs is not None and ran is not None:
         outputs = proof.verdict.outputs[: len(ran.numbers)]

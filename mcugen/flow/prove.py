@@ -42,7 +42,7 @@ def prove(
     """Measure sizes and cost on the device, and judge its results.
 
     Args:
-        kept: the project stays, so that what is found out can be written into it.
+        kept: the project stays, so that results can be written into it.
         flash: puts a firmware on a board and connects to it; it may be called twice. Without it the device behind
             `port` runs the firmware already, or the emulator is started.
         emulator: which one; None for QEMU.

@@ -1,4 +1,4 @@
-"""The ops of a model that do not run, and what would work."""
+"""`mcugen inspect --fallback`: the ops of a model that do not run, and alternatives."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Fallback:
 
 @takes_custom_ops
 def find_fallbacks(model: object, *, quantize: bool = True, custom_ops: Sequence[str] = ()) -> Fallback:
-    """Every op of a model that does not run, with what would work; nothing is quantized or planned.
+    """Every op of a model that does not run, with alternatives; nothing is quantized or planned.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object.

@@ -46,7 +46,7 @@ class Way:
 
 
 def ways(kind: str, *, quantizing: bool = False) -> tuple[Way, ...]:
-    """What would work for an op that is missing.
+    """Alternatives to an op that is missing.
 
     Args:
         kind: TFLite's name of the op, or `CUSTOM:<name>`.

@@ -22,7 +22,7 @@ def report_facts(proof: Proof, command: str) -> dict[str, Any]:
     """All that the page shows: the object `mcugen.report/1` of docs/JSON.md.
 
     Args:
-        proof: what `deploy` or `verify` found out.
+        proof: the result of `deploy` or `verify`.
         command: what made the report, as one types it.
     """
     from mcugen.ui.proof import verdict_text

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_report(report: str | Path | None, *, inputs: Sequence[object] = ()) -> Path | None:
-    """The page's path; refuses what cannot be written, before the work that it would tell of is done.
+    """The page's path; refuses what cannot be written, before the work is done.
 
     Args:
         inputs: what the verb reads; those that are paths are not written over.

@@ -36,7 +36,7 @@ def boards() -> BoardList:
 
 
 def board_facts(board: Board) -> dict[str, Any]:
-    """One board as JSON carries it. Sizes in bytes, null where the user's linker script tells them; clock in Hz."""
+    """One board as JSON carries it. Sizes in bytes, null if the user's linker script defines them; clock in Hz."""
     return {
         "name": board.name,
         "title": board.title,

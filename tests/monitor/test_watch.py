@@ -45,7 +45,7 @@ def test_a_lost_device_comes_back_with_the_same_sample() -> None:
     notes = [m for m in messages if isinstance(m, Note)]
     assert "the cable is out" in notes[0].text
     assert "reconnected" in notes[1].text
-    assert "started afresh" in notes[1].text
+    assert "was reset" in notes[1].text
     assert device.forgotten == 1
     assert [m.sample.number for m in messages if isinstance(m, Reading)] == [0, 1, 2, 3]
 

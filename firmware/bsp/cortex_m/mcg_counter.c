@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cost counter: the best that the core has, found out at run time.
+/* The cost counter: the best that the core has, detected at run time.
  *
  * 1. DWT counts CPU cycles, in 32 bits, on hardware from Cortex-M3 on. QEMU does not model it: it
  * reads as 0.

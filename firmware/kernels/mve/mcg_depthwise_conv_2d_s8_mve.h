@@ -61,7 +61,7 @@ enum {
 };
 
 /* Inner products over the taps, added to the bias: a tap reads its inputs at its address + offset.
- * The two products of a pair of taps are added in 16 bits and then widened. The carry flag tells of
+ * The two products of a pair of taps are added in 16 bits and then widened. The carry flag reports
  * a last tap without another. Written out because all eight vector registers are needed. */
 #define MCG_MVE_DEPTHWISE_SUMS                  \
   "vldrw.32 %q[part0], [%[bias]], #16\n\t"      \

@@ -161,7 +161,7 @@ class TflmProgram:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What is found out about a model once, for whatever board.
+    """What is derived from a model once, for all boards.
 
     Attributes:
         host: what the host's interpreter needs; None where it was not asked.
@@ -209,7 +209,7 @@ def make_program(
     Args:
         model: a `.tflite` that TFLM can run.
         library: name of the library that a project was generated with; without it the best one is chosen.
-        prepared: what `prepare` found out about the model with these options.
+        prepared: what `prepare` returned for the model with these options.
 
     Raises:
         ModelError: the file is no model, or TFLM refuses it.
