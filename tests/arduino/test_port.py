@@ -133,5 +133,5 @@ def test_the_tflm_runtime_is_refused(tmp_path: Path) -> None:
     from tests.tflm.support import program as tflm_program
 
     program = tflm_program("sine", "mps2-an386")
-    with pytest.raises(BoardError, match="TFLM runtime is not made for arduino"):
+    with pytest.raises(BoardError, match="TFLM runtime does not support arduino"):
         emit_project(program, load_board("pico"), tmp_path / "x", model_files={})

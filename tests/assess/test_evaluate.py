@@ -154,7 +154,7 @@ def test_the_device_may_see_a_single_class(digits: Digits) -> None:
 def test_a_float_model_that_answers_nan_is_refused(digits: Digits) -> None:
     (hidden, bias), (last, last_bias) = digits.layers
     tflite = network([(hidden * np.float32(1e30), bias), (last * np.float32(1e30), last_bias)])
-    with pytest.raises(ConversionError, match="NaN or infinity to sample 0"):
+    with pytest.raises(ConversionError, match="NaN or infinity for sample 0"):
         run_float(tflite, load_evaluation(tflite, digits.x_test[:2]))
 
 

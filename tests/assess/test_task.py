@@ -150,7 +150,7 @@ def test_gate_is_in_percentage_points() -> None:
     assert make_gate(task, before, after, 1.0).drop == pytest.approx(1.0)
     assert not make_gate(task, before, after, 0.8).passed
     assert make_gate(task, after, before, -1.0).passed  # "must gain a point"
-    with pytest.raises(DataError, match="nan is no limit"):
+    with pytest.raises(DataError, match="nan is not a valid limit"):
         make_gate(task, before, after, float("nan"))
     with pytest.raises(DataError, match="without labels"):
         make_gate(Task("none"), before, after, 1.0)

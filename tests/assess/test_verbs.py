@@ -141,7 +141,7 @@ def test_layers_of_a_float_model_that_tflm_does_not_run(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_drop": 1.0}, "without labels"),
+        ({"max_drop": 1.0}, "needs labels"),
         ({"metric": "accuracy"}, "no labels"),
         ({"eval_samples": 0}, "0 samples"),
         ({"eval_data": "nowhere.npz"}, "no such file"),

@@ -92,7 +92,7 @@ BAD = [
     ("MEMORY\n{", "MEMORIES\n{", r"has no MEMORY"),
     ("SECTIONS\n{", "SECTION\n{", r"has no SECTIONS"),
     ("LENGTH = 256K", "LENGTH = _size", r"its region RAM is not a plain number"),
-    ("LENGTH = 256K", "LENGTH = 100", r"its region RAM is at an impossible place"),
+    ("LENGTH = 256K", "LENGTH = 100", r"its region RAM has an impossible address"),
     ("RAM    (xrw)", "SRAM1 (xrw) : ORIGIN = 0x10000000, LENGTH = 64K\n  SRAM2 (xrw)", r"regions .* is the RAM"),
     ("_sidata = LOADADDR(.data);", "", r"does not define _sidata, which scripts with ST's names do"),
 ]

@@ -180,10 +180,13 @@ def test_labels_must_be_as_many_as_the_classes(cli: Cli, model: Path, tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("wrong", [{"samples": 0}, {"seed": -1}], ids=["no samples", "negative seed"])
-def test_no_verdict_without_samples(model: Path, wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"samples": 0}, "at least one sample is needed"), ({"seed": -1}, "the seed must not be negative")],
+)
+def test_no_verdict_without_samples(model: Path, wrong: dict[str, int], message: str) -> None:
     ready = SimpleNamespace(plan=SimpleNamespace(graph=read_graph(model.read_bytes())))
-    with pytest.raises(DataError, match="at least one sample is needed"):
+    with pytest.raises(DataError, match=message):
         choose_inputs(ready, **{"inputs": None, "samples": 1, "seed": 0, **wrong})  # type: ignore[arg-type]
 
 

@@ -53,7 +53,7 @@ def test_every_kind_of_outcome(models: Mapping[str, Path], tmp_path: Path, cli: 
     assert ran.json["counts"] == {"exact": 1, "does not fit": 1, "failed": 1}
     shown = cli("sweep", models["small"], "--boards", "microbit", "-o", out, "--samples", 2)
     assert shown.code == 0
-    assert "1 exact, 1 of them known from before" in shown.out
+    assert "1 exact, 1 of them from an earlier run" in shown.out
 
 
 def test_jobs_are_told_apart(models: Mapping[str, Path], tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_fake_quantization_gives_the_range_and_goes_away() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"method": "best"}, "no calibration"),
+        ({"method": "best"}, "unknown calibration method"),
         ({"percentile": 20}, "not a valid percentile"),
         ({"samples": 0}, "0 samples"),
         ({"activations": "int16", "method": "mse"}, "int16"),

@@ -232,7 +232,7 @@ def test_missing_tools_are_named(bin_dir: Path, firmware: Firmware, monkeypatch:
         flash_board(firmware, NUCLEO)
     with pytest.raises(ToolError, match=r"pyocd is not installed\. Install it: pyocd: pip install pyocd"):
         flash_board(firmware, NUCLEO, tool="pyocd")
-    with pytest.raises(BoardError, match=r"'esptool' does not flash this board\. Tools: openocd, pyocd"):
+    with pytest.raises(BoardError, match=r"'esptool' cannot flash this board\. Tools: openocd, pyocd"):
         flash_board(firmware, NUCLEO, tool="esptool")
     with pytest.raises(BoardError, match="does not know how to flash Arm MPS2"):
         flash_board(firmware, load_board("mps2-an386"))
