@@ -152,7 +152,7 @@ def test_gate_is_in_percentage_points() -> None:
     assert make_gate(task, after, before, -1.0).passed  # "must gain a point"
     with pytest.raises(DataError, match="nan is not a valid limit"):
         make_gate(task, before, after, float("nan"))
-    with pytest.raises(DataError, match="without labels"):
+    with pytest.raises(DataError, match="needs labels"):
         make_gate(Task("none"), before, after, 1.0)
 
 
