@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcugen.ops.base import KernelCall
+from mcugen.ops.base import KernelCall, ParamValue
 
 
 def integer(call: KernelCall, name: str) -> int:
@@ -22,3 +22,12 @@ def integer_list(call: KernelCall, name: str) -> tuple[int, ...]:
     value = dict(call.params)[name]
     assert isinstance(value, tuple), name
     return tuple(int(v) for v in value)
+
+
+STAGE = ("per_channel", "scale_down", "output_zero_point", "output_min", "output_max", "fast")
+"""Parameters that tell how accumulators become outputs (`mcg_output_stage`); `fast` where factors are doubled."""
+
+
+def stage(call: KernelCall) -> tuple[tuple[str, ParamValue], ...]:
+    """The parameters of a call's output stage, in the call's order."""
+    return tuple(item for item in call.params if item[0] in STAGE)

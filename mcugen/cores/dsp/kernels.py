@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.params import integer, integer_list
+from mcugen.ops.params import integer, integer_list, stage
 from mcugen.ops.planes import Axis
 from mcugen.ops.requantization import doubled_factors, with_doubled_factors
 from mcugen.ops.variants import KernelSet, Site, anywhere
@@ -99,7 +99,7 @@ def _on_planes(portable: KernelCall, site: Site) -> KernelCall | str:
     return replace(
         call,
         kernel="mcg_depthwise_conv_2d_s8_dsp" if narrow else "mcg_depthwise_wide_s8_dsp",
-        params=(*without_dilation, zero_point) if narrow else (*geometry, *call.params[-6:]),
+        params=(*without_dilation, zero_point) if narrow else (*geometry, *stage(call)),
         scratch_bytes=scratch(stripe),
         inplace=(0,) if overwrites else (),
         variant="dsp",
@@ -112,13 +112,13 @@ def fully_connected(portable: KernelCall) -> KernelCall | str:
     if get("weights_offset"):
         return "the weights' zero point is not 0"
     rows, depth, channels = get("rows"), get("depth"), get("channels")
-    stage = portable.params[-5:]
     # The kernel reads whole words: after the second of two rows that are none, beyond the input's last one.
     if rows > 2 or (rows == 2 and depth % 4):
         windows = (("batches", 1), ("rows", 1), ("columns", rows), ("batch_step", 0), ("row_step", 0))
-        params = (*windows, ("column_step", depth), ("depth", depth), ("channels", channels), *stage)
+        params = (*windows, ("column_step", depth), ("depth", depth), ("channels", channels), *stage(portable))
         return conv_direct(replace(portable, params=params))
-    call = with_doubled_factors(replace(portable, params=(*portable.params[:3], *stage)), expand=False)
+    sizes = (("rows", rows), ("depth", depth), ("channels", channels))
+    call = with_doubled_factors(replace(portable, params=(*sizes, *stage(portable))), expand=False)
     weights, *others = call.constants
     words = -(-depth // 4)
     padded = np.zeros((channels, words, 4), np.int8)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mcugen.cores.dsp import kernels as dsp
 from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.params import integer, integers
+from mcugen.ops.params import integer, integers, stage
 from mcugen.ops.planes import Axis
 from mcugen.ops.requantization import with_doubled_factors
 from mcugen.ops.variants import KernelSet, Site, anywhere
@@ -104,7 +104,7 @@ def depthwise_conv_2d(portable: KernelCall, site: Site) -> KernelCall | str:
         *(item for item in planes.geometry(portable, rows, columns, depth_multiplier) if item[0] not in _FILTER_STEPS),
         ("row_words", row_words),
         ("stripe_rows", stripe),
-        *call.params[-5:],
+        *stage(call),
     )
     made = replace(
         call,
