@@ -207,8 +207,8 @@ def test_several_devices(project: Path, tmp_path: Path) -> None:
     ("targets", "options", "what"),
     [
         (0, {}, "nothing to watch"),
-        (2, {"ports": [f"socket://127.0.0.1:{n}" for n in (1, 2, 3)]}, "do not pair"),
-        (0, {"ports": ["socket://127.0.0.1:1"] * 2}, "named twice"),
+        (2, {"ports": [f"socket://127.0.0.1:{n}" for n in (1, 2, 3)]}, "do not match"),
+        (0, {"ports": ["socket://127.0.0.1:1"] * 2}, "listed twice"),
         (1, {"inputs": "device"}, "no loop of its own"),
         (1, {"record": "there.csv"}, "exists already"),
         (1, {"record": "run.txt"}, "recordings are written as"),
