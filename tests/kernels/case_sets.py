@@ -58,6 +58,7 @@ def depthwise_convolutions() -> list[bytes]:
     models = [depthwise_model(image, size, **how) for image, size, how in test_depthwise_conv_2d.SHAPES.values()]
     quants = test_depthwise_conv_2d.QUANTIZATIONS.values()
     models += [depthwise_model((1, 5, 4, 7), (3, 3), quant=quant) for quant in quants]
+    models += [depthwise_model((1, 3, 3, 7), (3, 3), same=False, quant=quant) for quant in quants]
     models += [
         depthwise_model((1, height, width, 5), (3, 3), stride=(stride, 1), same=same)
         for height, width, stride, same in itertools.product((3, 7, 10), (3, 6), (1, 2), (False, True))
@@ -71,6 +72,7 @@ def dense_layers() -> list[bytes]:
     models += [dense_model((1, 21), 7, 21, quant=quant) for quant in test_fully_connected.QUANTIZATIONS.values()]
     models += [dense_model((rows, depth), 9, depth) for rows in (1, 2) for depth in range(1, 20)]
     nearly = [Quantized(per_channel=False, weights_zero=zero) for zero in (-1, 1)]
+    nearly.append(Quantized(per_channel=False, weights_zero=9, input_scale=3.0, weights_scale=5.0, output_scale=0.4))
     models += [dense_model((2, 13), 5, 13, quant=quant) for quant in nearly]
     models += [tie_model("FULLY_CONNECTED", 0.0123, 0.0101, per_channel=per) for per in (False, True)]
     return [*models, *_conformance(("FULLY_CONNECTED", "int8"))]
