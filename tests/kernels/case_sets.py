@@ -69,7 +69,7 @@ def depthwise_convolutions() -> list[bytes]:
 def dense_layers() -> list[bytes]:
     models = [dense_model(source, channels, depth, **how) for source, channels, depth, how in _dense_shapes()]
     models += [dense_model((3, 21), 6, 21, quant=quant) for quant in test_fully_connected.QUANTIZATIONS.values()]
-    models += [dense_model((1, 21), 7, 21, quant=quant) for quant in test_fully_connected.QUANTIZATIONS.values()]
+    models += [dense_model((1, 21), 9, 21, quant=quant) for quant in test_fully_connected.QUANTIZATIONS.values()]
     models += [dense_model((rows, depth), 9, depth) for rows in (1, 2) for depth in range(1, 20)]
     nearly = [Quantized(per_channel=False, weights_zero=zero) for zero in (-1, 1)]
     nearly.append(Quantized(per_channel=False, weights_zero=9, input_scale=3.0, weights_scale=5.0, output_scale=0.4))
