@@ -194,6 +194,7 @@ def test_what_requests_add_to_their_data() -> None:
     assert len(p.write_input_request(0, 0, b"")) == p.WRITE_OVERHEAD
     assert len(p.write_model_request(0, b"")) == p.WRITE_MODEL_OVERHEAD
     assert len(bytes([Status.OK])) == p.READ_OVERHEAD
+    assert (p.MIN_PAYLOAD, p.MAX_PAYLOAD) == (256, 0xFFFF)
     assert (p.PAUSE, p.MEASURE_STACK, p.PACE) == (1, 2, 4)
     assert (p.RESPONSE, p.PROGRESS, p.FAULT) == (0x80, 0xFE, 0xFF)
     assert p.CALIBRATION_INSTRUCTIONS == 1 << 16
