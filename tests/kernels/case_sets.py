@@ -48,6 +48,7 @@ def convolutions() -> list[bytes]:
     models = [conv_model(image, filters, **how) for image, filters, how in test_conv_2d.SHAPES.values()]
     for filters in ((5, 3, 3), (5, 1, 1)):
         models += [conv_model((1, 5, 4, 6), filters, quant=quant) for quant in test_conv_2d.QUANTIZATIONS.values()]
+    models.append(conv_model((1, 5, 5, 8), (5, 3, 3)))  # more than four words of padding at once
     models += [conv_model((1, 1, windows, depth), (5, 1, 1)) for windows in (2, 5) for depth in range(1, 10)]
     models.append(test_conv_2d.layer_of_biases([*range(-40, 40)], [0.25, 0.125, 0.375, 0.5 - 2**-20] * 20))
     models += [tie_model("CONV_2D", scale, 0.0101, per_channel=per) for scale in (0.0123, 0.7001) for per in (0, 1)]

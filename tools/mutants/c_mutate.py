@@ -121,7 +121,8 @@ def mutants(source: str, compiled: frozenset[int]) -> list[CMutant]:
         line = source.count("\n", 0, start) + 1
         if line in compiled or _in_macro(source, start):
             mutant = _mutant(source, start, end, text, line, len(found))
-            found.setdefault(mutant.text, mutant)
+            if mutant.text != source:
+                found.setdefault(mutant.text, mutant)
     return list(found.values())
 
 
@@ -254,7 +255,8 @@ def _other_numbers(tokens: Sequence[_Token], n: int, types: frozenset[str]) -> l
     suffix = tokens[n].text[len(digits) :]
     value = int(digits, 0)
     if n > 2 and tokens[n - 1].text == "[" and tokens[n - 3].text in types:
-        return [f"{value - 1}"]  # the size of an array: a larger one is as good
+        # The size of an array: a larger one is as good, and that of an argument means nothing.
+        return [] if _in_parentheses(tokens, n - 1) else [f"{value - 1}"]
     return [f"{value + 1}{suffix}", f"{value - 1}{suffix}" if value else f"(-1{suffix})"]
 
 
