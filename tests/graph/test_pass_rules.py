@@ -102,6 +102,12 @@ def test_absent_inputs_do_not_matter_and_variable_ones_do(neg: dict[str, Any]) -
     assert [o.index for o in fold_constants(folding(inputs=(3, 0), outputs=(2,))).ops] == [1]
 
 
+def test_a_variable_input_counts_whatever_its_number(neg: dict[str, Any]) -> None:
+    graph = folding(outputs=(3,))
+    variable = graph.with_(tensors={**graph.tensors, 0: replace(graph.tensor(0), data=None)})
+    assert [o.index for o in fold_constants(variable).ops] == [0, 1]
+
+
 def test_ops_that_cannot_be_evaluated_stay(neg: dict[str, Any]) -> None:
     assert len(fold_constants(folding(kind="OTHER", outputs=(3,))).ops) == 2
     assert len(fold_constants(folding(inputs=(), outputs=(3,))).ops) == 2

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from mcugen import ops
-from mcugen.graph.types import Graph
+from mcugen.graph.types import Graph, Op
 
 
 def fold_constants(graph: Graph) -> Graph:
@@ -17,21 +21,26 @@ def fold_constants(graph: Graph) -> Graph:
     tensors = dict(graph.tensors)
     kept = []
     for op in graph.ops:
-        spec = ops.spec_of(graph, op)
-        foldable = (
-            spec is not None
-            and spec.evaluate is not None
-            and op.inputs
-            and (not spec.reads_values or all(i < 0 or tensors[i].is_const for i in op.inputs))
-            and not set(op.outputs) & set(graph.outputs)
-        )
         current = graph.with_(tensors=tensors)
-        if not foldable or spec is None or spec.evaluate is None or any(c(current, op) for c in spec.constraints):
+        evaluate = _evaluation(current, op)
+        if evaluate is None:
             kept.append(op)
             continue
-        for i, values in zip(op.outputs, spec.evaluate(current, op), strict=True):
+        for i, values in zip(op.outputs, evaluate(current, op), strict=True):
             if values.shape != tensors[i].shape or values.dtype != tensors[i].dtype.numpy:
                 raise AssertionError(f"{op.where}: evaluate gave {values.dtype}{list(values.shape)}")
             values.flags.writeable = False
             tensors[i] = replace(tensors[i], data=values)
     return graph.with_(ops=tuple(kept), tensors=tensors)
+
+
+def _evaluation(graph: Graph, op: Op) -> Callable[[Graph, Op], tuple[NDArray[Any], ...]] | None:
+    """How to compute what an op gives; None if it cannot be computed here, or must not."""
+    spec = ops.spec_of(graph, op)
+    if spec is None or not op.inputs or not set(op.outputs).isdisjoint(graph.outputs):
+        return None
+    if spec.reads_values and not all(i < 0 or graph.tensor(i).is_const for i in op.inputs):
+        return None
+    if any(constraint(graph, op) for constraint in spec.constraints):
+        return None
+    return spec.evaluate
