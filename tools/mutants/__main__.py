@@ -34,6 +34,9 @@ def _judge(target: Target, root: Path, only: Sequence[int], jobs: int) -> Score:
         results.append(result)
         if sys.stderr.isatty():
             print(f"\r{target.module}: {len(results)} of {len(mutants)}", end="", file=sys.stderr, flush=True)
+        elif len(results) % 50 == 0 or result.outcome == "survived":
+            said = f"{result.outcome}: {result.mutant.number}" if result.outcome == "survived" else ""
+            print(f"{target.module}: {len(results)} of {len(mutants)} {said}".rstrip(), file=sys.stderr, flush=True)
         if only:
             print(f"{result.mutant.number}: {result.outcome} {result.killer}")
     if sys.stderr.isatty():

@@ -38,7 +38,7 @@ def _with_pads(conv: Op, pads: Pads, source: int) -> Op:
 
 def _spatial_pads(graph: Graph, op: Op) -> Pads | None:
     """The rows and columns that a PAD adds, or None if it is no such op or does more than that."""
-    if op.kind not in ("PAD", "PADV2") or len(op.inputs) < 2:
+    if op.kind not in ("PAD", "PADV2"):
         return None
     source, amounts, output = graph.input_of(op, 0), graph.input_of(op, 1), graph.output_of(op)
     if source is None or amounts is None or amounts.data is None or amounts.shape != (4, 2):
@@ -63,7 +63,7 @@ def _pads_with_zero(graph: Graph, op: Op) -> bool:
     if value.data is None or value.dtype is not output.dtype or value.quant != output.quant:
         return False
     zero = 0 if output.quant is None else output.zero_point
-    return bool(value.data.reshape(-1)[0] == zero)
+    return bool(value.data.flat[0] == zero)
 
 
 def _takes_padding(graph: Graph, consumer: Op, padded: int) -> bool:
