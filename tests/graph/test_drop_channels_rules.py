@@ -100,6 +100,16 @@ def test_ops_that_lose_nothing_stay_as_they_are() -> None:
     assert drop_channels(read).ops[2] is read.ops[2]
 
 
+def test_tensors_that_no_op_names_stay_as_they_are() -> None:
+    """Another input of the model, of int32, and a tensor that passes before have left behind."""
+    read = read_graph(two_layers())
+    more = [replace(named(read, "mid"), id=50, name="left"), replace(named(read, "x"), id=51, dtype=DType.INT32)]
+    graph = read.with_(tensors={**read.tensors, **{t.id: t for t in more}}, inputs=(*read.inputs, 51))
+    done = drop_channels(graph)
+    assert [done.tensor(t.id) for t in more] == more
+    assert done.notes == drop_channels(read).notes
+
+
 def middle(nodes: list[Node], mid: TensorSpec, last: TensorSpec, channels: int, ignored: list[int]) -> Graph:
     """x → mid → nodes → last → y, a convolution that does not look at some channels."""
     x, y = act(X, "x"), act((1, *last.shape[1:3], 2), "y")

@@ -48,8 +48,6 @@ def pack(blocks: Sequence[Block], leads: Mapping[tuple[int, int], int] | None = 
         leads: pairs (lower, upper) of blocks that may share memory if the upper one begins that many bytes after the
             lower one, or more.
     """
-    if not blocks:
-        return [], 0
     leads = leads or {}
     bound = 0 if leads else lower_bound(blocks)
     conflicts = [
@@ -69,11 +67,8 @@ def pack(blocks: Sequence[Block], leads: Mapping[tuple[int, int], int] | None = 
         # Backwards in time, scratch last: each input just after the output that follows behind it.
         sorted(indices, key=lambda i: (blocks[i].first == blocks[i].last, -blocks[i].first, -blocks[i].size, i)),
     ]
-    best_order, best, best_size = orders[0], [0] * len(blocks), -1
-    for order in orders:
-        offsets, size = _first_fit(blocks, conflicts, order)
-        if best_size < 0 or size < best_size:
-            best_order, best, best_size = order, offsets, size
+    tried = [(order, *_first_fit(blocks, conflicts, order)) for order in orders]
+    best_order, best, best_size = min(tried, key=lambda layout: layout[2])
     generator = random.Random(0)
     pairs = sum(len(others) for others in conflicts)
     for _ in range(min(_SEARCH_ROUNDS, _SEARCH_STEPS // (pairs + 1))):
@@ -107,14 +102,13 @@ def _first_fit(
     blocks: Sequence[Block], conflicts: Sequence[Sequence[_Conflict]], order: Sequence[int]
 ) -> tuple[list[int], int]:
     """Place blocks in the given order, each at the lowest offset that is free during its life."""
-    offsets = [-1] * len(blocks)
-    total = 0
+    offsets: dict[int, int] = {}
     for i in order:
         # Positions strictly between the two are too near to a block that is there already.
         forbidden = sorted(
             (offsets[c.other] - c.after_this, offsets[c.other] + c.before_this)
             for c in conflicts[i]
-            if offsets[c.other] >= 0
+            if c.other in offsets
         )
         position = 0
         for low, high in forbidden:
@@ -122,5 +116,5 @@ def _first_fit(
                 break
             position = max(position, high)
         offsets[i] = position
-        total = max(total, position + aligned(blocks[i].size))
-    return offsets, total
+    total = max((position + aligned(blocks[i].size) for i, position in offsets.items()), default=0)
+    return [offsets[i] for i in range(len(blocks))], total

@@ -73,7 +73,7 @@ def drop_channels(graph: Graph) -> Graph:
 
 def _needed_channels(graph: Graph, limits: dict[int, Limits]) -> dict[int, Mask]:
     """Which channels must stay, by tensor id: the least fixed point of what each op asks for."""
-    moving = {i for op in graph.ops for i in (*op.inputs, *op.outputs) if i >= 0}
+    moving = {i for op in graph.ops for i in (*op.inputs, *op.outputs)}
     needed = {
         i: np.zeros(len(known.low), np.bool_)
         for i, known in limits.items()
