@@ -98,14 +98,15 @@ def samples(count: int, dtype: type[Any] = np.int8) -> list[Sample]:
     return [[np.array([n, 10, 20, 30], dtype)] for n in range(count)]
 
 
-def verified(plan: Plan, count: int = 4, **more: Any) -> tuple[Verdict, FakeDevice, Fake, list[tuple[int, int]]]:
+def verified(plan: Plan, count: int = 4, **more: Any) -> tuple[Verdict, FakeDevice, Fake, list[float]]:
     """Verification with `wrong`, `layers_wrong` and `ops` of a fake device, the others handed on."""
-    device, oracle, seen = FakeDevice(plan), Fake(plan), []
+    device, oracle = FakeDevice(plan), Fake(plan)
+    seen: list[float] = []
     for name in ("wrong", "layers_wrong", "ops"):
         if name in more:
             setattr(device, name, more.pop(name))
     inputs = more.pop("inputs", samples(count, plan.graph.tensor(0).dtype.numpy.type))
-    verdict = verify_device(device, plan, oracle, inputs, progress=lambda *p: seen.append(p), **more)
+    verdict = verify_device(device, plan, oracle, inputs, progress=seen.append, **more)
     return verdict, device, oracle, seen
 
 
@@ -133,7 +134,7 @@ def test_all_equal() -> None:
     ]
     assert "outputs" not in repr(verdict), "they are long"
     assert device.log == oracle.log == [f"run {n}" for n in range(4)]
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert seen == [1 / 4, 2 / 4, 3 / 4, 1.0]
 
 
 def test_all_equal_with_layers() -> None:
@@ -141,7 +142,7 @@ def test_all_equal_with_layers() -> None:
     assert (verdict.passed, verdict.bit_exact, verdict.layers_checked) == (True, True, 6)
     assert device.log == ["run 0", "run 1", "run 2", "layers 0", "layers 1", "layers 2"]
     assert oracle.log[3:] == [f"tensors {n} [1, 2]" for n in range(3)]
-    assert seen == [(n, 6) for n in range(1, 7)]
+    assert seen == [n / 6 for n in range(1, 7)]
 
 
 def test_without_inputs_there_is_nothing_to_verify() -> None:
@@ -167,7 +168,7 @@ def test_every_wrong_sample_is_named_once_and_the_first_looked_into() -> None:
         op=1, index=6, kind="LOGISTIC", name="layer6", sample=1, differing=1, elements=SIZE, max_abs_diff=2.0
     )
     assert device.log[4:] == ["layers 1"]
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4), (5, 5)]
+    assert seen == [1 / 4, 2 / 4, 3 / 4, 1.0, 1.0]
 
 
 def test_the_first_wrong_op_of_the_first_wrong_sample_is_named() -> None:
@@ -275,7 +276,7 @@ def test_a_wrong_step_of_a_sequence_is_looked_into_from_its_start() -> None:
     assert oracle.log.count("forget") == 2
     assert verdict.first_divergent_op is not None
     assert verdict.first_divergent_op.sample == 2
-    assert seen[3:] == [(4, 4), (5, 7), (6, 7), (7, 7)]
+    assert seen[3:] == [1.0, 5 / 7, 6 / 7, 1.0]
 
 
 def test_where_states_are_not_carried_on_alike_every_sample_begins_afresh() -> None:
