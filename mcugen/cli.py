@@ -22,6 +22,7 @@ from typer.exceptions import TyperException
 from mcugen import __version__
 from mcugen.errors import McugenError
 from mcugen.verbs import verb_command, verb_names
+from mcugen.verbs.options.derive import as_options
 
 EXIT_USER_ERROR = 2
 EXIT_BUG = 70
@@ -53,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
     except McugenError as error:
         from mcugen.ui.terminal import Terminal
 
-        Terminal(as_json).error(error)
+        Terminal(as_json, as_options).error(error)
         return EXIT_USER_ERROR
     except TyperException as error:
         return _usage_error(error, as_json)

@@ -73,7 +73,7 @@ LAW = {
     " verbs.options",
     # The doors.
     "api": "verbs",
-    "cli": "errors ui verbs",
+    "cli": "errors ui verbs verbs.options",
     "testing": "graph oracle builder device flow",
     "pytest_plugin": "errors emulators oracle device flow testing",
 }

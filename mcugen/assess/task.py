@@ -170,12 +170,12 @@ def make_gate(task: Task, before: Run, after: Run, max_drop: float) -> Gate:
     """
     if not np.isfinite(max_drop):
         raise DataError(
-            f"{max_drop} is not a valid limit", where="--max-drop", hint="Pass percentage points, such as 0.8"
+            f"{max_drop} is not a valid limit", where="`max_drop`", hint="Pass percentage points, such as 0.8"
         )
     if task.kind == "none":
         raise DataError(
             "a limit on the loss needs labels",
-            where="--max-drop",
+            where="`max_drop`",
             hint='Add the labels to the .npz as "y"',
         )
     old, new = before.value(task.metric), after.value(task.metric)
@@ -199,7 +199,7 @@ def drop_of(task: Task, before: float, after: float) -> float:
     if not (0 <= before <= 1 and 0 <= after <= 1):
         raise DataError(
             f'"{task.metric}" is {before:g} in float32 and {after:g} quantized, but percentage points need a share',
-            where="--max-drop",
+            where="`max_drop`",
             hint="Let the metric function return a number from 0 to 1",
         )
     sign = -1 if task.function is not None and not task.function.higher_is_better else 1

@@ -19,7 +19,7 @@ def named_emulator(name: str | None) -> Emulator:
     """
     known = emulators()
     if name is not None and name not in known:
-        raise BoardError(f"no emulator is called {name!r}", where="--emulator", hint=f"Choose {' or '.join(known)}")
+        raise BoardError(f"no emulator is called {name!r}", where="`emulator`", hint=f"Choose {' or '.join(known)}")
     return known[name or DEFAULT]
 
 
@@ -54,8 +54,8 @@ def check_emulator(board: Board, emulator: str | None, other: str | None) -> Non
         return
     if other is not None:
         raise BoardError(
-            f"--emulator cannot be combined with {other}",
-            where="--emulator",
+            f"`emulator` cannot be combined with {other}",
+            where="`emulator`",
             hint="Omit one of them",
         )
     require_model(board, named_emulator(emulator))

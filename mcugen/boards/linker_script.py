@@ -78,14 +78,14 @@ def with_linker_script(board: Board, path: str | Path | None) -> Board:
         if board.own_linker_script:
             raise BoardError(
                 f"{board.name} is a generic board, whose memories are unknown",
-                where="--linker-script",
-                hint="Pass the linker script that came with your chip: --linker-script FILE.ld",
+                where="`linker_script`",
+                hint="Pass the linker script that came with your chip: `linker_script=FILE.ld`",
             )
         return board
     if not board.own_linker_script:
         raise BoardError(
             f"{board.name} has a linker script already",
-            where="--linker-script",
+            where="`linker_script`",
             hint="Omit it, or choose a board cortex-m…, which takes one",
         )
     where = str(path)

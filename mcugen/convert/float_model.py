@@ -109,7 +109,7 @@ class FloatModel:
         if compare:
             compared = self._compare(quantized, choices, samples, observation, (warnings, notes), progress)
         if not samples.trusted:
-            warnings.append("calibrated on random data: accuracy is meaningless; pass real samples with --data")
+            warnings.append("calibrated on random data: accuracy is meaningless; pass real samples with `data`")
         report = QuantizationReport(
             self._kind,
             _calibration(samples, self.everything),

@@ -90,7 +90,7 @@ def refuse_subgraphs(model: ModelT) -> None:
             f"the model has {len(model.subgraphs)} subgraphs (control flow or state), which cannot be quantized here",
             where=_calling_op(model),
             hint="Build recurrent layers with unroll=True and remove loops and conditions, run the model in float32 "
-            "with --no-quantize, or pass an int8 .tflite",
+            "with `quantize=False`, or pass an int8 .tflite",
         )
 
 

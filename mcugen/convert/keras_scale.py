@@ -54,7 +54,7 @@ def scaled_model(model: Any, dimension: Dimension, factor: float) -> Any:
     touched = _scale_width(model, config, factor) if dimension == "width" else _scale_input(config, factor)
     if not touched:
         what = "layer with filters or units before its last" if dimension == "width" else "image input"
-        raise ConversionError(f"the model has no {what}, so there is nothing to scale", hint="Omit --scale")
+        raise ConversionError(f"the model has no {what}, so there is nothing to scale", hint="Omit `scale`")
     try:
         return type(model).from_config(config)
     except Exception as error:  # whatever Keras raises where shapes no longer fit

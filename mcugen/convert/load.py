@@ -55,7 +55,7 @@ def load_scaled(source: Source, dimension: Dimension, factor: float) -> bytes:
         raise ModelError(
             "only the architecture of a Keras model can be scaled",
             where=source.name,
-            hint="Pass the .keras or .h5 file that this model came from, or omit --scale",
+            hint="Pass the .keras or .h5 file that this model came from, or omit `scale`",
         )
     with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
         folder, path = Path(name), source.path

@@ -61,8 +61,8 @@ def convert(
     """
     if data is not None and not quantize:
         raise DataError(
-            "quantize=False (--no-quantize) takes no calibration data",
-            hint="Omit either data (--data) or quantize=False",
+            "`quantize=False` takes no calibration data",
+            hint="Omit either `data` or `quantize=False`",
         )
     chosen = choices if choices is not None else Choices(activations=activations)
     loaded = _load(source, data, progress)
@@ -71,7 +71,7 @@ def convert(
         raise ConversionError(
             "int16 activations need a float model to quantize, and this one "
             + ("is already quantized" if quantize else "is to stay float32"),
-            hint="Omit --activations, or pass the float model" if quantize else "Omit --no-quantize",
+            hint="Omit `activations`, or pass the float model" if quantize else "Omit `quantize=False`",
         )
     if not quantize:
         return _keep_float(loaded)
@@ -91,7 +91,7 @@ def open_float(source: object, data: DataSource | None, progress: Progress | Non
     if loaded.inspection.form == "quantized":
         raise ConversionError(
             "the model is already quantized, so there is nothing to search for",
-            hint="Pass the float model, or omit --auto",
+            hint="Pass the float model, or omit `auto=True`",
         )
     return _float_model(loaded, data)
 
@@ -204,8 +204,8 @@ def _keep_float(loaded: _Loaded) -> Converted:
     inspection = loaded.inspection
     if inspection.form == "quantized":
         raise ConversionError(
-            "the model is already quantized, so --no-quantize has no float32 model to run",
-            hint="Omit --no-quantize, or pass the float model",
+            "the model is already quantized, so `quantize=False` has no float32 model to run",
+            hint="Omit `quantize=False`, or pass the float model",
         )
     plain = plain_float(loaded.model, inspection)
     report = QuantizationReport(
@@ -231,7 +231,7 @@ def _no_data(inspection: Inspection) -> DataError:
         )
     return DataError(
         what,
-        hint="Pass --data with a .npz, .npy or .csv file or a folder of images that holds "
-        f"{describe_inputs(inspection.inputs)}; 100 to 200 samples do. --data random works for a first try, "
+        hint="Pass `data` with a .npz, .npy or .csv file or a folder of images that holds "
+        f'{describe_inputs(inspection.inputs)}; 100 to 200 samples do. `data="random"` works for a first try, '
         "but its accuracy means nothing",
     )

@@ -34,6 +34,6 @@ def quantize_16x8(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress:
         if answer.error:
             raise ConversionError(
                 f"TensorFlow's quantizer does not make int16 activations of this model: {answer.error}",
-                hint="Omit --activations for int8, or rewrite the op",
+                hint="Omit `activations` for int8, or rewrite the op",
             )
         return (folder / "quantized.tflite").read_bytes()

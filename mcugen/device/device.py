@@ -324,12 +324,12 @@ class Device:
         if self.hello.slot_bytes == 0:
             raise self._session.error(
                 "the firmware's model cannot be replaced",
-                hint="Generate it with --runtime tflm --model-slot BYTES",
+                hint='Generate it with `runtime="tflm"` and `model_slot=BYTES`',
             )
         if len(flatbuffer) > self.hello.slot_bytes:
             raise self._session.error(
                 f"the model has {len(flatbuffer):,} bytes, the slot for it {self.hello.slot_bytes:,}",
-                hint="Generate the firmware with a larger --model-slot",
+                hint="Generate the firmware with a larger `model_slot`",
             )
         step = self.hello.max_payload - protocol.WRITE_MODEL_OVERHEAD
         for offset in range(0, len(flatbuffer), step):

@@ -196,8 +196,8 @@ class Link:
         raise NoAnswerError(
             f"no answer to {command.name} within {timeout:g} s{'' if step < 0 else f' after op {step}'}",
             where=self.name,
-            hint="Check that this firmware runs on the device and that its port is right; a slow board needs --paced, "
-            "or from Python a longer timeout",
+            hint="Check that this firmware runs on the device and that its port is right; a slow board needs "
+            "`paced=True`, or from Python a longer timeout",
         )
 
     def _await_response(self, until: float) -> Frame | None:

@@ -67,7 +67,7 @@ def parse_address(text: str) -> tuple[str, int]:
         host = port = None
     if not host or port is None or parts.path or parts.username is not None:
         raise DeviceError(
-            f"{text[:60]!r} is not a valid address", where="--listen", hint="Use HOST:PORT, such as 127.0.0.1:2217"
+            f"{text[:60]!r} is not a valid address", where="`listen`", hint="Use HOST:PORT, such as 127.0.0.1:2217"
         )
     return host, port
 
@@ -310,8 +310,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         raise DeviceError(
             f"the address cannot be used: {getattr(error, 'strerror', None) or error}",
-            where=f"--listen {host}:{port}",
-            hint="Another server may have it; --listen 127.0.0.1:0 picks a free port",
+            where=f'`listen="{host}:{port}"`',
+            hint='Another server may have it; `listen="127.0.0.1:0"` picks a free port',
         ) from error
     return listener
 

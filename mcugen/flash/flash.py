@@ -66,7 +66,7 @@ def flash_board(
         DeviceError: no port or several, no probe or several, no permission, or the tool failed.
     """
     if probe is not None and not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", probe):
-        raise DeviceError(f"{probe[:60]!r} is not a probe's serial number", where="--probe")
+        raise DeviceError(f"{probe[:60]!r} is not a probe's serial number", where="`probe`")
     chosen, program = _choose_tool(board, tool)
     if port is None:
         port = find_port(board, probe=probe, choose=choose)
@@ -147,7 +147,7 @@ def connect_flashed(
             raise WrongFirmwareError(
                 f"{error.what}, although {flashed.tool} reported success",
                 where=f"{board.name} at {port}",
-                hint="Does the port belong to the board that was flashed? Name both with --port and --probe",
+                hint="Does the port belong to the board that was flashed? Name both with `port` and `probe`",
             ) from error
         except DeviceError as error:
             if time.monotonic() >= until:

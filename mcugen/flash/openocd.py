@@ -15,7 +15,7 @@ FAILURES = (
     Failure(
         r"can't find (?:interface|target|board)/",
         "this OpenOCD is too old for the board",
-        "Update it to 0.12 or later, or use --tool pyocd",
+        'Update it to 0.12 or later, or use `tool="pyocd"`',
     ),
     Failure(
         r"unexpected idcode|cannot identify target|auto_probe failed|couldn't find part|expected \d+ of \d+:",

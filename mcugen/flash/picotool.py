@@ -15,7 +15,7 @@ FAILURES = (
     Failure(
         r"single .*device|multiple devices",
         "several boards are in their boot loader",
-        "Unplug the others, or name one with --probe SERIAL",
+        "Unplug the others, or name one with `probe=SERIAL`",
     ),
     Failure(
         r"no accessible .*BOOTSEL",

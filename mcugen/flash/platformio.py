@@ -18,12 +18,12 @@ FAILURES = (
     Failure(
         r"please specify `?upload_port|no device found on|unable to find (?:a )?(?:serial )?port",
         "PlatformIO finds no board",
-        "Connect it with a data cable, and name its port with --port",
+        "Connect it with a data cable, and name its port with `port`",
     ),
     Failure(
         r"HTTPClientError|InternetConnectionError|PackageException",
         "PlatformIO cannot fetch its uploader from its registry",
-        "Run pio run -t upload once where the registry can be reached, or choose another tool with --tool",
+        "Run pio run -t upload once where the registry can be reached, or choose another tool with `tool`",
     ),
     Failure(r"\*\*\* \[upload\]", "writing failed", TRY_AGAIN),
 )

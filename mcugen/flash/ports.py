@@ -67,7 +67,7 @@ def find_port(board: Board, *, probe: str | None = None, choose: Choose | None =
 def _chosen(ports: Sequence[SerialPort], what: str, board: Board, choose: Choose | None) -> str:
     if choose is None:
         raise DeviceError(
-            f"{what}: {'; '.join(map(str, ports))}", where=board.name, hint="Name the board's port with --port"
+            f"{what}: {'; '.join(map(str, ports))}", where=board.name, hint="Name the board's port with `port`"
         )
     return ports[choose(f"{what[0].upper()}{what[1:]}. Which is it?", [str(port) for port in ports])].device
 
@@ -84,7 +84,7 @@ def require_port(board: Board, port: str | None) -> str:
     if board.flashing.usb:
         hint = "Connect it with a data cable"
     else:
-        hint = f"Its port cannot be identified: name it with --port. {board.notes}"
+        hint = f"Its port cannot be identified: name it with `port`. {board.notes}"
     raise DeviceError(f"no serial port of this board was found (ports: {others})", where=board.name, hint=hint)
 
 
@@ -113,7 +113,7 @@ def choose_probe(board: Board, probes: Sequence[Probe], wanted: str | None, port
     if port is not None and (same := probe_of_port(port, probes)) is not None:
         return same.id
     raise DeviceError(
-        f"several debug probes are connected: {shown}", where=board.name, hint="Name the board's with --probe ID"
+        f"several debug probes are connected: {shown}", where=board.name, hint="Name the board's with `probe=ID`"
     )
 
 

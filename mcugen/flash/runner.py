@@ -99,5 +99,5 @@ def failure_of(name: str, output: str, code: int, failures: Sequence[Failure], w
     return DeviceError(
         f"{name} failed with exit code {code}:\n  {said}\n",
         where=where,
-        hint="Plug the board in again and retry, or choose another tool with --tool",
+        hint="Plug the board in again and retry, or choose another tool with `tool`",
     )

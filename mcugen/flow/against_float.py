@@ -35,14 +35,14 @@ def check_comparable(model: Model, board: Board, *, counted: bool) -> None:
         raise ConversionError(
             "there is nothing to compare: the model "
             + ("was already quantized" if model.float_data is None else "stays float32"),
-            where="--compare-float",
-            hint="Pass the float model with --data",
+            where="`compare_float`",
+            hint="Pass the float model with `data`",
         )
     if not counted:
         raise BoardError(
             "float32 and the quantized model are compared on the board's emulator",
-            where="--compare-float",
-            hint="Omit port, probe and tool, or choose a board that QEMU models",
+            where="`compare_float`",
+            hint="Omit `port`, `probe` and `tool`, or choose a board that QEMU models",
         )
 
 

@@ -20,7 +20,7 @@ def require_board(name: str | None) -> Board:
     """
     if name is None:
         raise ProjectError(
-            "no board was given", hint="Add --board BOARD; mcugen boards lists them. Or give a generated project"
+            "no board was given", hint="Add `board=BOARD`; mcugen boards lists them. Or give a generated project"
         )
     board = load_board(name)
     if board.own_linker_script:

@@ -75,7 +75,7 @@ def read_labels(source: str | Sequence[str] | None) -> tuple[str, ...]:
                 raise DataError(
                     f"the labels cannot be read: {error.strerror}",
                     where=source,
-                    hint="Pass a text file with one name per line, or the names with commas: --labels cat,dog",
+                    hint='Pass a text file with one name per line, or the names with commas: `labels="cat,dog"`',
                 ) from error
             except UnicodeDecodeError as error:
                 raise DataError("the labels are not UTF-8 text", where=source) from error

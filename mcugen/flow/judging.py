@@ -69,16 +69,16 @@ def check_wishes(data: Any, wishes: Wishes) -> None:
         DataError: a number that makes no sense, or a wish without the samples or the model that it needs.
     """
     if wishes.eval_samples < 1:
-        raise DataError(f"the model cannot be evaluated on {wishes.eval_samples} samples", where="--eval-samples")
+        raise DataError(f"the model cannot be evaluated on {wishes.eval_samples} samples", where="`eval_samples`")
     if wishes.samples_on_device < 0:
-        raise DataError(f"{wishes.samples_on_device} is not a number of samples", where="--samples-on-device")
+        raise DataError(f"{wishes.samples_on_device} is not a number of samples", where="`samples_on_device`")
     no_data = data is None and wishes.eval_data is None
-    for option, wished in (("--max-drop", wishes.max_drop), ("--metric", wishes.metric), ("--task", wishes.task)):
+    for name, wished in (("max_drop", wishes.max_drop), ("metric", wishes.metric), ("task", wishes.task)):
         if wished is not None and no_data:
             raise DataError(
                 "there are no samples to evaluate the model on",
-                where=option,
-                hint='Pass --eval-data X.npz with "x" and "y"',
+                where=f"`{name}`",
+                hint='Pass `eval_data=X.npz` with "x" and "y"',
             )
 
 
@@ -101,8 +101,8 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
     if wishes.max_drop is not None and floats is None:
         raise DataError(
             "the loss is unknown: there is no float model to compare with",
-            where="--max-drop",
-            hint="Pass the float model and --data",
+            where="`max_drop`",
+            hint="Pass the float model and `data`",
         )
     asked = any(wish is not None for wish in (wishes.eval_data, wishes.max_drop, wishes.metric, wishes.task))
     try:

@@ -74,7 +74,7 @@ def _check_labels(labels: Sequence[str], plan: Program) -> None:
     if labels and len(labels) not in classes and not (len(labels) == 2 and 1 in classes):
         raise DataError(
             f"{len(labels)} label{'s' * (len(labels) != 1)} for {' or '.join(map(str, classes))} classes",
-            where="--labels",
+            where="`labels`",
             hint="Pass one name per value of the output, in its order",
         )
 
@@ -133,18 +133,18 @@ def open_project(
         raise ProjectError(
             f"was generated for {manifest.board}, not for {plain(board_name)}",
             where=str(folder),
-            hint=f"Omit --board, or generate a project for {plain(board_name)}",
+            hint=f"Omit `board`, or generate a project for {plain(board_name)}",
         )
     choice = choice or Choice()
-    for option, named, own in (
-        ("--runtime", choice.runtime, manifest.runtime),
-        ("--optimize", choice.goal, manifest.optimize),
+    for name, named, own in (
+        ("runtime", choice.runtime, manifest.runtime),
+        ("optimize", choice.goal, manifest.optimize),
     ):
         if named is not None and named != own:
             raise ProjectError(
-                f"was generated with {option} {own}",
+                f'was generated with `{name}="{own}"`',
                 where=str(folder),
-                hint=f"Omit {option}, or generate a project with {option} {named}",
+                hint=f'Omit `{name}`, or generate a project with `{name}="{named}"`',
             )
     board = project.board
     model = _project_model(project)

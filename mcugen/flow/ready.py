@@ -62,15 +62,15 @@ def built(
     if is_project(target):
         folder = Path(str(target))
         if data is not None:
-            raise ProjectError("a generated project takes no calibration data", hint="Omit --data")
+            raise ProjectError("a generated project takes no calibration data", hint="Omit `data`")
         if not quantize:
-            raise ProjectError("a generated project has its model already", hint="Omit --no-quantize")
+            raise ProjectError("a generated project has its model already", hint="Omit `quantize=False`")
         project, model, board, plan = open_project(folder, board_name, choice)
         if project.manifest.protocol == "mlperf":
             raise ProjectError(
                 "its firmware speaks the MLPerf Tiny protocol, whose rounded results cannot be compared bit for bit",
                 where=str(folder),
-                hint="Generate the same model without --protocol mlperf; the benchmark's runner drives this one",
+                hint='Generate the same model without `protocol="mlperf"`; the benchmark\'s runner drives this one',
             )
         progress("building", -1.0)
         firmware = build_project(folder, tflm=choice.tflm)

@@ -43,12 +43,12 @@ class Choice:
     def __post_init__(self) -> None:
         if self.runtime == "tflm" and self.goal is not None:
             raise ProjectError(
-                "--optimize applies to the ahead-of-time runtime only",
-                hint="TFLM's kernels come prebuilt with its library: omit --optimize",
+                "`optimize` applies to the ahead-of-time runtime only",
+                hint="TFLM's kernels come prebuilt with its library: omit `optimize`",
             )
         if self.runtime != "tflm" and (self.keep_names or self.slot_bytes or self.arena_bytes):
             raise ProjectError(
-                "--keep-names, --model-slot and --arena apply to the TFLM runtime only", hint="Add --runtime tflm"
+                "`keep_names`, `model_slot` and `arena` apply to the TFLM runtime only", hint='Add `runtime="tflm"`'
             )
         if self.slot_bytes < 0 or self.arena_bytes < 0:
             raise ProjectError("sizes in bytes cannot be negative")

@@ -69,7 +69,7 @@ def settle_flashed(ready: Ready, device: Device, kept: bool, tflm: str | None) -
     smallest = find_arena(device, program.arena_bytes)
     found = f"an arena of {smallest:,} bytes suffices on this device, the firmware has {program.arena_bytes:,}"
     if not kept:
-        return [f"{found}: pass --arena {smallest}"]
+        return [f"{found}: pass `arena={smallest}`"]
     _with_arena(ready, program.with_arena(smallest), tflm)
     return [f"{found}: the project was built again with that, flash it to save the memory"]
 

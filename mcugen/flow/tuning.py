@@ -36,33 +36,33 @@ if TYPE_CHECKING:
 def check_tuning(
     tuning: Tuning, *, quantize: bool = True, activations: Activations = "int8", board: Board | None = None
 ) -> None:
-    """Refuse what --auto cannot do, and its options without it.
+    """Refuse what `auto` cannot do, and its options without it.
 
     Raises:
         ConversionError, DataError, BoardError.
     """
     limits = {
-        "--max-flash": tuning.max_flash,
-        "--max-ram": tuning.max_ram,
-        "--max-instructions": tuning.max_instructions,
+        "max_flash": tuning.max_flash,
+        "max_ram": tuning.max_ram,
+        "max_instructions": tuning.max_instructions,
     }
     if not tuning.auto:
-        for option, limit in limits.items():
+        for name, limit in limits.items():
             if limit is not None:
-                hint = f"Add --auto, or omit {option}"
-                raise DataError("has an effect with --auto only", where=option, hint=hint)
+                hint = f"Add `auto=True`, or omit `{name}`"
+                raise DataError("has an effect with `auto=True` only", where=f"`{name}`", hint=hint)
         return
     if not quantize or activations != "int8":
-        other = "--no-quantize" if not quantize else "--activations"
-        raise ConversionError(f"--auto chooses {other} itself", hint=f"Omit {other}, or --auto")
+        other = "`quantize=False`" if not quantize else "`activations`"
+        raise ConversionError(f"`auto=True` chooses {other} itself", hint=f"Omit {other}, or `auto=True`")
     if tuning.trials < 1 or tuning.seed < 0:
         wrong = f"{tuning.trials} trials" if tuning.trials < 1 else f"the seed {tuning.seed}"
         raise DataError(f"a search is not possible with {wrong}", hint="Use at least one trial and a seed of 0 or more")
     if tuning.max_instructions is not None and (board is None or board.emulator is None):
         raise BoardError(
             "instructions are counted on a board's emulator",
-            where="--max-instructions",
-            hint="Pass --board with a board that has one; mcugen boards says which",
+            where="`max_instructions`",
+            hint="Pass `board` with a board that has one; mcugen boards says which",
         )
 
 

@@ -74,7 +74,7 @@ def _check_runtime(plan: Program, board: Board) -> None:
     raise BoardError(
         f"the TFLM runtime does not support {starts}",
         where=f"board {board.name}",
-        hint="Omit --runtime tflm: the model runs compiled ahead of time",
+        hint='Omit `runtime="tflm"`: the model runs compiled ahead of time',
     )
 
 

@@ -52,14 +52,14 @@ def columns(devices: Sequence[Facts]) -> tuple[str, ...]:
     if any(facts.outputs != first for facts in devices):
         raise ProjectError(
             "the devices have different outputs, which one recording cannot store",
-            where="--record",
+            where="`record`",
             hint="Record devices with different models one by one",
         )
     values = sum(math.prod(spec.shape) for spec in first)
     if values > MAX_OUTPUT_VALUES:
         raise ProjectError(
             f"an inference gives {values:,} values; a recording has room for {MAX_OUTPUT_VALUES:,}",
-            where="--record",
+            where="`record`",
             hint="mcugen run writes outputs of any size",
         )
     return (*_FIXED, *(f"{n}:{spec.name}[{i}]" for n, spec in enumerate(first) for i in range(math.prod(spec.shape))))
@@ -287,7 +287,7 @@ def _read_parquet(path: Path) -> tuple[str, Iterator[Mapping[str, Any]]]:
 
 def _not_ours(path: Path) -> DataError:
     return DataError(
-        "is not a recording made by mcugen, or is damaged", where=str(path), hint="Pass a recording made with --record"
+        "is not a recording made by mcugen, or is damaged", where=str(path), hint="Pass a recording made with `record`"
     )
 
 

@@ -56,7 +56,7 @@ def open_source(
     if text == "device":
         raise DataError(
             "this firmware runs no loop of its own to observe; it only answers requests",
-            where="--inputs",
+            where="`inputs`",
             hint=f"Pass a file, a folder, or {', '.join(GENERATORS)}",
         )
     if text in GENERATORS:

@@ -234,7 +234,7 @@ class _Worker:
                     raise GaveUpError(
                         f"was lost ({error.what}) and did not return within {self._feeding.patience:g} s: {again.what}",
                         where=self._watched.name,
-                        hint="Check its power and connection; --patience SECONDS waits longer",
+                        hint="Check its power and connection; `patience=SECONDS` waits longer",
                     ) from again
         return None
 

@@ -59,11 +59,11 @@ def ways(kind: str, *, quantizing: bool = False) -> tuple[Way, ...]:
     name = kind.removeprefix("CUSTOM:")
     flex = kind.startswith("CUSTOM:Flex")
     if quantizing and any("float32" in spec.types for spec in builtin().get(kind, ())):
-        found.append(Way("float32", "--no-quantize runs the model in float32, where this op has a kernel"))
+        found.append(Way("float32", "`quantize=False` runs the model in float32, where this op has a kernel"))
     if not quantizing and (kind in BUILTINS or name in CUSTOMS):
-        found.append(Way("tflm", "--runtime tflm: TensorFlow Lite Micro has a kernel of this name"))
+        found.append(Way("tflm", '`runtime="tflm"`: TensorFlow Lite Micro has a kernel of this name'))
     if kind.startswith("CUSTOM:") and not flex and not quantizing:
-        how = f"--custom-op {name}=path/kernel.c with a kernel of your own (docs/CUSTOM_OPS.md)"
+        how = f'`custom_ops=["{name}=path/kernel.c"]` with a kernel of your own (docs/CUSTOM_OPS.md)'
         found.append(Way("custom op", how))
     if kind in REWRITES:
         found.append(Way("rewrite", REWRITES[kind]))

@@ -152,7 +152,7 @@ def use_custom_ops(given: Sequence[str]) -> Iterator[None]:
     loaded = tuple(load_custom_op(each) for each in given)
     names = [op.name for op in loaded]
     if len(set(names)) != len(names):
-        raise CustomOpError("the same op is named twice", where="--custom-op")
+        raise CustomOpError("the same op is named twice", where="`custom_ops`")
     token = _current.set((*_current.get(), *loaded))
     try:
         yield
@@ -168,7 +168,7 @@ def load_custom_op(given: str) -> CustomOp:
     """
     name, found, path = given.partition("=")
     if not found or not name or not path.endswith(".c"):
-        raise CustomOpError(f'"{given}" is not NAME=path/kernel.c', where="--custom-op", hint=_HELP)
+        raise CustomOpError(f'"{given}" is not NAME=path/kernel.c', where="`custom_ops`", hint=_HELP)
     source = _read(Path(path))
     kernel = _kernel_name(source, Path(path))
     _check_includes(source, Path(path))

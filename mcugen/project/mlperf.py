@@ -51,13 +51,13 @@ def benchmark_of(plan: Program) -> Benchmark:
     if len(inputs) != 1 or len(outputs) != 1:
         raise ProjectError(
             f"the MLPerf Tiny protocol is for one input and one output; the model has {len(inputs)} and {len(outputs)}",
-            hint="Omit --protocol mlperf",
+            hint='Omit `protocol="mlperf"`',
         )
     source, result = inputs[0], outputs[0]
     if result.dtype not in (DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32):
         raise ProjectError(
             f"the MLPerf Tiny protocol prints real numbers; the model's output is {result.dtype.value}",
-            hint="Omit --protocol mlperf",
+            hint='Omit `protocol="mlperf"`',
         )
     name, encoding = _KNOWN.get((source.elements, result.elements), ("", "AS_IS"))
     if not name or source.dtype is not DType.INT8:

@@ -137,7 +137,7 @@ def _check_replaceable(folder: Path, force: bool) -> list[str]:
         raise ProjectError(
             f"contains files that differ from what mcugen wrote: {', '.join(names[:10])}{more}",
             where=str(folder),
-            hint="Choose another output folder, or pass --force: it replaces changed files and keeps added ones",
+            hint="Choose another output folder, or pass `force=True`: it replaces changed files and keeps added ones",
         )
     return [*added, *(name for name in sorted(OWN_BY_USER) if (folder / name).exists())]
 

@@ -89,5 +89,5 @@ def _trial(facts: dict[str, Any]) -> Trial:
 
 def _not_ours(path: Path) -> ProjectError:
     return ProjectError(
-        "is not the record of a search", where=str(path), hint="Remove it, or choose another output with --out"
+        "is not the record of a search", where=str(path), hint="Remove it, or choose another output with `out`"
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +17,7 @@ from rich.text import Text
 from mcugen.convert.data import sample_shape
 from mcugen.monitor.types import Facts, Message, Note, Opened, Reading, milliseconds, predictions
 from mcugen.text import bar, number, plain
-from mcugen.ui.terminal import grid, say_note
+from mcugen.ui.terminal import grid, in_words, say_note
 
 if TYPE_CHECKING:
     from mcugen.monitor.state import DeviceState, State
@@ -62,7 +63,7 @@ class LineView:
             for note in facts.notes:
                 say_note(console, f"{several}{note}")
         elif isinstance(message, Note):
-            console.print(_note_line(message, several), soft_wrap=True)
+            console.print(_NoteLine(message, several), soft_wrap=True)
         elif not self._quiet:
             console.print(Text(plain(several + _reading_line(facts, message))), soft_wrap=True)
 
@@ -124,11 +125,19 @@ def _reading_line(facts: Facts, reading: Reading) -> str:
     return f"{reading.number:>6}  sample {reading.sample.number}  {answer}  {_cost(facts, reading.cost)}"
 
 
-def _note_line(note: Note, prefix: str = "") -> Text:
-    clock = time.strftime("%H:%M:%S", time.localtime(note.time))
-    line = Text(f"{_MARKS[note.kind]} ", style=_STYLES[note.kind])
-    text = " ".join((f"over: {note.text}" if note.kind == "over" else note.text).split())
-    return line.append(f"{clock}  {plain(prefix + text)}", style="default")
+@dataclass(frozen=True)
+class _NoteLine:
+    """What happened and when; the console's words for it are known only where it is drawn."""
+
+    note: Note
+    prefix: str = ""
+
+    def __rich_console__(self, console: Console, _options: ConsoleOptions) -> Iterator[Text]:
+        note = self.note
+        clock = time.strftime("%H:%M:%S", time.localtime(note.time))
+        line = Text(f"{_MARKS[note.kind]} ", style=_STYLES[note.kind])
+        text = " ".join((f"over: {note.text}" if note.kind == "over" else note.text).split())
+        yield line.append(f"{clock}  {in_words(console, self.prefix + text)}", style="default")
 
 
 def _cost(facts: Facts, cost: int) -> str:
@@ -174,7 +183,7 @@ def _device(device: DeviceState, width: int, *, with_input: bool) -> RenderableT
         parts.append(body)
     for text in device.warnings.values():
         parts.append(Text("! ", style="bold yellow").append(plain(text), style="not bold yellow"))
-    parts += [_note_line(note) for note in list(device.log)[-_LOG_LINES:]]
+    parts += [_NoteLine(note) for note in list(device.log)[-_LOG_LINES:]]
     return Group(*parts)
 
 

@@ -17,8 +17,15 @@ from mcugen.errors import McugenError
 from mcugen.progress import Progress
 from mcugen.text import plain
 
+Words = Callable[[str], str]
+"""Puts a text into the words of whoever reads it: the parameters that it names become options."""
+
 PIPE_WIDTH = 120
 """Columns where there is no terminal to ask."""
+
+
+def _as_it_is(text: str) -> str:
+    return text
 
 
 class Result(Protocol):
@@ -30,19 +37,34 @@ class Result(Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
 
-def make_console(stream: IO[str]) -> Console:
-    """A console that takes every string literally: names from a model are never markup."""
-    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+class _Screen(Console):
+    """A console that takes every string literally: names from a model are never markup.
+
+    Tables and lines alike render their strings here, so this is where parameters in texts become options.
+    """
+
+    def __init__(self, stream: IO[str], words: Words) -> None:
+        width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+        super().__init__(file=stream, width=width, markup=False, emoji=False, highlight=False)
+        self._words = words
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(self._words(text), **how)
+
+
+def make_console(stream: IO[str], words: Words = _as_it_is) -> Console:
+    """A console that writes texts in the given words."""
+    return _Screen(stream, words)
 
 
 class Terminal:
     """Where one command writes. With `as_json`, stdout gets one JSON object and nothing else."""
 
-    def __init__(self, as_json: bool = False) -> None:
+    def __init__(self, as_json: bool = False, words: Words = _as_it_is) -> None:
         self.as_json = as_json
-        self.out = make_console(sys.stdout)
-        self.err = make_console(sys.stderr)
+        self.out = make_console(sys.stdout, words)
+        self.err = make_console(sys.stderr, words)
+        self._words = words
 
     @contextlib.contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -81,9 +103,10 @@ class Terminal:
 
     def error(self, error: McugenError) -> None:
         """Print what is wrong, where, and what to try."""
-        print_error(self.err, what=error.what, where=error.where, hint=error.hint)
+        what, where, hint = (self._words(text) for text in (error.what, error.where, error.hint))
+        print_error(self.err, what=what, where=where, hint=hint)
         if self.as_json:
-            print_json(error_dict(type(error).__name__, error.what, error.where, error.hint))
+            print_json(error_dict(type(error).__name__, what, where, hint))
 
 
 def print_json(facts: Mapping[str, Any]) -> None:
@@ -144,7 +167,12 @@ def say_verdict(console: Console, good: bool, text: str) -> None:
     console.print(Text(mark + plain(text), style=style), soft_wrap=not console.is_terminal)
 
 
+def in_words(console: Console, text: str) -> str:
+    """A text as a console's reader knows its parameters; safe to print."""
+    return console.render_str(plain(text), markup=False, emoji=False, highlight=False).plain
+
+
 def say_note(console: Console, text: str) -> None:
     """A line that a person should not overlook."""
-    line = Text("! ", style="bold yellow").append(plain(text), style="not bold yellow")
+    line = Text("! ", style="bold yellow").append(in_words(console, text), style="not bold yellow")
     console.print(line, soft_wrap=not console.is_terminal)

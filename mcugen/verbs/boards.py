@@ -10,6 +10,7 @@ from mcugen.boards.shipped import load_boards
 from mcugen.boards.types import Board
 from mcugen.emulators import emulators
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +71,7 @@ def command(json: options.Json = False) -> int:
     from mcugen.ui.terminal import Terminal
 
     result = boards()
-    return Terminal(json).show(result, lambda console: _render(console, result))
+    return Terminal(json, as_options).show(result, lambda console: _render(console, result))
 
 
 def _render(console: Console, result: BoardList) -> None:

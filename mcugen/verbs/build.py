@@ -10,6 +10,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,7 +86,7 @@ def command(
     """Build a generated project and show where its bytes went."""
     from mcugen.ui.terminal import Terminal
 
-    terminal = Terminal(json)
+    terminal = Terminal(json, as_options)
     with terminal.progress() as progress:
         result = build(folder, tflm=tflm, progress=progress)
     return terminal.show(result, lambda console: _render(console, result))

@@ -13,6 +13,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,7 +103,9 @@ def ci(
     for name in files:
         if (root / name).exists() and not force:
             raise ProjectError(
-                "exists already", where=str(root / name), hint="--force replaces it; docs/TESTING.md has both to copy"
+                "exists already",
+                where=str(root / name),
+                hint="`force=True` replaces it; docs/TESTING.md has both to copy",
             )
     inside = _inside(root, model, "the model")
     given = data if data in (None, "random") else _inside(root, data, "the data")
@@ -243,7 +246,7 @@ def command(
     from mcugen.ui.terminal import Terminal
 
     assert action == "init"
-    terminal = Terminal(json)
+    terminal = Terminal(json, as_options)
     with terminal.progress() as progress:
         result = ci(
             model,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcugen import __version__
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +50,7 @@ def command(json: options.Json = False) -> int:
     """Check which tools are installed and how to install the missing ones."""
     from mcugen.ui.terminal import Terminal
 
-    terminal = Terminal(json)
+    terminal = Terminal(json, as_options)
     with terminal.progress() as progress:
         progress("looking for tools", -1.0)
         result = doctor()

@@ -10,6 +10,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -189,7 +190,7 @@ def command(
     """Show which boards a model fits, what the others lack, and which layers are to blame."""
     from mcugen.ui.terminal import Terminal
 
-    terminal = Terminal(json)
+    terminal = Terminal(json, as_options)
     with terminal.progress() as progress:
         result = fit(model, boards=board or (), scale=scale, optimize=optimize, data=data, progress=progress)
     return terminal.show(result, lambda console: _show(console, result))

@@ -9,6 +9,7 @@ import typer
 
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from mcugen.boards.types import Board
@@ -62,7 +63,9 @@ def inspect(
 
     chosen = load_board(board) if board is not None else None
     if measure and chosen is None:
-        raise BoardError("--measure needs a board to measure on", hint="Add --board BOARD; mcugen boards lists them")
+        raise BoardError(
+            "`measure=True` needs a board to measure on", hint="Add `board=BOARD`; mcugen boards lists them"
+        )
     choice = Choice(runtime, optimize, tflm)
     if quantize and data is None and is_float(model):
         data = "random"
@@ -164,7 +167,7 @@ def command(
     from mcugen.ui.inspection import show_inspection
     from mcugen.ui.terminal import Terminal
 
-    terminal = Terminal(json)
+    terminal = Terminal(json, as_options)
     if fallback:
         from mcugen.flow.survey import find_fallbacks
         from mcugen.ui.fallback import show_fallback

@@ -12,6 +12,7 @@ import typer
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.verbs.options import page as page_options
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from mcugen.boards.types import Board
@@ -130,11 +131,11 @@ def _devices(
     from mcugen.flow.ready import built
 
     if len(set(ports)) < len(ports):
-        raise ProjectError("a port is listed twice", where="--port", hint="Use a different port for each device")
+        raise ProjectError("a port is listed twice", where="`ports`", hint="Use a different port for each device")
     if not targets and not ports:
         raise ProjectError(
             "there is nothing to watch",
-            hint="Pass a project folder, a model and --board, or --port for a device that runs",
+            hint="Pass a project folder, a model and `board`, or `ports` for a device that runs",
         )
     if not targets:
         known = load_board(board) if board is not None else None
@@ -142,7 +143,7 @@ def _devices(
     if ports and len(targets) > 1 and len(targets) != len(ports):
         raise ProjectError(
             f"{len(targets)} targets do not match {len(ports)} ports",
-            hint="Pass a --port for every target, or one target for all ports",
+            hint="Pass one of `ports` for every target, or one target for all ports",
         )
     ready = [
         stack.enter_context(built(target, board, data=data, quantize=quantize, choice=choice, progress=progress))
@@ -263,7 +264,7 @@ def command(
     from mcugen.ui.terminal import Terminal
     from mcugen.ui.watching import render, shown
 
-    terminal = Terminal(json)
+    terminal = Terminal(json, as_options)
     page = page_options.wanted_page(web, listen, token)
     live = page is not None or (terminal.out.is_terminal and not json and not lines)
     with contextlib.ExitStack() as waiting, shown(terminal, "Ctrl-C ends", lines=lines, web=page) as show:

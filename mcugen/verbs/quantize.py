@@ -128,7 +128,7 @@ def quantize(
     wanted = Tuning(auto, max_flash, max_ram, max_instructions, trials, search_seed)
     if board is not None and not auto:
         raise DataError(
-            "quantization does not depend on the board", where="--board", hint="Add --auto, or omit --board"
+            "quantization does not depend on the board", where="`board`", hint="Add `auto=True`, or omit `board`"
         )
     chosen = require_board(board) if board is not None else None
     check_tuning(wanted, activations=activations, board=chosen)
@@ -148,7 +148,7 @@ def quantize(
     if layers and loaded.float_data is None:
         raise ConversionError(
             "the model was already quantized, so that its layers have no float32 ones to compare with",
-            where="--layers",
+            where="`layers`",
             hint="Pass the float model",
         )
     judged = judge_on_host(loaded, data, wishes, progress)

@@ -10,6 +10,7 @@ import typer
 
 from mcugen.verbs.options import page as page_options
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from mcugen.flow.watching import Show, Watching
@@ -34,7 +35,7 @@ def replay(recording: str | Path, *, speed: float = 0.0, hold: bool = False, sho
 
     if not 0 <= speed < 1e6:
         raise DataError(
-            f"{speed:g} is not a valid speed", where="--speed", hint="1 is real time, 0 shows everything at once"
+            f"{speed:g} is not a valid speed", where="`speed`", hint="1 is real time, 0 shows everything at once"
         )
     path = Path(recording)
     with contextlib.closing(play(path, speed, hold)) as messages:
@@ -66,7 +67,7 @@ def command(
     from mcugen.ui.terminal import Terminal
     from mcugen.ui.watching import render, shown
 
-    terminal = Terminal(json)
+    terminal = Terminal(json, as_options)
     page = page_options.wanted_page(web, listen, token)
     live = page is not None or (terminal.out.is_terminal and not json and not lines)
     with shown(terminal, "a recording · Ctrl-C ends", lines=lines, web=page) as show:

@@ -12,6 +12,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -105,7 +106,7 @@ def _device(
     if port is not None:
         if target is not None:
             raise DeviceError(
-                "a board at a port already has its firmware", where="--port", hint="Omit the project or model"
+                "a board at a port already has its firmware", where="`port`", hint="Omit the project or model"
             )
         baud = load_board(board).uart.baud if board is not None else DEFAULT_BAUD
         yield port, lambda: open_port(port, baud)
@@ -113,7 +114,7 @@ def _device(
     if target is None:
         raise DeviceError(
             "nothing to share was named",
-            hint="Name a board's port with --port, or a project or model to run on an emulated board",
+            hint="Name a board's port with `port`, or a project or model to run on an emulated board",
         )
     with built(target, board, data=data, progress=progress) as ready:
         elf = ready.firmware.elf
@@ -149,7 +150,7 @@ def command(
     from mcugen.text import plain
     from mcugen.ui.terminal import Terminal
 
-    terminal = Terminal(json)
+    terminal = Terminal(json, as_options)
     result = serve(
         target,
         port=port,

@@ -13,6 +13,7 @@ import typer
 from mcugen import __version__
 from mcugen.sweep.engines import EngineName
 from mcugen.verbs.options import shared as options
+from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -145,7 +146,7 @@ def command(
     """Verify many models on many boards in parallel; a second run continues the first."""
     from mcugen.ui.terminal import Terminal
 
-    terminal = Terminal(json)
+    terminal = Terminal(json, as_options)
     names = None if boards == "all" else [name.strip() for name in boards.split(",") if name.strip()]
     with terminal.progress() as progress:
         result = sweep(

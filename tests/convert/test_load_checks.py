@@ -171,7 +171,7 @@ def test_several_subgraphs_cannot_be_quantized(data: str | None) -> None:
     """That is said before data is asked for."""
     model = FloatModel()
     y = model.op("WHILE", [model.input((1, 4))], (1, 4), name="rnn/while")
-    with pytest.raises(ModelError, match=r'op 0 WHILE "rnn/while": the model has 2 subgraphs.*--no-quantize'):
+    with pytest.raises(ModelError, match=r'op 0 WHILE "rnn/while": the model has 2 subgraphs.*`quantize=False`'):
         convert(model.build(y, subgraphs=2), data)
 
 

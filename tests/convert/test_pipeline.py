@@ -93,7 +93,7 @@ def test_data_for_a_quantized_model_is_not_used() -> None:
 
 
 def test_float_without_data() -> None:
-    with pytest.raises(DataError, match=r'needs calibration data.*--data.*"x": float32 \(N, 4\).*--data random'):
+    with pytest.raises(DataError, match=r'needs calibration data.*`data`.*"x": float32 \(N, 4\).*`data="random"`'):
         convert(small_dense())
 
 

@@ -146,7 +146,7 @@ def test_silence_is_asked_again_with_growing_patience() -> None:
         made(script).request(Command.HELLO, timeout=3.5)
     assert caught.value.what == "no answer to HELLO within 3.5 s"
     assert caught.value.where == "a port"
-    assert "--paced" in caught.value.hint
+    assert "`paced=True`" in caught.value.hint
     assert script.times == [0.0, 0.4, 1.2, 2.2, 3.2]
     assert script.now == pytest.approx(3.5)
     assert {frame for _, frame in script.sent} == {script.sent[0][1]}

@@ -174,7 +174,7 @@ def test_what_does_not_go_together(elf: Path) -> None:
         open_device(elf, load_board("mps2-an386"), emulator="renode")
     with pytest.raises(BoardError, match="QEMU does not model this board"):
         open_device(elf, load_board("nrf52840-dk"), emulator="qemu")
-    with pytest.raises(BoardError, match="--emulator cannot be combined with socket://localhost:1"):
+    with pytest.raises(BoardError, match="`emulator` cannot be combined with socket://localhost:1"):
         open_device(elf, load_board(BOARD), emulator="renode", port="socket://localhost:1")
 
 

@@ -107,7 +107,7 @@ def test_addresses() -> None:
     assert parse_address("0") == ("127.0.0.1", 0)
     assert parse_address("[::1]:99") == ("::1", 99)
     for wrong in ("", "host", "host:x", "host:70000", "a:b:c", "user@host:1", "host:1/x"):
-        with pytest.raises(DeviceError, match=r"--listen: .*is not a valid address"):
+        with pytest.raises(DeviceError, match=r"`listen`: .*is not a valid address"):
             parse_address(wrong)
     assert [is_local(host) for host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "10.0.0.1")] == [True] * 3 + [
         False

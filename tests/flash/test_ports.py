@@ -30,7 +30,7 @@ TWO = [("/dev/ttyACM1", "0483:374b", "066B"), ("/dev/ttyACM0", "0483:374b", "066
 
 def test_two_ports_are_a_question_or_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_ports(monkeypatch, TWO)
-    with pytest.raises(DeviceError, match=r"several ports.*ttyACM0 \(0483:374b, 066A\); /dev/ttyACM1.*--port") as error:
+    with pytest.raises(DeviceError, match=r"several ports.*ttyACM0 \(0483:374b, 066A\); /dev/ttyACM1.*`port`") as error:
         ports.find_port(NUCLEO)
     assert error.value.where == "nucleo-f446re"
     asked = []
@@ -66,7 +66,7 @@ def test_a_missing_port_says_what_there_is(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(DeviceError, match=r"no serial port of this board was found \(ports: /dev/ttyS0; .*dead:beef"):
         ports.require_port(NUCLEO, None)
     discovery = load_board("stm32f4-discovery")
-    with pytest.raises(DeviceError, match=r"name it with --port\. Link: USART2"):
+    with pytest.raises(DeviceError, match=r"name it with `port`\. Link: USART2"):
         ports.require_port(discovery, None)
     assert ports.require_port(discovery, "/dev/x") == "/dev/x"
 
@@ -80,7 +80,7 @@ def test_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ports.choose_probe(NUCLEO, [Probe("", "without number")], None, None) is None
     assert ports.choose_probe(NUCLEO, [one, other], "066a", None) == "066A"
     assert ports.choose_probe(NUCLEO, [one, other], None, "/dev/ttyACM7") == "000683012345"
-    with pytest.raises(DeviceError, match=r"several debug probes.*066A \(STM32 STLink\); 000683012345.*--probe ID"):
+    with pytest.raises(DeviceError, match=r"several debug probes.*066A \(STM32 STLink\); 000683012345.*`probe=ID`"):
         ports.choose_probe(NUCLEO, [one, other], None, None)
     with pytest.raises(DeviceError, match=r"several debug probes"):
         ports.choose_probe(NUCLEO, [one, other], None, "/dev/ttyUSB0")

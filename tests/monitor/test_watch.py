@@ -54,7 +54,7 @@ def test_a_device_that_stays_away_is_given_up() -> None:
     device = FakeDevice(lambda call: ConnectionLostError("the cable is out") if call > 1 else None, away=1000)
     with pytest.raises(GaveUpError, match=r"the cable is out.*nobody answers") as caught:
         list(watch([watched(device)], feeding(count=3, patience=0.1)))
-    assert "--patience" in caught.value.hint
+    assert "`patience=SECONDS`" in caught.value.hint
     assert device.closed == 1
 
 

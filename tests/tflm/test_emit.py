@@ -65,7 +65,7 @@ def test_custom_ops_get_a_stub_that_compiles(slot_bytes: int, tmp_path: Path) ->
 
 def test_custom_ops_need_an_arena() -> None:
     data = renamed(fully_connected("int8"), "CUSTOM", "MyOp")
-    with pytest.raises(ModelError, match=r"custom ops \(MyOp\).*--arena BYTES"):
+    with pytest.raises(ModelError, match=r"custom ops \(MyOp\).*`arena=BYTES`"):
         make_program(data, "custom", load_board("mps2-an386"), TflmOptions(""))
 
 

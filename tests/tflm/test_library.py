@@ -106,7 +106,7 @@ def test_without_tflm_a_project_asks_for_the_best_build() -> None:
 
 
 def test_building_without_tflm_says_what_to_do() -> None:
-    with pytest.raises(ToolError, match=r"--tflm DIR or MCUGEN_TFLM_DIR=DIR.*make -f .*TARGET_ARCH=cortex-m4\+fp"):
+    with pytest.raises(ToolError, match=r"`tflm=DIR` or MCUGEN_TFLM_DIR=DIR.*make -f .*TARGET_ARCH=cortex-m4\+fp"):
         require_library(M4.folder, load_board("mps2-an386"))
 
 

@@ -49,9 +49,9 @@ def test_a_model_with_state_in_subgraphs(name: str, tmp_path: Path, monkeypatch:
     ("options", "what"),
     [
         ({"runtime": "tflm", "optimize": "size"}, "--optimize"),
-        ({"model_slot": 4096}, "Add --runtime tflm"),
-        ({"keep_names": True}, "Add --runtime tflm"),
-        ({"arena": 4096}, "Add --runtime tflm"),
+        ({"model_slot": 4096}, 'Add `runtime="tflm"`'),
+        ({"keep_names": True}, 'Add `runtime="tflm"`'),
+        ({"arena": 4096}, 'Add `runtime="tflm"`'),
         ({"runtime": "tflm", "arena": -1}, "negative"),
     ],
 )
@@ -63,7 +63,7 @@ def test_options_that_do_not_go_together(options: dict[str, object], what: str, 
 def test_a_project_knows_its_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TFLM_DIR, raising=False)
     api.generate(hello(), board="mps2-an386", out=tmp_path / "p", runtime="tflm")
-    with pytest.raises(ProjectError, match="generated with --runtime tflm"):
+    with pytest.raises(ProjectError, match='generated with `runtime="tflm"`'):
         api.verify(tmp_path / "p", runtime="aot")
 
 
@@ -114,5 +114,5 @@ def test_a_firmware_without_slot_takes_no_model(tmp_path: Path) -> None:
     tflm = real_tflm()
     api.generate(hello(), board="mps2-an386", out=tmp_path / "p", runtime="tflm", tflm=tflm)
     firmware = api.build(tmp_path / "p", tflm=tflm).firmware
-    with running(firmware.elf) as url, pytest.raises(DeviceError, match=r"cannot be replaced.*--model-slot"):
+    with running(firmware.elf) as url, pytest.raises(DeviceError, match=r"cannot be replaced.*`model_slot=BYTES`"):
         api.push(hello(), port=url)

@@ -146,9 +146,9 @@ def test_layers_and_then_the_model_get_int16_where_int8_does_not_do(hard: Digits
 
 def test_what_the_search_cannot_do_is_refused_before_anything_runs(digits: Digits, tmp_path: Path) -> None:
     model = to_tflite(digits)
-    with pytest.raises(DataError, match="Add --auto"):
+    with pytest.raises(DataError, match="Add `auto=True`"):
         quantize(model, data="random", max_ram=100)
-    with pytest.raises(ConversionError, match="--activations"):
+    with pytest.raises(ConversionError, match="`activations`"):
         quantize(model, data="random", auto=True, activations="int16")
     with pytest.raises(BoardError, match="emulator"):
         quantize(model, data="random", auto=True, max_instructions=1)

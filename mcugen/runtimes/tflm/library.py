@@ -31,7 +31,7 @@ BUILD_TYPES = ("release", "release_with_logs", "default", "debug")
 assertions."""
 
 HOW = (
-    f"Name it once: --tflm DIR or {TFLM_DIR}=DIR, a checkout of https://github.com/tensorflow/tflite-micro; or a "
+    f"Name it once: `tflm=DIR` or {TFLM_DIR}=DIR, a checkout of https://github.com/tensorflow/tflite-micro; or a "
     "library for PlatformIO (a registry name, or a folder with a library.json)"
 )
 
@@ -157,7 +157,7 @@ def tflm_arch(board: Board) -> str:
         raise ToolError(
             f"TensorFlow Lite Micro's Makefile knows no {core} with {fpu}",
             where=f"board {board.name}",
-            hint="Use the ahead-of-time runtime, or a PlatformIO library of TFLM with --tflm",
+            hint="Use the ahead-of-time runtime, or a PlatformIO library of TFLM with `tflm`",
         )
     return arch
 
@@ -181,7 +181,7 @@ def choose_library(board: Board, tflm: str | None = None) -> Library:
         raise BoardError(
             f"the TFLM runtime supports Arm cores only; this one is {board.architecture.name}",
             where=f"board {board.name}",
-            hint="Omit --runtime tflm: the model runs compiled ahead of time",
+            hint='Omit `runtime="tflm"`: the model runs compiled ahead of time',
         )
     named = tflm if tflm is not None else os.environ.get(TFLM_DIR, "")
     if not named:

@@ -190,7 +190,7 @@ def prepare(model: bytes | OpenedModel, name: str, options: TflmOptions) -> Prep
     if names:
         raise ModelError(
             f"the arena cannot be computed for a model with custom ops ({names})",
-            hint="Set its size with --arena BYTES",
+            hint="Set its size with `arena=BYTES`",
         )
     return Prepared(view, flatbuffer, host_arena(flatbuffer.opened))
 
@@ -255,19 +255,19 @@ def _check_slot(slot_bytes: int, model_bytes: int, board: Board, store: Store | 
     if slot_bytes and slot_bytes < model_bytes:
         raise DoesNotFitError(
             f"a slot of {slot_bytes:,} bytes cannot hold this model's {model_bytes:,}",
-            hint=f"Pass --model-slot {model_bytes} or more",
+            hint=f"Pass `model_slot={model_bytes}` or more",
         )
     if store is not None and slot_bytes > store.capacity:
         raise DoesNotFitError(
             f"a slot of {slot_bytes:,} bytes does not fit the {store.capacity:,} that the board's flash has",
             where=f"board {board.name}",
-            hint="Choose a smaller --model-slot, or reserve more in the board's file (memory.model_slot)",
+            hint="Choose a smaller `model_slot`, or reserve more in the board's file (memory.model_slot)",
         )
     if store is None and 2 * slot_bytes > board.ram.size:
         raise DoesNotFitError(
             f"two slots of {slot_bytes:,} bytes for models do not fit the board's {board.ram.size:,} bytes of RAM",
             where=f"board {board.name}",
-            hint="A model is replaced through RAM: choose a smaller --model-slot, or a board with more",
+            hint="A model is replaced through RAM: choose a smaller `model_slot`, or a board with more",
         )
 
 

@@ -74,14 +74,14 @@ def prove_unchanged(
     forms = open_model(original), open_model(stripped)
     before, after = (read_view(form) for form in forms)
     if _structure(before) != _structure(after):
-        raise ModelError("stripping changed the model's ops", hint="Pass --keep-names, and report this as a bug")
+        raise ModelError("stripping changed the model's ops", hint="Pass `keep_names=True`, and report this as a bug")
     inputs = make_inputs(before.main, samples)
     with Oracle(forms[0].data) as one, Oracle(forms[1].data) as other:
         for sample in inputs:
             results = [[a.tobytes() for a in oracle.run(sample)] for oracle in (one, other)]
             if results[0] != results[1]:
                 raise ModelError(
-                    "stripping changed the model's outputs", hint="Pass --keep-names, and report this as a bug"
+                    "stripping changed the model's outputs", hint="Pass `keep_names=True`, and report this as a bug"
                 )
 
 

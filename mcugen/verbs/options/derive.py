@@ -2,11 +2,15 @@
 
 An option of the command line is a parameter of the function: `PARAMETERS` says how each is spelled there. What a verb
 spells otherwise, or has alone, it names itself.
+
+Errors, notes and warnings reach users of :mod:`mcugen.api` as well, so they name parameters, in backticks: `data`,
+`quantize=False`, `arena=BYTES`. The command line shows them as options: --data, --no-quantize, --arena BYTES.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -82,6 +86,15 @@ PARAMETERS: Mapping[str, Spelling] = {
     "arena": Spelling(shared.Arena),
 }
 
+ALONE = (
+    "boards", "count", "dequantize", "engine", "install", "jobs", "listen", "measure", "patience", "protocol",
+    "provider", "rate", "record", "scale", "scheduler", "speed",
+)  # fmt: skip
+"""Parameters of single verbs, whose options have their names."""
+
+REPEATED = {"ports": "--port"}
+"""Parameters that take several values, whose options take one and are repeated."""
+
 
 def command_for(
     verb: Callable[..., Any], summary: str, show: Callable[[Console, Any], None], **own: Any
@@ -106,7 +119,7 @@ def command_for(
         from mcugen.ui.choice import terminal_choice
         from mcugen.ui.terminal import Terminal
 
-        terminal = Terminal(given.pop("json"))
+        terminal = Terminal(given.pop("json"), as_options)
         arguments = {name: known[name].value(given[known[name].name or name]) for name in named}
         if "choose" in parameters:
             arguments["choose"] = terminal_choice(terminal)
@@ -134,3 +147,42 @@ def _parameter(name: str, spelling: Spelling, default: Any) -> inspect.Parameter
     elif spelling.default is not inspect.Parameter.empty:
         default = spelling.default
     return inspect.Parameter(spelling.name or name, _KEYWORD, default=default, annotation=spelling.option)
+
+
+_QUOTED = re.compile(r"`(?P<name>[a-z][a-z_]*)(?:=(?P<value>[^`]+))?`")
+
+
+def as_options(text: str) -> str:
+    """A text with the parameters in it spelled as options; what is not one stays as it is."""
+    return _QUOTED.sub(_spelled, text) if "`" in text else text
+
+
+def _spelled(found: re.Match[str]) -> str:
+    name, value = found["name"], found["value"]
+    if name in REPEATED:
+        option = REPEATED[name]
+    elif name in ALONE:
+        option = f"--{name}"
+    else:
+        option = _declared(PARAMETERS.get(name))
+    if not option:
+        return found[0]
+    if value is None or value in ("True", "False"):
+        # Where a flag says no, its option is the parameter's False.
+        denied = option.startswith("--no-")
+        return found[0] if value == str(denied) else option
+    return f"{option} {_bare(value)}"
+
+
+def _declared(spelling: Spelling | None) -> str:
+    """The long option of a spelling; "" for arguments, which have none."""
+    if spelling is None:
+        return ""
+    info: Any = spelling.option.__metadata__[0]
+    names = (info.default, *(info.param_decls or ()))
+    return next((name for name in names if isinstance(name, str) and name.startswith("--")), "")
+
+
+def _bare(value: str) -> str:
+    """A Python value as a shell takes it: without quotes, and of a list its item."""
+    return value.removeprefix("[").removesuffix("]").strip("\"'")

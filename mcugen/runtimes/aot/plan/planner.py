@@ -131,7 +131,7 @@ def _is_worth_it(lowering: Lowering, work: Mapping[str, int], enough: float) -> 
 
 
 def _explained(lowering: Lowering) -> Lowering:
-    reason = "a faster variant costs more code than its share of the work justifies (--optimize size)"
+    reason = "a faster variant costs more code than its share of the work justifies when optimizing for size"
     return replace(lowering, calls=tuple(replace(call, why_not_faster=reason) for call in lowering.calls))
 
 
