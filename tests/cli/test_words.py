@@ -33,6 +33,7 @@ ALLOWED = {
     ("flow/project.py", " --no-quantize"): "part of a whole command line",
     ("flow/project.py", " --auto"): "part of a whole command line",
     ("flow/project.py", " --activations …"): "part of a whole command line",
+    ("flow/project.py", "mcugen … … --board ………"): "a whole command line",
     ("flow/runtime.py", " --runtime tflm"): "part of a whole command line",
     ("flow/runtime.py", " --keep-names"): "part of a whole command line",
     ("flow/runtime.py", " --model-slot …"): "part of a whole command line",
