@@ -154,8 +154,30 @@ def _read_path(
     if path.is_dir():
         images = data_files.read_images(path, _single(inputs, where), scale_images, notes)
         return _for_single_input([images], inputs, where), None
-    if path.stat().st_size == 0:
-        raise DataError("the file is empty", where=where, hint=_accepted(inputs))
+    return read_file(path, inputs, part, notes, hint=_accepted(inputs))
+
+
+def read_file(
+    path: Path, inputs: Sequence[TensorSpec], part: Part, notes: list[str], *, hint: str
+) -> tuple[list[NDArray[Any]], Any]:
+    """One array per input from a `.npy`, `.npz` or `.csv` file, as they are stored there; and the labels, if any.
+
+    Args:
+        part: which samples to take where the data comes split.
+        notes: gets what was chosen.
+        hint: what to pass instead of a file that is none of these.
+
+    Raises:
+        DataError: the file cannot be read safely, or it does not show which array belongs to which input.
+    """
+    where = str(path)
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=where, hint=hint) from error
+    if empty:
+        raise DataError("the file is empty", where=where, hint=hint)
     suffix = path.suffix.lower()
     if suffix == ".npy":
         return _for_single_input([data_files.read_npy(path)], inputs, where), None
@@ -167,9 +189,7 @@ def _read_path(
             raise _either_order(spec, where)
         rows, labels = data_files.read_csv(path, sample_shape(spec))
         return [rows], labels
-    raise DataError(
-        f'"{suffix or path.name}" is not a data format that mcugen reads', where=where, hint=_accepted(inputs)
-    )
+    raise DataError(f'"{suffix or path.name}" is not a data format that mcugen reads', where=where, hint=hint)
 
 
 def _single(inputs: Sequence[TensorSpec], where: str) -> TensorSpec:
@@ -205,8 +225,10 @@ def _part_of(
 def _from_mapping(
     arrays: Mapping[str, Any], inputs: Sequence[TensorSpec], where: str
 ) -> tuple[list[NDArray[Any]], Any]:
-    labels = next((arrays[k] for k in _LABEL_KEYS if k in arrays), None)
-    values = {k: np.asarray(v) for k, v in arrays.items() if k not in _LABEL_KEYS}
+    own = {name for spec in inputs for name in (spec.name, short_name(spec.name))}
+    label_keys = [k for k in _LABEL_KEYS if k not in own]  # an input may be called y, too
+    labels = next((arrays[k] for k in label_keys if k in arrays), None)
+    values = {k: np.asarray(v) for k, v in arrays.items() if k not in label_keys}
     names = [next((k for k in values if k in (s.name, short_name(s.name))), None) for s in inputs]
     if all(n is not None for n in names):
         return [values[n] for n in names if n is not None], labels
@@ -218,7 +240,7 @@ def _from_mapping(
         )
     key = next((k for k in _DATA_KEYS if k in values), None)
     if key is None:
-        candidates = [k for k, v in values.items() if v.ndim >= 2]
+        candidates = [k for k, v in values.items() if v.ndim >= 2 or len(values) == 1]
         if len(candidates) != 1:
             raise DataError(
                 f"cannot tell which array holds the samples: it has {', '.join(values) or 'none'}",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.convert.data import read_file
 from mcugen.errors import DataError
 from mcugen.graph.types import Graph, Tensor
 from mcugen.numerics.affine import quantize
 from mcugen.ops.common import describe
+from mcugen.tflite.types import TensorSpec
 
 InputSource = str | Path | NDArray[Any] | Sequence[NDArray[Any]]
-"""A .npy or .npz file, an array with one sample per row, or one such array per model input."""
+"""A .npy, .npz or .csv file, an array with one sample per row, or one such array per model input."""
 
 _OFTEN_OUTSIDE = 0.05
 _FEW_LEVELS = 4
+_EXACT = (1 << 24) - 1
 
 Sample = list[NDArray[Any]]
 """One array per model input, of its shape and dtype."""
@@ -52,8 +54,10 @@ def read_inputs(source: InputSource, graph: Graph) -> Inputs:
         DataError: an unreadable file, another shape or dtype, values that are not finite, or no sample.
     """
     tensors = [graph.tensor(i) for i in graph.inputs]
+    notes: list[str] = []
+    warnings: list[str] = []
     if isinstance(source, str | Path):
-        origin, arrays = str(source), _read(Path(source), tensors)
+        origin, arrays = str(source), _read(Path(source), tensors, notes)
     elif isinstance(source, np.ndarray):
         origin, arrays = "array", [source]
     else:
@@ -64,8 +68,6 @@ def read_inputs(source: InputSource, graph: Graph) -> Inputs:
             where=origin,
             hint=f"Pass one array per input, as .npz: {', '.join(_expected(t) for t in tensors)}",
         )
-    notes: list[str] = []
-    warnings: list[str] = []
     columns = [_samples(array, tensor, origin, notes, warnings) for array, tensor in zip(arrays, tensors, strict=True)]
     counts = {len(column) for column in columns}
     if len(counts) != 1:
@@ -81,38 +83,26 @@ def read_inputs(source: InputSource, graph: Graph) -> Inputs:
     return Inputs([list(sample) for sample in zip(*columns, strict=True)], origin, tuple(notes), tuple(warnings))
 
 
-def _read(path: Path, tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
-    hint = "Write it with numpy.save (one input) or numpy.savez (several)"
-    if path.suffix not in (".npy", ".npz"):
-        raise DataError("inputs must be .npy or .npz", where=str(path), hint=hint)
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return [loaded]
-            return _by_name(loaded, tensors, str(path))
-    except OSError as error:
-        reason = error.strerror or "not a NumPy file"
-        raise DataError(f"cannot be read: {reason}", where=str(path), hint=hint) from error
-    except (ValueError, EOFError, KeyError, MemoryError, SyntaxError, zipfile.BadZipFile) as error:
-        # numpy raises whatever a damaged header leads to; pickled objects end here as well.
-        raise DataError("is not a NumPy file that can be read safely", where=str(path), hint=hint) from error
+def _read(path: Path, tensors: Sequence[Tensor], notes: list[str]) -> list[NDArray[Any]]:
+    """The arrays of a file, read and chosen as those of calibration data are."""
+    specs = [TensorSpec(t.name, t.shape, t.dtype.value, t.scale if t.quant is not None else 0.0) for t in tensors]
+    hint = f"Pass a .npy, .npz or .csv file with {', '.join(_expected(tensor) for tensor in tensors)}"
+    arrays, _labels = read_file(path, specs, "evaluation", notes, hint=hint)
+    if path.suffix.lower() in (".npy", ".npz"):
+        return arrays
+    return [_typed(array, tensor) for array, tensor in zip(arrays, tensors, strict=True)]
 
 
-def _by_name(arrays: Mapping[str, NDArray[Any]], tensors: Sequence[Tensor], where: str) -> list[NDArray[Any]]:
-    """The arrays of an .npz in the model's order: by input name, or the only one."""
-    names = list(arrays)
-    if all(tensor.name in names for tensor in tensors):
-        return [arrays[tensor.name] for tensor in tensors]
-    if len(tensors) == 1:
-        wanted = [name for name in names if name in ("x", "X", "x_test", "inputs", "data")] or names
-        if len(wanted) == 1:
-            return [arrays[wanted[0]]]
-    raise DataError(
-        f"holds the arrays {', '.join(names) or '(none)'}, and none is named after the model's input",
-        where=where,
-        hint=f"Name them {', '.join(repr(tensor.name) for tensor in tensors)}",
-    )
+def _typed(rows: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
+    """Numbers of a text, which has no types: integers where the input takes such without a scale, else real ones."""
+    dtype = tensor.dtype.numpy
+    if dtype.kind not in "iu" or (tensor.quant is not None and tensor.scale > 0):
+        return rows
+    info = np.iinfo(dtype)
+    # float32, which rows of a text are, tells every integer below 2^24 from its neighbours, and none beyond.
+    low, high = max(int(info.min), -_EXACT), min(int(info.max), _EXACT)
+    whole = np.array_equal(rows, np.floor(rows)) and low <= rows.min() and rows.max() <= high
+    return rows.astype(dtype) if whole else rows
 
 
 def _samples(

@@ -236,7 +236,8 @@ command = command_for(
             "-i",
             metavar="X.npy",
             show_default=False,
-            help="Inputs, one sample per row: int8 values are used as they are, floats are quantized.",
+            help="Inputs (.npy, .npz or .csv), one sample per row: int8 values are used as they are, floats are "
+            "quantized.",
         ),
     ],
     out=Spelling(

@@ -150,7 +150,7 @@ def test_output_in_a_missing_folder(cli: Cli, float_tflite: Path, tmp_path: Path
         (np.zeros((3, 6), np.int32), "int32"),
         (np.full((3, 6), np.nan, np.float32), "NaN or infinite, the first in sample 0"),
         (np.zeros((0, 6), np.int8), "no sample"),
-        (np.array([{"a": 1}], dtype=object), "safely"),
+        (np.array([{"a": 1}], dtype=object), "holds Python objects, which are not loaded"),
     ],
 )
 def test_wrong_inputs(cli: Cli, project: Path, tmp_path: Path, array: np.ndarray, part: str) -> None:
@@ -162,7 +162,7 @@ def test_wrong_inputs(cli: Cli, project: Path, tmp_path: Path, array: np.ndarray
 
 def test_inputs_that_are_no_numpy_file(cli: Cli, project: Path, tmp_path: Path) -> None:
     (tmp_path / "x.npy").write_text("1 2 3")
-    assert_error(cli("verify", project, "--inputs", tmp_path / "x.npy"), "x.npy", "numpy.save")
+    assert_error(cli("verify", project, "--inputs", tmp_path / "x.npy"), "x.npy", "not a NumPy file")
 
 
 def test_missing_inputs(cli: Cli, project: Path) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcugen.convert.data import load_samples
 from mcugen.errors import DataError, ProjectError
 from mcugen.flow.files import check_output, read_labels, write_atomic
 from mcugen.flow.inputs import read_inputs
 from mcugen.graph import Graph
 from mcugen.numerics.affine import dequantize, quantize
 from mcugen.runtimes.aot.graph import read_graph
+from mcugen.tflite.types import TensorSpec as DataSpec
 from tests.cli.conftest import int8_model
 from tests.kernels.single_op import TensorSpec, build_model
 
@@ -69,7 +71,7 @@ def test_several_inputs_by_name(tmp_path: Path) -> None:
 
 def test_refusals(graph: Graph, tmp_path: Path) -> None:
     np.savez(tmp_path / "two.npz", p=VALUES, q=VALUES)
-    with pytest.raises(DataError, match="none is named after"):
+    with pytest.raises(DataError, match="cannot tell which array holds the samples"):
         read_inputs(tmp_path / "two.npz", graph)
     with pytest.raises(DataError, match="1 array for 2 model inputs"):
         read_inputs(VALUES, two_inputs())
@@ -77,6 +79,95 @@ def test_refusals(graph: Graph, tmp_path: Path) -> None:
         read_inputs([np.zeros((2, 3), np.int8), np.zeros((4, 3), np.int8)], two_inputs())
     with pytest.raises(DataError, match="uint8"):
         read_inputs(VALUES.astype(np.uint8), graph)
+
+
+def rows_of(source: Path, graph: Graph) -> list[list[int]]:
+    return [sample[0][0].tolist() for sample in read_inputs(source, graph).samples]
+
+
+def calibration_rows(source: Path, graph: Graph) -> list[list[int]]:
+    """What `data` takes from the same file, as the input's own integers."""
+    tensor = graph.tensor(graph.inputs[0])
+    spec = DataSpec(tensor.name, tensor.shape, tensor.dtype.value, tensor.scale, tensor.zero_point)
+    (array,) = load_samples(source, (spec,)).inputs
+    return (array if array.dtype == np.int8 else quantize(array, tensor)).tolist()
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"anything": VALUES},
+        {"anything": VALUES, "y": np.zeros(2)},
+        {"anything": VALUES, "ids": np.arange(2)},
+        {"samples": VALUES, "masks": np.ones((2, 6), np.int8)},
+        {"image": VALUES, "x": np.zeros((2, 6), np.int8)},
+        {"one": VALUES[0]},
+    ],
+    ids=["any key", "with labels", "the only one with rows", "a usual key", "named after the input", "one sample"],
+)
+def test_npz_is_read_as_calibration_data_is(graph: Graph, tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    np.savez(tmp_path / "x.npz", allow_pickle=False, **arrays)
+    wanted = VALUES[:1] if "one" in arrays else VALUES
+    assert rows_of(tmp_path / "x.npz", graph) == calibration_rows(tmp_path / "x.npz", graph) == wanted.tolist()
+
+
+def test_of_split_data_inputs_are_the_test_samples(graph: Graph, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x_train=np.zeros((9, 6), np.int8), x_test=VALUES, y_train=np.zeros(9))
+    given = read_inputs(tmp_path / "x.npz", graph)
+    assert [sample[0][0].tolist() for sample in given.samples] == VALUES.tolist()
+    assert "the samples whose names end in _test were used" in given.notes
+
+
+def test_an_input_may_be_named_as_labels_are(tmp_path: Path) -> None:
+    specs = [TensorSpec((1, 3), scale=0.1, zero_point=0, name=name) for name in ("x", "y")]
+    graph = read_graph(build_model("ADD", None, specs, [TensorSpec((1, 3), scale=0.2, zero_point=0, name="sum")]))
+    np.savez(tmp_path / "xy.npz", x=np.zeros((1, 3), np.int8), y=np.ones((1, 3), np.int8))
+    ((x, y),) = read_inputs(tmp_path / "xy.npz", graph).samples
+    assert (x.tolist(), y.tolist()) == ([[0, 0, 0]], [[1, 1, 1]])
+
+
+@pytest.mark.parametrize("header", ["", "a,b,label,c,d,e,f\n"], ids=["no header", "a column of labels"])
+def test_csv_rows_are_reals(graph: Graph, tmp_path: Path, header: str) -> None:
+    reals = dequantize(VALUES, graph.tensor(graph.inputs[0]))
+    lines = [[f"{value:.6f}" for value in row] for row in reals]
+    if header:
+        lines = [[*row[:2], "7", *row[2:]] for row in lines]
+    (tmp_path / "x.csv").write_text(header + "\n".join(",".join(row) for row in lines) + "\n")
+    assert rows_of(tmp_path / "x.csv", graph) == calibration_rows(tmp_path / "x.csv", graph) == VALUES.tolist()
+    with pytest.raises(DataError, match="has 2 inputs, which this format cannot store"):
+        read_inputs(tmp_path / "x.csv", two_inputs())
+
+
+def test_csv_rows_are_integers_where_the_input_takes_such(tmp_path: Path) -> None:
+    rows = TensorSpec((1, 3), "int32", name="ids")
+    graph = read_graph(build_model("RESHAPE", None, [rows], [TensorSpec((3,), "int32", name="out")]))
+    (tmp_path / "x.csv").write_text("1,2,-3\n4,5,16777215\n")
+    assert rows_of(tmp_path / "x.csv", graph) == [[1, 2, -3], [4, 5, 16777215]]
+    for beyond in ("1,2,0.5\n", "1,2,16777217\n", "1,2,3e9\n"):
+        (tmp_path / "x.csv").write_text(beyond)
+        with pytest.raises(DataError, match="int32"):
+            read_inputs(tmp_path / "x.csv", graph)
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.csv", "x.parquet"])
+@pytest.mark.parametrize("content", ["objects", "damaged", "empty"])
+def test_what_cannot_be_read_is_refused_as_calibration_data_is(
+    graph: Graph, tmp_path: Path, name: str, content: str
+) -> None:
+    path = tmp_path / name
+    if content == "objects":
+        objects = np.array([{"a": 1}], dtype=object)
+        np.save(path, objects, allow_pickle=True) if name == "x.npy" else np.savez(path, x=objects)
+        path = path if path.exists() else path.with_name(f"{name}.npz").rename(path)
+    else:
+        path.write_bytes(b"\xff\xfe\x00 damaged" if content == "damaged" else b"")
+    with pytest.raises(DataError) as ours:
+        read_inputs(path, graph)
+    with pytest.raises(DataError) as theirs:
+        calibration_rows(path, graph)
+    assert (ours.value.what, ours.value.where) == (theirs.value.what, theirs.value.where)
+    if content == "objects" and name in ("x.npy", "x.npz"):
+        assert "Python objects, which are not loaded" in ours.value.what
 
 
 def test_quantize_rounds_halves_away_from_zero_and_saturates(graph: Graph) -> None:

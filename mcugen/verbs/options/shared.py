@@ -237,8 +237,8 @@ Inputs = Annotated[
         "-i",
         metavar="X.npy",
         show_default=False,
-        help="Inputs, one sample per row: int8 values are used as they are, floats are quantized. Use .npz "
-        "for several inputs.",
+        help="Inputs (.npy, .npz or .csv), one sample per row: int8 values are used as they are, floats are "
+        "quantized. Use .npz for several inputs.",
         rich_help_panel=VERIFICATION,
     ),
 ]
