@@ -200,5 +200,5 @@ def test_a_missing_compiler_is_named(plan: Plan, board: Board, out: Path, monkey
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError):
+    with pytest.raises(ProjectError, match="is not a project of mcugen's"):
         build_project(tmp_path)

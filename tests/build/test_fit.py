@@ -60,7 +60,7 @@ def test_between_sure_and_impossible_the_linker_decides(plan: Plan, board: Board
     tight = with_memory(board, flash=fit.weights + LEAST_CODE + 16)
     assert not fit_report(plan, tight).fits
     check_fit(plan, tight)
-    with pytest.raises(DoesNotFitError):
+    with pytest.raises(DoesNotFitError, match="flash: needs about"):
         check_fit(plan, with_memory(board, flash=fit.weights + LEAST_CODE - 16))
 
 
@@ -86,7 +86,7 @@ def test_real_builds_stay_within_the_estimate(model: str, name: str, out: Path) 
     plan = make_plan(read_graph(model_bytes(model)), board.target())
     fit = fit_report(plan, board)
     if fit.impossible:
-        with pytest.raises(DoesNotFitError):
+        with pytest.raises(DoesNotFitError, match="needs about"):
             check_fit(plan, board)
         return
     emit(plan, board, out)

@@ -181,8 +181,12 @@ def test_labels(tmp_path: Path) -> None:
     assert read_labels(str(tmp_path / "labels.txt")) == ("cat", "dog")
     assert read_labels("cat,dog") == read_labels(["cat", "dog"]) == ("cat", "dog")
     assert read_labels(None) == ()
-    for wrong in (str(tmp_path / "absent.txt"), ",", "x" * 101 + ",y"):
-        with pytest.raises(DataError):
+    for wrong, why in (
+        (str(tmp_path / "absent.txt"), "the labels cannot be read"),
+        (",", "0 labels"),
+        ("x" * 101 + ",y", "longer than 100 characters"),
+    ):
+        with pytest.raises(DataError, match=why):
             read_labels(wrong)
 
 
@@ -232,4 +236,4 @@ def test_reals_of_the_models_scale_are_not_warned_of(graph: Graph) -> None:
 
 def test_the_same_sample_again_and_again_is_warned_of(graph: Graph) -> None:
     (warning,) = read_inputs(np.repeat(VALUES[:1], 3, axis=0), graph).warnings
-    assert warning.startswith("all 3 samples are the same")
+    assert warning.startswith("the model sees 3 identical samples")

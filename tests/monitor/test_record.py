@@ -130,7 +130,10 @@ def test_damaged_recordings_are_refused(tmp_path: Path, damage: Callable[[Path],
     path = tmp_path / "run.csv"
     record(path, some_messages())
     damage(path)
-    with pytest.raises((DataError, ProjectError)):
+    with pytest.raises(
+        (DataError, ProjectError),
+        match=r"row \d+ cannot be read|has the schema|is not a recording made by mcugen, or is damaged|columns instead of|has room for",
+    ):
         list(read_recording(path))
 
 
@@ -141,7 +144,7 @@ def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for data in (whole[: len(whole) // 2], b"PAR1", b""):
         path.write_bytes(data)
-        with pytest.raises(DataError):
+        with pytest.raises(DataError, match="is not a recording made by mcugen, or is damaged"):
             list(read_recording(path))
 
 

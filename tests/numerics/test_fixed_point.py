@@ -52,9 +52,9 @@ def test_rounding_twice_differs_from_rounding_once() -> None:
 
 def test_requantize_refuses_what_overflows() -> None:
     assert fx.requantize((1 << 30) - 1, fx.INT32_MAX, 1) == (1 << 31) - 3
-    with pytest.raises(OverflowError):
+    with pytest.raises(OverflowError, match="does not fit 32 bits"):
         fx.requantize(1 << 30, fx.INT32_MAX, 1)
-    with pytest.raises(OverflowError):
+    with pytest.raises(OverflowError, match="does not fit 32 bits"):
         fx.requantize(-(1 << 30) - 1, fx.INT32_MAX, 1)
 
 

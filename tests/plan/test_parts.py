@@ -97,7 +97,7 @@ def test_a_plan_that_puts_the_parts_elsewhere_is_caught() -> None:
     by_name = {plan.graph.tensor(i).name: i for i in plan.addresses}
     swapped = {**plan.addresses}
     swapped[by_name["all"]] = swapped[by_name["image"]] = plan.addresses[by_name["high"]]
-    with pytest.raises(PlanError):
+    with pytest.raises(PlanError, match="overlap"):
         verify_plan(replace(plan, addresses=swapped, arena_bytes=plan.arena_bytes + 4096))
 
 

@@ -58,9 +58,9 @@ def test_a_fact_tells_where_it_comes_from_and_is_escaped() -> None:
     facts = Facts({"a": [{"b/c~d": 1234, "name": '<i>"&'}]})
     assert facts.html("/a/0/b~1c~0d") == '<span data-fact="/a/0/b~1c~0d" data-value="1234">1,234</span>'
     assert "<i>" not in facts.html("/a/0/name", "text")
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="missing"):
         facts.html("/a/0/missing")
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="out of range"):
         facts.html("/a/1/name")
 
 

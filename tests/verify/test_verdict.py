@@ -183,7 +183,7 @@ def test_a_model_that_tflm_refuses_is_an_error_with_its_words(chain: tuple[Plan,
 
 def test_an_oracle_survives_a_bad_request_and_ends(chain: tuple[Plan, HostModel, Oracle]) -> None:
     _, _, oracle = chain
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match="Dimension mismatch"):
         oracle.run([np.zeros((1, 99), np.int8)])
     assert len(oracle.run([np.zeros((1, 6), np.int8)])) == 1
 
