@@ -33,7 +33,7 @@ import pytest
 
 from tools.mutants.mutate import Mutant
 
-_CPU_FACTOR, _CPU_MORE = 5, 2
+_CPU_FACTOR, _CPU_MORE = 2, 2
 """CPU time that a fault's tests may take: so many times what they take without it, and so many seconds more."""
 
 _WALL_FACTOR, _WALL_MORE = 20, 60
