@@ -48,7 +48,7 @@ def test_a_model_with_state_in_subgraphs(name: str, tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"runtime": "tflm", "optimize": "size"}, "--optimize"),
+        ({"runtime": "tflm", "optimize": "size"}, "`optimize` applies"),
         ({"model_slot": 4096}, 'Add `runtime="tflm"`'),
         ({"keep_names": True}, 'Add `runtime="tflm"`'),
         ({"arena": 4096}, 'Add `runtime="tflm"`'),
