@@ -91,7 +91,7 @@ def test_custom_and_flex_ops(custom: str, way: str) -> None:
     _, _, (missing,) = fallback.survey(build_graph([Node(f"CUSTOM:{custom}", None, [x], [y])], [y]))
     assert missing.where == f'op 0 CUSTOM:{custom} "t1"'
     assert way in {w.name for w in missing.ways}
-    assert ("--custom-op Mine=" in missing.ways[0].how) == (custom == "Mine")
+    assert ('`custom_ops=["Mine=' in missing.ways[0].how) == (custom == "Mine")
 
 
 def test_advice_names_ops_that_run_and_can_be_quantized() -> None:

@@ -150,7 +150,7 @@ PICOTOOL = [
         "udev",
     ),
     ("No accessible RP2040/RP2350 devices in BOOTSEL mode were found.", "no board is in its boot loader", "BOOTSEL"),
-    ("ERROR: Command requires a single RP2040 device to be targeted.", "several boards", "--probe"),
+    ("ERROR: Command requires a single RP2040 device to be targeted.", "several boards", "`probe=SERIAL`"),
     ("ERROR: Family ID 'rp2350-arm-s' cannot be downloaded anywhere", "not this board's", "pico2"),
     ("ERROR: The RP2040 device returned an error: unknown", "midway", "incomplete firmware"),
 ]
