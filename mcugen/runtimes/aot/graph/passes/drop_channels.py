@@ -86,7 +86,7 @@ def _needed_channels(graph: Graph, limits: dict[int, Limits]) -> dict[int, Mask]
     while True:
         changed = True
         while changed:
-            changed = sum(demand.spread(needed) for demand in reversed(demands)) > 0
+            changed = True in [demand.spread(needed) for demand in reversed(demands)]
         empty = next((i for i, mask in needed.items() if not mask.any()), None)
         if empty is None:
             return needed
@@ -98,7 +98,7 @@ class _Demand:
 
     def __init__(self, graph: Graph, op: Op, limits: dict[int, Limits]) -> None:
         sound = is_sound(graph, op)
-        self._tensors = [i for i in (*op.inputs, *op.outputs) if i >= 0]
+        self._tensors = (*op.inputs, *op.outputs)
         self._output = op.outputs[0] if op.outputs else -1
         self._input = op.inputs[0] if op.inputs else -1
         self._uses = _uses(graph, op, limits) if sound and op.kind in _FOLDING else None
