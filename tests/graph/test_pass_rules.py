@@ -14,7 +14,8 @@ from mcugen.ops import builtin
 from mcugen.ops.common import Pads
 from mcugen.ops.keeping.control import ControlOptions
 from mcugen.ops.weighted.conv_2d import Conv2DOptions
-from mcugen.runtimes.aot.graph import fold_constants, passes
+from mcugen.runtimes.aot.graph import passes
+from mcugen.runtimes.aot.graph.fold_constants import fold_constants
 from mcugen.runtimes.aot.graph.passes import fuse_activations, fuse_pads, optimize, remove_dead_code
 from tests.plan.hand_made import KEPT, graph_of, op, tensor
 

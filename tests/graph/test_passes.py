@@ -8,7 +8,8 @@ import pytest
 from mcugen.graph import Graph
 from mcugen.ops.common import Pads
 from mcugen.runtimes.aot.emit.host import HostModel
-from mcugen.runtimes.aot.graph import fold_constants, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.fold_constants import fold_constants
 from mcugen.runtimes.aot.graph.passes import fuse_activations, fuse_pads, optimize, remove_dead_code
 from mcugen.runtimes.aot.plan import make_plan
 from tests import zoo

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mcugen.runtimes.aot.graph import fold_constants, read_graph
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.fold_constants import fold_constants
 from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.many_ops import int8, int8_constant, prove, refusal
 from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, constant, options

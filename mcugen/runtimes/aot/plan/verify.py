@@ -36,6 +36,9 @@ _ROW_BY_ROW = frozenset(
 """How kernels go through their image. Those that go another way, and those not named here, need their whole input
 until the end."""
 
+_ALONG_ROWS = "mcg_conv_2d_"
+"""How the names of those begin that go along a row window after window. (Others make a row channel after channel.)"""
+
 _NOTHING = np.iinfo(np.int32).max
 """In place of a position: no input reaches so far."""
 
@@ -224,7 +227,8 @@ def _order(graph: Graph, call: KernelCall) -> _Order | None:
     elif call.kernel in _STRIPE_BY_STRIPE:
         order = _stripes(params)
     elif call.kernel in _ROW_BY_ROW:
-        order = _rows(params, source.shape[-1], output.shape[-1])
+        along_row = call.kernel.startswith(_ALONG_ROWS) and params["output_height"] == params["filter_height"] == 1
+        order = _rows(params, source.shape[-1], output.shape[-1], along_row=along_row)
     else:
         return None
     if order is None or order.written[-1] != output.elements:
@@ -253,8 +257,11 @@ def _stripes(params: Mapping[str, int]) -> _Order | None:
     return _Order(reads, written)
 
 
-def _rows(params: Mapping[str, int], channels: int, filters: int) -> _Order | None:
-    """Rows made pixel after pixel; where windows are single pixels, each is a part of its own."""
+def _rows(params: Mapping[str, int], channels: int, filters: int, *, along_row: bool) -> _Order | None:
+    """Rows made pixel after pixel; where windows are single pixels, each is a part of its own.
+
+    `along_row`: an image of one row, whose windows are parts of their own: a column that a kernel takes for a row.
+    """
     if params.get("groups", 1) != 1:  # groups are made one after the other, each over the whole image
         return None
     width, columns = params["input_width"], params["output_width"]
@@ -262,6 +269,9 @@ def _rows(params: Mapping[str, int], channels: int, filters: int) -> _Order | No
     one_pixel = (params["filter_height"], params["filter_width"], params["pad_top"], params["pad_left"]) == (1, 1, 0, 0)
     if one_pixel:
         reads = np.add.outer(first * width, np.arange(columns) * params["stride_w"]).ravel()
+    elif along_row and len(first) == 1:
+        reads = np.clip(np.arange(columns) * params["stride_w"] - params["pad_left"], 0, width)
+        return _Order(reads * channels, (np.arange(columns) + 1) * filters)
     else:
         # Rows that have been copied before the first is written are not read again.
         reads = np.clip(first + params.get("kept_rows", 0), 0, params["input_height"]) * width
