@@ -8,6 +8,7 @@ import pytest
 
 from mcugen import cli as command_line
 from mcugen import ops
+from mcugen.flow.survey import survey
 from mcugen.ops import advice as fallback
 from mcugen.ops import builtin
 from mcugen.tflite.int8_rules import RULES
@@ -79,16 +80,16 @@ def test_float_ops(tmp_path: Path) -> None:
     model = FloatModel()
     x = model.input((1, 4))
     y = model.op("RELU", [model.op("EXP", [model.op("NEG", [x], (1, 4))], (1, 4), name="block/exp")], (1, 4))
-    _, count, (missing,) = fallback.survey(model.build(y))
+    _, count, (missing,) = survey(model.build(y))
     assert (count, missing.kind, missing.name) == (3, "EXP", "block/exp")
     assert {"float32", "rewrite"} == {way.name for way in missing.ways}
-    assert fallback.survey(model.build(y), quantize=False)[2] == ()
+    assert survey(model.build(y), quantize=False)[2] == ()
 
 
 @pytest.mark.parametrize(("custom", "way"), [("Mine", "custom op"), ("FlexErf", "rewrite")])
 def test_custom_and_flex_ops(custom: str, way: str) -> None:
     x, y = TensorSpec((1, 4), scale=0.1), TensorSpec((1, 4), scale=0.1)
-    _, _, (missing,) = fallback.survey(build_graph([Node(f"CUSTOM:{custom}", None, [x], [y])], [y]))
+    _, _, (missing,) = survey(build_graph([Node(f"CUSTOM:{custom}", None, [x], [y])], [y]))
     assert missing.where == f'op 0 CUSTOM:{custom} "t1"'
     assert way in {w.name for w in missing.ways}
     assert ('`custom_ops=["Mine=' in missing.ways[0].how) == (custom == "Mine")

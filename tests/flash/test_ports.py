@@ -42,7 +42,7 @@ def test_two_ports_are_a_question_or_an_error(monkeypatch: pytest.MonkeyPatch) -
     assert ports.find_port(NUCLEO, choose=choose) == "/dev/ttyACM1"
     assert asked == [
         (
-            "Several ports could be the nucleo-f446re's. Which is it?",
+            "Several ports could belong to nucleo-f446re. Which is it?",
             ["/dev/ttyACM0 (0483:374b, 066A)", "/dev/ttyACM1 (0483:374b, 066B)"],
         )
     ]
@@ -56,7 +56,7 @@ def test_the_probe_tells_which_port(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_bridge_that_other_things_have_as_well_is_never_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_ports(monkeypatch, [("/dev/ttyUSB0", "10c4:ea60", "")])
-    with pytest.raises(DeviceError, match=r"this port could be the esp32dev's, or another thing's: /dev/ttyUSB0"):
+    with pytest.raises(DeviceError, match=r"this port could belong to esp32dev or to another device: /dev/ttyUSB0"):
         ports.find_port(ESP)
     assert ports.find_port(ESP, choose=lambda _question, _answers: 0) == "/dev/ttyUSB0"
 

@@ -32,7 +32,7 @@ def refusal(inputs: list[TensorSpec | None], output: TensorSpec = OUTPUT, kind: 
     given = {"strideH": 1, "strideW": 1, **fields} if kind != "FULLY_CONNECTED" else fields
     with pytest.raises(McugenError) as caught:
         make_plan(read_graph(build_model(kind, options(table, **given), inputs, [output])))
-    assert f"op 0 {kind}" in str(caught.value)
+    assert f"op 0 {kind}" in str(caught.value) or caught.value.where.startswith("tensor ")
     return str(caught.value)
 
 
@@ -54,7 +54,7 @@ def test_types() -> None:
 def test_quantization() -> None:
     assert "has no quantization" in refusal([replace(IMAGE, scale=None), WEIGHTS, BIAS])
     assert "scale of zero" in refusal([IMAGE, WEIGHTS, BIAS], replace(OUTPUT, scale=0.0))
-    assert "per channel" in refusal(
+    assert "has 4 scales, but inputs and outputs have one" in refusal(
         [IMAGE, WEIGHTS, BIAS], replace(OUTPUT, scale=[0.1] * 4, zero_point=[0] * 4, axis=3)
     )
     assert 'the filter "t1" has no quantization' in refusal([IMAGE, replace(WEIGHTS, scale=None), BIAS])

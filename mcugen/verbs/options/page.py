@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from mcugen.ui.watching import Web
+if TYPE_CHECKING:
+    from mcugen.ui.watching import Web
 
 Page = Annotated[bool, typer.Option("--web", help="Serve a local page at 127.0.0.1:8765.")]
 Listen = Annotated[
@@ -28,5 +29,6 @@ Token = Annotated[
 def wanted_page(web: bool, listen: str | None, token: str | None) -> Web | None:
     """The page that the options ask for."""
     from mcugen.monitor.web.server import DEFAULT_ADDRESS
+    from mcugen.ui.watching import Web
 
     return Web(listen or DEFAULT_ADDRESS, token) if web or listen is not None else None
