@@ -38,14 +38,6 @@ def find_model(name: str) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def models_dir() -> Path:
-    """Folder of the real models."""
-    if not MODELS.is_dir():
-        pytest.skip(f"{NO_MODELS} ({MODELS}); MCUGEN_MODELS names their folder")
-    return MODELS
-
-
 _LEFT_OUT = pytest.StashKey[list[str]]()
 
 

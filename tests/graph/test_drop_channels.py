@@ -323,8 +323,3 @@ def test_the_pass_changes_nothing_twice(name: str) -> None:
     once = optimize(read_graph(model_bytes(name)))
     twice = drop_channels(once)
     assert {i: t.shape for i, t in twice.tensors.items()} == {i: t.shape for i, t in once.tensors.items()}
-
-
-@pytest.mark.parametrize("name", WITH_DEAD_CHANNELS)
-def test_layers_of_whole_models_are_compared_channel_by_channel(name: str) -> None:
-    dropped(model_bytes(name))

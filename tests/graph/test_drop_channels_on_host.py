@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,6 +12,7 @@ from mcugen.runtimes.aot.graph.passes import drop_channels, fuse_pads
 from mcugen.runtimes.aot.plan import make_plan
 from tests.graph.test_drop_channels import RELU6, act, conv, depthwise, weights
 from tests.kernels.single_op import build_graph
+from tests.models import both, model_bytes
 
 
 def assert_layers_equal(model: bytes) -> None:
@@ -56,5 +55,6 @@ def test_random_chains_keep_their_results(seed: int) -> None:
     assert_layers_equal(build_graph(nodes, [tensors[-1]]))
 
 
-def test_layers_of_vww_are_compared_channel_by_channel(models_dir: Path) -> None:
-    assert_layers_equal((models_dir / "vww_96_int8.tflite").read_bytes())
+@pytest.mark.parametrize("name", both(["mobilenet_v1"], ["vww_96_int8"]))
+def test_layers_of_whole_models_are_compared_channel_by_channel(name: str) -> None:
+    assert_layers_equal(model_bytes(name))
