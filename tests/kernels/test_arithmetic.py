@@ -9,7 +9,7 @@ from mcugen.ops.broadcasting import broadcast_loops
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.many_ops import ZERO_POINTS, draw_scale, int8, int8_constant, prove, refusal
-from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, build_model, options
+from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, build_model, constant, options
 
 KINDS = ("ADD", "SUB", "MUL")
 TABLES = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions"}
@@ -139,7 +139,8 @@ def test_refusals() -> None:
     assert "no quantization" in refusal(node("ADD", x, TensorSpec((2, 3)), y))
     assert "int16, not int8" in refusal(node("ADD", x, TensorSpec((2, 3), "int16", 0.1), y))
     assert "scale of zero" in refusal(node("SUB", x, TensorSpec((2, 3), scale=0.0), y))
-    assert "per channel" in refusal(node("ADD", x, TensorSpec((2, 3), scale=[0.1] * 3, axis=1), y))
+    by_column = constant(np.zeros((2, 3), np.int8), [0.1] * 3, [0] * 3, axis=1)
+    assert "per channel" in refusal(node("ADD", x, by_column, y))
     assert "do not broadcast" in refusal(node("ADD", x, TensorSpec((2,), scale=0.1), y))
     assert "is expected" in refusal(node("ADD", x, TensorSpec((3,), scale=0.1), TensorSpec((3, 2), scale=0.1)))
     alternating = (TensorSpec((2, 1, 2, 1, 2), scale=0.1), TensorSpec((1, 2, 1, 2, 1), scale=0.1))
