@@ -85,6 +85,37 @@ def test_no_bias_is_made_where_nothing_has_to_be_added() -> None:
     assert [len(op.inputs) for op in graph.ops] == [2, 2]
 
 
+def test_a_bias_is_made_where_one_output_needs_it() -> None:
+    """The constants of mid reach only the second output."""
+    x, mid, y = act(X, "x"), act((1, 6, 5, 4), "mid"), act((1, 6, 5, 2), "y")
+    values = weights((2, 1, 1, 4), 0)
+    values[0, ..., [1, 2]] = 0
+    first = conv(x, mid, weights((4, 1, 1, 3), 0, [1, 2]), [10, 900, -700, 20])
+    graph = dropped(build_graph([first, conv(mid, y, values)], [y]))
+    sums = graph.tensor(graph.ops[1].inputs[2]).data
+    assert sums is not None
+    assert [bool(value) for value in sums] == [False, True]
+
+
+def test_the_models_first_tensor_is_like_others() -> None:
+    x, other, joined, y = act(X, "x"), act((1, 6, 5, 2), "other"), act((1, 6, 5, 5), "joined"), act((1, 6, 5, 2), "y")
+    nodes = [
+        conv(x, other, weights((2, 1, 1, 3), 0), [1, 2]),
+        Node("CONCATENATION", options("ConcatenationOptions", axis=3), [x, other], [joined]),
+        conv(joined, y, blind((2, 1, 1, 5), [0, 3]), [5, 6]),
+    ]
+    graph = dropped(build_graph(nodes, [y]))
+    assert graph.ops[1].inputs[0] == 0
+    assert channels_of(graph, "other") == (1,)
+
+
+def test_an_op_that_leaves_int8_keeps_all_channels() -> None:
+    x, mid, y = act(X, "x"), act((1, 6, 5, 4), "mid"), TensorSpec((1, 6, 5, 4), "int16", scale=0.001, name="y")
+    first = conv(x, mid, weights((4, 1, 1, 3), 0, [1]), [10, 900, -700, 20])
+    graph = dropped(build_graph([first, Node("QUANTIZE", None, [mid], [y])], [y]))
+    assert channels_of(graph, "mid") is channels_of(graph, "y") is None
+
+
 def test_channels_keep_their_numbers_when_more_are_dropped() -> None:
     graph = read_graph(two_layers())
     mid = named(graph, "mid")
@@ -130,6 +161,7 @@ def reshape(x: TensorSpec, y: TensorSpec) -> Node:
         ((1, 3, 5, 8), [1], None, None),
         ((1, 12, 5, 2), [1], (0, 2), (0,)),
         ((1, 4, 5, 6), [1], None, None),
+        ((1, 4, 5, 6), [2], None, None),
     ],
 )
 def test_a_reshape_keeps_channels_where_they_repeat(

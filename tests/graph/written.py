@@ -38,7 +38,7 @@ def written(graph: Graph, model: bytes, outputs: Sequence[int]) -> bytes:
     return bytes(builder.Output())
 
 
-_TYPES = {"int8": 9, "int32": 2}
+_TYPES = {"int8": 9, "int16": 7, "int32": 2}
 
 
 def _write(model: Any, to: Any, tensor: Tensor) -> None:

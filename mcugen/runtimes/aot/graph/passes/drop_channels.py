@@ -98,9 +98,7 @@ class _Demand:
 
     def __init__(self, graph: Graph, op: Op, limits: dict[int, Limits]) -> None:
         sound = is_sound(graph, op)
-        self._tensors = (*op.inputs, *op.outputs)
-        self._output = op.outputs[0] if op.outputs else -1
-        self._input = op.inputs[0] if op.inputs else -1
+        self._op, self._tensors = op, (*op.inputs, *op.outputs)
         self._uses = _uses(graph, op, limits) if sound and op.kind in _FOLDING else None
         self._groups = _groups(graph, op) if sound else None
 
@@ -108,7 +106,7 @@ class _Demand:
         """Mark what the marked channels need in turn; whether that was anything new."""
         before = sum(int(needed[i].sum()) for i in self._tensors if i in needed)
         if self._uses is not None:
-            needed[self._input] |= self._uses[needed[self._output]].any(axis=0)
+            needed[self._op.inputs[0]] |= self._uses[needed[self._op.outputs[0]]].any(axis=0)
         elif self._groups is not None:
             members = [(needed[i], groups) for i, groups in self._groups]
             wanted = np.zeros(1 + max(int(groups.max()) for _, groups in members), np.bool_)
