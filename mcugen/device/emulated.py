@@ -14,7 +14,7 @@ from mcugen.boards.types import Board
 from mcugen.device.child import Child
 from mcugen.device.link import SocketTransport
 from mcugen.emulators.types import Launch
-from mcugen.errors import DeviceError
+from mcugen.errors import BoardError, DeviceError
 
 
 class EmulatedBoard:
@@ -37,6 +37,8 @@ class EmulatedBoard:
         self, elf: Path, board: Board, emulator: str | None = None, *, start_seconds: float | None = None
     ) -> None:
         chosen = named_emulator(emulator)
+        if emulator is None and board.model(chosen.name) is None:
+            raise BoardError(f"{board.name} has no emulator", hint="Pass the port that the board is connected to")
         model = require_model(board, chosen)
         if not elf.is_file():
             raise DeviceError("the firmware does not exist", where=str(elf), hint="Build it first")

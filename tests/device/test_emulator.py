@@ -215,7 +215,7 @@ def test_the_emulator_ends_when_its_starter_is_killed(firmware: Build, tmp_path:
     script = tmp_path / "starter.py"
     script.write_text(
         "import sys, time\nfrom pathlib import Path\nfrom mcugen.boards.shipped import load_board\n"
-        "from mcugen.device.qemu import EmulatedBoard\n"
+        "from mcugen.device.emulated import EmulatedBoard\n"
         f"emulator = EmulatedBoard(Path({str(elf)!r}), load_board('mps2-an386'))\n"
         "print(emulator.pid, flush=True)\ntime.sleep(60)\n"
     )
@@ -263,7 +263,7 @@ def test_missing_tools_and_files(firmware: Build, tmp_path: Path, monkeypatch: p
     with pytest.raises(DeviceError, match="firmware does not exist"):
         open_device(tmp_path / "none.elf", board)
     with pytest.raises(BoardError, match="has no emulator"):
-        open_device(elf, replace(board, emulator=None))
+        open_device(elf, replace(board, models=()))
     with pytest.raises(DeviceError, match="port cannot be opened"):
         open_device(elf, board, port="/dev/does-not-exist")
     with pytest.raises(DeviceError, match="port cannot be opened"):
