@@ -116,6 +116,47 @@ def test_an_op_that_leaves_int8_keeps_all_channels() -> None:
     assert channels_of(graph, "mid") is channels_of(graph, "y") is None
 
 
+def test_a_channel_is_read_where_one_tap_reads_it() -> None:
+    x, mid, y = act(X, "x"), act((1, 6, 5, 3), "mid"), act((1, 4, 3, 2), "y")
+    values = weights((2, 3, 3, 3), 0)
+    values[..., 1] = 0
+    values[1, 2, 0, 1] = 7
+    nodes = [conv(x, mid, weights((3, 1, 1, 3), 0), [1, 2, 3]), conv(mid, y, values, [5, 6])]
+    assert channels_of(dropped(build_graph(nodes, [y])), "mid") is None
+
+
+def test_rows_across_channels_need_them_all() -> None:
+    """A fully connected layer over rows of ten of 90 numbers, which have three channels."""
+    x, mid, y = act(X, "x"), act((1, 6, 5, 3), "mid"), act((9, 4), "y")
+    first = conv(x, mid, weights((3, 1, 1, 3), 0), [1, 2, 3])
+    layer = Node("FULLY_CONNECTED", options("FullyConnectedOptions"), [mid, constant(weights((4, 10), 0), 0.01)], [y])
+    assert channels_of(drop_channels(read_graph(build_graph([first, layer], [y]))), "mid") is None
+
+
+def test_an_absent_bias_does_not_matter() -> None:
+    """Not to the pass; the oracle cannot run such a model."""
+    x, mid, made, y = act(X, "x"), act((1, 6, 5, 3), "mid"), act((1, 6, 5, 3), "made"), act((1, 6, 5, 2), "y")
+    layer = depthwise(mid, made, same=True)
+    nodes = [
+        conv(x, mid, weights((3, 1, 1, 3), 0), [1, 2, 3]),
+        replace(layer, inputs=[*layer.inputs[:2], None]),
+        conv(made, y, blind((2, 1, 1, 3), [1]), [5, 6]),
+    ]
+    graph = drop_channels(read_graph(build_graph(nodes, [y])))
+    assert channels_of(graph, "mid") == channels_of(graph, "made") == (0, 2)
+
+
+def test_nothing_is_said_of_an_op_that_is_not_supported() -> None:
+    """Weights of a convolution that are not symmetric: those of a channel stand for 0.0."""
+    x, mid, y = act(X, "x"), act((1, 6, 5, 3), "mid"), act((1, 6, 5, 2), "y")
+    last = conv(mid, y, weights((2, 1, 1, 3), 0))
+    values = weights((2, 1, 1, 3), 0)
+    values[..., 1] = 5
+    last = replace(last, inputs=[mid, constant(values, 0.01, 5)])
+    graph = read_graph(build_graph([conv(x, mid, weights((3, 1, 1, 3), 0), [1, 2, 3]), last], [y]))
+    assert drop_channels(graph) is graph
+
+
 def test_channels_keep_their_numbers_when_more_are_dropped() -> None:
     graph = read_graph(two_layers())
     mid = named(graph, "mid")

@@ -136,7 +136,8 @@ def _uses(graph: Graph, op: Op, limits: dict[int, Limits]) -> NDArray[np.bool_] 
     channels, _, depth = weights.shape
     if depth % len(source.low):
         return None
-    uses: NDArray[np.bool_] = (weights != 0).reshape(channels, -1, len(source.low)).any(axis=1)
+    pixels = weights[0].size // len(source.low)
+    uses: NDArray[np.bool_] = (weights != 0).reshape(channels, pixels, len(source.low)).any(axis=1)
     return uses & ~_foldable(graph, op, source)
 
 
