@@ -48,6 +48,32 @@ def test_windows_of_more_than_a_pixel_go_by_rows(other: dict[str, Any]) -> None:
     assert_least(*image.step("mcg_conv_2d_s8", image.params()), image.least(1))
 
 
+ROW = Image(height=1, width=9, rows=1, columns=9, taps=(1, 3), pad=(0, 1))
+"""As a kernel sees an image of one column that it takes for a row."""
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        ROW,
+        replace(ROW, columns=7, pad=(0, 0)),
+        replace(ROW, columns=5, stride=(1, 2)),
+        replace(ROW, columns=5, stride=(1, 2), filters=7),
+        replace(ROW, columns=12, pad=(0, 3), filters=2),
+    ],
+)
+def test_windows_of_an_image_of_one_row_go_one_after_the_other(image: Image) -> None:
+    assert image.least(0) < image.least(1)
+    assert_least(*image.step("mcg_conv_2d_s8_mve", image.params()), image.least(0))
+    assert_least(*image.step("mcg_max_pool_2d_s8_mve", image.params()), image.least(1))
+
+
+def test_windows_of_several_rows_go_by_rows() -> None:
+    """One row of output, of windows that are higher: they are not made one after the other."""
+    image = Image(height=3, width=9, rows=1, columns=9, taps=(3, 3), pad=(0, 1))
+    assert_least(*image.step("mcg_conv_2d_s8_mve", image.params()), image.least(1))
+
+
 @pytest.mark.parametrize("pad", [(0, 1), (1, 0)])
 def test_a_pixel_in_the_padding_goes_by_rows(pad: tuple[int, int]) -> None:
     """Its window is one pixel, which is not everywhere one of the image's."""
