@@ -269,7 +269,7 @@ def _rows(params: Mapping[str, int], channels: int, filters: int, *, along_row: 
     one_pixel = (params["filter_height"], params["filter_width"], params["pad_top"], params["pad_left"]) == (1, 1, 0, 0)
     if one_pixel:
         reads = np.add.outer(first * width, np.arange(columns) * params["stride_w"]).ravel()
-    elif along_row and len(first) == 1:
+    elif along_row:
         reads = np.clip(np.arange(columns) * params["stride_w"] - params["pad_left"], 0, width)
         return _Order(reads * channels, (np.arange(columns) + 1) * filters)
     else:
