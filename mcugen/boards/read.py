@@ -1,4 +1,9 @@
-"""Reads a board file."""
+"""Reads a board file.
+
+A board file may come from anywhere, and its values reach a compiler, a linker script and an emulator's command line.
+So every field is checked by type, range and alphabet, and anything unknown is refused.
+`docs/BOARDS.md` describes the fields.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import itertools
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mcugen.boards.types import Board, Flashing, Framework, Region, Uart
 from mcugen.cores import cores
@@ -20,9 +25,6 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
-if TYPE_CHECKING:
-    pass
-
 
 MAX_FILE_BYTES = 64 * 1024
 
@@ -141,11 +143,7 @@ def _uart(table: Table, clock_hz: int, framework: Framework | None) -> Uart:
 
 
 _REPOSITORY = r"https://github\.com/[\w-]+/[\w.-]+\.git(#[\w.-]+)?"
-
-
 _PLATFORM = rf"(?:[a-z0-9_-]+/)?[a-z0-9_-]+(?:@[~^]?[0-9.]+)?|{_REPOSITORY}"
-
-
 _BOARD_OPTION = r"board_(?:build|upload)\.[a-z0-9_.]{1,60}"
 """The only options of PlatformIO's that a board file may set: others can run programs."""
 

@@ -1,32 +1,15 @@
-"""Boards: one TOML file each, read into a frozen `Board`.
-
-A board file may come from anywhere, and its values reach a compiler, a linker script and an emulator's command line.
-So every field is checked by type, range and alphabet, and anything unknown is refused.
-`docs/BOARDS.md` describes the fields.
-"""
+"""The boards that ship with mcugen, and those of the user's own files."""
 
 from __future__ import annotations
 
 import functools
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mcugen.boards.read import (
-    read_board,
-)
+from mcugen.boards.read import read_board
 from mcugen.boards.types import Board
 from mcugen.errors import BoardError
 from mcugen.resources import resource_dir
 from mcugen.toml_table import short
-
-if sys.version_info >= (3, 11):
-    pass
-else:
-    pass  # type: ignore[import-not-found, unused-ignore]
-
-if TYPE_CHECKING:
-    pass
 
 
 def load_boards() -> dict[str, Board]:

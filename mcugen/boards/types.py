@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,6 @@ from mcugen.cores.types import Core
 from mcugen.emulators import DEFAULT
 from mcugen.emulators.qemu import Qemu
 
-if sys.version_info >= (3, 11):
-    pass
-else:
-    pass  # type: ignore[import-not-found, unused-ignore]
 if TYPE_CHECKING:
     from mcugen.ops.base import Target
 

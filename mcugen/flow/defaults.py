@@ -10,7 +10,6 @@ EVAL_SAMPLES = 2000
 SAMPLES_ON_DEVICE = 100
 """How many of them run on the device, too: enough for a figure, and minutes at most in an emulator."""
 
-
 TRIALS = 40
 
 

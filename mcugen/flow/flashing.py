@@ -1,4 +1,4 @@
-"""What `flash` and `deploy` share: a question on the terminal, and a device that was just flashed."""
+"""What `flash` and `deploy` share: a device that was just flashed."""
 
 from __future__ import annotations
 

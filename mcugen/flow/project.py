@@ -23,8 +23,6 @@ from mcugen.text import plain
 from mcugen.tflite.opened import open_model
 
 MODEL_FILE = "model/model.tflite"
-
-
 QUANTIZATION_FILE = "model/quantization.json"
 
 

@@ -96,7 +96,6 @@ def find_fallbacks(model: object, *, quantize: bool = True, custom_ops: Sequence
         McugenError: the model cannot be read.
     """
     from mcugen.flow.model import naming, source_name
-    from mcugen.flow.survey import survey
 
     with naming(model):
         name, count, missing = survey(model, quantize=quantize)

@@ -36,7 +36,6 @@ _SPEED_FLAGS = ["-O2"]
 """Of the ahead-of-time runtime unless it shall be small. The rest is built with -Os, as is what calls TFLM's
 interpreter, whose kernels are built already."""
 
-
 _EXACT_FLOAT_FLAGS = ["-ffp-contract=off"]
 """Kernels of float32 round after every product, as the reference, in whatever project the library is built."""
 

@@ -1,13 +1,10 @@
-"""What a user can do about ops that do not run: one place for the advice of all refusals; a survey of a model."""
+"""What a user can do about ops that do not run: one place for the advice of all refusals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    pass
+from typing import Literal
 
 REWRITES: Mapping[str, str] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "build the LSTM layer with unroll=True, or pass an int8 .tflite of the model",

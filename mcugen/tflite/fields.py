@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,8 +103,3 @@ def input_specs(subgraph: SubGraphT) -> tuple[TensorSpec, ...]:
 
 def output_specs(subgraph: SubGraphT) -> tuple[TensorSpec, ...]:
     return tuple(spec_of(subgraph, i) for i in ints(subgraph.outputs))
-
-
-def tensor_bytes(tensor: TensorT) -> int:
-    dtype = NUMPY_TYPES.get(type_name(tensor.type))
-    return math.prod(shape_of(tensor)) * (dtype.itemsize if dtype else 1)

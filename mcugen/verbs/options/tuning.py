@@ -1,4 +1,4 @@
-"""Options of --auto, the search for the best quantization; and what they are outside of a command line."""
+"""Options of --auto, the search for the best quantization."""
 
 from __future__ import annotations
 
