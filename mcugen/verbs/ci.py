@@ -7,7 +7,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -231,7 +231,7 @@ def command(
     ] = Path(),
     data: options.Data = None,
     install: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             "--install",
             metavar="SPEC",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -171,11 +171,11 @@ def _candidate(factor: float, model: Model, boards: Sequence[Board], goal: Goal)
 def command(
     model: options.Model,
     board: Annotated[
-        Optional[list[str]],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+        list[str] | None,
         typer.Option("--board", "-b", metavar="BOARD", show_default=False, help="Only this board. Repeatable."),
     ] = None,
     scale: Annotated[
-        Optional[Dimension],  # noqa: UP045
+        Dimension | None,
         typer.Option(
             "--scale",
             metavar="width|input",

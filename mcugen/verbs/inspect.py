@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -145,7 +145,7 @@ def is_float(model: object) -> bool:
 def command(
     model: options.Model,
     board: Annotated[
-        Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+        str | None,
         typer.Option("--board", "-b", metavar="BOARD", show_default=False, help="Show the kernels for this board."),
     ] = None,
     optimize: options.Optimize = None,

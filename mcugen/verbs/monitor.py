@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -186,7 +186,7 @@ def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...])
 
 def command(
     targets: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Argument(
             metavar="DIR|MODEL",
             show_default=False,
@@ -194,7 +194,7 @@ def command(
         ),
     ] = None,
     port: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             "--port",
             metavar="URL",
@@ -224,7 +224,7 @@ def command(
         ),
     ] = 0,
     rate: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             "--rate",
             metavar="PER_SECOND",
@@ -234,7 +234,7 @@ def command(
         ),
     ] = None,
     record: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "--record",
             metavar="FILE",

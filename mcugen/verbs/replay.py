@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -48,7 +48,7 @@ def command(
         Path, typer.Argument(metavar="RUN.csv", help="Recording made by mcugen monitor --record.", show_default=False)
     ],
     speed: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             "--speed",
             metavar="X",

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -123,7 +123,7 @@ def _device(
 
 def command(
     target: Annotated[
-        Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+        str | None,
         typer.Argument(
             metavar="[DIR|MODEL]",
             show_default=False,
@@ -131,7 +131,7 @@ def command(
         ),
     ] = None,
     port: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--port", metavar="URL", show_default=False, help="The board's serial port: /dev/ttyACM0."),
     ] = None,
     board: options.OptionalBoard = None,

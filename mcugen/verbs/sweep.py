@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -130,7 +130,7 @@ def command(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=1024, help="Number of parallel jobs.")] = 1,
     engine: Annotated[EngineName, typer.Option("--engine", help="Local processes, or a Dask cluster.")] = "local",
     scheduler: Annotated[
-        Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+        str | None,
         typer.Option(
             "--scheduler",
             metavar="ADDRESS",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 Page = Annotated[bool, typer.Option("--web", help="Serve a local page at 127.0.0.1:8765.")]
 Listen = Annotated[
-    Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+    str | None,
     typer.Option("--listen", metavar="HOST:PORT", show_default=False, help="Address of the page; implies --web."),
 ]
 Token = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--token",
         metavar="TOKEN",

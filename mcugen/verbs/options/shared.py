@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -44,7 +44,7 @@ Board = Annotated[
     ),
 ]
 OptionalBoard = Annotated[
-    Optional[str],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+    str | None,
     typer.Option(
         "--board",
         "-b",
@@ -54,7 +54,7 @@ OptionalBoard = Annotated[
     ),
 ]
 Data = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--data",
         "-d",
@@ -64,7 +64,7 @@ Data = Annotated[
     ),
 ]
 EvalData = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--eval-data",
         metavar="X.npz",
@@ -83,7 +83,7 @@ EvalSamples = Annotated[
     ),
 ]
 MetricName = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--metric",
         metavar="NAME",
@@ -93,7 +93,7 @@ MetricName = Annotated[
     ),
 ]
 TaskName = Annotated[
-    Optional[TaskKind],  # noqa: UP045
+    TaskKind | None,
     typer.Option(
         "--task",
         metavar="KIND",
@@ -103,7 +103,7 @@ TaskName = Annotated[
     ),
 ]
 MaxDrop = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option(
         "--max-drop",
         metavar="POINTS",
@@ -126,7 +126,7 @@ NoQuantize = Annotated[
     typer.Option("--no-quantize", help="Run a float model in float32, without quantizing it.", rich_help_panel=MODEL),
 ]
 CustomOps = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(
         "--custom-op",
         metavar="NAME=K.c",
@@ -136,11 +136,11 @@ CustomOps = Annotated[
     ),
 ]
 OutDir = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option("--out", "-o", metavar="DIR", help="Output folder of the project.", show_default=False),
 ]
 Optimize = Annotated[
-    Optional[Goal],  # noqa: UP045
+    Goal | None,
     typer.Option(
         "--optimize",
         metavar="speed|size|ram",
@@ -150,7 +150,7 @@ Optimize = Annotated[
     ),
 ]
 RuntimeName = Annotated[
-    Optional[Runtime],  # noqa: UP045
+    Runtime | None,
     typer.Option(
         "--runtime",
         metavar="aot|tflm",
@@ -160,7 +160,7 @@ RuntimeName = Annotated[
     ),
 ]
 Tflm = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--tflm",
         metavar="DIR",
@@ -171,7 +171,7 @@ Tflm = Annotated[
     ),
 ]
 BaudBoard = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--board",
         "-b",
@@ -181,7 +181,7 @@ BaudBoard = Annotated[
     ),
 ]
 BudgetBoard = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--board",
         "-b",
@@ -217,7 +217,7 @@ Arena = Annotated[
     ),
 ]
 Labels = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--labels",
         metavar="FILE|A,B,…",
@@ -231,7 +231,7 @@ Force = Annotated[
     typer.Option("--force", help="Replace a generated project even if its files were edited.", rich_help_panel=OUTPUT),
 ]
 Inputs = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--inputs",
         "-i",
@@ -266,7 +266,7 @@ Layers = Annotated[
     ),
 ]
 Port = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--port",
         metavar="URL",
@@ -275,7 +275,7 @@ Port = Annotated[
     ),
 ]
 DeployPort = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--port",
         metavar="URL",
@@ -284,7 +284,7 @@ DeployPort = Annotated[
     ),
 ]
 Report = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(
         "--report",
         metavar="FILE.html",
@@ -293,7 +293,7 @@ Report = Annotated[
     ),
 ]
 Emulator = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--emulator",
         metavar="|".join(emulators()),
@@ -312,7 +312,7 @@ Paced = Annotated[
     ),
 ]
 LinkerScript = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(
         "--linker-script",
         metavar="FILE.ld",
@@ -322,7 +322,7 @@ LinkerScript = Annotated[
     ),
 ]
 BoardPort = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--port",
         metavar="URL",
@@ -331,7 +331,7 @@ BoardPort = Annotated[
     ),
 ]
 Probe = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--probe",
         metavar="ID",
@@ -341,7 +341,7 @@ Probe = Annotated[
     ),
 ]
 FlashTool = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--tool",
         metavar="TOOL",

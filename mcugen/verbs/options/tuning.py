@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -17,7 +17,7 @@ Auto = Annotated[
     ),
 ]
 MaxFlash = Annotated[
-    Optional[int],  # noqa: UP045 (Typer reads it at run time, on Python 3.10 too)
+    int | None,
     typer.Option(
         "--max-flash",
         metavar="BYTES",
@@ -28,7 +28,7 @@ MaxFlash = Annotated[
     ),
 ]
 MaxRam = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(
         "--max-ram",
         metavar="BYTES",
@@ -39,7 +39,7 @@ MaxRam = Annotated[
     ),
 ]
 MaxInstructions = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(
         "--max-instructions",
         metavar="N",
