@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from mcugen import ops
-from mcugen.ops.base import OpSpec
+from mcugen.ops.base import OpSpec, rule_of
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -86,8 +86,7 @@ def document() -> str:
 
 def rules(spec: OpSpec) -> list[str]:
     """The op's limits in the user's words, each once."""
-    texts = (" ".join((constraint.__doc__ or "").split()) for constraint in spec.constraints)
-    return list(dict.fromkeys(filter(None, texts)))
+    return list(dict.fromkeys(filter(None, map(rule_of, spec.constraints))))
 
 
 def cores(spec: OpSpec) -> list[str]:

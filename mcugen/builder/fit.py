@@ -10,7 +10,8 @@ refuses only what cannot fit even with the smallest figures ever seen; between t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from mcugen.boards.types import Board
 from mcugen.errors import DoesNotFitError
@@ -91,6 +92,15 @@ class Fit:
     @property
     def fits(self) -> bool:
         return not self.flash_missing and not self.ram_missing
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, what is needed in all, and whether it fits."""
+        return {
+            **asdict(self),
+            "flash_needed": self.flash_needed,
+            "ram_needed": self.ram_needed,
+            "fits": self.fits,
+        }
 
     @property
     def impossible(self) -> bool:

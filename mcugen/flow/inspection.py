@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcugen import __version__
@@ -25,7 +25,6 @@ class Inspection:
             without a board, the one with the largest arena.
         fits: what the model needs on each board and whether that is there.
         left_out: boards whose core the runtime does not know.
-        quantized_here: the model came as float, so what is shown is its int8 form.
         board: the board that the plan is for, if one was named.
         cost: what an inference costs on that board, if it was measured.
     """
@@ -33,11 +32,15 @@ class Inspection:
     model: Model
     plan: Program
     fits: tuple[Fit, ...]
-    quantized_here: bool
     left_out: tuple[str, ...] = ()
     board: Board | None = None
     cost: Cost | None = None
     exit_code: int = 0
+
+    @property
+    def quantized_here(self) -> bool:
+        """The model came as float, so what is shown is its int8 form."""
+        return self.model.quantized_here
 
     @property
     def weights(self) -> int:
@@ -77,10 +80,7 @@ class Inspection:
             "arena_live_bound": plan.live_bound,
             "weights": self.weights,
             "ops": [_op_facts(self, number, step) for number, step in enumerate(plan.steps)],
-            "boards": [
-                {**asdict(fit), "flash_needed": fit.flash_needed, "ram_needed": fit.ram_needed, "fits": fit.fits}
-                for fit in self.fits
-            ],
+            "boards": [fit.to_dict() for fit in self.fits],
             "tflm": tflm_facts(plan),
             "notes": list(self.notes),
             "quantization": model.report.to_dict() if model.report else None,

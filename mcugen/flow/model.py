@@ -48,6 +48,11 @@ class Model:
         return self.opened.data
 
     @property
+    def quantized_here(self) -> bool:
+        """It came as float, and was quantized now."""
+        return self.report is not None and self.report.calibration.kind != "none"
+
+    @property
     def float_data(self) -> bytes | None:
         """The float flatbuffer."""
         return None if self.floats is None else self.floats.data

@@ -47,18 +47,11 @@ def survey(source: object, *, quantize: bool = True) -> tuple[str, int, tuple[Mi
 
 
 def _unquantizable(model: OpenedModel, index: int) -> Missing:
-    kind, name = _named(model, index)
-    return Missing(index, kind, name, "it has no int8 form here", "", ways(kind, quantizing=True))
-
-
-def _named(model: OpenedModel, index: int) -> tuple[str, str]:
     from mcugen.tflite import fields as flat
 
-    main = model.main
-    op = main.operators[index]
-    outputs = flat.ints(op.outputs)
-    name = flat.layer_of(flat.name_of(main.tensors[outputs[0]], outputs[0])) if outputs else ""
-    return flat.kind_of(model.schema, op), name
+    op = model.main.operators[index]
+    kind, name = flat.kind_of(model.schema, op), flat.layer_of_op(model.main, op)
+    return Missing(index, kind, name, "it has no int8 form here", "", ways(kind, quantizing=True))
 
 
 @dataclass(frozen=True)

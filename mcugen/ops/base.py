@@ -115,6 +115,12 @@ Constraint = Callable[[Graph, Op], str | None]
 """Returns None when it holds, else what is wrong, in one clause ("the filter is int16, not int8").
 Its docstring is the rule in the user's words; docs/SUPPORTED_OPS.md is made from these docstrings."""
 
+
+def rule_of(constraint: Constraint) -> str:
+    """The rule of a constraint on one line; "" where it has no docstring."""
+    return " ".join((constraint.__doc__ or "").split())
+
+
 ParseOptions = Callable[[Any, Sequence[Tensor | None], Sequence[Tensor]], Any]
 """(schema options object or None, input tensors, output tensors) → the op's frozen options dataclass."""
 

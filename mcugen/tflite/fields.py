@@ -49,6 +49,12 @@ def layer_of(name: str) -> str:
     return name.split(";")[0]
 
 
+def layer_of_op(subgraph: SubGraphT, op: OperatorT) -> str:
+    """The layer that an op computes; "" where it has no output."""
+    outputs = ints(op.outputs)
+    return layer_of(name_of(subgraph.tensors[outputs[0]], outputs[0])) if outputs else ""
+
+
 def kind_of(model: ModelT, op: OperatorT) -> str:
     return op_kind(model.operatorCodes[op.opcodeIndex])
 
@@ -56,9 +62,7 @@ def kind_of(model: ModelT, op: OperatorT) -> str:
 def where(model: ModelT, subgraph: SubGraphT, index: int) -> str:
     """How messages name an op: its number, its kind and its layer."""
     op = subgraph.operators[index]
-    outputs = ints(op.outputs)
-    layer = layer_of(name_of(subgraph.tensors[outputs[0]], outputs[0])) if outputs else ""
-    return f'op {index} {kind_of(model, op)} "{layer}"'
+    return f'op {index} {kind_of(model, op)} "{layer_of_op(subgraph, op)}"'
 
 
 def constant(model: ModelT, tensor: TensorT) -> NDArray[Any] | None:

@@ -56,9 +56,13 @@ class FitResult:
     """What `fit` found. `candidates[0]` is the model itself."""
 
     model: Model
-    quantized_here: bool
     dimension: Dimension | None
     candidates: tuple[Candidate, ...]
+
+    @property
+    def quantized_here(self) -> bool:
+        """The model came as float: sizes are those of its int8 form."""
+        return self.model.quantized_here
 
     @property
     def exit_code(self) -> int:
@@ -87,10 +91,7 @@ def _candidate_facts(candidate: Candidate) -> dict[str, Any]:
         "heaviest": [asdict(weight) for weight in candidate.heaviest],
         "boards": [
             {
-                **asdict(fit),
-                "flash_needed": fit.flash_needed,
-                "ram_needed": fit.ram_needed,
-                "fits": fit.fits,
+                **fit.to_dict(),
                 "flash_missing": fit.flash_missing,
                 "ram_missing": fit.ram_missing,
                 "peak": {**asdict(peak), "tensors": [{"name": n, "bytes": size} for n, size in peak.tensors]},
@@ -146,8 +147,7 @@ def fit(
             candidates.append(Candidate(factor, problem=str(error)))
         else:
             candidates.append(_candidate(factor, scaled, chosen, optimize or "speed"))
-    quantized_here = loaded.report is not None and loaded.report.calibration.kind != "none"
-    return FitResult(loaded, quantized_here, scale, tuple(candidates))
+    return FitResult(loaded, scale, tuple(candidates))
 
 
 def _candidate(factor: float, model: Model, boards: Sequence[Board], goal: Goal) -> Candidate:

@@ -145,7 +145,7 @@ def _render(console: Console, result: Generated) -> None:
     from mcugen.ui.tflm import tflm_rows
 
     manifest, report = result.project.manifest, result.model.report
-    if report is not None and report.calibration.kind != "none":
+    if report is not None and result.model.quantized_here:
         show_report(console, report)
         console.print()
     rows = [

@@ -73,9 +73,8 @@ def inspect(
     with naming(model):
         plan, plans, left_out = _tflm_plans(loaded, chosen, tflm) if choice.is_tflm else _plans(loaded, chosen, choice)
     fits = tuple(fit_report(each, board) for board, each in plans)
-    quantized_here = loaded.report is not None and loaded.report.calibration.kind != "none"
     cost = _measure(loaded, plan, chosen, tflm, progress or no_progress) if measure and chosen else None
-    return Inspection(loaded, plan, fits, quantized_here, left_out, chosen, cost)
+    return Inspection(loaded, plan, fits, left_out, chosen, cost)
 
 
 Plans = tuple["Program", list[tuple["Board", "Program"]], tuple[str, ...]]

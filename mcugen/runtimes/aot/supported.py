@@ -8,7 +8,7 @@ from mcugen import ops
 from mcugen.errors import UnsupportedOpError
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.advice import REWRITES, Way, hint, ways
-from mcugen.ops.base import OpSpec
+from mcugen.ops.base import OpSpec, rule_of
 from mcugen.ops.keeping.control import ControlOptions
 
 
@@ -26,11 +26,10 @@ def check_supported(graph: Graph) -> None:
             hint=hint([op.kind for op in unknown]),
         )
     for op in graph.ops:
-        for constraint in ops.supported_spec(graph, op).constraints:
-            problem = constraint(graph, op)
-            if problem:
-                rule = " ".join((constraint.__doc__ or "").split()).rstrip(".")
-                raise UnsupportedOpError(problem, where=op.where, hint=f"The rule: {rule}" if rule else "")
+        broken = _broken_rule(graph, op, ops.supported_spec(graph, op))
+        if broken is not None:
+            problem, rule = broken
+            raise UnsupportedOpError(problem, where=op.where, hint=f"The rule: {rule}" if rule else "")
         for nested in op.options.graphs if isinstance(op.options, ControlOptions) else ():
             check_supported(nested)
 
@@ -63,8 +62,9 @@ def missing_ops(graph: Graph) -> tuple[Missing, ...]:
         spec = ops.spec_of(graph, op)
         if spec is None:
             found.append(Missing(op.index, op.kind, op.name, _unknown(op.kind), "", ways(op.kind)))
-        else:
-            found += _broken_rule(graph, op, spec)
+        elif (broken := _broken_rule(graph, op, spec)) is not None:
+            others = tuple(way for way in ways(op.kind) if way.name != "rewrite" or op.kind in REWRITES)
+            found.append(Missing(op.index, op.kind, op.name, *broken, others))
         for nested in op.options.graphs if isinstance(op.options, ControlOptions) else ():
             found += missing_ops(nested)
     return tuple(found)
@@ -76,11 +76,9 @@ def _unknown(kind: str) -> str:
     return "it is a custom operator" if kind.startswith("CUSTOM:") else "it has no ahead-of-time kernel"
 
 
-def _broken_rule(graph: Graph, op: Op, spec: OpSpec) -> list[Missing]:
+def _broken_rule(graph: Graph, op: Op, spec: OpSpec) -> tuple[str, str] | None:
+    """The problem with an op and the rule that it breaks ("" where it has no text), of the first that it does."""
     for constraint in spec.constraints:
-        problem = constraint(graph, op)
-        if problem:
-            rule = " ".join((constraint.__doc__ or "").split()).rstrip(".")
-            others = tuple(way for way in ways(op.kind) if way.name != "rewrite" or op.kind in REWRITES)
-            return [Missing(op.index, op.kind, op.name, problem, rule, others)]
-    return []
+        if problem := constraint(graph, op):
+            return problem, rule_of(constraint).rstrip(".")
+    return None
