@@ -24,7 +24,6 @@ PAGES = {
 }
 """Page in docs/, the tool that makes it, and its function."""
 
-
 README_BOARDS = re.compile(r"(?<=<!-- emulated boards: make docs -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -43,21 +42,25 @@ def page(name: str) -> str:
     return make().rstrip() + "\n"
 
 
-def stale() -> list[str]:
-    """The generated pages whose committed text is not what the code says."""
-    pages = [name for name in PAGES if not (DOCS / name).is_file() or (DOCS / name).read_text("utf-8") != page(name)]
-    return [*pages, *(["../README.md"] if (ROOT / "README.md").read_text("utf-8") != readme() else [])]
+def stale() -> dict[str, str]:
+    """The texts of the generated pages that are not committed as the code says. Making them all takes a while."""
+    made = {**{name: page(name) for name in PAGES}, "../README.md": readme()}
+    return {
+        name: text
+        for name, text in made.items()
+        if not (DOCS / name).is_file() or (DOCS / name).read_text("utf-8") != text
+    }
 
 
 def main(arguments: list[str]) -> int:
-    names = stale()
+    pages = stale()
     if arguments == ["--check"]:
-        for name in names:
+        for name in pages:
             print(f"docs/{name} is stale: run make docs", file=sys.stderr)
-        return 1 if names else 0
-    for name in names:
+        return 1 if pages else 0
+    for name, text in pages.items():
         (DOCS / name).parent.mkdir(exist_ok=True)
-        (DOCS / name).write_text(readme() if name == "../README.md" else page(name), encoding="utf-8")
+        (DOCS / name).write_text(text, encoding="utf-8")
         print(f"docs/{name} written")
     return 0
 
