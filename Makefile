@@ -12,7 +12,7 @@ help:
 	@echo "make lint    ruff, mypy, clang-format, codespell"
 	@echo "make format  bring Python and C files into the repository's style"
 	@echo "make docs    write the generated pages of docs/, and build the site into build/site"
-	@echo "make bench   measure the models of MCUGEN_MODELS (default ../shared/models) on the emulated boards"
+	@echo "make bench   measure the models in the folder MCUGEN_MODELS on the emulated boards"
 	@echo "make budgets accept what these models cost now as their budgets, which the tests compare with"
 	@echo "make setup   only install what the other targets need"
 	@echo "make clean   remove what the targets made; distclean removes .venv too"
@@ -57,7 +57,7 @@ bench: setup
 	$(PYTHON) benchmarks/run.py --bakenn
 
 budgets: setup
-	$(PYTHON) -m tests.budgets.budgets $${MCUGEN_MODELS:-../shared/models}
+	$(PYTHON) -m tests.budgets.budgets
 
 lock:
 	tools/lock.sh

@@ -40,15 +40,15 @@ def imports(known: Mapping[str, Path]) -> list[Import]:
     for name, path in known.items():
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for target in _targets(node, package):
+            for target in imported_names(node, package):
                 module = target if target in known else target.rpartition(".")[0]
                 if module in known and module != name:
                     found.add((name, module, getattr(node, "lineno", 0)))
     return [Import(*item) for item in sorted(found)]
 
 
-def _targets(node: ast.AST, package: str) -> list[str]:
-    """What an import statement names, as full names of modules or of things in them."""
+def imported_names(node: ast.AST, package: str) -> list[str]:
+    """What an import statement in a package names, as full names of modules or of things in them; else nothing."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):

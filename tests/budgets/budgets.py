@@ -16,6 +16,7 @@ from typing import Any
 
 from mcugen import api
 from tests import zoo
+from tests.conftest import MODELS as REAL_MODELS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -116,4 +117,4 @@ def update(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    print(update(Path(sys.argv[1])))
+    print(update(REAL_MODELS))

@@ -7,7 +7,6 @@ in a table fits no surviving fault any more.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ os.environ["MCUGEN_MODELS"] = os.devnull  # what is not part of the repository m
 
 from tools.mutants.judge import Judge, JudgeError  # noqa: E402
 from tools.mutants.mutate import mutants_of  # noqa: E402
-from tools.mutants.score import Score, score, show  # noqa: E402
+from tools.mutants.score import Score, finish, score, show  # noqa: E402
 from tools.mutants.table import TableError, Target, read_targets  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -71,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (JudgeError, TableError) as error:
         print(error, file=sys.stderr)
         return 2
-    if given.json:
-        given.json.write_text(json.dumps([found.to_dict() for found in scores], indent=2) + "\n", encoding="utf-8")
-    return 0 if all(found.passed for found in scores) else 1
+    return finish(scores, given.json)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ tests/mutants/kernels/ fits no surviving fault any more.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from pathlib import Path
 from mcugen.resources import resource_dir
 from tools.mutants.c_judge import CJudge, compiled_lines, write_judge
 from tools.mutants.c_mutate import CMutant, mutants
-from tools.mutants.score import Score, score, show
+from tools.mutants.score import Score, finish, score, show
 from tools.mutants.table import Target, read_explanations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -110,9 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             scores.append(judge_header(judge, header))
             show(scores[-1], "that do not compile")
             sys.stdout.flush()
-    if given.json:
-        given.json.write_text(json.dumps([found.to_dict() for found in scores], indent=2) + "\n", encoding="utf-8")
-    return 0 if all(found.passed for found in scores) else 1
+    return finish(scores, given.json)
 
 
 if __name__ == "__main__":

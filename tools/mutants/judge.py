@@ -32,6 +32,7 @@ from typing import Any, NoReturn
 import pytest
 
 from tools.mutants.mutate import Mutant
+from tools.structure import imported_names
 
 _CPU_FACTOR, _CPU_MORE = 2, 2
 """CPU time that a fault's tests may take: so many times what they take without it, and so many seconds more."""
@@ -297,11 +298,10 @@ def _imports(name: str, path: Path) -> set[str]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            found.update((base, *(f"{base}.{alias.name}" for alias in node.names)))
+        named = imported_names(node, package)
+        found.update(named)
+        if isinstance(node, ast.ImportFrom):
+            found.add(named[0].rpartition(".")[0])
     return found
 
 

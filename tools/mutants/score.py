@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,13 @@ def score(target: Target, path: Path, results: Sequence[Outcome], *, complete: b
         stillborn=sum(r.outcome == "stillborn" for r in results),
         obsolete=tuple(why for why in target.equivalent if why not in used) if complete else (),
     )
+
+
+def finish(scores: Sequence[Score], path: Path | None) -> int:
+    """The exit code of the tool; writes the scores into a file, too, if there is one."""
+    if path is not None:
+        path.write_text(json.dumps([found.to_dict() for found in scores], indent=2) + "\n", encoding="utf-8")
+    return 0 if all(found.passed for found in scores) else 1
 
 
 def show(found: Score, stillborn: str) -> None:
