@@ -69,16 +69,11 @@ CONSTRAINTS: tuple[Constraint, ...] = (
 )
 
 
-def pool_params(graph: Graph, op: Op, *, counts: bool) -> tuple[tuple[str, ParamValue], ...]:
-    """The parameters of a pooling kernel; `counts` if it wants to know whether windows can be cut short."""
+def window_params(graph: Graph, op: Op) -> tuple[tuple[str, int], ...]:
+    """Where the windows of a pool lie: what the kernels of all types take first."""
     options: Pool2DOptions = op.options
-    output = graph.output_of(op)
-    assert output.quant is not None, op.where
     batches, height, width, channels = graph.tensor(op.inputs[0]).shape
-    _, rows, columns, _ = output.shape
-    low, high = activation_range(options.activation, output.quant, output.dtype)
-    padded = windows.reaches_outside(graph, op, options, (options.filter_h, options.filter_w))
-    cut: tuple[tuple[str, ParamValue], ...] = (("padded", int(padded)),) if counts else ()
+    _, rows, columns, _ = graph.output_of(op).shape
     return (
         ("batches", batches),
         ("input_height", height),
@@ -92,6 +87,19 @@ def pool_params(graph: Graph, op: Op, *, counts: bool) -> tuple[tuple[str, Param
         ("stride_w", options.stride_w),
         ("pad_top", options.pads.top),
         ("pad_left", options.pads.left),
+    )
+
+
+def pool_params(graph: Graph, op: Op, *, counts: bool) -> tuple[tuple[str, ParamValue], ...]:
+    """The parameters of a pooling kernel; `counts` if it wants to know whether windows can be cut short."""
+    options: Pool2DOptions = op.options
+    output = graph.output_of(op)
+    assert output.quant is not None, op.where
+    low, high = activation_range(options.activation, output.quant, output.dtype)
+    padded = windows.reaches_outside(graph, op, options, (options.filter_h, options.filter_w))
+    cut: tuple[tuple[str, ParamValue], ...] = (("padded", int(padded)),) if counts else ()
+    return (
+        *window_params(graph, op),
         *cut,
         ("output_min", low),
         ("output_max", high),

@@ -14,24 +14,11 @@ _POOLS = {"AVERAGE_POOL_2D": 0, "MAX_POOL_2D": 1, "L2_POOL_2D": 2}
 
 def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     options: pools.Pool2DOptions = op.options
-    batches, height, width, channels = graph.tensor(op.inputs[0]).shape
-    _, rows, columns, _ = graph.output_of(op).shape
     call = KernelCall(
         kernel="mcg_pool_2d_f32",
         params=(
             ("pool", _POOLS[op.kind]),
-            ("batches", batches),
-            ("input_height", height),
-            ("input_width", width),
-            ("channels", channels),
-            ("filter_height", options.filter_h),
-            ("filter_width", options.filter_w),
-            ("output_height", rows),
-            ("output_width", columns),
-            ("stride_h", options.stride_h),
-            ("stride_w", options.stride_w),
-            ("pad_top", options.pads.top),
-            ("pad_left", options.pads.left),
+            *pools.window_params(graph, op),
             *float32.clamp_params(options.activation),
         ),
         inputs=(op.inputs[0],),

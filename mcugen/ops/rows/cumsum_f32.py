@@ -36,18 +36,23 @@ def axis_exists(graph: Graph, op: Op) -> str | None:
     return None if -rank <= axis < rank else f"axis {axis} does not exist in {rank} dimensions"
 
 
-def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
+def axis_params(graph: Graph, op: Op) -> tuple[tuple[str, int], ...]:
+    """The parameters of mcg_cumsum_f32, with which those of other types begin."""
     shape = graph.tensor(op.inputs[0]).shape
     axis = constant_values(graph, op, 1)[0] % len(shape)
+    return (
+        ("outer", math.prod(shape[:axis])),
+        ("size", shape[axis]),
+        ("inner", math.prod(shape[axis + 1 :])),
+        ("exclusive", int(op.options.exclusive)),
+        ("reverse", int(op.options.reverse)),
+    )
+
+
+def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     call = KernelCall(
         kernel="mcg_cumsum_f32",
-        params=(
-            ("outer", math.prod(shape[:axis])),
-            ("size", shape[axis]),
-            ("inner", math.prod(shape[axis + 1 :])),
-            ("exclusive", int(op.options.exclusive)),
-            ("reverse", int(op.options.reverse)),
-        ),
+        params=axis_params(graph, op),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
         inplace=(0,),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from mcugen.graph.types import Graph, Op
 from mcugen.numerics.quantized import quantize_multiplier
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
@@ -80,17 +78,11 @@ def _sums_fit(graph: Graph, op: Op) -> str | None:
 
 
 def _lower_cumsum(graph: Graph, op: Op, _target: Target) -> Lowering:
-    shape = graph.tensor(op.inputs[0]).shape
-    axis = constant_values(graph, op, 1)[0] % len(shape)
     multiplier, shift = quantize_multiplier(_factor(graph, op))
     call = KernelCall(
         kernel="mcg_cumsum_s8",
         params=(
-            ("outer", math.prod(shape[:axis])),
-            ("size", shape[axis]),
-            ("inner", math.prod(shape[axis + 1 :])),
-            ("exclusive", int(op.options.exclusive)),
-            ("reverse", int(op.options.reverse)),
+            *cumsum_f32.axis_params(graph, op),
             ("multiplier", multiplier),
             ("shift", shift),
             ("zero_point", graph.output_of(op).zero_point),

@@ -42,7 +42,7 @@ def _fixed_output(graph: Graph, op: Op) -> str | None:
     return None
 
 
-def _row_length(graph: Graph, op: Op) -> str | None:
+def row_length(graph: Graph, op: Op) -> str | None:
     """The last dimension is at most 4095, so that the reference's 32-bit sum cannot overflow."""
     shape = graph.tensor(op.inputs[0]).shape
     if not shape:
@@ -77,6 +77,6 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
 SPEC = OpSpec(
     kind="SOFTMAX",
     lower=_lower,
-    constraints=(one_input, not_empty, _types, same_shape, _fixed_output, _row_length, _slope),
+    constraints=(one_input, not_empty, _types, same_shape, _fixed_output, row_length, _slope),
     parse=_parse,
 )

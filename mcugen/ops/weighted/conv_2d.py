@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops import memory, windows, with_weights
-from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.common import Pads, describe, fused_activation_name
 from mcugen.ops.variants import Site, fastest
 
@@ -91,10 +91,12 @@ def lower_filter(graph: Graph, op: Op, target: Target, weights: NDArray[np.int8]
     direct = direct_params(graph, op, weights, options)
     if direct and (single := single_window(graph, op, weights, stage, direct)):
         return Lowering((fastest(target, single),))
+    zero_point = graph.tensor(op.inputs[0]).zero_point
+    general = (*window_params(graph, op, weights.shape, options), ("input_zero_point", zero_point))
     shape = ",".join(str(d) for d in weights.shape)
     call = KernelCall(
         kernel="mcg_conv_direct_s8" if direct else "mcg_conv_2d_s8",
-        params=(*(direct or general_params(graph, op, weights, options)), *stage.params),
+        params=(*(direct or general), *stage.params),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{shape}], OHWI"), *stage.constants),
@@ -161,12 +163,13 @@ def direct_params(
     )
 
 
-def general_params(
-    graph: Graph, op: Op, weights: NDArray[np.int8], options: Conv2DOptions
-) -> tuple[tuple[str, ParamValue], ...]:
+def window_params(
+    graph: Graph, op: Op, filter_shape: tuple[int, ...], options: Conv2DOptions
+) -> tuple[tuple[str, int], ...]:
+    """Where the windows of an OHWI filter lie: what the general kernels of all types take first."""
     batches, height, width, channels = graph.tensor(op.inputs[0]).shape
     _, rows, columns, _ = graph.output_of(op).shape
-    filters, filter_h, filter_w, filter_channels = weights.shape
+    filters, filter_h, filter_w, filter_channels = filter_shape
     return (
         ("batches", batches),
         ("input_height", height),
@@ -185,7 +188,6 @@ def general_params(
         ("dilation_w", options.dilation_w),
         ("pad_top", options.pads.top),
         ("pad_left", options.pads.left),
-        ("input_zero_point", graph.tensor(op.inputs[0]).zero_point),
     )
 
 

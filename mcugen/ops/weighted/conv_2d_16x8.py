@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops import with_weights
-from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
+from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.variants import fastest
 from mcugen.ops.weighted import conv_2d, weighted_16x8
 
@@ -34,8 +34,7 @@ def lower_filter(
     """
     stage = weighted_16x8.output_stage(graph, op, weights.shape[0], options.activation)
     direct = conv_2d.direct_params(graph, op, weights, options)
-    general = conv_2d.general_params(graph, op, weights, options)
-    geometry: tuple[tuple[str, ParamValue], ...] = direct or tuple(p for p in general if p[0] != "input_zero_point")
+    geometry = direct or conv_2d.window_params(graph, op, weights.shape, options)
     shape = ",".join(str(d) for d in weights.shape)
     call = KernelCall(
         kernel="mcg_conv_direct_s16" if direct else "mcg_conv_2d_s16",

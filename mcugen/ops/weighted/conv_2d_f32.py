@@ -12,34 +12,16 @@ from mcugen.ops.weighted import conv_2d
 
 def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     options: conv_2d.Conv2DOptions = op.options
-    batches, height, width, channels = graph.tensor(op.inputs[0]).shape
-    filters, filter_h, filter_w, filter_channels = graph.tensor(op.inputs[1]).shape
-    _, rows, columns, _ = graph.output_of(op).shape
+    shape = graph.tensor(op.inputs[1]).shape
     call = KernelCall(
         kernel="mcg_conv_2d_f32",
         params=(
-            ("batches", batches),
-            ("input_height", height),
-            ("input_width", width),
-            ("input_channels", channels),
-            ("filter_height", filter_h),
-            ("filter_width", filter_w),
-            ("filter_channels", filter_channels),
-            ("output_height", rows),
-            ("output_width", columns),
-            ("output_channels", filters),
-            ("groups", channels // filter_channels),
-            ("stride_h", options.stride_h),
-            ("stride_w", options.stride_w),
-            ("dilation_h", options.dilation_h),
-            ("dilation_w", options.dilation_w),
-            ("pad_top", options.pads.top),
-            ("pad_left", options.pads.left),
+            *conv_2d.window_params(graph, op, shape, options),
             *float32.clamp_params(options.activation),
         ),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
-        constants=(float32.weights_constant(graph, op), float32.bias_constant(graph, op, filters)),
+        constants=(float32.weights_constant(graph, op), float32.bias_constant(graph, op, shape[0])),
     )
     return Lowering((call,))
 

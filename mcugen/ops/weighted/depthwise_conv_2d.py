@@ -83,28 +83,13 @@ _SINGLE = "mcg_depthwise_single_s8"
 def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     options: DepthwiseConv2DOptions = op.options
     weights = with_weights.weights_of(graph, op)
-    batches, height, width, channels = graph.tensor(op.inputs[0]).shape
-    _, rows, columns, _ = graph.output_of(op).shape
     stage = with_weights.output_stage(
         graph, op, _rows(weights), with_weights.effective_scales(graph, op), options.activation
     )
     if not is_outrun(target, _SINGLE) and (single := _single_window(graph, op, weights, stage)):
         return Lowering((fastest(target, single),))
     params = (
-        ("batches", batches),
-        ("input_height", height),
-        ("input_width", width),
-        ("channels", channels),
-        ("filter_height", weights.shape[1]),
-        ("filter_width", weights.shape[2]),
-        ("output_height", rows),
-        ("output_width", columns),
-        ("stride_h", options.stride_h),
-        ("stride_w", options.stride_w),
-        ("dilation_h", options.dilation_h),
-        ("dilation_w", options.dilation_w),
-        ("pad_top", options.pads.top),
-        ("pad_left", options.pads.left),
+        *window_params(graph, op, weights.shape, options),
         ("input_zero_point", graph.tensor(op.inputs[0]).zero_point),
         *stage.params,
     )
@@ -155,7 +140,14 @@ def _in_place(graph: Graph, op: Op, target: Target) -> InPlace:
 def _grouped(
     graph: Graph, op: Op, target: Target, weights: NDArray[np.int8], options: DepthwiseConv2DOptions
 ) -> KernelCall:
-    """Several filters per input channel: the same as a convolution with one group per input channel."""
+    (call,) = conv_2d.lower_filter(graph, op, target, *as_convolution(weights, options)).calls
+    return call
+
+
+def as_convolution(
+    weights: NDArray[np.int8], options: DepthwiseConv2DOptions
+) -> tuple[NDArray[np.int8], conv_2d.Conv2DOptions]:
+    """Several filters per input channel as a convolution with one group per input channel: OHWI filter, options."""
     as_conv = conv_2d.Conv2DOptions(
         options.pads,
         options.stride_h,
@@ -164,9 +156,31 @@ def _grouped(
         options.dilation_w,
         options.activation,
     )
-    ohwi = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))
-    (call,) = conv_2d.lower_filter(graph, op, target, ohwi, as_conv).calls
-    return call
+    return np.ascontiguousarray(weights.transpose(3, 1, 2, 0)), as_conv
+
+
+def window_params(
+    graph: Graph, op: Op, filter_shape: tuple[int, ...], options: DepthwiseConv2DOptions
+) -> tuple[tuple[str, int], ...]:
+    """Where the windows of a 1HWC filter lie: what the kernels of quantized types take first."""
+    batches, height, width, channels = graph.tensor(op.inputs[0]).shape
+    _, rows, columns, _ = graph.output_of(op).shape
+    return (
+        ("batches", batches),
+        ("input_height", height),
+        ("input_width", width),
+        ("channels", channels),
+        ("filter_height", filter_shape[1]),
+        ("filter_width", filter_shape[2]),
+        ("output_height", rows),
+        ("output_width", columns),
+        ("stride_h", options.stride_h),
+        ("stride_w", options.stride_w),
+        ("dilation_h", options.dilation_h),
+        ("dilation_w", options.dilation_w),
+        ("pad_top", options.pads.top),
+        ("pad_left", options.pads.left),
+    )
 
 
 def macs(graph: Graph, op: Op) -> int:

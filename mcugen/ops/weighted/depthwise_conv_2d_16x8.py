@@ -9,7 +9,7 @@ from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops import with_weights
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.variants import fastest
-from mcugen.ops.weighted import conv_2d, conv_2d_16x8, depthwise_conv_2d, weighted_16x8
+from mcugen.ops.weighted import conv_2d_16x8, depthwise_conv_2d, weighted_16x8
 
 
 def _accumulator_fits(graph: Graph, op: Op) -> str | None:
@@ -23,37 +23,13 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
     options: depthwise_conv_2d.DepthwiseConv2DOptions = op.options
     weights = with_weights.weights_of(graph, op)
     if options.depth_multiplier > 1:
-        # Several filters per input channel: the same as a convolution with one group per input channel.
-        ohwi = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))
-        as_conv = conv_2d.Conv2DOptions(
-            options.pads,
-            options.stride_h,
-            options.stride_w,
-            options.dilation_h,
-            options.dilation_w,
-            options.activation,
-        )
-        return conv_2d_16x8.lower_filter(graph, op, target, ohwi, as_conv)
-    batches, height, width, channels = graph.tensor(op.inputs[0]).shape
-    _, rows, columns, _ = graph.output_of(op).shape
-    stage = weighted_16x8.output_stage(graph, op, channels, options.activation)
+        as_conv = depthwise_conv_2d.as_convolution(weights, options)
+        return conv_2d_16x8.lower_filter(graph, op, target, *as_conv)
+    stage = weighted_16x8.output_stage(graph, op, weights.shape[3], options.activation)
     call = KernelCall(
         kernel="mcg_depthwise_conv_2d_s16",
         params=(
-            ("batches", batches),
-            ("input_height", height),
-            ("input_width", width),
-            ("channels", channels),
-            ("filter_height", weights.shape[1]),
-            ("filter_width", weights.shape[2]),
-            ("output_height", rows),
-            ("output_width", columns),
-            ("stride_h", options.stride_h),
-            ("stride_w", options.stride_w),
-            ("dilation_h", options.dilation_h),
-            ("dilation_w", options.dilation_w),
-            ("pad_top", options.pads.top),
-            ("pad_left", options.pads.left),
+            *depthwise_conv_2d.window_params(graph, op, weights.shape, options),
             *stage.params,
         ),
         inputs=(op.inputs[0],),
