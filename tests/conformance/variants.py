@@ -27,10 +27,11 @@ class Planned:
     variant: str
 
 
-def targets() -> list[Target]:
+@cache
+def targets() -> tuple[Target, ...]:
     """One core of each kind that boards have, by the instructions that kernels make use of."""
     found = [board.target() for board in load_boards().values()]
-    return list({target.kernels: target for target in found}.values())
+    return tuple({target.kernels: target for target in found}.values())
 
 
 @cache

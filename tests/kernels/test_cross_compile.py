@@ -19,8 +19,17 @@ MVE_HEADERS = [header for header in HEADERS if header.stem.endswith("_mve")]
 
 FLOAT_HEADERS = [header for header in HEADERS if "_f32" in header.stem]
 
-GROUPS = {header.stem: [header] for header in HEADERS if header not in FLOAT_HEADERS} | {"float32": FLOAT_HEADERS}
-"""Headers that are compiled together: those of float32 are many and small."""
+INTEGER_HEADERS = [header for header in HEADERS if header not in (*FLOAT_HEADERS, *MVE_HEADERS)]
+
+_AT_ONCE = 6
+
+
+def groups_of(headers: list[Path]) -> dict[str, list[Path]]:
+    return {headers[i].stem: headers[i : i + _AT_ONCE] for i in range(0, len(headers), _AT_ONCE)}
+
+
+GROUPS = {**groups_of(INTEGER_HEADERS), **groups_of(MVE_HEADERS), "float32": FLOAT_HEADERS}
+"""Headers that are compiled together, by the name of the first; the compiler names the one at fault."""
 
 CORES = {
     "m0": ("-mcpu=cortex-m0",),
