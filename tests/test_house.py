@@ -53,7 +53,8 @@ LAW = {
     "builder": "errors progress cores boards runtimes runtimes.aot.plan runtimes.tflm project",
     "verify": "errors progress graph tflite ops oracle runtimes runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit",
     "qat": "errors numerics",
-    "convert": "errors names progress tflite numerics ops oracle verify qat",
+    "guard": "errors",
+    "convert": "errors names progress tflite numerics ops oracle verify qat guard",
     "assess": "errors names progress graph tflite oracle runtimes.aot.graph verify convert",
     "tune": "errors progress graph tflite boards runtimes runtimes.aot.graph builder convert assess",
     "device": "errors progress cores graph emulators boards builder",
@@ -63,7 +64,7 @@ LAW = {
     "sweep": "errors builder",
     # What verbs share, what people see, and the verbs.
     "flow": "errors names text progress cores graph tflite numerics ops emulators boards oracle runtimes runtimes.aot"
-    " runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify convert"
+    " runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify guard convert"
     " assess tune device flash monitor",
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess flash monitor monitor.web flow",
     "report": "errors text resources graph boards runtimes runtimes.aot.plan builder flow ui",

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTSIDE = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
-    "SECURITY.md": "security.md",
+    "SECURITY.md": "reporting.md",
     "benchmarks/RESULTS.md": "results.md",
 }
 """Files of the repository that are pages of the site, and their names there."""

@@ -12,6 +12,7 @@ from mcugen.convert.sources import Source
 from mcugen.convert.types import Attempt
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, McugenError, ModelError, ToolError
+from mcugen.guard.trust import is_trusted
 from mcugen.progress import Share
 from mcugen.tflite.opened import OpenedModel, open_model
 
@@ -39,7 +40,7 @@ def load_tflite(
             tflite, attempts = _from_object(source.model, folder, progress)
         else:
             assert source.path is not None
-            tflite, attempts = _from_file(source.kind, source.path, folder, progress)
+            tflite, attempts = _from_file(source.kind, source.path, folder, progress, trusted=is_trusted())
         return open_model(tflite), attempts
 
 
@@ -60,9 +61,10 @@ def load_scaled(source: Source, dimension: Dimension, factor: float) -> bytes:
     with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
         folder, path = Path(name), source.path
         if path is None:
-            path = folder / "model.keras"
+            path = folder / "given.keras"
             source.model.save(path)
-        return _from_file(source.kind, path, folder, None, scale=(dimension, factor))[0]
+        kind, trusted = ("keras" if source.path is None else source.kind), source.path is None or is_trusted()
+        return _from_file(kind, path, folder, None, trusted=trusted, scale=(dimension, factor))[0]
 
 
 def _from_file(
@@ -71,6 +73,7 @@ def _from_file(
     folder: Path,
     progress: Share | None,
     *,
+    trusted: bool,
     scale: tuple[Dimension, float] | None = None,
 ) -> tuple[bytes, tuple[Attempt, ...]]:
     ways = (
@@ -83,9 +86,17 @@ def _from_file(
     )
     attempts: list[Attempt] = []
     for step, legacy in ways:
-        request = {"job": "convert", "kind": kind, "path": str(path.resolve()), "legacy": legacy, "scale": scale}
+        request = {
+            "job": "convert",
+            "kind": kind,
+            "path": str(path.resolve()),
+            "legacy": legacy,
+            "trusted": trusted,
+            "scale": scale,
+        }
+        size = sum(each.stat().st_size for each in (path.rglob("*") if path.is_dir() else [path]) if each.is_file())
         try:
-            answer = run_worker(folder, request, legacy_keras=legacy, progress=progress)
+            answer = run_worker(folder, request, legacy_keras=legacy, progress=progress, model_bytes=size)
         except ToolError as error:
             if not attempts:
                 raise
@@ -106,14 +117,15 @@ def _from_object(model: Any, folder: Path, progress: Share | None) -> tuple[byte
     """A Keras object goes through a file into the worker; if it cannot (own classes), TensorFlow runs here."""
     attempts: list[Attempt] = []
     legacy = any(c.__module__.split(".")[0] == "tf_keras" for c in type(model).__mro__)
-    path = folder / "model.keras"
+    path = folder / "given.keras"
     step = "save the model object and load it again"
     try:
         model.save(path)
     except Exception as error:  # Keras raises whatever the user's layers raise
         attempts.append(Attempt(step, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"))
     else:
-        request = {"job": "convert", "kind": "keras", "path": str(path), "legacy": legacy}
+        # The user's own object: what its file names are the user's own layers.
+        request = {"job": "convert", "kind": "keras", "path": str(path), "legacy": legacy, "trusted": True}
         answer = run_worker(folder, request, legacy_keras=legacy, progress=progress)
         attempts.append(Attempt(step, answer.error or "ok"))
         if not answer.error:

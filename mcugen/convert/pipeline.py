@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,15 @@ from mcugen.convert.plain import host_type, plain_float
 from mcugen.convert.sources import identify
 from mcugen.convert.types import Attempt, Calibration, Converted, QuantizationReport, SourceKind
 from mcugen.errors import ConversionError, DataError, ModelError, ToolError
+from mcugen.guard.trust import is_trusted
 from mcugen.names import Activations
 from mcugen.progress import Progress, share_of
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.types import TensorSpec
 
-_TOO_OFTEN_OUTSIDE = 0.01
-_POOR_SQNR_DB = 15.0
+_CHECKED = ("keras", "keras h5", "saved_model")
+_TRUSTED = "the model's file was not checked, as `trust_model` asked: what it names ran on this machine"
 
 
 def convert(
@@ -111,6 +112,8 @@ def _load(source: object, data: DataSource | None, progress: Progress | None) ->
     found = identify(source)
     model, attempts = load_tflite(found, share_of(progress, "load"), data)
     inspection = inspect_model(model)
+    if is_trusted() and found.kind in _CHECKED:
+        inspection = replace(inspection, warnings=(_TRUSTED, *inspection.warnings))
     kind: SourceKind = (
         found.kind
         if found.kind != "tflite"

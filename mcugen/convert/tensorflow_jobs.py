@@ -5,45 +5,61 @@ Only this module and the worker import TensorFlow.
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from mcugen.convert.histogram import Sums
 from mcugen.convert.keras_scale import Dimension, scaled_model
 from mcugen.errors import ConversionError, McugenError
+from mcugen.guard.keras_files import KerasKind, checked_copy
+from mcugen.guard.saved_model import checked_folder
 from mcugen.progress import Share
 
+SavedKind = KerasKind | Literal["saved_model"]
+"""What TensorFlow loads from disk."""
 
-def load_and_convert(kind: str, path: str, *, legacy: bool, scale: tuple[Dimension, float] | None = None) -> bytes:
+
+def load_and_convert(
+    kind: SavedKind,
+    path: str,
+    folder: Path,
+    *,
+    legacy: bool,
+    trusted: bool = False,
+    scale: tuple[Dimension, float] | None = None,
+) -> bytes:
     """A Keras file or SavedModel folder as float32 `.tflite`, batch fixed to 1.
 
     Args:
+        folder: where the checked copy is made that is loaded.
+        trusted: what the file names is not checked, and its Lambda layers run.
         scale: take the architecture of a Keras model with this dimension times this factor, and new weights.
 
     Raises:
-        ConversionError: the model would run foreign code, needs a shape that is not fixed, or loads but does
-            not convert: another way of loading will not help.
+        ModelError: damaged, or it could run foreign code.
+        ConversionError: the model needs a shape that is not fixed, or loads but does not convert: another way of
+            loading will not help.
         Exception: whatever TensorFlow raises when it cannot load the model.
     """
     if kind == "saved_model":
-        return _convert_saved_model(path)
-    _refuse_code(path)
+        return _convert_saved_model(str(checked_folder(Path(path), folder, trusted=trusted)))
+    copy = checked_copy(Path(path), kind, folder, trusted=trusted)
     if legacy:
         import tf_keras
 
-        model = tf_keras.models.load_model(path, compile=False)
+        options = {"safe_mode": False} if trusted and kind == "keras" else {}
+        model = tf_keras.models.load_model(copy, compile=False, **options)
     else:
         import keras
 
         import mcugen.qat.layers  # noqa: F401 (registers them)
 
-        model = keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(copy, compile=False, safe_mode=not trusted)
     try:
         return convert_keras(model if scale is None else scaled_model(model, *scale))
     except McugenError:
@@ -244,43 +260,3 @@ def explain(error: BaseException) -> str:
 
 def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", name.split(":")[0]) or "input"
-
-
-def _refuse_code(path: str) -> None:
-    """A Lambda layer is Python byte code inside the file; loading it would run it."""
-    config = _h5_config(path) if Path(path).suffix.lower() != ".keras" else None
-    for layer in _layers(config):
-        if layer.get("class_name") == "Lambda":
-            name = layer.get("config", {}).get("name", "?") if isinstance(layer.get("config"), dict) else "?"
-            raise ConversionError(
-                "is a Lambda layer: its Python code is stored in the file and is not run from there",
-                where=f'layer "{name}"',
-                hint="Replace it by a layer class, or load the model yourself and pass the object to mcugen.quantize",
-            )
-
-
-def _h5_config(path: str) -> Any:
-    import h5py
-
-    if not h5py.is_hdf5(path):
-        return None
-    with h5py.File(path, "r") as file:
-        raw = file.attrs.get("model_config")
-    if raw is None:
-        raise ConversionError(
-            "the file holds weights only, no model",
-            hint="Save the whole model: model.save('model.keras')",
-        )
-    return json.loads(raw.decode() if isinstance(raw, bytes) else raw)
-
-
-def _layers(config: Any) -> Iterator[dict[str, Any]]:
-    pending = [config]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            if "class_name" in item:
-                yield item
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mcugen.convert.reference import Slot, drawn_inputs, write_reference
-from mcugen.convert.torch_archive import check_archive
 from mcugen.errors import ConversionError
+from mcugen.guard.torch_archive import check_archive
 
 _HINT = "Export it for inference, with a fixed input shape: torch.export.export(model.eval(), (x,))"
 # Where these operators of ATen say that they run as in training.

@@ -1,4 +1,4 @@
-"""The process in which TensorFlow, PyTorch and ONNX run: `python -m mcugen.convert.worker FOLDER`.
+"""What runs in the confined process, where TensorFlow, PyTorch and ONNX are: see :mod:`mcugen.guard.enter`.
 
 Reads `request.json` in the folder, does the job, writes `answer.json`. Lines "progress <0…1>" on stdout
 tell how far it is.
@@ -30,7 +30,12 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
 
     if request["job"] == "convert":
         tflite = jobs.load_and_convert(
-            request["kind"], request["path"], legacy=request["legacy"], scale=request.get("scale")
+            request["kind"],
+            request["path"],
+            folder,
+            legacy=request["legacy"],
+            trusted=request["trusted"],
+            scale=request.get("scale"),
         )
         (folder / "float.tflite").write_bytes(tflite)
         return {}

@@ -55,8 +55,12 @@ def run_worker(
     *,
     legacy_keras: bool = False,
     progress: Share | None = None,
+    model_bytes: int = 0,
 ) -> WorkerAnswer:
-    """Run one job in a fresh process, in `folder`.
+    """Run one job in a fresh process, which is confined to `folder` as far as the system can.
+
+    Args:
+        model_bytes: size of the model where it lies outside of `folder`.
 
     Raises:
         ToolError: a package that the job needs is not installed.
@@ -69,9 +73,11 @@ def run_worker(
     environment = {**os.environ, **_QUIET, "TF_USE_LEGACY_KERAS": "1" if legacy_keras else "0"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
     log = folder / "log.txt"
+    size = model_bytes or sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     with log.open("wb") as noise:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mcugen.convert.worker", str(folder)],
+            [sys.executable, "-m", "mcugen.guard.enter", str(folder), str(size), "mcugen.convert.worker", str(folder)],
+            cwd=folder,  # not the user's, whose files Python would take for modules
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=noise,

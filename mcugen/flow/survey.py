@@ -9,6 +9,7 @@ from typing import Any
 from mcugen import __version__
 from mcugen.errors import UnsupportedOpError
 from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.flow.trust import takes_trust
 from mcugen.ops.advice import ways
 from mcugen.runtimes.aot.supported import Missing, missing_ops
 from mcugen.tflite.opened import OpenedModel
@@ -77,7 +78,10 @@ class Fallback:
 
 
 @takes_custom_ops
-def find_fallbacks(model: object, *, quantize: bool = True, custom_ops: Sequence[str] = ()) -> Fallback:
+@takes_trust
+def find_fallbacks(
+    model: object, *, quantize: bool = True, custom_ops: Sequence[str] = (), trust_model: bool = False
+) -> Fallback:
     """Every op of a model that does not run, with alternatives; nothing is quantized or planned.
 
     Args:

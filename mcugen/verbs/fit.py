@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mcugen import __version__
+from mcugen.flow.trust import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 
@@ -101,6 +102,7 @@ def _candidate_facts(candidate: Candidate) -> dict[str, Any]:
     }
 
 
+@takes_trust
 def fit(
     model: object,
     *,
@@ -108,6 +110,7 @@ def fit(
     scale: Dimension | None = None,
     optimize: Goal | None = None,
     data: Any = None,
+    trust_model: bool = False,
     progress: Progress | None = None,
 ) -> FitResult:
     """Plan a model for boards, and report what each board lacks and why.
@@ -119,6 +122,7 @@ def fit(
             new weights: sizes, not accuracy.
         optimize: "speed" (the default), "size" of the code, or "ram".
         data: calibration data of a float model. Default: random data, since sizes do not depend on it.
+        trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `scale` without a Keras model.
@@ -185,6 +189,7 @@ def command(
     ] = None,
     optimize: options.Optimize = None,
     data: options.Data = None,
+    trust_model: options.TrustModel = False,
     json: options.Json = False,
 ) -> int:
     """Show which boards a model fits, what the others lack, and which layers are to blame."""
@@ -192,7 +197,15 @@ def command(
 
     terminal = Terminal(json, as_options)
     with terminal.progress() as progress:
-        result = fit(model, boards=board or (), scale=scale, optimize=optimize, data=data, progress=progress)
+        result = fit(
+            model,
+            boards=board or (),
+            scale=scale,
+            optimize=optimize,
+            data=data,
+            trust_model=trust_model,
+            progress=progress,
+        )
     return terminal.show(result, lambda console: _show(console, result))
 
 

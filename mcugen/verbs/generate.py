@@ -11,6 +11,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.flow.trust import takes_trust
 from mcugen.names import Protocol
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
@@ -65,6 +66,7 @@ class Generated:
 
 
 @takes_custom_ops
+@takes_trust
 def generate(
     model: object,
     *,
@@ -85,6 +87,7 @@ def generate(
     emulator: str | None = None,
     force: bool = False,
     custom_ops: Sequence[str] = (),
+    trust_model: bool = False,
     progress: Progress | None = None,
 ) -> Generated:
     """Generate the project of a model for a board.
@@ -106,6 +109,7 @@ def generate(
         emulator: one that may add scripts of its own, see :func:`mcugen.emulators.emulators`.
         force: replace files even if they were edited.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
+        trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
 
     Raises:
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.flow.trust import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 @takes_custom_ops
+@takes_trust
 def inspect(
     model: object,
     *,
@@ -34,6 +36,7 @@ def inspect(
     data: Any = None,
     quantize: bool = True,
     custom_ops: Sequence[str] = (),
+    trust_model: bool = False,
     progress: Progress | None = None,
 ) -> Inspection:
     """Read a model, plan it for every board, and report what it needs.
@@ -48,6 +51,7 @@ def inspect(
         data: calibration data for a float model. Default: random data, since sizes do not depend on it.
         quantize: False shows a float model in float32.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
+        trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `measure` without a board, or one that
@@ -157,6 +161,7 @@ def command(
     data: options.Data = None,
     no_quantize: options.NoQuantize = False,
     custom_op: options.CustomOps = None,
+    trust_model: options.TrustModel = False,
     fallback: Annotated[
         bool, typer.Option("--fallback", help="Only list the ops that do not run, with the alternatives for each.")
     ] = False,
@@ -171,7 +176,7 @@ def command(
         from mcugen.flow.survey import find_fallbacks
         from mcugen.ui.fallback import show_fallback
 
-        found = find_fallbacks(model, quantize=not no_quantize, custom_ops=custom_op or ())
+        found = find_fallbacks(model, quantize=not no_quantize, custom_ops=custom_op or (), trust_model=trust_model)
         return terminal.show(found, lambda console: show_fallback(console, found))
     with terminal.progress() as progress:
         result = inspect(
@@ -184,6 +189,7 @@ def command(
             data=data,
             quantize=not no_quantize,
             custom_ops=custom_op or (),
+            trust_model=trust_model,
             progress=progress,
         )
     return terminal.show(result, lambda console: show_inspection(console, result))

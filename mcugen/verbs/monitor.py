@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.flow.trust import takes_trust
 from mcugen.verbs.options import page as page_options
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
@@ -30,6 +31,7 @@ LIVE_RATE = 10.0
 
 
 @takes_custom_ops
+@takes_trust
 def monitor(
     targets: str | Path | Sequence[object] = (),
     *,
@@ -49,6 +51,7 @@ def monitor(
     runtime: Runtime | None = None,
     tflm: str | None = None,
     custom_ops: Sequence[str] = (),
+    trust_model: bool = False,
     show: Show | None = None,
     progress: Progress | None = None,
 ) -> Watching:
@@ -70,7 +73,7 @@ def monitor(
         seed: seed of the noise.
         patience: seconds to wait for a lost device to come back.
         profile: measure the cost of every op at the start.
-        data, quantize, optimize, runtime, tflm, custom_ops: as for :func:`mcugen.api.run`.
+        data, quantize, optimize, runtime, tflm, custom_ops, trust_model: as for :func:`mcugen.api.run`.
         show: called with every message as it arrives.
 
     Raises:
@@ -254,6 +257,7 @@ def command(
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
     custom_op: options.CustomOps = None,
+    trust_model: options.TrustModel = False,
     lines: options.Lines = False,
     web: page_options.Page = False,
     listen: page_options.Listen = None,
@@ -293,6 +297,7 @@ def command(
             runtime=runtime,
             tflm=tflm,
             custom_ops=custom_op or (),
+            trust_model=trust_model,
             show=show_alone,
             progress=progress,
         )

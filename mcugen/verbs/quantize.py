@@ -11,6 +11,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.defaults import EVAL_SAMPLES, TRIALS, Tuning, record_beside
+from mcugen.flow.trust import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
 
@@ -65,6 +66,7 @@ class Quantized:
         }
 
 
+@takes_trust
 def quantize(
     model: object,
     *,
@@ -84,6 +86,7 @@ def quantize(
     task: TaskName | None = None,
     max_drop: float | None = None,
     layers: bool = False,
+    trust_model: bool = False,
     progress: Progress | None = None,
 ) -> Quantized:
     """Convert a model to full int8 with int8 input and output, or to int16 activations, input and output.
@@ -106,6 +109,7 @@ def quantize(
         task: "classification" or "regression", if the labels are ambiguous.
         max_drop: maximum loss of the metric, in percentage points; more is a negative verdict.
         layers: also compare every layer of the float and the quantized model.
+        trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
 
     Raises:
         McugenError: the model or the data cannot be used, or `out` cannot be written.

@@ -12,6 +12,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.flow.trust import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
 
@@ -99,6 +100,7 @@ class RunResult:
 
 
 @takes_custom_ops
+@takes_trust
 def run(
     target: object,
     *,
@@ -115,6 +117,7 @@ def run(
     emulator: str | None = None,
     paced: bool = False,
     custom_ops: Sequence[str] = (),
+    trust_model: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run inputs through a model on a device.
@@ -138,6 +141,7 @@ def run(
             Others count in ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
+        trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
 
     Raises:
         McugenError: anything that stops it.

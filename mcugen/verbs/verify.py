@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.flow.trust import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 @takes_custom_ops
+@takes_trust
 def verify(
     target: object,
     *,
@@ -38,6 +40,7 @@ def verify(
     paced: bool = False,
     report: str | Path | None = None,
     custom_ops: Sequence[str] = (),
+    trust_model: bool = False,
     progress: Progress | None = None,
 ) -> Proof:
     """Run a model on a device and compare every output with the oracle's: byte for byte, except float32 arithmetic.
@@ -59,6 +62,7 @@ def verify(
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
         report: write the results as an HTML page, plus a .json next to it (docs/REPORT.md).
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
+        trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
 
     Raises:
         McugenError: anything that stops it. A difference is not an error but a negative verdict.

@@ -15,8 +15,8 @@ import pytest
 from mcugen.convert import convert, float_runner
 from mcugen.convert.compare import run_int8
 from mcugen.convert.sources import identify
-from mcugen.convert.torch_archive import check_archive
 from mcugen.errors import ConversionError, ModelError, ToolError
+from mcugen.guard.torch_archive import check_archive
 from tests.convert.digits_channels import TRAINING, digits, network, trained
 
 needs_torch = pytest.mark.skipif(find_spec("litert_torch") is None, reason="without the extra mcugen[torch]")

@@ -57,6 +57,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "runtime": Spelling(shared.RuntimeName),
     "force": Spelling(shared.Force),
     "custom_ops": Spelling(shared.CustomOps, "custom_op", None, value=lambda given: given or ()),
+    "trust_model": Spelling(shared.TrustModel),
     "quantize": Spelling(shared.NoQuantize, "no_quantize", False, value=lambda given: not given),
     "activations": Spelling(shared.ActivationsName),
     "inputs": Spelling(shared.Inputs),

@@ -135,6 +135,14 @@ CustomOps = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+TrustModel = Annotated[
+    bool,
+    typer.Option(
+        "--trust-model",
+        help="Load your own Keras file or SavedModel even if it holds code (Lambda layers, other classes).",
+        rich_help_panel=MODEL,
+    ),
+]
 OutDir = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="DIR", help="Output folder of the project.", show_default=False),

@@ -1,0 +1,126 @@
+"""The lists of what a model may name: complete for honest models, and without what does more than compute."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcugen.errors import ModelError
+from mcugen.guard import graph_ops, keras_names
+from mcugen.guard.keras_config import check_config
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.xdist_group("tensorflow")]
+
+REFUSED_LAYERS = {
+    "DenseFeatures", "FlaxLayer", "IntegerLookup", "JaxLayer", "Lambda", "StringLookup", "TFSMLayer",
+    "TextVectorization", "TorchModuleWrapper",
+}  # fmt: skip
+ABSTRACT = {"AbstractRNNCell", "Layer", "Wrapper"}
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+def test_every_layer_is_allowed_or_refused_on_purpose(package: str) -> None:
+    """A layer that a new Keras brings is looked at by a person first."""
+    module = pytest.importorskip(package).layers
+    layers = {name for name in dir(module) if inspect.isclass(getattr(module, name))} - ABSTRACT
+    assert not layers - keras_names.LAYERS - REFUSED_LAYERS
+    assert not keras_names.LAYERS & REFUSED_LAYERS
+
+
+@pytest.mark.parametrize("kind", ["initializers", "regularizers", "constraints", "dtype_policies"])
+def test_every_setting_is_allowed(kind: str) -> None:
+    module = getattr(pytest.importorskip("keras"), kind)
+    classes = {name for name in dir(module) if inspect.isclass(getattr(module, name)) and name[0].isupper()}
+    assert not classes - keras_names.SETTINGS - {"Initializer", "Regularizer", "Constraint"}
+
+
+def test_every_activation_is_allowed() -> None:
+    module = pytest.importorskip("keras").activations
+    functions = {name for name in dir(module) if name[0] != "_" and callable(getattr(module, name))}
+    assert functions - {"deserialize", "serialize", "get"} <= keras_names.FUNCTIONS
+
+
+def test_ops_of_graphs_exist_and_keep_to_themselves() -> None:
+    pytest.importorskip("tensorflow")
+    from tensorflow.python.framework import op_def_registry
+
+    definitions = {name: op_def_registry.get(name) for name in graph_ops.ALLOWED | graph_ops.SAVES}
+    assert not [name for name, found in definitions.items() if found is None]
+    words = re.compile(r"File|PyFunc|Print|Save|Dataset|Iterator|Debug|Summary|Proto|Rpc|Send|Recv|Tpu|TPU|Xla|Queue")
+    suspicious = {name for name in graph_ops.ALLOWED if words.search(name)}
+    assert suspicious == set()
+    # Random numbers, lists and tables have state of their own, in memory.
+    stateful = {name for name in graph_ops.COMPUTES if definitions[name].is_stateful}
+    harmless = r"Random|Truncated|Cudnn|Multinomial|HashTable|Assert|CheckNumerics|Empty$"
+    assert not [name for name in stateful if not re.search(harmless, name)]
+
+
+@pytest.mark.parametrize("module", ["core", "einops", "image", "linalg", "math", "nn", "numpy"])
+def test_modules_of_ops_hold_no_class_that_does_more(module: str) -> None:
+    """An op of Keras 3 is named by module and class: whatever class the module holds could be meant."""
+    import importlib
+
+    found = importlib.import_module(f"keras.src.ops.{module}")
+    operation = importlib.import_module("keras.src.ops.operation").Operation
+    tensors = {"KerasTensor", "SymbolicArguments", "Function", "Model"}
+    for name, item in vars(found).items():
+        if inspect.isclass(item) and name[0].isupper() and name not in tensors:
+            assert issubclass(item, operation) or not hasattr(item, "from_config"), name
+
+
+# Those with layers of their own, and of each version of Keras one that is all ordinary layers. The others were checked
+# by hand, with both packages; their files name nothing else.
+APPLICATIONS = ["ConvNeXtTiny", "EfficientNetB0", "EfficientNetV2B0", "InceptionResNetV2", "MobileNetV3Small"]
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_honest_models_of_the_applications_pass(name: str, package: str) -> None:
+    module = pytest.importorskip(package)
+    build = getattr(module.applications, name, None)
+    if build is None:
+        pytest.skip(f"{package} has no {name}")
+    size = 299 if "Inception" in name or name == "Xception" else 224
+    model = build(weights=None, input_shape=(size, size, 3))
+    check_config(json.loads(model.to_json()), name)
+    module.backend.clear_session()
+
+
+def test_models_with_ops_and_own_layers_pass(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    from mcugen.qat import layers as qat_layers
+
+    x = keras.Input((4, 3))
+    y = keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True))(x)
+    y = keras.ops.mean(keras.ops.relu(y) * 2.0 + x[:, :, :1], axis=1)
+    y = qat_layers.FakeQuantize()(keras.layers.Dense(3, kernel_regularizer="l2", activation="silu")(y))
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    inner.compile("adam", "mse", metrics=["mae"])
+    model = keras.Model(x, inner(y))
+    model.compile(loss=lambda a, b: a - b)  # what the outermost model was compiled with is not loaded
+    check_config(json.loads(model.to_json()), "model")
+
+
+def nested(depth: int) -> Any:
+    config: Any = {"class_name": "Dense", "config": {"name": "deep", "activation": "evil"}}
+    for _ in range(depth):
+        config = {"class_name": "TimeDistributed", "config": {"layer": config}}
+    return config
+
+
+def test_depth_hides_nothing() -> None:
+    with pytest.raises(ModelError, match='layer "deep": its activation "evil" is not one of Keras'):
+        check_config(nested(5000), "model")
+
+
+def test_names_are_shown_without_their_tricks() -> None:
+    config = {"class_name": "\x1b[2JEvil\n", "config": {"name": "a\x1b[31m"}}
+    with pytest.raises(ModelError) as raised:
+        check_config(config, "model")
+    assert "\x1b" not in str(raised.value)
+    assert "\n" not in str(raised.value)
