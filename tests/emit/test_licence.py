@@ -9,7 +9,7 @@ import pytest
 
 from mcugen.boards.shipped import load_board
 from mcugen.resources import licence_text, resource_dir
-from tests.build.tiny import emit, tiny_plan
+from tests.builder.tiny import emit, tiny_plan
 
 TAG = "SPDX-License-Identifier: Apache-2.0"
 FILES = sorted(

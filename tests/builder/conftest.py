@@ -8,7 +8,7 @@ import pytest
 from mcugen.boards.shipped import load_board
 from mcugen.boards.types import Board
 from mcugen.runtimes.aot.plan.types import Plan
-from tests.build.tiny import tiny_plan
+from tests.builder.tiny import tiny_plan
 
 
 @pytest.fixture(autouse=True, scope="session")

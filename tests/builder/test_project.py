@@ -23,7 +23,7 @@ from mcugen.project.project import changed_files, load_project
 from mcugen.runtimes.aot.emit.host import host_compiler
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.plan.types import Plan
-from tests.build.tiny import emit, tiny_plan
+from tests.builder.tiny import emit, tiny_plan
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -20,7 +20,7 @@ from mcugen.builder import build_project
 from mcugen.builder.platformio import ensure_core_dir, pio_environment
 from mcugen.errors import DoesNotFitError, ProjectError, ToolError
 from mcugen.runtimes.aot.plan.types import Plan
-from tests.build.tiny import emit, needs_arm_gcc, tiny_plan
+from tests.builder.tiny import emit, needs_arm_gcc, tiny_plan
 
 pytestmark = needs_arm_gcc
 

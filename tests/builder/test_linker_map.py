@@ -10,7 +10,7 @@ from elftools.elf.elffile import ELFFile
 from mcugen.builder.linker_map import InputSection, parse_map
 from mcugen.builder.sizes import Sizes, measure
 from mcugen.errors import ToolError
-from tests.build.tiny import needs_arm_gcc
+from tests.builder.tiny import needs_arm_gcc
 
 # Lines as GNU ld 2.40 writes them; <> stands for the end of a line that ends in a space.
 MAP = """Archive member included to satisfy reference by file (symbol)

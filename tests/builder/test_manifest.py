@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mcugen import __version__
 from mcugen.errors import ProjectError
 from mcugen.project.manifest import SCHEMA, Manifest, is_inside, manifest_text, parse_manifest, plan_facts
-from tests.build.tiny import tiny_plan
+from tests.builder.tiny import tiny_plan
 
 
 def made() -> Manifest:
