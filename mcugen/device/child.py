@@ -5,24 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from mcugen.children import dying_with_us
 from mcugen.errors import DeviceError
-
-_DIE_WITH_PARENT = """\
-import ctypes, os, sys
-parent = int(sys.argv[1])
-ctypes.CDLL(None).prctl(1, 9)
-if os.getppid() == parent:
-    os.execv(sys.argv[2], sys.argv[2:])
-"""
-"""Asks Linux to kill this process when its parent dies (PR_SET_PDEATHSIG), then becomes the program. The second look at
-the parent closes the gap in which it may have died already."""
 
 
 class Child:
@@ -47,12 +37,10 @@ class Child:
     ) -> None:
         self._name = name
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
-        if sys.platform == "linux":
-            command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
         try:
             # A session of its own: Ctrl-C reaches us, and we end it.
             self._process = subprocess.Popen(
-                command,
+                dying_with_us(command),
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,

@@ -12,7 +12,7 @@ from mcugen.device.device import DEFAULT_TIMEOUT_S, Device, WrongFirmwareError
 from mcugen.device.emulated import EmulatedBoard
 from mcugen.device.link import Link
 from mcugen.device.opening import PortOpener
-from mcugen.device.session import REQUEST_TIMEOUT_S
+from mcugen.device.session import request_timeout
 
 DEFAULT_BAUD = 115_200
 
@@ -92,12 +92,19 @@ def connect(port: str, *, board: Board | None = None, timeout: float = DEFAULT_T
 
 def _start_emulator(elf: Path, board: Board, name: str, emulator: str | None) -> Link:
     emulated = EmulatedBoard(elf, board, emulator)
-    return Link(emulated.transport, name, check=emulated.check, on_close=emulated.stop)
+    return Link(
+        emulated.transport,
+        name,
+        check=emulated.check,
+        on_close=emulated.stop,
+        lossless=True,
+        clock=emulated.own_time,
+    )
 
 
 def _open_port(port: str, baud: int, name: str, timeout: float) -> tuple[Link, Callable[[], Link], tuple[str, ...]]:
     """A link, how to make it again, and what a person must know about it."""
-    opener = PortOpener(port, baud, name, max(REQUEST_TIMEOUT_S, timeout))
+    opener = PortOpener(port, baud, name, max(request_timeout(), timeout))
     link = opener.open()
     notes = (f"the device answers at {opener.baud} baud, not at {baud}",) if opener.baud != baud else ()
     return link, opener.reopen, notes

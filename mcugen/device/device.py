@@ -20,7 +20,7 @@ from mcugen.device.costs import make_meter
 from mcugen.device.faults import FaultError
 from mcugen.device.link import ConnectionLostError, Link
 from mcugen.device.protocol import Command, Done, Hello, Paused, Started, Stored, TensorInfo
-from mcugen.device.session import REQUEST_TIMEOUT_S, Session
+from mcugen.device.session import Session, request_timeout
 from mcugen.errors import DeviceError
 from mcugen.progress import Share
 
@@ -91,7 +91,7 @@ class Device:
         self._name, self._elf, self._timeout = name, elf, timeout
         self._board, self._emulated, self._closed = board, emulated, False
         self._paced, self._reopen, self._notes = paced, reopen, tuple(notes)
-        self._begin(link, max(REQUEST_TIMEOUT_S, timeout))
+        self._begin(link, max(request_timeout(), timeout))
 
     def _begin(self, link: Link, timeout: float) -> None:
         """Begin a session, and learn what the device is."""
@@ -257,7 +257,7 @@ class Device:
         try:
             if old.goes_on_at(link):
                 return True
-            self._begin(link, REQUEST_TIMEOUT_S)
+            self._begin(link, request_timeout())
             for now, before, what in (
                 (self.hello.board, old.hello.board, "board"),
                 (self.hello.build_id, old.hello.build_id, "firmware"),
@@ -375,6 +375,7 @@ class Device:
             protocol.invoke_request(flags, crc),
             timeout=patience,
             on_progress=on_progress,
+            steps=self.hello.ops,
         )
         return answer
 

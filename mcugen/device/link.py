@@ -1,7 +1,8 @@
 """The link: requests and responses over a byte stream that may drop, repeat, reorder or corrupt what it carries.
 
 One request is under way at a time. A request that is not answered in time is sent again under the same sequence
-number until the deadline; the device runs it once and repeats its answer.
+number until the deadline; the device runs it once and repeats its answer. A link that loses nothing repeats only its
+first request, for which the program may not have been ready: copies would pile up where the other end is slow.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ MAX_FRAME_BYTES = 80_000
 
 FIRST_RETRY_S = 0.4
 LAST_RETRY_S = 1.0
+WRITE_S = 10.0
+"""Without a byte taken for so long, the other end takes no more."""
+MOST_STEPS = 1 << 16
+"""Ops are numbered in 16 bits."""
+LOOK_S = 0.25
+"""How often to look whether the other end still lives."""
 
 
 class Transport(Protocol):
@@ -49,10 +56,14 @@ class Transport(Protocol):
 
 
 class SocketTransport:
-    """A connected stream socket."""
+    """A connected stream socket.
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+    Args:
+        clock: seconds by which the other end may be late in taking what is written.
+    """
+
+    def __init__(self, sock: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sock, self._clock = sock, clock
         self._sock.setblocking(False)
 
     def read(self, timeout: float) -> bytes:
@@ -64,11 +75,12 @@ class SocketTransport:
         return data
 
     def write(self, data: bytes) -> None:
-        self._sock.settimeout(10)
-        try:
-            self._sock.sendall(data)
-        finally:
-            self._sock.setblocking(False)
+        left, late = memoryview(data), self._clock() + WRITE_S
+        while left:
+            if select.select([], [self._sock], [], LOOK_S)[1]:
+                left, late = left[self._sock.send(left) :], self._clock() + WRITE_S
+            elif self._clock() > late:
+                raise TimeoutError(f"nothing was taken within {WRITE_S:g} s")
 
     def close(self) -> None:
         self._sock.close()
@@ -110,7 +122,8 @@ class Link:
         byte_seconds: time one byte takes on the wire, which waiting allows for.
         check: called with seconds that it may wait; raises when the other end has ended.
         on_close: called after the transport is closed.
-        clock: seconds that pass, for tests.
+        lossless: every byte arrives, or the connection breaks.
+        clock: seconds by which deadlines are set: the other end's own, where those can be told.
     """
 
     def __init__(
@@ -122,12 +135,13 @@ class Link:
         check: Callable[[float], None] | None = None,
         on_close: Callable[[], None] | None = None,
         first_retry: float = FIRST_RETRY_S,
+        lossless: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.byte_seconds = byte_seconds
         self._transport, self.name = transport, name
         self._check, self._on_close = check, on_close
-        self._first_retry, self._clock = first_retry, clock
+        self._first_retry, self._lossless, self._clock = first_retry, lossless, clock
         self._session = 0
         self._sequence = 0
         self._received = bytearray()
@@ -159,6 +173,7 @@ class Link:
         timeout: float,
         reply_bytes: int = 64,
         on_progress: Callable[[int], None] | None = None,
+        steps: int = MOST_STEPS,
     ) -> bytes:
         """Send a request and return the payload of its response, without the status.
 
@@ -166,6 +181,7 @@ class Link:
             timeout: seconds until the request is given up, anew whenever the device says that it got further.
             reply_bytes: about how long the response is.
             on_progress: called with the number of the op that is done.
+            steps: how many ops there are; what claims to have done more has not got further.
 
         Raises:
             Refusal: the device answered with an error.
@@ -182,14 +198,16 @@ class Link:
         step = -1
         while (now := self._clock()) < deadline:
             self._write(data)
-            retry = now + patience + wire_seconds
+            once = self._lossless and command is not Command.HELLO
+            retry = deadline if once else now + patience + wire_seconds
             while (frame := self._await_response(min(deadline, retry))) is not None:
                 if frame.type != PROGRESS:
                     return _answer(command, frame)
                 done = _progress(frame)
-                if done > step:  # else it came twice, or late
+                if step < done < steps:  # else it came twice, or late
                     step, now = done, self._clock()
-                    deadline, retry = now + timeout + wire_seconds, now + patience + wire_seconds
+                    deadline = now + timeout + wire_seconds
+                    retry = deadline if once else now + patience + wire_seconds
                     if on_progress is not None:
                         on_progress(step)
             patience = min(2 * patience, LAST_RETRY_S)
@@ -241,7 +259,7 @@ class Link:
             wait = until - self._clock()
             if wait <= 0:
                 return None
-            self._received += self._read(min(wait, 0.25))
+            self._received += self._read(min(wait, LOOK_S))
 
     def _read(self, timeout: float) -> bytes:
         try:

@@ -237,6 +237,10 @@ def parse_hello(payload: bytes) -> Hello:
     return hello
 
 
+MAX_TENSOR_BYTES = 64 << 20
+"""More than any microcontroller's memory: a size beyond it is not believed."""
+
+
 @dataclass(frozen=True)
 class TensorInfo:
     """An input or output of the device's model; `scale` is 0 where it is not quantized.
@@ -265,6 +269,10 @@ def parse_tensor_info(payload: bytes) -> TensorInfo:
     r.finish()
     if code not in _DTYPES:
         raise ProtocolError(f"element type {code}")
+    if not (math.isfinite(scale) and scale >= 0):
+        raise ProtocolError(f"a scale of {scale}")
+    if nbytes > MAX_TENSOR_BYTES:
+        raise ProtocolError(f"a tensor of {nbytes} bytes")
     dtype = _DTYPES[code]
     if any(size < 1 for size in shape) or math.prod(shape) * dtype.itemsize != nbytes:
         raise ProtocolError(f"{nbytes} bytes for a {dtype.value} tensor of shape {shape}")
@@ -309,6 +317,8 @@ def parse_invoke(payload: bytes) -> Done | Paused:
         result = Done(r.cost(), r.integer(4), r.integer(4))
     elif state == 1:
         op, nbytes, crc = r.integer(2), r.integer(4), r.integer(4)
+        if nbytes > MAX_TENSOR_BYTES:
+            raise ProtocolError(f"an op's output of {nbytes} bytes")
         result = Paused(op, nbytes, crc, r.cost())
     else:
         raise ProtocolError(f"inference state {state}")

@@ -13,14 +13,29 @@ from numpy.typing import NDArray
 from mcugen.boards.types import Board
 from mcugen.device import protocol
 from mcugen.device.faults import FaultError, explain_fault
-from mcugen.device.link import ConnectionLostError, DeviceFault, Link, Refusal, status_name
+from mcugen.device.link import MOST_STEPS, ConnectionLostError, DeviceFault, Link, Refusal, status_name
 from mcugen.device.protocol import Command, Done, Hello, ProtocolError, Status, TensorInfo
+from mcugen.environment import seconds_from
 from mcugen.errors import DataError, DeviceError
 
 Answer = TypeVar("Answer")
 
+TIMEOUT_VARIABLE = "MCUGEN_TIMEOUT"
 REQUEST_TIMEOUT_S = 10.0
-"""Everything but inference answers at once; this leaves room for a busy host."""
+"""Everything but inference answers at once; this leaves room for a slow line."""
+
+
+def request_timeout() -> float:
+    """Seconds that a device may take to answer; of an emulated one, its own.
+
+    Raises:
+        ToolError: MCUGEN_TIMEOUT is no such number.
+    """
+    return seconds_from(TIMEOUT_VARIABLE, REQUEST_TIMEOUT_S)
+
+
+MAX_TENSORS_BYTES = 256 << 20
+"""All inputs and outputs of a model together: more than any microcontroller's memory."""
 
 
 class Session:
@@ -29,7 +44,8 @@ class Session:
     Args:
         name: the device in messages.
         board, elf: to explain faults.
-        timeout: seconds until the device must have said hello; it may be busy with an inference.
+        timeout: seconds until the device must have said hello, which may be busy with an inference; None for as many
+            as any request may take.
 
     Raises:
         DeviceError: no answer, a fault, or another protocol version.
@@ -42,12 +58,24 @@ class Session:
         *,
         board: Board | None = None,
         elf: Path | None = None,
-        timeout: float = REQUEST_TIMEOUT_S,
+        timeout: float | None = None,
     ) -> None:
         self.link = link
         self._name, self._board, self._elf = name, board, elf
         link.start_session()
-        self.hello: Hello = self.ask(Command.HELLO, protocol.parse_hello, timeout=timeout)
+        self.hello: Hello = self._first_hello(timeout)
+
+    def _first_hello(self, timeout: float | None) -> Hello:
+        seconds = request_timeout() if timeout is None else timeout
+        try:
+            return protocol.parse_hello(self._request(Command.HELLO, b"", seconds))
+        except ProtocolError as error:
+            raise self.error(f"the answer to HELLO makes no sense: {error}") from error
+        except Refusal as refusal:
+            raise self.error(
+                f"it refuses HELLO with {status_name(refusal.status)}",
+                hint="Check that a firmware of mcugen's runs there",
+            ) from refusal
 
     def hello_again(self) -> None:
         """Ask what the device runs now."""
@@ -56,7 +84,7 @@ class Session:
     def reset(self) -> None:
         """Reset the device and begin anew. Works after a fault as well."""
         try:
-            self._request(Command.RESET, b"", REQUEST_TIMEOUT_S, None)
+            self._request(Command.RESET, b"", request_timeout())
         except Refusal as refusal:
             if refusal.status != Status.NO_SESSION:  # it was reset, and only its answer got lost
                 raise self._refused(refusal) from refusal
@@ -69,8 +97,9 @@ class Session:
         parse: Callable[[bytes], Answer],
         payload: bytes = b"",
         *,
-        timeout: float = REQUEST_TIMEOUT_S,
+        timeout: float | None = None,
         on_progress: Callable[[int], None] | None = None,
+        steps: int = MOST_STEPS,
     ) -> Answer:
         """One request; its answer goes through `parse`.
 
@@ -79,17 +108,23 @@ class Session:
             DeviceError: a refusal, a fault, or an answer that makes no sense.
         """
         try:
-            return parse(self._request(command, payload, timeout, on_progress))
+            seconds = request_timeout() if timeout is None else timeout
+            return parse(self._request(command, payload, seconds, on_progress, steps))
         except ProtocolError as error:
             raise self.error(f"the answer to {command.name} makes no sense: {error}") from error
         except Refusal as refusal:
             raise self._refused(refusal) from refusal
 
     def _request(
-        self, command: Command, payload: bytes, timeout: float, on_progress: Callable[[int], None] | None
+        self,
+        command: Command,
+        payload: bytes,
+        timeout: float,
+        on_progress: Callable[[int], None] | None = None,
+        steps: int = MOST_STEPS,
     ) -> bytes:
         try:
-            return self.link.request(command, payload, timeout=timeout, on_progress=on_progress)
+            return self.link.request(command, payload, timeout=timeout, on_progress=on_progress, steps=steps)
         except DeviceFault as error:
             raise self._fault(error) from error
 
@@ -126,13 +161,19 @@ class Session:
 
     def tensors(self) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
         """The model's (inputs, outputs)."""
-        return self._tensors(False, self.hello.inputs), self._tensors(True, self.hello.outputs)
+        inputs = self._tensors(False, self.hello.inputs, MAX_TENSORS_BYTES)
+        return inputs, self._tensors(True, self.hello.outputs, MAX_TENSORS_BYTES - sum(info.nbytes for info in inputs))
 
-    def _tensors(self, is_output: bool, count: int) -> tuple[TensorInfo, ...]:
-        return tuple(
-            self.ask(Command.TENSOR_INFO, protocol.parse_tensor_info, protocol.tensor_info_request(is_output, index))
-            for index in range(count)
-        )
+    def _tensors(self, is_output: bool, count: int, most: int) -> tuple[TensorInfo, ...]:
+        found = []
+        for index in range(count):
+            request = protocol.tensor_info_request(is_output, index)
+            info: TensorInfo = self.ask(Command.TENSOR_INFO, protocol.parse_tensor_info, request)
+            most -= info.nbytes
+            if most < 0:
+                raise self.error(f"it claims inputs and outputs of more than {MAX_TENSORS_BYTES >> 20} MB")
+            found.append(info)
+        return tuple(found)
 
     def write_inputs(self, infos: Sequence[TensorInfo], arrays: Sequence[NDArray[Any]]) -> int:
         """Write all inputs; gives their checksum, which INVOKE needs.
@@ -181,7 +222,7 @@ class Session:
         """Move to another connection, if the device behind it still has this session, and no paused inference."""
         link.resume_session(self.link)
         try:
-            link.request(Command.TENSOR_INFO, protocol.tensor_info_request(False, 0), timeout=REQUEST_TIMEOUT_S)
+            link.request(Command.TENSOR_INFO, protocol.tensor_info_request(False, 0), timeout=request_timeout())
         except Refusal:
             return False
         except DeviceFault as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.children import dying_with_us
+from mcugen.environment import seconds_from
 from mcugen.errors import ModelError, ToolError
 from mcugen.oracle.messages import read_message, write_message
 
@@ -34,16 +35,7 @@ def oracle_timeout() -> float:
     Raises:
         ToolError: MCUGEN_ORACLE_TIMEOUT is no such number.
     """
-    text = os.environ.get(TIMEOUT_VARIABLE, "")
-    if not text:
-        return DEFAULT_TIMEOUT_S
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= threading.TIMEOUT_MAX:
-        raise ToolError(f"{text[:40]!r} is not a number of seconds", where=TIMEOUT_VARIABLE, hint="Pass one above 0")
-    return seconds
+    return seconds_from(TIMEOUT_VARIABLE, DEFAULT_TIMEOUT_S)
 
 
 def oracle_name() -> str:
@@ -91,8 +83,11 @@ class Oracle:
         self.unverified: tuple[str, ...] = ()
         self._timeout, self._is_overdue = oracle_timeout(), False
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+        command = [sys.executable, "-m", "mcugen.oracle.oracle_worker"]
+        if threading.current_thread() is threading.main_thread():  # the oracle may outlive any other
+            command = dying_with_us(command)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mcugen.oracle.oracle_worker"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

@@ -393,22 +393,70 @@ def test_a_socket() -> None:
     assert here.fileno() == -1
 
 
-def test_a_write_waits_for_a_slow_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as ten seconds, and no longer."""
-    waits: list[float | None] = []
+def full_socket() -> tuple[socket.socket, socket.socket]:
+    """A pair whose first end takes nothing more until the second is read."""
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    while True:
+        try:
+            here.send(bytes(1 << 16))
+        except BlockingIOError:
+            return here, there
 
-    class Slow:
-        def setblocking(self, flag: bool) -> None:
-            waits.append(None if flag else 0.0)
 
-        def settimeout(self, seconds: float) -> None:
-            waits.append(seconds)
+def test_a_write_waits_for_a_slow_reader_by_its_own_clock() -> None:
+    """Ten seconds in which nothing is taken, and no longer; what is taken starts them again."""
+    here, there = full_socket()
+    times = iter([0.0, 3.0, 10.0, 10.1])
+    with there, here, pytest.raises(TimeoutError, match=r"^nothing was taken within 10 s$"):
+        SocketTransport(here, lambda: next(times)).write(b"abc")
+    assert next(times, None) is None
 
-        def sendall(self, data: bytes) -> None:
-            waits.append(len(data))
 
-    SocketTransport(Slow()).write(b"abc")  # type: ignore[arg-type]
-    assert waits == [0.0, 10, 3, 0.0]
+def test_a_reader_that_goes_on_late_gets_everything() -> None:
+    here, there = full_socket()
+    looks = 0
+
+    def clock() -> float:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            there.recv(1 << 22)
+        return 0.0
+
+    data = random.Random(1).randbytes(5_000)
+    with there, here:
+        SocketTransport(here, clock).write(data)
+        received = b""
+        while not received.endswith(data):
+            received += there.recv(1 << 20)
+
+
+def test_a_lossless_link_sends_once() -> None:
+    """Copies would pile up before an emulator that a busy computer holds up."""
+    script = Script((7.0, reply(OK + b"late")))
+    assert made(script, lossless=True).request(Command.WRITE_INPUT, b"x", timeout=10) == b"late"
+    assert script.times == [0.0]
+
+
+def test_a_lossless_link_sends_once_after_progress_too() -> None:
+    script = Script((2.0, progress(0)), (7.0, reply(OK + b"done")))
+    assert made(script, lossless=True).request(Command.INVOKE, timeout=6) == b"done"
+    assert script.times == [0.0]
+
+
+def test_a_lossless_link_says_hello_again() -> None:
+    """The program may not have been there to hear it."""
+    script = Script((1.5, reply(OK)))
+    made(script, lossless=True).request(Command.HELLO, timeout=10)
+    assert script.times == [0.0, 0.4, 1.2]
+
+
+def test_progress_beyond_the_last_op_starts_nothing() -> None:
+    script = Script(*((0.3 * n, progress(n)) for n in range(1, 40)))
+    with pytest.raises(NoAnswerError, match=r"no answer to INVOKE within 0\.5 s after op 2"):
+        made(script).request(Command.INVOKE, timeout=0.5, steps=3)
+    assert script.now == pytest.approx(1.1)
 
 
 def test_times_and_sizes_of_the_documentation() -> None:

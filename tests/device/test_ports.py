@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from mcugen.boards.shipped import load_board
-from mcugen.device import connecting, opening, ports
 from mcugen.device import device as device_module
+from mcugen.device import opening, ports
 from mcugen.device.connecting import connect
 from mcugen.device.device import Device, WrongFirmwareError
 from mcugen.device.link import ConnectionLostError, Link, NoAnswerError
@@ -191,7 +191,7 @@ def test_the_speed_is_found_and_told(library: Path, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_impatient")
 def test_no_answer_at_any_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "OTHER_TRY_S", 0.01)
-    monkeypatch.setattr(connecting, "REQUEST_TIMEOUT_S", 0.1)
+    monkeypatch.setenv("MCUGEN_TIMEOUT", "0.1")
     host, port = os.openpty()
     try:
         with pytest.raises(NoAnswerError, match=r"at any speed \(115200, 921600, .*baud\).*reset button"):
