@@ -7,12 +7,11 @@ Exit codes: 0 done; 1 a negative verdict; 2 an error that the user can do someth
 from __future__ import annotations
 
 import contextlib
-import io
-import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -21,6 +20,7 @@ from typer.exceptions import TyperException
 
 from mcugen import __version__
 from mcugen.errors import McugenError
+from mcugen.outputs import forget_standard_output, guard_standard_streams
 from mcugen.verbs import verb_command, verb_names
 from mcugen.verbs.options.derive import as_options
 
@@ -32,18 +32,26 @@ EXIT_TERMINATED = 143
 
 def main() -> NoReturn:
     """Entry point of the command `mcugen`."""
+    guard_standard_streams()
     signal.signal(signal.SIGTERM, _terminate)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets "?" instead of a traceback
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader (head, less) has gone; writing the rest would fail again when Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader (head, less) has gone
+        forget_standard_output()
         code = 1
+    except McugenError as error:  # what was still to be printed
+        code = _say(error)
     sys.exit(code)
+
+
+def _say(error: McugenError) -> int:
+    """Print an error that came when the work was done."""
+    from mcugen.ui.terminal import Terminal
+
+    Terminal(False, as_options).error(error)
+    return EXIT_USER_ERROR
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -63,7 +71,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
-        return _bug(error, as_json)
+        if not _interrupted:
+            return _bug(error, as_json)
+        code = EXIT_INTERRUPTED  # somebody made another error of Ctrl-C
     if code == EXIT_INTERRUPTED:
         with contextlib.suppress(OSError):
             sys.stderr.write("\nstopped\n")
@@ -145,6 +155,15 @@ def _bug(error: Exception, as_json: bool) -> int:
     if as_json:
         print_json(error_dict("InternalError", f"{what}: {error}", hint=hint))
     return EXIT_BUG
+
+
+_interrupted: list[int] = []
+"""The signals of Ctrl-C that came."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _interrupted.append(number)
+    signal.default_int_handler(number, frame)
 
 
 def _terminate(_signal: int, _frame: object) -> NoReturn:

@@ -63,6 +63,7 @@ def replace_folder(folder: Path, files: Mapping[str, bytes], keep: list[str]) ->
     Raises:
         ProjectError: something cannot be written. The old folder is then as it was.
     """
+    folder = Path(os.path.realpath(folder))  # a link stays one
     token = secrets.token_hex(4)
     new = folder.with_name(f".{folder.name}.new-{token}")
     old = folder.with_name(f".{folder.name}.old-{token}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcugen.errors import ProjectError
-from mcugen.flow.files import check_output, write_atomic
+from mcugen.outputs import check_output, write_file
 
 if TYPE_CHECKING:
     from mcugen.flow.proof import Proof
@@ -60,8 +60,8 @@ def write_report(path: Path, proof: Proof, command: str, data: object) -> None:
         command += f" --data {source_name(data)}"
     facts = report_facts(proof, command)
     page = render_report(facts)
-    write_atomic(json_beside(path), (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode())
-    write_atomic(path, page.encode())
+    write_file(json_beside(path), (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode())
+    write_file(path, page.encode())
 
 
 def json_beside(path: Path) -> Path:

@@ -86,7 +86,7 @@ def ci(
     """
     from mcugen.boards.shipped import load_board
     from mcugen.errors import BoardError, ProjectError
-    from mcugen.flow.files import write_atomic
+    from mcugen.outputs import write_file
     from mcugen.verbs.verify import verify
 
     root = Path(folder)
@@ -129,7 +129,7 @@ def ci(
     contents = _render(proof, provider, test_command, requirement, given)
     for name, text in zip(files, contents, strict=True):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(root / name, text.encode())
+        write_file(root / name, text.encode())
     return Initialized(root, files, proof, test_command)
 
 

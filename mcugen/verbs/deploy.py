@@ -112,7 +112,6 @@ def deploy(
     from mcugen.device.device import Device
     from mcugen.flash import can_flash
     from mcugen.flow.against_float import check_comparable, compare_with_float
-    from mcugen.flow.files import read_labels
     from mcugen.flow.flashing import flash_and_connect
     from mcugen.flow.inputs import read_inputs
     from mcugen.flow.judging import (
@@ -124,6 +123,7 @@ def deploy(
         read_once,
         with_problem,
     )
+    from mcugen.flow.labels import read_labels
     from mcugen.flow.model import load_model, plan_model
     from mcugen.flow.project import command_line, default_folder, folder_for, write_project
     from mcugen.flow.prove import prove

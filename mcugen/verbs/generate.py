@@ -117,7 +117,7 @@ def generate(
     from mcugen.boards.emulated import check_emulator
     from mcugen.boards.linker_script import with_linker_script
     from mcugen.boards.shipped import load_board
-    from mcugen.flow.files import read_labels
+    from mcugen.flow.labels import read_labels
     from mcugen.flow.model import load_model, plan_model
     from mcugen.flow.project import command_line, write_project
     from mcugen.flow.runtime import Choice

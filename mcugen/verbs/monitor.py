@@ -69,7 +69,7 @@ def monitor(
         count: inferences per device; 0 for no end.
         rate: maximum inferences per second; 0 for no limit.
         record: a .csv or .parquet file for every inference.
-        labels: class names, see :func:`mcugen.flow.files.read_labels`; a project knows its own.
+        labels: class names, see :func:`mcugen.flow.labels.read_labels`; a project knows its own.
         seed: seed of the noise.
         patience: seconds to wait for a lost device to come back.
         profile: measure the cost of every op at the start.
@@ -80,7 +80,7 @@ def monitor(
         McugenError: a device cannot be opened or does not come back; unusable inputs or an unusable recording.
     """
     from mcugen.errors import DataError
-    from mcugen.flow.files import read_labels
+    from mcugen.flow.labels import read_labels
     from mcugen.flow.runtime import Choice
     from mcugen.flow.watching import Watching, follow
     from mcugen.monitor.record import Recorder, check_recording

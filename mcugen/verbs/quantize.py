@@ -116,11 +116,11 @@ def quantize(
     """
     from mcugen.errors import ConversionError, DataError
     from mcugen.flow.boards import require_board
-    from mcugen.flow.files import check_output, write_atomic
     from mcugen.flow.judging import Wishes, check_wishes, judge_on_host, read_once, with_problem
     from mcugen.flow.model import load_model
     from mcugen.flow.runtime import Choice
     from mcugen.flow.tuning import check_tuning, tune_model
+    from mcugen.outputs import check_output, write_file
 
     path = Path(out) if out is not None else None
     if path is not None:
@@ -158,7 +158,7 @@ def quantize(
     judged = judge_on_host(loaded, data, wishes, progress)
     loaded = with_problem(loaded, judged)
     if path is not None:
-        write_atomic(path, loaded.data)
+        write_file(path, loaded.data)
     return Quantized(loaded, path, judged.assessment, judged.layers)
 
 

@@ -152,11 +152,11 @@ def run(
     from mcugen.boards.shipped import load_board
     from mcugen.device.connecting import open_device
     from mcugen.errors import DataError
-    from mcugen.flow.files import check_output
     from mcugen.flow.inputs import read_inputs
     from mcugen.flow.prove import device_options
     from mcugen.flow.ready import built
     from mcugen.flow.runtime import Choice
+    from mcugen.outputs import check_output
     from mcugen.progress import no_progress
 
     report = progress or no_progress
@@ -199,7 +199,7 @@ def _row(values: NDArray[Any]) -> NDArray[Any]:
 def _write(path: Path, result: RunResult, dequantize: bool) -> None:
     import numpy as np
 
-    from mcugen.flow.files import write_atomic
+    from mcugen.outputs import write_file
 
     arrays = result.dequantized() if dequantize else result.outputs
     buffer = io.BytesIO()
@@ -207,7 +207,7 @@ def _write(path: Path, result: RunResult, dequantize: bool) -> None:
         np.save(buffer, arrays[0])
     else:
         np.savez(buffer, *arrays)
-    write_atomic(path, buffer.getvalue())
+    write_file(path, buffer.getvalue())
 
 
 def _render(console: Console, result: RunResult) -> None:

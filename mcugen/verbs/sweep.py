@@ -85,7 +85,7 @@ def sweep(
             folder.
     """
     from mcugen.errors import ModelError
-    from mcugen.flow.files import write_atomic
+    from mcugen.outputs import write_file
     from mcugen.progress import no_progress
     from mcugen.sweep.engines import run_jobs
     from mcugen.sweep.jobs import make_jobs
@@ -105,7 +105,7 @@ def sweep(
             outcomes[outcome.key] = outcome
             report(f"{outcome.model} on {outcome.board}: {outcome.status}", len(outcomes) / len(wanted))
         ordered = tuple(outcomes[job.key] for job in wanted)
-        write_atomic(Path(out) / TABLE, table_csv(ordered).encode())
+        write_file(Path(out) / TABLE, table_csv(ordered).encode())
     return SweepResult(ordered, Path(out), reused)
 
 

@@ -258,3 +258,26 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, capfd: pytes
 
 def test_measuring_needs_a_board(cli: Cli, model: Path) -> None:
     assert_error(cli("inspect", model, "--measure"), "--measure needs a board", "--board")
+
+
+def test_whatever_a_library_makes_of_ctrl_c_is_ctrl_c(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    """A KeyboardInterrupt that comes inside an extension may come out as any other error."""
+    import signal
+
+    from mcugen import cli as command_line
+
+    def interrupted(*_args: object, **_options: object) -> None:
+        monkeypatch.setattr(command_line, "_interrupted", [int(signal.SIGINT)])
+        raise SystemError("returned a result with an exception set")
+
+    monkeypatch.setattr("mcugen.boards.shipped.load_boards", interrupted)
+    ran = cli("boards")
+    assert ran.code == 130
+    assert "bug" not in ran.err
+    monkeypatch.setattr(command_line, "_interrupted", [])
+
+    def broken() -> None:
+        raise SystemError("a fault of its own")
+
+    monkeypatch.setattr("mcugen.boards.shipped.load_boards", broken)
+    assert cli("boards").code == 70

@@ -9,10 +9,11 @@ import pytest
 
 from mcugen.convert.data import load_samples
 from mcugen.errors import DataError, ProjectError
-from mcugen.flow.files import check_output, read_labels, write_atomic
 from mcugen.flow.inputs import read_inputs
+from mcugen.flow.labels import read_labels
 from mcugen.graph import Graph
 from mcugen.numerics.affine import dequantize, quantize
+from mcugen.outputs import check_output, write_file
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite.types import TensorSpec as DataSpec
 from tests.cli.conftest import int8_model
@@ -192,14 +193,14 @@ def test_labels(tmp_path: Path) -> None:
 
 def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "out.bin"
-    write_atomic(target, b"old")
+    write_file(target, b"old")
 
     def fail(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fdopen", fail)
     with pytest.raises(ProjectError, match="No space left"):
-        write_atomic(target, b"new")
+        write_file(target, b"new")
     monkeypatch.undo()
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
