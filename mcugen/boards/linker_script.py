@@ -144,7 +144,11 @@ def _number(text: str) -> int | None:
     found = _NUMBER.fullmatch(text.strip().rstrip(",").strip())
     if found is None:
         return None
-    return int(found[1], 0) * {"": 1, "k": 1024, "m": 1024 * 1024}[found[2].lower()]
+    digits = found[1]
+    octal = digits.isdigit() and digits.startswith("0")  # as the linker reads it
+    if octal and re.search("[89]", digits):
+        return None
+    return int(digits, 8 if octal else 0) * {"": 1, "k": 1024, "m": 1024 * 1024}[found[2].lower()]
 
 
 def _chosen(memories: list[_Memory], names: str, needs: str, lacks: str, where: str) -> _Memory:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcugen.errors import DeviceError
+from mcugen.reading import parsing
 
 ID_MAGIC = b"mcugen-build-id:"
 """Stands before the id in firmware whose linker script is not ours; firmware/arduino/mcg_build.py writes it."""
@@ -21,16 +22,15 @@ def build_id(elf: Path) -> str:
     Raises:
         DeviceError: not an ELF file, or one with several ids.
     """
-    from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
-    try:
-        with elf.open("rb") as file:
-            content = file.read()
-            section = ELFFile(file).get_section_by_name(".note.gnu.build-id")
-            note = bytes(section.data()) if section is not None else b""
-    except (OSError, ELFError) as error:
-        raise DeviceError(f"not a firmware: {error}", where=str(elf), hint="Build it again") from error
+    with (
+        parsing(lambda error: DeviceError(f"not a firmware: {error}", where=str(elf), hint="Build it again")),
+        elf.open("rb") as file,
+    ):
+        content = file.read()
+        section = ELFFile(file).get_section_by_name(".note.gnu.build-id")
+        note = bytes(section.data()) if section is not None else b""
     if ID_MAGIC not in content:
         return note[_NOTE_HEADER_BYTES:].hex()
     if content.count(ID_MAGIC) != 1:

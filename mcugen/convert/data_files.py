@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.errors import DataError
+from mcugen.reading import parsing, unpacked_bytes
 from mcugen.tflite.types import TensorSpec
 
-_MAX_BYTES = 4 << 30
+_MAX_BYTES = 1 << 30
+_MAX_CSV_BYTES = 256 << 20
+_MAX_PIXELS = 64 << 20
 _MAX_IMAGES = 5_000
 _LABEL_COLUMNS = ("label", "labels", "y", "class", "target")
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
@@ -26,11 +29,9 @@ def read_npy(path: Path) -> NDArray[Any]:
     Raises:
         DataError: damaged, or Python objects.
     """
-    try:
+    with parsing(lambda error: _damaged(path, error)):
         # Mapping checks the header's shape against the file's size before any memory is taken.
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (ValueError, OSError, EOFError, MemoryError, SyntaxError, OverflowError) as error:
-        raise _damaged(path, error) from None
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -39,25 +40,17 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         DataError: damaged, too large, or Python objects.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(info.file_size for info in archive.infolist())
+    with parsing(lambda error: _damaged(path, error)):
+        size = unpacked_bytes(path)
         if size > _MAX_BYTES:
-            raise DataError(f"unpacks to {size >> 30} GB", where=str(path), hint="Pass fewer samples: 200 are used")
+            raise DataError(
+                f"unpacks to {size / (1 << 30):.1f} GB, more than {_MAX_BYTES >> 30} GB",
+                where=str(path),
+                hint="Pass fewer samples (200 are used), or one array as .npy, which is not read whole",
+            )
         with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files if isinstance(stored[key], np.ndarray)}
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        MemoryError,
-        SyntaxError,
-        OverflowError,
-        zipfile.BadZipFile,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        raise _damaged(path, error) from None
+            loaded = {key: stored[key] for key in stored.files}
+    return {key: array for key, array in loaded.items() if isinstance(array, np.ndarray)}
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
@@ -84,7 +77,11 @@ def read_csv(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], l
     rows: list[NDArray[np.float32]] = []
     labels: list[float] = []
     label_column: int | None = None
-    try:
+    with parsing(lambda _: DataError("is not a readable CSV file", where=str(path), hint="Save it as UTF-8 text")):
+        if path.stat().st_size > _MAX_CSV_BYTES:
+            raise DataError(
+                f"has more than {_MAX_CSV_BYTES >> 20} MB", where=str(path), hint="Pass fewer samples: 200 are used"
+            )
         with path.open(newline="", encoding="utf-8-sig") as file:
             start = file.read(4096)
             file.seek(0)
@@ -109,8 +106,6 @@ def read_csv(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], l
                         else "",
                     )
                 rows.append(np.array(values, np.float32))
-    except (UnicodeDecodeError, csv.Error, OSError):
-        raise DataError("is not a readable CSV file", where=str(path), hint="Save it as UTF-8 text") from None
     if not rows:
         raise DataError("holds no rows of numbers", where=str(path))
     return np.stack(rows).reshape(-1, *shape), labels if label_column is not None else None
@@ -162,11 +157,10 @@ def read_images(folder: Path, spec: TensorSpec, scale: bool, notes: list[str]) -
     height, width, channels = shape
     arrays, resized = [], set()
     for file in files:
-        try:
-            with Image.open(file) as opened:
-                image = opened.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            raise DataError("is not a readable image", where=str(file), hint="Remove or repair it") from None
+        with parsing(_unreadable(file)), Image.open(file) as opened:
+            if opened.width * opened.height > _MAX_PIXELS:
+                raise DataError("has more than 64 megapixels", where=str(file), hint="Scale it down")
+            image = opened.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
         if image.size != (width, height):
             if image.width * height != image.height * width:
                 raise DataError(
@@ -186,3 +180,7 @@ def read_images(folder: Path, spec: TensorSpec, scale: bool, notes: list[str]) -
         else "pixel values are 0…255, because the model itself scales them"
     )
     return np.asarray(np.stack(arrays) / (255.0 if scale else 1.0), np.float32)
+
+
+def _unreadable(image: Path) -> Callable[[Exception], DataError]:
+    return lambda _: DataError("is not a readable image", where=str(image), hint="Remove or repair it")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mcugen.errors import ModelError
+from mcugen.reading import parsing
 from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.schema import IDENTIFIER
 
@@ -94,13 +95,9 @@ def _identify_path(path: Path) -> Source:
 
 
 def _identify_zip(path: Path, name: str) -> Source:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
-        raise ModelError(
-            "the archive is truncated or corrupted", where=str(path), hint="Export or copy it again"
-        ) from None
+    damaged = ModelError("the archive is truncated or corrupted", where=str(path), hint="Export or copy it again")
+    with parsing(lambda _: damaged), zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
     if "config.json" in members and any(m.startswith("model.weights") for m in members):
         return Source("keras", name, path=path)
     if any(m.endswith("/models/model.json") for m in members):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mcugen.children import dying_with_us
 from mcugen.errors import ConversionError, ToolError
 from mcugen.progress import Share
 
@@ -30,6 +31,7 @@ EXTRAS = {
 }
 """Packages that jobs import, and the extra of mcugen that installs each."""
 
+_WORKER = "mcugen.convert.worker"
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
@@ -76,7 +78,7 @@ def run_worker(
     size = model_bytes or sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     with log.open("wb") as noise:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mcugen.guard.enter", str(folder), str(size), "mcugen.convert.worker", str(folder)],
+            dying_with_us([sys.executable, "-m", "mcugen.guard.enter", str(folder), str(size), _WORKER, str(folder)]),
             cwd=folder,  # not the user's, whose files Python would take for modules
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from mcugen.errors import ModelError
 from mcugen.guard.keras_config import check_config
+from mcugen.reading import parsing
 
 _MOST_BYTES = 2 << 30
 _MOST_CONFIG_BYTES = 64 << 20
@@ -48,7 +49,9 @@ def checked_copy(path: Path, kind: KerasKind, folder: Path, *, trusted: bool = F
 
 def _zip_config(copy: Path, where: str) -> object:
     """The configuration in a `.keras` archive, whose members are looked through."""
-    try:
+    with parsing(lambda error: _damaged("archive", error, where)):
+        import h5py  # noqa: F401 (said first, if it is missing)
+
         with zipfile.ZipFile(copy) as archive:
             members = archive.infolist()
             found = [member.filename for member in members]
@@ -66,14 +69,6 @@ def _zip_config(copy: Path, where: str) -> object:
                     raise ModelError(
                         "its weights are a NumPy archive, which may hold code", where=where, hint=_SAVE_AGAIN
                     )
-    except (ModelError, ModuleNotFoundError):
-        raise
-    except Exception as error:  # zipfile raises what the damage leads to: zlib.error, NotImplementedError, EOFError …
-        raise ModelError(
-            f"the archive is truncated or corrupted ({type(error).__name__})",
-            where=where,
-            hint="Export or copy it again",
-        ) from None
     return _json(text, where)
 
 
@@ -99,18 +94,16 @@ def _check_links(file: Path | io.BytesIO, where: str) -> None:
     """HDF5 can point into other files; a model of one file does not."""
     import h5py
 
-    try:
-        with h5py.File(file, "r") as root:
-            for name in _outside(root):
-                raise ModelError(f'"{name[:80]}" points into another file', where=where, hint=_SAVE_AGAIN)
-    except ModelError:
-        raise
-    except Exception as error:  # h5py raises OSError, KeyError, RuntimeError, ValueError … by where the damage is
-        raise ModelError(
-            f"the HDF5 file is truncated or corrupted ({type(error).__name__})",
-            where=where,
-            hint="Export or copy it again",
-        ) from None
+    with parsing(lambda error: _damaged("HDF5 file", error, where)), h5py.File(file, "r") as root:
+        for name in _outside(root):
+            raise ModelError(f'"{name[:80]}" points into another file', where=where, hint=_SAVE_AGAIN)
+
+
+def _damaged(what: str, error: Exception, where: str) -> Exception:
+    if isinstance(error, ModuleNotFoundError):
+        return error
+    kind = type(error).__name__
+    return ModelError(f"the {what} is truncated or corrupted ({kind})", where=where, hint="Export or copy it again")
 
 
 def _outside(group: Any) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mcugen.errors import ModelError
+from mcugen.reading import parsing, unpacked_bytes
 
 _MAX_BYTES = 1 << 30
 _MEMBER = re.compile(
@@ -67,17 +68,15 @@ def check_archive(path: Path) -> None:
     ModelError: damaged, compiled, from an old PyTorch, or with anything that runs code when it is loaded.
     """
     where = str(path)
-    try:
+    with parsing(lambda _: ModelError("the PyTorch program is damaged", where=where, hint=_HINT)):
+        if unpacked_bytes(path) > _MAX_BYTES:
+            raise ModelError("the program is larger than any board here can hold", where=where)
         with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _MAX_BYTES:
-                raise ModelError("the program is larger than any board here can hold", where=where)
             names = archive.namelist()
             strange = next((n for n in names if not _MEMBER.fullmatch(n)), None)
             if strange is not None:
                 raise ModelError(f'holds "{strange}", which no exported program needs', where=where, hint=_HINT)
             documents = {n: json.loads(archive.read(n)) for n in names if n.endswith(".json") and "/extra/" not in n}
-    except (zipfile.BadZipFile, OSError, ValueError, RecursionError, NotImplementedError):
-        raise ModelError("the PyTorch program is damaged", where=where, hint=_HINT) from None
     for key, value in (item for document in documents.values() for item in _items(document)):
         refusal = _refusal(key, value)
         if refusal:

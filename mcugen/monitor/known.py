@@ -14,6 +14,7 @@ from mcugen.monitor.sources import Range
 from mcugen.monitor.types import Block
 from mcugen.monitor.watch import Known
 from mcugen.ops.moving.gather import index_limit
+from mcugen.reading import parsing
 from mcugen.runtimes.aot.plan.types import Plan
 from mcugen.runtimes.program import Program
 from mcugen.tflite.types import TensorSpec
@@ -56,11 +57,9 @@ def read_ranges(path: Path) -> dict[str, Range]:
     """
     if not path.exists():
         return {}
-    try:
+    with parsing(lambda _: ProjectError("cannot be read", where=str(path), hint="Generate the project again")):
         facts = json.loads(path.read_text(encoding="utf-8"))
         return {str(item["name"]): _range(item) for item in facts["ranges"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ProjectError("cannot be read", where=str(path), hint="Generate the project again") from error
 
 
 def _range(item: Any) -> Range:

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol, get_args
 
@@ -14,6 +14,8 @@ import numpy as np
 
 from mcugen.errors import DataError, ProjectError, ToolError
 from mcugen.monitor.types import Block, Facts, Message, Note, NoteKind, OpCost, Opened, Reading, Sample, predictions
+from mcugen.outputs import writing
+from mcugen.reading import parsing
 from mcugen.tflite.types import TensorSpec
 
 SCHEMA = "mcugen.recording/1"
@@ -88,10 +90,8 @@ class Recorder:
         Raises:
             ProjectError: the file system refuses, or see `columns`.
         """
-        try:
+        with writing(self._path):
             self._take(message)
-        except OSError as error:
-            raise ProjectError(f"cannot be written: {error.strerror}", where=str(self._path)) from error
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Opened):
@@ -115,9 +115,10 @@ class Recorder:
         self._sink = opened(self._path, names, kinds, text)
 
     def close(self) -> None:
-        if self._sink is not None:
-            self._sink.close()
-            self._sink = None
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            with writing(self._path):
+                sink.close()
 
     def __enter__(self) -> Recorder:
         return self
@@ -242,14 +243,11 @@ def read_recording(path: Path) -> Iterator[Message]:
 
 
 def _read_csv(path: Path) -> Iterator[Message]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header = file.readline(_MAX_HEADER)
-            if not header.startswith("# {") or not header.endswith("\n"):
-                raise _not_ours(path)
-            yield from _messages(path, header[2:], _csv_rows(file, path))
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise _not_ours(path) from error
+    with parsing(lambda _: _not_ours(path)), path.open(encoding="utf-8", newline="") as file:
+        header = file.readline(_MAX_HEADER)
+        if not header.startswith("# {") or not header.endswith("\n"):
+            raise _not_ours(path)
+        yield from _messages(path, header[2:], _csv_rows(file, path))
 
 
 def _csv_rows(file: IO[str], path: Path) -> Iterator[Mapping[str, Any]]:
@@ -269,18 +267,14 @@ def _csv_rows(file: IO[str], path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _read_parquet(path: Path) -> tuple[str, Iterator[Mapping[str, Any]]]:
     arrow = _pyarrow()
-    try:
+    with parsing(lambda _: _not_ours(path)):
         file = arrow.parquet.ParquetFile(path)
         header = (file.schema_arrow.metadata or {}).get(b"mcugen", b"").decode("utf-8", "replace")
-    except (arrow.ArrowException, OSError) as error:
-        raise _not_ours(path) from error
 
     def rows() -> Iterator[Mapping[str, Any]]:
-        try:
+        with parsing(lambda _: _not_ours(path)):
             for batch in file.iter_batches(_GROUP_ROWS):
                 yield from batch.to_pylist()
-        except (arrow.ArrowException, OSError) as error:
-            raise _not_ours(path) from error
 
     return header, rows()
 
@@ -292,21 +286,22 @@ def _not_ours(path: Path) -> DataError:
 
 
 def _messages(path: Path, header: str, rows: Iterator[Mapping[str, Any]]) -> Iterator[Message]:
-    try:
+    with parsing(lambda _: _not_ours(path)):
         read = json.loads(header)
         if read["schema"] != SCHEMA:
             raise DataError(f"has the schema {read['schema']!r}, this mcugen reads {SCHEMA}", where=str(path))
         devices = [_facts(item) for item in read["devices"]]
         names = columns(devices)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise _not_ours(path) from error
     for number, facts in enumerate(devices):
         yield Opened(number, facts)
     for line, row in enumerate(rows, 1):
-        try:
-            yield _message(row, devices, names)
-        except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
-            raise DataError(f"row {line} cannot be read: {error}", where=str(path), hint="Record it again") from error
+        with parsing(_bad_row(path, line)):
+            message = _message(row, devices, names)
+        yield message
+
+
+def _bad_row(path: Path, line: int) -> Callable[[Exception], DataError]:
+    return lambda error: DataError(f"row {line} cannot be read: {error}", where=str(path), hint="Record it again")
 
 
 def _message(row: Mapping[str, Any], devices: Sequence[Facts], names: Sequence[str]) -> Message:

@@ -91,6 +91,9 @@ def _check_op(model: ModelT, op: OperatorT, tensors: int, where: str, which: str
     if not 0 <= op.opcodeIndex < len(model.operatorCodes):
         raise ModelError("names an operator code that does not exist", where=where + which, hint=_CORRUPTED)
     where = f"{where} {op_kind(model.operatorCodes[op.opcodeIndex])}{which}"
+    for name, value in vars(op.builtinOptions).items() if op.builtinOptions is not None else ():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ModelError(f"has the option {name} = {value}", where=where, hint=_CORRUPTED)
     for indices, low in ((op.inputs, -1), (op.outputs, 0), (op.intermediates, -1)):
         _check_indices(indices, low, tensors, where)
 
@@ -164,6 +167,11 @@ def _check_quantization(tensor: TensorT, kind: str, shape: tuple[int, ...], wher
     zeros = ints(tensor.quantization.zeroPoint)
     if not np.all(np.isfinite(scales)) or np.any(scales < 0):
         raise ModelError("has a scale that is not a finite, non-negative number", where=where, hint=_CORRUPTED)
+    if np.any((scales > 0) & (scales < np.finfo(np.float32).tiny)):
+        # Ratios of such scales overflow in the reference's arithmetic, and in ours.
+        raise ModelError(
+            f"has the scale {scales.min():g}, below the smallest normal float32", where=where, hint=_CORRUPTED
+        )
     limits = np.iinfo(kind if kind in ("int8", "uint8", "int16") else "int32")
     if any(not limits.min <= z <= limits.max for z in zeros):
         raise ModelError(f"has a zero point outside the range of {kind}", where=where, hint=_CORRUPTED)

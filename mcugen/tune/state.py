@@ -10,6 +10,8 @@ from typing import Any
 
 from mcugen.convert.choices import Choices
 from mcugen.errors import McugenError, ProjectError
+from mcugen.outputs import write_file, writing
+from mcugen.reading import parsing
 from mcugen.tune.types import Cost, Trial
 
 SCHEMA = "mcugen.search/1"
@@ -39,6 +41,8 @@ class State:
         self._key = key
         self.known: dict[Choices, Trial] = {}
         if path is not None and path.exists():
+            if not path.is_file():
+                raise _not_ours(path)
             self._read(path)
 
     def add(self, trial: Trial) -> None:
@@ -47,33 +51,23 @@ class State:
         if self._path is None:
             return
         line = json.dumps({"schema": SCHEMA, "search": self._key, "trial": dataclasses.asdict(trial)}, allow_nan=False)
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-        except OSError as error:
-            raise ProjectError(f"cannot be written: {error.strerror}", where=str(self._path)) from error
+        with writing(self._path), self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
 
     def _read(self, path: Path) -> None:
-        try:
+        with parsing(lambda _: _not_ours(path)):
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise _not_ours(path) from error
         whole = text[: text.rfind("\n") + 1]
         for line in whole.splitlines():
-            try:
+            with parsing(lambda _: _not_ours(path)):
                 facts = json.loads(line)
                 if facts["schema"] != SCHEMA:
                     raise _not_ours(path)
                 if facts["search"] == self._key:
                     trial = _trial(facts["trial"])
                     self.known[trial.choices] = trial
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise _not_ours(path) from error
         if whole != text:
-            try:
-                path.write_text(whole, encoding="utf-8")
-            except OSError as error:
-                raise ProjectError(f"cannot be written: {error.strerror}", where=str(path)) from error
+            write_file(path, whole.encode())
 
 
 def _trial(facts: dict[str, Any]) -> Trial:

@@ -97,7 +97,8 @@ class _Demand:
     """What one op asks of its tensors' channels."""
 
     def __init__(self, graph: Graph, op: Op, limits: dict[int, Limits]) -> None:
-        sound = is_sound(graph, op)
+        # Of a constant, nothing is left out: whoever made the model could have computed what depends on it.
+        sound = is_sound(graph, op) and not graph.tensor(op.inputs[0]).is_const
         self._op, self._tensors = op, (*op.inputs, *op.outputs)
         self._uses = _uses(graph, op, limits) if sound and op.kind in _FOLDING else None
         self._groups = _groups(graph, op) if sound else None
