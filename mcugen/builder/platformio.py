@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcugen.builder.locks import file_lock
+from mcugen.children import running_tree
 from mcugen.cores.architectures import BARE_METAL, Architecture
 from mcugen.errors import DoesNotFitError, McugenError, ToolError
 
@@ -231,26 +231,27 @@ def run_pio(
     """
     core = core or ensure_core_dir()
     command = [sys.executable, "-m", "platformio", *arguments, "--project-dir", str(project)]
+    temporary = project / ".pio" / "temporary"  # what a killed compiler leaves lies there, and goes with the next build
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True, exist_ok=True)
+    environment = pio_environment(core) | {"TMPDIR": str(temporary)} | dict(variables or {})
     with tempfile.TemporaryFile() as log:  # a file: a pipe would fill up if nobody reads it
-        process = subprocess.Popen(
+        with running_tree(
             command,
             cwd=core,  # Python looks for modules here: not in a folder that came from elsewhere
-            env=pio_environment(core) | dict(variables or {}),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            raise ToolError(
-                f"PlatformIO did not finish in {timeout:.0f} s",
-                where=str(project),
-                hint="Is the machine very busy, or does something in the project wait for input?",
-            ) from None
-        finally:
-            _end_group(process)
+        ) as process:
+            try:
+                code = process.wait(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                raise ToolError(
+                    f"PlatformIO did not finish in {timeout:.0f} s",
+                    where=str(project),
+                    hint="Is the machine very busy, or does something in the project wait for input?",
+                ) from None
         log.seek(0)
         output = log.read().decode("utf-8", errors="replace")
     if code != 0:
@@ -259,13 +260,6 @@ def run_pio(
             log_path.write_text(output)
         raise build_error(output, project, log_path)
     return output
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it started (SCons, compilers), if they still run."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def build_error(output: str, project: Path, log_path: Path) -> McugenError:

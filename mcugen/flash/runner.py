@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mcugen.children import CANNOT_RUN, running_tree
 from mcugen.errors import DeviceError
 from mcugen.flash.types import Failure
 
@@ -58,32 +57,21 @@ def run_tool(
     """
     name = Path(command[0]).name
     with tempfile.TemporaryFile() as log:
-        try:
-            process = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise DeviceError(f"{name} cannot be run: {error.strerror}", where=where, hint="Reinstall it") from error
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise DeviceError(
-                f"{name} did not finish in {timeout:.0f} s",
-                where=where,
-                hint="Unplug the board, plug it in again, and try again",
-            ) from None
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        with running_tree(
+            command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        ) as process:
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                raise DeviceError(
+                    f"{name} did not finish in {timeout:.0f} s",
+                    where=where,
+                    hint="Unplug the board, plug it in again, and try again",
+                ) from None
         log.seek(0)
         output = log.read().decode("utf-8", "replace")
+    if code == CANNOT_RUN:
+        raise DeviceError(f"{name} cannot be run: {output.strip()}", where=where, hint="Reinstall it")
     if code != 0:
         raise failure_of(name, output, code, failures, where)
     return output

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Any, Literal
 
+from mcugen.children import end_tree
 from mcugen.errors import ToolError
 from mcugen.sweep.jobs import Job, Outcome, run_job
 
@@ -37,8 +40,10 @@ def run_jobs(
 
 def _in_processes(jobs: Mapping[Job, bytes], workers: int) -> Iterator[Outcome]:
     # Threads: each only waits for the process that does the job.
-    with ThreadPoolExecutor(workers) as pool:
-        pending: set[Future[Outcome]] = {pool.submit(run_job, job, model) for job, model in jobs.items()}
+    with ThreadPoolExecutor(workers) as pool, _Processes() as processes:
+        pending: set[Future[Outcome]] = {
+            pool.submit(run_job, job, model, started=processes.add) for job, model in jobs.items()
+        }
         try:
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -47,6 +52,28 @@ def _in_processes(jobs: Mapping[Job, bytes], workers: int) -> Iterator[Outcome]:
         finally:
             for future in pending:
                 future.cancel()
+
+
+class _Processes:
+    """The running jobs. Whoever leaves early, by Ctrl-C or SIGTERM, does not wait for them."""
+
+    def __init__(self) -> None:
+        self._lock, self._running, self._ended = threading.Lock(), list[subprocess.Popen[Any]](), False
+
+    def add(self, process: subprocess.Popen[Any]) -> None:
+        with self._lock:
+            self._running = [each for each in self._running if each.poll() is None] + [process]
+            if self._ended:
+                end_tree(process)
+
+    def __enter__(self) -> _Processes:
+        return self
+
+    def __exit__(self, *_unused: object) -> None:
+        with self._lock:
+            self._ended = True
+            for process in self._running:
+                end_tree(process)
 
 
 def _on_dask(jobs: Mapping[Job, bytes], workers: int, scheduler: str | None) -> Iterator[Outcome]:

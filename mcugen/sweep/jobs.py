@@ -8,12 +8,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mcugen import __version__
+from mcugen.children import running_tree
 from mcugen.errors import ModelError
 
 Status = Literal["exact", "differs", "does not fit", "unsupported", "failed"]
@@ -108,8 +109,16 @@ def _short_names(models: Sequence[Path]) -> list[str]:
     return [stem if stems.count(stem) == 1 else str(path) for stem, path in zip(stems, models, strict=True)]
 
 
-def run_job(job: Job, model: bytes, timeout: float = _TIMEOUT_S) -> Outcome:
+def run_job(
+    job: Job,
+    model: bytes,
+    timeout: float = _TIMEOUT_S,
+    started: Callable[[subprocess.Popen[Any]], object] | None = None,
+) -> Outcome:
     """Verify in a process and a folder of its own, so that jobs neither share files nor die together.
+
+    Args:
+        started: gets the process, to end it early.
 
     Never raises for what a model or a tool does: that is the outcome.
     """
@@ -118,26 +127,28 @@ def run_job(job: Job, model: bytes, timeout: float = _TIMEOUT_S) -> Outcome:
         path.write_bytes(model)
         package_root = str(Path(__file__).resolve().parents[2])
         python_path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "mcugen", "verify", str(path), "--board", job.board, "--json", *job.options],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                cwd=folder,
-                env={**os.environ, "PYTHONPATH": python_path},
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Outcome(job.key, job.model, job.board, "failed", text=f"no verdict after {timeout:.0f} s")
+        with running_tree(
+            [sys.executable, "-m", "mcugen", "verify", str(path), "--board", job.board, "--json", *job.options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": python_path, "TMPDIR": folder},
+        ) as process:
+            if started is not None:
+                started(process)
+            try:
+                stdout, stderr = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                return Outcome(job.key, job.model, job.board, "failed", text=f"no verdict after {timeout:.0f} s")
     try:
-        facts = json.loads(done.stdout)
+        facts = json.loads(stdout)
         return _outcome(job, facts)
     except (ValueError, KeyError, TypeError):
-        said = done.stderr.strip().splitlines()
-        text = f"mcugen verify ended with code {done.returncode}{': ' + said[-1] if said else ''}"
+        said = stderr.strip().splitlines()
+        text = f"mcugen verify ended with code {process.returncode}{': ' + said[-1] if said else ''}"
         return Outcome(job.key, job.model, job.board, "failed", text=text[:_MAX_TEXT])
 
 

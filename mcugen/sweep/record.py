@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import IO
 
 from mcugen.builder.locks import file_lock
-from mcugen.errors import ProjectError
+from mcugen.outputs import writing
 from mcugen.sweep.jobs import Outcome, parse_outcome
 
 OUTCOMES = "outcomes.jsonl"
@@ -42,29 +43,32 @@ class Record:
     def __enter__(self) -> Record:
         self._lock.__enter__()
         try:
-            path = self.folder / OUTCOMES
-            whole = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-            self.known = {found.key: found for found in map(_parse_line, whole.splitlines()) if found is not None}
-            self._file = path.open("a", encoding="utf-8")
-            if whole and not whole.endswith("\n"):
-                self._file.write("\n")  # a run that was killed in the middle of a line
-        except OSError as error:
+            with writing(self.folder):
+                path = self.folder / OUTCOMES
+                whole = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+                self.known = {found.key: found for found in map(_parse_line, whole.splitlines()) if found is not None}
+                self._file = path.open("a", encoding="utf-8")
+                if whole and not whole.endswith("\n"):
+                    self._file.write("\n")  # a run that was killed in the middle of a line
+        except BaseException:
             self._lock.__exit__(None, None, None)
-            raise ProjectError(f"cannot be written: {error.strerror}", where=str(self.folder)) from error
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # each outcome was written out when it came
+                self._file.close()
         self._lock.__exit__(kind, error, trace)
 
     def add(self, outcome: Outcome) -> None:
         """Write an outcome at once. Failures are not kept as known: the next run tries them again."""
         assert self._file is not None
-        self._file.write(json.dumps(outcome.to_dict(), sort_keys=True) + "\n")
-        self._file.flush()
+        with writing(self.folder / OUTCOMES):
+            self._file.write(json.dumps(outcome.to_dict(), sort_keys=True) + "\n")
+            self._file.flush()
 
 
 def _parse_line(line: str) -> Outcome | None:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mcugen.children import dying_with_us
 from mcugen.errors import ModelError
 from mcugen.graph.types import Graph, Op
 from mcugen.oracle.oracle import oracle_name
@@ -60,7 +61,7 @@ def host_arena(model: bytes | OpenedModel, *, timeout: float = 120.0) -> HostAre
     opened = open_model(model)
     generous = _generous_bytes(opened)
     done = subprocess.run(
-        [sys.executable, "-m", _WORKER, str(generous)],
+        dying_with_us([sys.executable, "-m", _WORKER, str(generous)]),
         input=opened.data,
         capture_output=True,
         timeout=timeout,

@@ -1,0 +1,1 @@
+"""Attacks with seeds: a short run of each in `make test`, long ones by `make fuzz`."""
