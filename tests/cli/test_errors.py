@@ -270,7 +270,7 @@ def test_whatever_a_library_makes_of_ctrl_c_is_ctrl_c(monkeypatch: pytest.Monkey
         monkeypatch.setattr(command_line, "_interrupted", [int(signal.SIGINT)])
         raise SystemError("returned a result with an exception set")
 
-    monkeypatch.setattr("mcugen.boards.shipped.load_boards", interrupted)
+    monkeypatch.setattr("mcugen.verbs.boards.load_boards", interrupted)
     ran = cli("boards")
     assert ran.code == 130
     assert "bug" not in ran.err
@@ -279,5 +279,5 @@ def test_whatever_a_library_makes_of_ctrl_c_is_ctrl_c(monkeypatch: pytest.Monkey
     def broken() -> None:
         raise SystemError("a fault of its own")
 
-    monkeypatch.setattr("mcugen.boards.shipped.load_boards", broken)
+    monkeypatch.setattr("mcugen.verbs.boards.load_boards", broken)
     assert cli("boards").code == 70
