@@ -89,12 +89,17 @@ class DeviceUnderTest:
         self.device, self._graph = device, graph
 
     def run(self, x: InputSource) -> Outputs:
-        """The outputs of every sample, in order.
+        """The outputs of every sample, in order. Where samples are whole sequences, each begins afresh.
 
         Raises:
             DataError: `x` does not fit the model's inputs. DeviceError: the device failed.
         """
-        return Outputs([self.device.run(sample)[0] for sample in read_inputs(x, self._graph).samples])
+        results = []
+        for sample in read_inputs(x, self._graph).samples:
+            if self._graph.sequences:
+                self.device.forget()
+            results.append(self.device.run(sample)[0])
+        return Outputs(results)
 
     def reset(self) -> None:
         """Start the model afresh: it forgets what it kept between inferences."""

@@ -74,7 +74,7 @@ def load_evaluation(
     inspection = inspect_model(opened)
     scale = not inspection.rescales_input
     everything = load_samples(source, inspection.inputs, scale_images=scale, part="evaluation")
-    sequence = bool(read_graph(opened).states)
+    sequence = read_graph(opened).streams
     samples = everything.take(pick(everything.count, most or everything.count, sequence=sequence))
     common = None
     if calibration is not None:

@@ -116,8 +116,8 @@ def layer_noise(
     given = {i: _Sums(right.tensor(i)) for i in right.inputs if right.tensor(i).quant is not None}
     float_ids = [partner.outputs[0] for _, partner in pairs]
     our_ids = [op.outputs[0] for op, _ in pairs]
-    numbers = pick(len(feeds[0]), samples, sequence=bool(right.states))
-    with Oracle(first.data) as floats, open_oracle(second) as ints:
+    numbers = pick(len(feeds[0]), samples, sequence=right.streams)
+    with Oracle(first.data, afresh=left.sequences) as floats, open_oracle(second) as ints:
         for done, n in enumerate(numbers, 1):
             real = [a[n] for a in feeds]
             stored = [encode_input(values, spec) for values, spec in zip(real, specs, strict=True)]

@@ -25,6 +25,7 @@ from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.schema import type_name
 from mcugen.tflite.schema_types import ModelT
+from mcugen.tflite.state import takes_sequences
 from mcugen.tflite.types import TensorSpec
 
 _TFLM = "run the float model in TensorFlow Lite Micro"
@@ -90,13 +91,14 @@ def observe(
     Raises:
         ConversionError: no interpreter runs the model, or it computes non-finite numbers.
     """
-    tflite = model.data if isinstance(model, OpenedModel) else model
+    opened = open_model(model)
+    tflite, afresh = opened.data, takes_sequences(opened.schema)
     try:
-        observation = _observe_tflm(tflite, inputs, tensors, outputs, keep, statistics, progress)
+        observation = _observe_tflm(tflite, inputs, tensors, outputs, keep, statistics, progress, afresh=afresh)
     except (ModelError, ToolError) as error:
         first = Attempt(_TFLM, error.what)
         try:
-            observation = _observe_litert(tflite, inputs, tensors, keep, statistics, progress, first)
+            observation = _observe_litert(tflite, inputs, tensors, keep, statistics, progress, first, afresh=afresh)
         except ToolError as second:
             raise ConversionError(
                 f"no installed interpreter can run the float model: {_TFLM}: {first.outcome}; {_LITERT}: {second.what}",
@@ -114,6 +116,8 @@ def _observe_tflm(
     keep: Sequence[int],
     statistics: bool,
     progress: Share | None,
+    *,
+    afresh: bool,
 ) -> Observation:
     low, high = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
     sums = [Sums() for _ in tensors] if statistics else []
@@ -121,7 +125,7 @@ def _observe_tflm(
     values: list[NDArray[Any]] = []
     ids = [*tensors, *outputs, *keep]
     count = len(inputs[0])
-    with Oracle(tflite) as oracle:
+    with Oracle(tflite, afresh=afresh) as oracle:
         for n in range(count):
             values = oracle.tensors([a[n] for a in inputs], ids)
             for k in range(len(tensors)):
@@ -153,12 +157,20 @@ def _observe_litert(
     statistics: bool,
     progress: Share | None,
     first: Attempt,
+    *,
+    afresh: bool,
 ) -> Observation:
     with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(tflite)
         np.savez(str(folder / "samples.npz"), allow_pickle=False, **{f"input_{n}": a for n, a in enumerate(inputs)})
-        request = {"job": "observe", "tensors": list(tensors), "keep": list(keep), "statistics": statistics}
+        request = {
+            "job": "observe",
+            "tensors": list(tensors),
+            "keep": list(keep),
+            "statistics": statistics,
+            "afresh": afresh,
+        }
         answer = run_worker(folder, request, progress=progress)
         if answer.error:
             raise ToolError(answer.error)

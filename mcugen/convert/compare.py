@@ -32,7 +32,7 @@ def run_int8(
     """
     results: list[list[NDArray[Any]]] = [[] for _ in output_specs]
     count = len(inputs[0])
-    with open_oracle(model) as oracle:
+    with open_oracle(model) as oracle:  # begins every sequence afresh
         for n in range(count):
             outputs = oracle.run([encode_input(a[n], spec) for a, spec in zip(inputs, input_specs, strict=True)])
             for result, output, spec in zip(results, outputs, output_specs, strict=True):

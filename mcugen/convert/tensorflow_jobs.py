@@ -156,11 +156,14 @@ def _first_that_works(ways: list[Callable[[], bytes]]) -> bytes:
     raise errors[0]
 
 
-def observe(folder: Path, tensors: list[int], keep: list[int], statistics: bool, progress: Share) -> dict[str, Any]:
+def observe(
+    folder: Path, tensors: list[int], keep: list[int], statistics: bool, progress: Share, *, afresh: bool
+) -> dict[str, Any]:
     """Run `model.tflite` on `samples.npz` (input_0 …, with batch) with LiteRT's reference kernels.
 
     Writes `observed.npz`: `low` and `high` (one per tensor of `tensors`), `output_0` …, and `keep_<id>`, the
-    values on the last sample; with `statistics` also `counts_<id>` and `mean_<id>` of `tensors`.
+    values on the last sample; with `statistics` also `counts_<id>` and `mean_<id>` of `tensors`. With `afresh`, no
+    sample knows of those before it.
     """
     interpreter = _interpreter((folder / "model.tflite").read_bytes())
     interpreter.allocate_tensors()
@@ -173,6 +176,8 @@ def observe(folder: Path, tensors: list[int], keep: list[int], statistics: bool,
     for i in range(count):
         for details, values in zip(inputs, samples, strict=True):
             interpreter.set_tensor(details["index"], values[i])
+        if afresh:
+            interpreter.reset_all_variables()
         interpreter.invoke()
         for n, tensor in enumerate(tensors):
             value = interpreter.get_tensor(tensor)

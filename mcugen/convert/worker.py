@@ -40,7 +40,9 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
         (folder / "float.tflite").write_bytes(tflite)
         return {}
     if request["job"] == "observe":
-        return jobs.observe(folder, request["tensors"], request["keep"], request["statistics"], progress)
+        return jobs.observe(
+            folder, request["tensors"], request["keep"], request["statistics"], progress, afresh=request["afresh"]
+        )
     if request["job"] == "quantize_16x8":
         jobs.quantize_16x8(folder, progress)
         return {}

@@ -145,6 +145,7 @@ class Link:
         self._session = 0
         self._sequence = 0
         self._received = bytearray()
+        self._heard = False
 
     def close(self) -> None:
         self._transport.close()
@@ -198,7 +199,7 @@ class Link:
         step = -1
         while (now := self._clock()) < deadline:
             self._write(data)
-            once = self._lossless and command is not Command.HELLO
+            once = self._lossless and self._heard
             retry = deadline if once else now + patience + wire_seconds
             while (frame := self._await_response(min(deadline, retry))) is not None:
                 if frame.type != PROGRESS:
@@ -234,6 +235,7 @@ class Link:
                 except ProtocolError:
                     continue
             if frame.type & RESPONSE and frame.payload:
+                self._heard = True
                 return frame
 
     def _wrong_version(self, version: int) -> DeviceError:

@@ -148,9 +148,9 @@ class OnDevice:
 def for_device(judged: Judged, plan: Program, model: OpenedModel, most: int) -> OnDevice | None:
     """The samples that the device is to run, at most so many; None if there is nothing to judge.
 
-    Where the device can only begin afresh with every sample, and the model keeps a state, there are none.
+    Where the device can only begin afresh with every sample, and samples are steps of a stream, there are none.
     """
-    if judged.runs is None or most == 0 or plan.verified_afresh:
+    if judged.runs is None or most == 0 or (plan.verified_afresh and not plan.graph.sequences):
         return None
     evaluation = judged.runs.evaluation
     numbers = pick(evaluation.count, most, sequence=evaluation.sequence)

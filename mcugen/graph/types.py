@@ -139,7 +139,8 @@ class Op:
 class Graph:
     """A subgraph, ops in execution order; a model is its first one. Immutable; passes return a new one.
 
-    Subgraphs that ops run (IF, WHILE) are in those ops' options.
+    Subgraphs that ops run (IF, WHILE) are in those ops' options. `sequences`: every sample is a whole sequence, before
+    which the states are reset.
     """
 
     tensors: Mapping[int, Tensor]
@@ -149,6 +150,7 @@ class Graph:
     name: str
     sha256: str
     notes: tuple[str, ...] = field(default=())
+    sequences: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
@@ -161,6 +163,11 @@ class Graph:
         """What ops keep between inferences, in order of first use."""
         used = dict.fromkeys(i for op in self.ops for i in (*op.inputs, *op.outputs) if i >= 0)
         return tuple(self.tensors[i] for i in used if self.tensors[i].is_state)
+
+    @property
+    def streams(self) -> bool:
+        """Samples are steps of a stream: each depends on those before it."""
+        return bool(self.states) and not self.sequences
 
     def input_of(self, op: Op, position: int) -> Tensor | None:
         """The op's input tensor at `position`, or None if it is absent."""

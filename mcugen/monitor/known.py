@@ -45,6 +45,7 @@ def know(plan: Program, labels: Sequence[str], quantization: Path, *, trusted: b
         ops=tuple((step.op.name, step.op.kind) for step in plan.steps),
         blocks=_blocks(plan) if isinstance(plan, Plan) else (),
         stateful=plan.stateful,
+        sequences=graph.sequences,
         notes=(*notes, *plan.warnings),
     )
 

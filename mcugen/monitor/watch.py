@@ -36,6 +36,7 @@ class Known:
         indices: per input, the largest value where ops take it for an index.
         ops: (name, kind) of the planned ops.
         stateful: the model keeps something between inferences.
+        sequences: every sample is a whole sequence, which begins afresh.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Known:
     ops: tuple[tuple[str, str], ...]
     blocks: tuple[Block, ...]
     stateful: bool
+    sequences: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -173,6 +175,8 @@ class _Worker:
             begun = time.monotonic()
             sample = source.at(number)
             try:
+                if self._watched.known is not None and self._watched.known.sequences:
+                    device.forget()
                 outputs, cost = device.run(list(sample.arrays))
             except (ConnectionLostError, FaultError) as error:
                 failures += 1

@@ -72,14 +72,16 @@ class Oracle:
 
     Args:
         model: content of a `.tflite` file.
+        afresh: begin every inference afresh, without what those before it left.
 
     Raises:
         ToolError: `tflite-micro` is not installed.
         ModelError: TFLM refuses the model, crashes on it, or does not come to an end; its own words are in the message.
     """
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, *, afresh: bool = False) -> None:
         self.name = oracle_name()
+        self._afresh, self._used = afresh, False
         self.unverified: tuple[str, ...] = ()
         self._timeout, self._is_overdue = oracle_timeout(), False
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
@@ -121,15 +123,23 @@ class Oracle:
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """One inference: outputs in the model's order, shapes and dtypes."""
+        self._begin()
         return self._ask({"do": "run"}, inputs)
 
     def tensors(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> list[NDArray[Any]]:
         """One inference: the values of intermediate tensors, by tensor id of the model file."""
+        self._begin()
         return self._ask({"do": "tensors", "ids": list(ids)}, inputs)
+
+    def _begin(self) -> None:
+        if self._afresh and self._used:
+            self.forget()
+        self._used = True
 
     def forget(self) -> None:
         """Start the model afresh, without what it kept between inferences."""
         self._ask({"do": "forget"}, [])
+        self._used = False
 
     def _ask(self, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         assert self._process.stdin is not None

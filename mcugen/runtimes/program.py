@@ -33,7 +33,8 @@ class Program(Protocol):
         runtime: "aot" or "tflm".
         goal: what was optimized for.
         stateful: inferences depend on those before them.
-        verified_afresh: inferences can only be compared with the oracle's from a fresh start each.
+        verified_afresh: inferences are compared with the oracle's from a fresh start each: every sample is a whole
+            sequence, or the runtime's kernels do not carry the state on as the oracle's do.
         warnings: what a person must know before using the firmware.
         arena_exact: the arena is as small as it can be; False where its size is an upper bound until a device says.
         static_bytes: RAM that the model's code needs beside arena and stack.

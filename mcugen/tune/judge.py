@@ -45,7 +45,7 @@ class Judge:
         progress: Share | None = None,
     ) -> None:
         inputs = flat.input_specs(model.main)
-        sequence = bool(read_graph(model).states)
+        sequence = read_graph(model).streams
         taken = given.take(pick(given.count, samples, sequence=sequence))
         self.evaluation = Evaluation(taken, inputs, tuple(feeds(taken, inputs)), given.count, None, sequence)
         specs = output_specs(model)

@@ -26,6 +26,8 @@ def show_proof(console: Console, proof: Proof) -> None:
         ("", f"arena {number(ram.arena)} · static {number(ram.static)} · stack {number(proof.cost.stack)} used"),
         ("cost", f"{number(proof.cost.invoke)} {proof.cost.unit} per inference{_per_mac(proof)}"),
     ]
+    if proof.verdict.afresh:
+        rows.append(("state", proof.verdict.afresh))
     if proof.project is not None:
         rows.append(("project", proof.project))
     rows.extend(("note", note) for note in proof.notes)
@@ -93,7 +95,7 @@ def verdict_text(proof: Proof) -> str:
     verdict = proof.verdict
     place = f"on {proof.board.name}" + (" (emulated)" if proof.emulated else "")
     equal = verdict.samples - len(verdict.mismatched)
-    samples = "steps of one sequence" if verdict.sequence else "samples"
+    samples = "steps of one sequence" if verdict.sequence else "whole sequences" if verdict.afresh else "samples"
     layers = f", {number(verdict.layers_checked)} layer results too" if verdict.layers_checked else ""
     if verdict.bit_exact:
         return f"bit-exact: {equal}/{verdict.samples} {samples} equal {verdict.oracle} {place}{layers}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE, TRIALS, Tuning, record_beside
+from mcugen.flow.stream import takes_stream
 from mcugen.flow.trust import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 @takes_custom_ops
 @takes_trust
+@takes_stream
 def deploy(
     model: object,
     *,
@@ -68,6 +70,7 @@ def deploy(
     choose: Choose | None = None,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
+    stream: bool = False,
     progress: Progress | None = None,
 ) -> Proof:
     """Quantize a model, generate its project, build it, start it on the board, and verify it bit for bit.
@@ -100,6 +103,8 @@ def deploy(
         port, probe, tool, choose: see :func:`mcugen.verbs.flash.flash`.
         force: replace a generated project even if its files were edited.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
+        stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
+            sequence; see docs/ACCURACY.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
 
     Raises:

@@ -11,6 +11,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.defaults import EVAL_SAMPLES, TRIALS, Tuning, record_beside
+from mcugen.flow.stream import takes_stream
 from mcugen.flow.trust import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
@@ -67,6 +68,7 @@ class Quantized:
 
 
 @takes_trust
+@takes_stream
 def quantize(
     model: object,
     *,
@@ -87,6 +89,7 @@ def quantize(
     max_drop: float | None = None,
     layers: bool = False,
     trust_model: bool = False,
+    stream: bool = False,
     progress: Progress | None = None,
 ) -> Quantized:
     """Convert a model to full int8 with int8 input and output, or to int16 activations, input and output.
@@ -109,6 +112,7 @@ def quantize(
         task: "classification" or "regression", if the labels are ambiguous.
         max_drop: maximum loss of the metric, in percentage points; more is a negative verdict.
         layers: also compare every layer of the float and the quantized model.
+        stream: as :func:`mcugen.verbs.verify.verify`.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
 
     Raises:

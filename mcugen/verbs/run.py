@@ -12,6 +12,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.flow.stream import takes_stream
 from mcugen.flow.trust import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
@@ -101,6 +102,7 @@ class RunResult:
 
 @takes_custom_ops
 @takes_trust
+@takes_stream
 def run(
     target: object,
     *,
@@ -118,6 +120,7 @@ def run(
     paced: bool = False,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
+    stream: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run inputs through a model on a device.
@@ -141,6 +144,8 @@ def run(
             Others count in ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
+        stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
+            sequence; see docs/ACCURACY.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
 
     Raises:
@@ -179,6 +184,8 @@ def run(
         samples, costs = [], []
         with open_device(ready.firmware.elf, ready.board, **device_options(ready, port, emulator, paced)) as device:
             for number, sample in enumerate(given.samples, 1):
+                if ready.plan.graph.sequences:
+                    device.forget()
                 results, cost = device.run(sample)
                 samples.append(results)
                 costs.append(cost)

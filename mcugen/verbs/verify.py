@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcugen.flow.custom_ops import takes_custom_ops
+from mcugen.flow.stream import takes_stream
 from mcugen.flow.trust import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 @takes_custom_ops
 @takes_trust
+@takes_stream
 def verify(
     target: object,
     *,
@@ -41,6 +43,7 @@ def verify(
     report: str | Path | None = None,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
+    stream: bool = False,
     progress: Progress | None = None,
 ) -> Proof:
     """Run a model on a device and compare every output with the oracle's: byte for byte, except float32 arithmetic.
@@ -62,6 +65,8 @@ def verify(
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
         report: write the results as an HTML page, plus a .json next to it (docs/REPORT.md).
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
+        stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
+            sequence; see docs/ACCURACY.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
 
     Raises:

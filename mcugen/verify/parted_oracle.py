@@ -25,22 +25,22 @@ from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.schema import op_kind, pack_model
+from mcugen.tflite.state import takes_sequences
 
 Values = dict[int, NDArray[Any]]
 
 
 def open_oracle(model: bytes | OpenedModel) -> Oracle | PartedOracle:
-    """The oracle of a model: TFLM alone, if it holds none of the user's ops.
+    """The oracle of a model: TFLM alone, if it holds none of the user's ops. Whole sequences each begin afresh.
 
     Raises:
         ModelError, ToolError: as :class:`Oracle`; a model with the user's ops and several subgraphs.
     """
+    model = open_model(model)
     own = {op.kind for op in current()}
-    if own:
-        model = open_model(model)
-        if any(op_kind(code) in own for code in model.schema.operatorCodes):
-            return PartedOracle(model)
-    return Oracle(model.data if isinstance(model, OpenedModel) else model)
+    if own and any(op_kind(code) in own for code in model.schema.operatorCodes):
+        return PartedOracle(model)
+    return Oracle(model.data, afresh=takes_sequences(model.schema))
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,6 +67,7 @@ class Verdict:
         max_abs_diff: largest output difference, in units of the output's type; infinite where only one of both
             numbers is.
         sequence: the samples were the steps of one sequence, over which the model kept its state.
+        afresh: why the state was reset before each sample; "" if it was not, or if there is none.
         layers_checked: ops whose results were compared, over all samples; 0 where layers were not asked for.
         output_moves: False when all distinct inputs gave the same output: the model may be broken.
         costs: cost of every invoke, in the device's unit.
@@ -88,6 +89,7 @@ class Verdict:
     costs: tuple[int, ...]
     unverified: tuple[str, ...] = ()
     sequence: bool = False
+    afresh: str = ""
     outputs: tuple[tuple[NDArray[Any], ...], ...] = field(repr=False, default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,6 +108,7 @@ class Verdict:
             "max_abs_diff": _finite(self.max_abs_diff),
             "mismatched_samples": list(self.mismatched),
             "sequence": self.sequence,
+            "afresh": self.afresh,
             "layers_checked": self.layers_checked,
             "unverified": list(self.unverified),
             "output_moves": self.output_moves,
@@ -131,7 +134,8 @@ def verify_device(
     When an output differs, the layers of the first such sample are compared in any case, so that the verdict names
     the first op that is wrong. A model with state runs the samples as one sequence from a fresh start, on the device
     as in the oracle; its layers are compared in a second run of the same sequence. (Where the device's kernels do not
-    carry the state on as the oracle's do, every sample begins afresh: `Program.verified_afresh`.)
+    carry the state on as the oracle's do, or where samples are whole sequences, every sample begins afresh:
+    `Program.verified_afresh`.)
 
     Raises:
         ValueError: no inputs.
@@ -188,8 +192,17 @@ def verify_device(
         costs=tuple(costs),
         unverified=oracle.unverified,
         sequence=plan.stateful and not plan.verified_afresh,
+        afresh=_why_afresh(plan),
         outputs=tuple(outputs),
     )
+
+
+def _why_afresh(plan: Program) -> str:
+    if not (plan.stateful and plan.verified_afresh):
+        return ""
+    if plan.graph.sequences:
+        return "every sample is a whole sequence: the state was reset before each, on the device and in the reference"
+    return "the runtime's kernels begin every inference with zeros: the state was reset before each sample"
 
 
 def _start_afresh(device: InferenceDevice, plan: Program, oracle: Reference) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,17 @@ import pytest
 from numpy.typing import NDArray
 
 from mcugen import api
+from mcugen.convert.calibrate import observe
 from mcugen.oracle import Oracle, make_inputs
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
+from mcugen.tflite.state import streaming
+from mcugen.ui.proof import verdict_text
 from mcugen.verify import verify_device
+from mcugen.verify.parted_oracle import open_oracle
+from tests import zoo
 from tests.models import both, model_path, real
 from tests.state.test_recurrent import lstm_f32_model, lstm_model, svdf_f32_model
 from tests.state.test_variables import add, assign, declare, handle, model, read, tensor
@@ -51,8 +56,9 @@ def running_sum() -> bytes:
     [running_sum(), *(build(np.random.default_rng(3)) for build in (lstm_model, lstm_f32_model, svdf_f32_model))],
     ids=["variable", "lstm", "lstm in float32", "svdf in float32"],
 )
-def test_a_sequence_is_run_from_a_reset(data: bytes) -> None:
-    graph = optimize(read_graph(data))
+def test_a_stream_is_run_from_a_reset(data: bytes) -> None:
+    with streaming(True):
+        graph = optimize(read_graph(data))
     plan = make_plan(graph)
     samples = make_inputs(graph, 6)
     with HostModel(plan) as host, Oracle(data) as oracle:
@@ -63,6 +69,81 @@ def test_a_sequence_is_run_from_a_reset(data: bytes) -> None:
         assert verdict.to_dict()["sequence"] is True
         forgets_nothing = verify_device(HostDevice(host, forgetful=False), plan, oracle, samples, layers=True)
         assert not forgets_nothing.passed
+
+
+def of_several_steps(build: Callable[[np.random.Generator], bytes]) -> bytes:
+    made = (build(np.random.default_rng(seed)) for seed in range(50))
+    return next(data for data in made if read_graph(data).tensor(0).shape[1] > 1)
+
+
+@pytest.mark.parametrize("build", [lstm_model, lstm_f32_model], ids=["int8", "float32"])
+def test_whole_sequences_each_begin_afresh(build: Callable[[np.random.Generator], bytes]) -> None:
+    """An LSTM over several steps begins a sample with zeros, as Keras does: the samples' order does not matter."""
+    data = of_several_steps(build)
+    graph = optimize(read_graph(data))
+    assert graph.sequences
+    assert not graph.streams
+    samples = make_inputs(graph, 6)
+    with HostModel(make_plan(graph)) as host, open_oracle(data) as oracle:
+        verdict = verify_device(HostDevice(host), make_plan(graph), oracle, samples, layers=True)
+        assert verdict.passed
+        assert not verdict.sequence
+        assert verdict.afresh.startswith("every sample is a whole sequence: the state was reset before each")
+        back = [oracle.run(sample)[0].tobytes() for sample in reversed(samples)]
+        assert back[::-1] == [outputs[0].tobytes() for outputs in verdict.outputs]
+        keeps_its_state = verify_device(HostDevice(host, forgetful=False), make_plan(graph), oracle, samples)
+        assert not keeps_its_state.passed
+    with Oracle(data) as stream:  # what the op alone does
+        assert [stream.run(sample)[0].tobytes() for sample in samples] != back[::-1]
+
+
+def test_what_streams() -> None:
+    """Resource variables and filters' memories live on; so does an LSTM that is fed step by step."""
+    assert read_graph(running_sum()).streams
+    assert read_graph(svdf_f32_model(np.random.default_rng(3))).streams
+    graphs = [read_graph(lstm_model(np.random.default_rng(seed))) for seed in range(20)]
+    steps = [graph.tensor(graph.inputs[0]).shape[1] for graph in graphs]
+    assert {1, 2} <= set(steps)
+    assert [graph.streams for graph in graphs] == [count == 1 for count in steps]
+    assert not read_graph(zoo.model("sine")).streams
+
+
+def test_calibration_begins_every_sequence_afresh() -> None:
+    """Ranges that only a state carried over reaches would cost resolution."""
+    data = of_several_steps(lstm_f32_model)
+    graph = read_graph(data)
+    samples = make_inputs(graph, 5)
+    feeds = [np.stack([sample[0] for sample in samples])]
+    outputs = graph.outputs
+    alone = [observe(data, [feeds[0][n : n + 1]], (), outputs).outputs[0][0] for n in range(5)]
+    together = observe(data, feeds, (), outputs).outputs[0]
+    np.testing.assert_array_equal(together, np.stack(alone))
+    with streaming(True):
+        assert not np.array_equal(observe(data, feeds, (), outputs).outputs[0], together)
+
+
+@pytest.mark.emulator
+def test_the_option_keeps_the_state_and_the_verdict_says_which(tmp_path: Path) -> None:
+    lstm = zoo.path("lstm")
+    fresh = api.deploy(lstm, board="mps2-an386", out=tmp_path / "lstm", samples=4)
+    assert fresh.verdict.bit_exact
+    assert fresh.verdict.afresh
+    assert "4/4 whole sequences equal" in verdict_text(fresh)
+    assert "call this before each" in (tmp_path / "lstm/lib/mcg_model/mcg_model.h").read_text()
+    stream = api.verify(tmp_path / "lstm", samples=4, stream=True)
+    assert stream.verdict.bit_exact
+    assert stream.verdict.sequence
+    assert not stream.verdict.afresh
+    assert stream.verdict.outputs[3][0].tobytes() != fresh.verdict.outputs[3][0].tobytes()
+    x = np.random.default_rng(1).integers(-128, 127, (3, *zoo_shape("lstm"))).astype(np.int8)
+    there = api.run(tmp_path / "lstm", inputs=x).outputs[0]
+    back = api.run(tmp_path / "lstm", inputs=x[::-1]).outputs[0]
+    np.testing.assert_array_equal(back[::-1], there)
+
+
+def zoo_shape(name: str) -> tuple[int, ...]:
+    graph = read_graph(zoo.model(name))
+    return graph.tensor(graph.inputs[0]).shape[1:]
 
 
 @pytest.mark.emulator

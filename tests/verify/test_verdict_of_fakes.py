@@ -232,6 +232,7 @@ def test_json() -> None:
         "max_abs_diff": 3.0,
         "mismatched_samples": [1],
         "sequence": False,
+        "afresh": "",
         "layers_checked": 6,
         "unverified": ["CUSTOM my_op"],
         "output_moves": True,

@@ -60,6 +60,7 @@ def _model_view(program: TflmProgram, labels: Sequence[str]) -> dict[str, Any]:
         "generator": c_text.string(f"mcugen {__version__}"),
         "sha256_bytes": [str(b) for b in bytes.fromhex(graph.sha256)],
         "arena_bytes": program.arena_bytes,
+        "sequences": program.graph.sequences,
         "macs": program.macs,
         "op_count": len(program.steps),
         "dims": dims or [0],

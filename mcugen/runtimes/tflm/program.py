@@ -91,13 +91,17 @@ class TflmProgram:
 
     @property
     def verified_afresh(self) -> bool:
+        return self.graph.sequences or self._forgets
+
+    @property
+    def _forgets(self) -> bool:
         """CMSIS-NN's LSTM begins every inference with zeros, TFLM's own kernel with what the one before left."""
         return self.tflm.optimised and LSTM in self.view.op_kinds()
 
     @property
     def warnings(self) -> Sequence[str]:
         found = []
-        if self.verified_afresh:
+        if self._forgets:
             found.append(
                 "the LSTM begins every inference with zeros in CMSIS-NN's kernels, but with what the inference before "
                 "left in TensorFlow Lite Micro's own: call mcg_model_init() between sequences, then both are equal"

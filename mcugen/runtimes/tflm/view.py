@@ -7,7 +7,7 @@ keeps every subgraph. Both rely on the check that the file went through when it 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mcugen import ops
@@ -16,6 +16,7 @@ from mcugen.tflite.fields import ints, kind_of
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.schema import printable
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
+from mcugen.tflite.state import takes_sequences
 from mcugen.tflite.tensors import dynamic_batch_notes, read_tensors
 
 
@@ -61,6 +62,7 @@ def read_view(model: bytes | OpenedModel, name: str = "model") -> View:
     opened = open_model(model)
     raw = opened.schema
     subgraphs = tuple(_read_subgraph(subgraph, raw, name, opened.sha256) for subgraph in raw.subgraphs)
+    subgraphs = (replace(subgraphs[0], sequences=takes_sequences(raw)), *subgraphs[1:])
     variables = any(tensor.isVariable for subgraph in raw.subgraphs for tensor in subgraph.tensors)
     resources = len(_resource_names(raw))
     return View(subgraphs, variables or resources > 0, resources)

@@ -65,6 +65,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "seed": Spelling(shared.Seed),
     "layers": Spelling(shared.Layers),
     "paced": Spelling(shared.Paced),
+    "stream": Spelling(shared.Stream),
     "emulator": Spelling(shared.Emulator),
     "probe": Spelling(shared.Probe),
     "tool": Spelling(shared.FlashTool),

@@ -143,6 +143,14 @@ TrustModel = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+Stream = Annotated[
+    bool,
+    typer.Option(
+        "--stream",
+        help="Keep the model's state from sample to sample, even if each looks like a whole sequence (LSTM).",
+        rich_help_panel=VERIFICATION,
+    ),
+]
 OutDir = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="DIR", help="Output folder of the project.", show_default=False),

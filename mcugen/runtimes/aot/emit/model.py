@@ -109,6 +109,7 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
         "params": _join_params(functions),
         "functions": functions,
         "steps": steps,
+        "sequences": graph.sequences,
         "states": [_state_view(number, plan, tensor) for number, tensor in enumerate(graph.states)],
         "dims": dims or [0],
         "inputs": inputs,

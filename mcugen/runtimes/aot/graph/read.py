@@ -17,6 +17,7 @@ from mcugen.runtimes.aot.graph.variables import VariableName, resolve_variables
 from mcugen.tflite.fields import ints, kind_of
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
+from mcugen.tflite.state import takes_sequences
 from mcugen.tflite.tensors import dynamic_batch_notes, read_tensors
 
 _MAX_EXPANDED_OPS = 100_000
@@ -39,7 +40,7 @@ def read_graph(model: bytes | OpenedModel, name: str = "model") -> Graph:
     """
     opened = open_model(model)
     graph = _Reader(opened.schema, name, opened.sha256).subgraph(0)
-    graph = resolve_variables(graph)
+    graph = replace(resolve_variables(graph), sequences=takes_sequences(opened.schema))
     _check_data_flow(graph)
     _check_interface(graph)
     return graph

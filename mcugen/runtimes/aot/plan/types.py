@@ -94,7 +94,6 @@ class Plan:
     goal: Goal = "speed"
 
     runtime = "aot"
-    verified_afresh = False
     warnings: ClassVar[Sequence[str]] = ()
     arena_exact = True
     static_bytes = 0
@@ -107,6 +106,10 @@ class Plan:
     @property
     def stateful(self) -> bool:
         return bool(self.graph.states)
+
+    @property
+    def verified_afresh(self) -> bool:
+        return self.graph.sequences
 
     @property
     def macs(self) -> int:
