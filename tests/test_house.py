@@ -48,7 +48,7 @@ LAW = {
     "oracle": "environment children errors graph ops.moving",
     "runtimes": "names graph",
     "runtimes.aot": "errors graph ops ops.keeping",
-    "runtimes.aot.graph": "errors graph tflite numerics ops ops.rows ops.keeping",
+    "runtimes.aot.graph": "errors runtimes.aot graph tflite numerics ops ops.rows ops.keeping",
     "runtimes.aot.plan": "errors names graph ops ops.weighted ops.pooling runtimes.aot",
     "runtimes.aot.emit": "errors resources graph ops emit runtimes.aot.plan",
     "runtimes.tflm": "errors children names resources cores graph tflite ops emit boards oracle",

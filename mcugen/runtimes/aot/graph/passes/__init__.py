@@ -9,15 +9,27 @@ from mcugen.runtimes.aot.graph.passes.dead_code import remove_dead_code
 from mcugen.runtimes.aot.graph.passes.drop_channels import drop_channels
 from mcugen.runtimes.aot.graph.passes.fuse_activation import fuse_activations
 from mcugen.runtimes.aot.graph.passes.fuse_pad import fuse_pads
+from mcugen.runtimes.aot.supported import missing_ops
 
-PASSES = (fold_constants, fuse_pads, fuse_activations, remove_dead_code, drop_channels, remove_dead_code)
+CLEARING = (fold_constants, remove_dead_code)
+"""Passes that take ops out which never run, supported or not."""
+
+PASSES = (*CLEARING, fuse_pads, fuse_activations, remove_dead_code, drop_channels, remove_dead_code)
 """In the order they run: what folds feeds what fuses; channels are dropped from what is alive, and the weights that
 they leave behind are buried last."""
 
 
 def optimize(graph: Graph) -> Graph:
-    """Run every pass once, in order; on the graphs that ops run as well."""
-    for run in PASSES:
+    """Run every pass once, in order; on the graphs that ops run as well.
+
+    A graph with an op that breaks the rules of its kind is only cleared: the planner refuses it, and says why. So no
+    other pass has to expect what a hostile file holds.
+    """
+    for run in CLEARING:
+        graph = run(graph)
+    if missing_ops(graph):
+        return graph
+    for run in PASSES[len(CLEARING) :]:
         graph = run(graph)
     return graph.with_(ops=tuple(_with_optimized_graphs(op) for op in graph.ops))
 
