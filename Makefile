@@ -3,12 +3,13 @@ VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 export VENV
 
-.PHONY: help setup demo test mutants lint format docs docs-check bench budgets clean distclean lock
+.PHONY: help setup demo test mutants fuzz lint format docs docs-check bench budgets clean distclean lock
 
 help:
 	@echo "make demo    train a digits CNN, deploy it to an emulated board, prove it on the whole test split"
 	@echo "make test    run the tests (PYTEST_ARGS=... is passed on)"
 	@echo "make mutants put faults into the modules that prove others right, and count those that tests notice (long)"
+	@echo "make fuzz    attack with mutated models, damaged files, hostile devices and kills for HOURS hours (1)"
 	@echo "make lint    ruff, mypy, clang-format, codespell"
 	@echo "make format  bring Python and C files into the repository's style"
 	@echo "make docs    write the generated pages of docs/, and build the site into build/site"
@@ -30,6 +31,11 @@ test: setup
 mutants: setup
 	$(PYTHON) -m tools.mutants $(MUTANTS_ARGS)
 	$(PYTHON) -m tools.mutants.c $(C_MUTANTS_ARGS)
+
+HOURS ?= 1
+
+fuzz: setup
+	$(PYTHON) -m tests.fuzz --hours $(HOURS) $(FUZZ_ARGS)
 
 lint: setup
 	$(PYTHON) -m ruff format --check .

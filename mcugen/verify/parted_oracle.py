@@ -1,6 +1,6 @@
-"""The oracle of models with the user's own ops, which TensorFlow Lite Micro does not know.
+"""The oracle of models with ops that TensorFlow Lite Micro does not know (the user's own) or may stop at.
 
-The model is cut at them. What lies between runs in TFLM; they themselves run by the reference function of their
+The model is cut at them. What lies between runs in TFLM; the user's run by the reference function of their
 Python file. Where there is none, their own kernel runs on this computer, which proves the compiler and not the kernel:
 `unverified` names these.
 """
@@ -26,6 +26,8 @@ from mcugen.runtimes.aot.plan import make_plan
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.schema import op_kind, pack_model
 from mcugen.tflite.state import takes_sequences
+from mcugen.verify.wide_softmax import NAME as WIDE_SOFTMAX
+from mcugen.verify.wide_softmax import is_wide_softmax, wide_softmax
 
 Values = dict[int, NDArray[Any]]
 
@@ -38,9 +40,17 @@ def open_oracle(model: bytes | OpenedModel) -> Oracle | PartedOracle:
     """
     model = open_model(model)
     own = {op.kind for op in current()}
-    if own and any(op_kind(code) in own for code in model.schema.operatorCodes):
+    kinds = {op_kind(code) for code in model.schema.operatorCodes}
+    if own & kinds or ("SOFTMAX" in kinds and _has_wide_softmax(model)):
         return PartedOracle(model)
     return Oracle(model.data, afresh=takes_sequences(model.schema))
+
+
+def _has_wide_softmax(model: OpenedModel) -> bool:
+    if len(model.schema.subgraphs) > 1:
+        return False
+    graph = read_graph(model)
+    return any(is_wide_softmax(graph, op) for op in graph.ops)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +65,10 @@ class _Part:
 
 @dataclass(frozen=True, eq=False)
 class _OwnOp:
-    """One of the user's ops, and its kernel on this computer where there is no reference function."""
+    """An op that TFLM does not run. Of the user's, its kernel on this computer where there is no reference function."""
 
     op: Op
-    custom: CustomOp
+    custom: CustomOp | None
     host: HostModel | None
 
 
@@ -80,8 +90,11 @@ class PartedOracle:
             raise
         own = [part for part in self._parts if isinstance(part, _OwnOp)]
         self.unverified = tuple(part.op.where for part in own if part.host is not None)
-        names = ", ".join(dict.fromkeys(part.custom.name for part in own if part.host is None))
+        customs = [part.custom for part in own if part.custom is not None and part.host is None]
+        names = ", ".join(dict.fromkeys(custom.name for custom in customs))
         self.name = oracle_name() + (f" and the reference functions of {names}" if names else "")
+        if any(part.custom is None for part in own):
+            self.name += f" and {WIDE_SOFTMAX}"
 
     def __enter__(self) -> PartedOracle:
         return self
@@ -123,12 +136,17 @@ class PartedOracle:
 
     def _own(self, part: _OwnOp, values: Values) -> list[NDArray[Any]]:
         read = [i for i in part.op.inputs if i >= 0]
+        if part.custom is None:
+            source = self._graph.tensor(part.op.inputs[0])
+            return [wide_softmax(values[source.id], part.op.options.beta, source.scale)]
         if part.host is None:
             return part.custom.refer(self._graph, part.op, [values[i] for i in read])
         return part.host.run([values[i] for i in dict.fromkeys(read) if not self._graph.tensor(i).is_const])
 
     def _part(self, model: OpenedModel, ops: Sequence[Op]) -> _Part | _OwnOp:
         custom = find(ops[0].kind)
+        if custom is None and is_wide_softmax(self._graph, ops[0]):
+            return _OwnOp(ops[0], None, None)
         if custom is not None:
             host = None
             if custom.reference is None:
@@ -145,10 +163,14 @@ class PartedOracle:
 
 
 def _cut(graph: Graph) -> list[list[Op]]:
-    """The graph's ops in runs: each of the user's ops alone, the others together as far as they follow each other."""
+    """The graph's ops in runs: each that TFLM does not run alone, the others as far as they follow each other."""
     runs: list[list[Op]] = []
+
+    def is_own(op: Op) -> bool:
+        return find(op.kind) is not None or is_wide_softmax(graph, op)
+
     for op in graph.ops:
-        if find(op.kind) is None and runs and find(runs[-1][0].kind) is None:
+        if not is_own(op) and runs and not is_own(runs[-1][0]):
             runs[-1].append(op)
         else:
             runs.append([op])

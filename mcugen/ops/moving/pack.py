@@ -23,8 +23,8 @@ class PackOptions:
     number: int
 
 
-def _parse(raw: Any, inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> PackOptions:
-    return PackOptions(0, len(inputs)) if raw is None else PackOptions(raw.axis, raw.valuesCount)
+def _parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> PackOptions:
+    return PackOptions(0, 0) if raw is None else PackOptions(raw.axis, raw.valuesCount)
 
 
 def _operands(_graph: Graph, op: Op) -> str | None:

@@ -37,8 +37,8 @@ class UnpackOptions:
     number: int
 
 
-def _parse_unpack(raw: Any, _inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> UnpackOptions:
-    return UnpackOptions(0, len(outputs)) if raw is None else UnpackOptions(raw.axis, raw.num)
+def _parse_unpack(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> UnpackOptions:
+    return UnpackOptions(0, 0) if raw is None else UnpackOptions(raw.axis, raw.num)
 
 
 def _raw_axis(graph: Graph, op: Op) -> int:
