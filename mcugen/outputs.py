@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shlex
 import stat
 import sys
 import tempfile
@@ -29,7 +30,9 @@ def check_output(path: Path, *, inputs: Sequence[str | Path | None] = ()) -> Non
         raise ProjectError("is neither a file nor a stream", where=str(path), hint="Pass the name of a file")
     parent = Path(os.path.realpath(path)).parent
     if not parent.is_dir():
-        raise ProjectError("its folder does not exist", where=str(path), hint=f"Create it: mkdir -p {parent}")
+        raise ProjectError(
+            "its folder does not exist", where=str(path), hint=f"Create it: mkdir -p {shlex.quote(str(parent))}"
+        )
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def command_line(verb: str, model: Model, plan: Program, board: Board) -> str:
         how += " --auto"
     elif model.report is not None and model.report.activations != "int8":
         how += f" --activations {model.report.activations}"
-    return f"mcugen {verb} {model.source} --board {board.name}{how}{options_text(plan)}"
+    return f"mcugen {verb} {shlex.quote(model.source)} --board {board.name}{how}{options_text(plan)}"
 
 
 def default_folder(model: Model, board: Board) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 from mcugen.boards.types import Board
 from mcugen.builder import Firmware, build_project
+from mcugen.builder.in_use import using
 from mcugen.errors import ProjectError, ToolError
 from mcugen.flow.boards import require_board
 from mcugen.flow.model import Model, load_model, plan_model
@@ -65,16 +66,18 @@ def built(
             raise ProjectError("a generated project takes no calibration data", hint="Omit `data`")
         if not quantize:
             raise ProjectError("a generated project has its model already", hint="Omit `quantize=False`")
-        project, model, board, plan = open_project(folder, board_name, choice)
-        if project.manifest.protocol == "mlperf":
-            raise ProjectError(
-                "its firmware speaks the MLPerf Tiny protocol, whose rounded results cannot be compared bit for bit",
-                where=str(folder),
-                hint='Generate the same model without `protocol="mlperf"`; the benchmark\'s runner drives this one',
-            )
-        progress("building", -1.0)
-        firmware = build_project(folder, tflm=choice.tflm)
-        yield Ready(model, board, plan, project, firmware, tuple(changed_files(project)))
+        with using(folder):
+            project, model, board, plan = open_project(folder, board_name, choice)
+            if project.manifest.protocol == "mlperf":
+                raise ProjectError(
+                    "its firmware speaks the MLPerf Tiny protocol, whose rounded results cannot be compared bit for"
+                    " bit",
+                    where=str(folder),
+                    hint='Generate the same model without `protocol="mlperf"`; the benchmark\'s runner drives this one',
+                )
+            progress("building", -1.0)
+            firmware = build_project(folder, tflm=choice.tflm)
+            yield Ready(model, board, plan, project, firmware, tuple(changed_files(project)))
         return
     board = require_board(board_name)
     model = load_model(target, data, progress, choice.runtime, quantize=quantize)

@@ -124,7 +124,7 @@ def ci(
             hint="mcugen verify --layers names the op that differs",
         )
     requirement = install or f"{_package(inside, given)}=={__version__}"
-    given_options = f"--mcugen-model {shlex.quote(inside)} --mcugen-board {shlex.quote(board_name)}"
+    given_options = f"--mcugen-model={shlex.quote(inside)} --mcugen-board={shlex.quote(board_name)}"
     test_command = f"python -m pytest {TEST} {given_options}"
     contents = _render(proof, provider, test_command, requirement, given)
     for name, text in zip(files, contents, strict=True):

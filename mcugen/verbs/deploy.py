@@ -114,6 +114,7 @@ def deploy(
     from mcugen.boards.linker_script import with_linker_script
     from mcugen.boards.shipped import load_board
     from mcugen.builder import build_project
+    from mcugen.builder.in_use import using
     from mcugen.device.device import Device
     from mcugen.flash import can_flash
     from mcugen.flow.against_float import check_comparable, compare_with_float
@@ -172,31 +173,34 @@ def deploy(
     judged = judge_on_host(loaded, data, wishes, tell)
     loaded = with_problem(loaded, judged)
     folder = Path(out) if out is not None else default_folder(loaded, chosen)
-    tell("generating", -1.0)
-    command = command_line("deploy", loaded, plan, chosen)
-    project = write_project(loaded, plan, chosen, folder, command=command, labels=names, emulator=emulator, force=force)
-    tell("building", -1.0)
-    ready = Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
+    with using(folder, writing=True):
+        tell("generating", -1.0)
+        command = command_line("deploy", loaded, plan, chosen)
+        project = write_project(
+            loaded, plan, chosen, folder, command=command, labels=names, emulator=emulator, force=force
+        )
+        tell("building", -1.0)
+        ready = Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
 
-    def flash(ready: Ready) -> Device:
-        return flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=tell)[0]
+        def flash(ready: Ready) -> Device:
+            return flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=tell)[0]
 
-    on_device = for_device(judged, plan, loaded.opened, samples_on_device)
-    proof = prove(
-        ready,
-        "deploy",
-        inputs=inputs,
-        samples=samples,
-        seed=seed,
-        layers=layers,
-        port=port,
-        emulator=emulator,
-        progress=tell,
-        project=str(folder),
-        tflm=tflm,
-        flash=flash if on_hardware and can_flash(chosen, port) else None,
-        first=on_device.inputs if on_device is not None else None,
-    )
+        on_device = for_device(judged, plan, loaded.opened, samples_on_device)
+        proof = prove(
+            ready,
+            "deploy",
+            inputs=inputs,
+            samples=samples,
+            seed=seed,
+            layers=layers,
+            port=port,
+            emulator=emulator,
+            progress=tell,
+            project=str(folder),
+            tflm=tflm,
+            flash=flash if on_hardware and can_flash(chosen, port) else None,
+            first=on_device.inputs if on_device is not None else None,
+        )
     proof = judged_proof(proof, judged, on_device)
     if compare_float:
         proof = replace(proof, against_float=compare_with_float(proof, judged, on_device, choice, tell))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,7 +121,9 @@ def _render(console: Console, result: FlashResult) -> None:
         ("with", flashed.tool + (f", probe {plain(flashed.probe)}" if flashed.probe else "")),
     ]
     if result.checked:
-        rows.append(("next", f"mcugen verify {result.project.folder} --port {flashed.port}"))
+        rows.append(
+            ("next", f"mcugen verify {shlex.quote(str(result.project.folder))} --port {shlex.quote(str(flashed.port))}")
+        )
     console.print(grid(rows))
     if result.checked:
         say_verdict(console, True, f"{manifest.board} at {flashed.port} runs this firmware")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,7 @@ def generate(
     from mcugen.boards.emulated import check_emulator
     from mcugen.boards.linker_script import with_linker_script
     from mcugen.boards.shipped import load_board
+    from mcugen.builder.in_use import using
     from mcugen.flow.labels import read_labels
     from mcugen.flow.model import load_model, plan_model
     from mcugen.flow.project import command_line, write_project
@@ -128,17 +130,18 @@ def generate(
     loaded = load_model(model, data, progress, choice.runtime, quantize=quantize, activations=activations)
     plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")
-    project = write_project(
-        loaded,
-        plan,
-        chosen,
-        Path(out),
-        command=command,
-        labels=names,
-        protocol=protocol,
-        emulator=emulator,
-        force=force,
-    )
+    with using(Path(out), writing=True):
+        project = write_project(
+            loaded,
+            plan,
+            chosen,
+            Path(out),
+            command=command,
+            labels=names,
+            protocol=protocol,
+            emulator=emulator,
+            force=force,
+        )
     return Generated(project, loaded, plan, Path(out))
 
 
@@ -148,7 +151,7 @@ def _render(console: Console, result: Generated) -> None:
     from mcugen.ui.terminal import grid, say_verdict
     from mcugen.ui.tflm import tflm_rows
 
-    manifest, report = result.project.manifest, result.model.report
+    manifest, report, folder = result.project.manifest, result.model.report, shlex.quote(str(result.folder))
     if report is not None and result.model.quantized_here:
         show_report(console, report)
         console.print()
@@ -157,7 +160,7 @@ def _render(console: Console, result: Generated) -> None:
         ("arena", f"{size(manifest.arena_bytes)}, inputs and outputs included"),
         ("weights", size(manifest.weight_bytes)),
         *tflm_rows(result.plan),
-        ("next", f"mcugen build {result.folder}, mcugen verify {result.folder}; or pio run in the folder"),
+        ("next", f"mcugen build {folder}, mcugen verify {folder}; or pio run in the folder"),
     ]
     console.print(grid(rows))
     say_verdict(console, True, f"wrote {result.folder} for {manifest.board}, {len(manifest.files)} files")

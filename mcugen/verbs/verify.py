@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,7 @@ def verify(
             tflm=tflm,
         )
         if page is not None:
-            whole = f"mcugen verify {ready.model.source}"
+            whole = f"mcugen verify {shlex.quote(ready.model.source)}"
             command = whole if is_project(target) else command_line("verify", ready.model, ready.plan, ready.board)
             write_report(page, proof, command, data)
     return proof

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from mcugen.boards.shipped import load_boards
+from mcugen.boards.shipped import load_board, load_boards
 from mcugen.boards.types import Board, Region
 from mcugen.builder import build_project
+from mcugen.builder.in_use import using
 from mcugen.builder.platformio import ensure_core_dir, pio_environment
 from mcugen.errors import DoesNotFitError, ProjectError, ToolError
 from mcugen.runtimes.aot.plan.types import Plan
@@ -202,3 +203,41 @@ def test_a_missing_compiler_is_named(plan: Plan, board: Board, out: Path, monkey
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="is not a project of mcugen's"):
         build_project(tmp_path)
+
+
+@needs_arm_gcc
+@pytest.mark.parametrize("left", [b"", b"\x7fELF\x01\x01\x01" + bytes(20), None], ids=["empty", "head", "half"])
+@pytest.mark.parametrize("pattern", ["firmware.elf", "**/mcg_model.o"])
+def test_what_a_full_disk_left_is_built_again(pattern: str, left: bytes | None, out: Path) -> None:
+    """To SCons, an output that is newer than its sources is up to date, whatever is in it."""
+    emit(tiny_plan(), load_board("mps2-an386"), out)
+    before = build_project(out).flash
+    found = list((out / ".pio" / "build" / "mps2-an386").glob(pattern))
+    assert found
+    for path in found:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if left is None else left)
+    if pattern != "firmware.elf":  # so that it is linked anew
+        (out / ".pio" / "build" / "mps2-an386" / "firmware.elf").unlink()
+    assert build_project(out).flash == before
+
+
+def test_a_folder_that_is_written_is_nobody_elses(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    said = r"project: another mcugen is using this folder\. Wait until it is done"
+    with (  # readers share it
+        using(folder),
+        using(folder),
+        pytest.raises(ProjectError, match=said),
+        using(folder, writing=True),
+    ):
+        pass
+    with using(folder, writing=True):
+        with pytest.raises(ProjectError, match="another mcugen is using this folder"), using(folder):
+            pass
+        with using(tmp_path / "other", writing=True):
+            pass
+        (tmp_path / "link").symlink_to(folder)
+        with pytest.raises(ProjectError, match="another mcugen is using"), using(tmp_path / "link"):
+            pass
+    with using(folder, writing=True):
+        pass

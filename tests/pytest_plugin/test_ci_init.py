@@ -118,3 +118,11 @@ def test_paths_that_a_job_cannot_use(repository: Path, tmp_path_factory: pytest.
         with pytest.raises(McugenError, match=said):
             api.ci(model, board=BOARD, folder=repository)
     assert sorted(path.name for path in repository.iterdir()) == sorted(["models", hostile.name])
+
+
+def test_a_model_whose_name_begins_with_a_dash_is_no_option(tmp_path: Path) -> None:
+    (tmp_path / "-x.tflite").write_bytes(int8_model())
+    made = api.ci(tmp_path / "-x.tflite", board=BOARD, provider="github", folder=tmp_path)
+    assert "--mcugen-model=-x.tflite" in made.test_command
+    job = (tmp_path / ".github/workflows/firmware.yml").read_text()
+    assert made.test_command in job
