@@ -50,9 +50,11 @@ def build_double(board: Board, folder: Path, *, size: int = 64, inputs: int = 1,
     return folder / "firmware.elf"
 
 
-def build_host_double(folder: Path, *, size: int = 64, inputs: int = 1, max_payload: int = 256) -> Path:
+def build_host_double(
+    folder: Path, *, size: int = 64, inputs: int = 1, max_payload: int = 256, extra: tuple[str, ...] = ()
+) -> Path:
     """The same harness and test double as a program of the host that talks over its standard streams."""
-    return _build_for_host(folder, "server", ["host_port.c"], size, inputs, max_payload)
+    return _build_for_host(folder, "server", ["host_port.c", *extra], size, inputs, max_payload)
 
 
 def build_loaded_double(

@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz import devices, files, kills, models
+from tests.fuzz import devices, files, firmware, kills, models
 
 CORPUS = Path(__file__).parent / "corpus"
-ROUND = {"models": 2000, "files": 5000, "devices": 5000, "kills": 20}
-"""How many of each are tried in a round."""
+ROUND = {"models": 2000, "files": 5000, "devices": 5000, "firmware": 40, "kills": 20}
+"""How many of each are tried in a round; of the firmware, processes that get 250 requests each."""
 
 
 def main() -> int:
@@ -35,6 +35,9 @@ def main() -> int:
         "models": lambda seed: _models(seed, given.compare, tried),
         "files": lambda seed: _in_folder(lambda folder: files.attack(folder, seed, ROUND["files"]).faults),
         "devices": lambda seed: devices.attack(seed, ROUND["devices"]).faults,
+        "firmware": lambda seed: _in_folder(
+            lambda folder: firmware.attack(firmware.build(folder), seed, ROUND["firmware"]).faults
+        ),
         "kills": lambda seed: _in_folder(lambda folder: kills.attack(folder, seed, ROUND["kills"]).faults),
     }
     until, seed = time.monotonic() + given.hours * 3600, given.seed

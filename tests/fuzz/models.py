@@ -6,9 +6,12 @@ import os
 import random
 import signal
 import struct
+import subprocess
+import sys
+import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -34,6 +37,9 @@ from tests.conformance.suite import ALIVE, GENERATORS, claimed, draw_case
 from tests.kernels.single_op import build_graph, inputs_of
 
 SANITIZED = ("-O1", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
+ADDRESSES = (*SANITIZED, "-fsanitize=address", "-g")
+_WATCHED = 0.1
+"""Part of what is compared that the sanitizer for addresses watches as well, which takes ten times as long."""
 TARGETS = (Target(), Target("cortex-m3", ("mla",)), Target("cortex-m4", ("dsp",)))
 SMALL_ZOO = ("sine", "speech", "svdf", "lstm", "ds_cnn_16x8", "wake_word", "transformer")
 
@@ -101,7 +107,10 @@ def attack(seed: int, count: int, *, compare: float = 0.0) -> Campaign:
         taken, fault = _read(data, TARGETS[number % len(TARGETS)])
         found.taken += taken
         if taken and not fault and rng.random() < compare:
-            outcome = compared(data, rng.choice(TARGETS))
+            target = rng.choice(TARGETS)
+            with tempfile.TemporaryDirectory(prefix="mcugen-fuzz-") as folder:
+                is_watched = rng.random() < _WATCHED
+                outcome = watched(data, target, Path(folder)) if is_watched else compared(data, target)
             found.compared[outcome] += 1
             fault = outcome if outcome.startswith(("DIFFERS", "BROKEN", "signal")) else ""
         if fault:
@@ -162,14 +171,29 @@ def compared(data: bytes, target: Target, seconds: int = 60) -> str:
     )
 
 
-def _compare(data: bytes, target: Target) -> Outcome:
+def watched(data: bytes, target: Target, folder: Path) -> str:
+    """The same in a process of its own that the sanitizer for addresses watches as well, which takes seconds."""
+    path = folder / "watched.tflite"
+    path.write_bytes(data)
+    library = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    options = "detect_leaks=0:exitcode=99"
+    environment = {**os.environ, "LD_PRELOAD": library.stdout.strip(), "ASAN_OPTIONS": options}
+    command = [sys.executable, "-m", "tests.fuzz.one", str(path), str(TARGETS.index(target))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", timeout=300)
+    if done.returncode in tuple(Outcome):
+        return Outcome(done.returncode).name
+    lines = [line for line in done.stderr.splitlines() if "ERROR: AddressSanitizer" in line]
+    return f"signal or address: exit {done.returncode} {lines[:1] or done.stderr[-200:]}"
+
+
+def _compare(data: bytes, target: Target, flags: Sequence[str] = SANITIZED) -> Outcome:
     read = read_graph(data)
     if _is_undefined(read):
         return Outcome.UNDEFINED
     graph = optimize(read)
     plan = make_plan(graph, target)
     try:
-        with HostModel(plan, flags=SANITIZED) as host:
+        with HostModel(plan, flags=flags) as host:
             samples = make_inputs(graph, 3)
             got = []
             for sample in samples:

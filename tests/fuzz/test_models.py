@@ -17,6 +17,7 @@ from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.tflm.view import read_view
+from tests import zoo
 from tests.fuzz import models
 from tests.kernels.single_op import Node, TensorSpec, build_graph, options
 
@@ -74,3 +75,15 @@ def test_undefined_behaviour_ends_the_process(tmp_path: Path) -> None:
     )
     subprocess.run([host_compiler(), *models.SANITIZED, str(source), "-o", str(program)], check=True)
     assert subprocess.run([str(program)]).returncode in (-signal.SIGILL, -signal.SIGTRAP)
+
+
+def test_wrong_addresses_are_watched_for(tmp_path: Path) -> None:
+    assert models.watched(zoo.model("sine"), models.TARGETS[0], tmp_path) == "EQUAL"
+    source, program = tmp_path / "beyond.c", tmp_path / "beyond"
+    source.write_text(
+        "static char a[4];\nint main(int n, char **v) { char *volatile p = a; (void)v; return p[n + 3]; }\n"
+    )
+    subprocess.run([host_compiler(), *models.ADDRESSES, str(source), "-o", str(program)], check=True)
+    ended = subprocess.run([str(program)], capture_output=True, text=True)
+    assert ended.returncode != 0
+    assert "global-buffer-overflow" in ended.stderr
