@@ -56,7 +56,8 @@ LAW = {
     "project": "errors names resources graph emit boards runtimes",
     "formats": "errors names resources graph ops emit boards runtimes runtimes.tflm project",
     "builder": "errors reading children progress cores boards runtimes runtimes.aot.plan runtimes.tflm project",
-    "verify": "errors progress graph tflite ops oracle runtimes runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit",
+    "verify": "errors progress graph tflite numerics ops oracle runtimes runtimes.aot.graph runtimes.aot.plan"
+    " runtimes.aot.emit",
     "qat": "errors numerics",
     "guard": "errors reading",
     "convert": "errors reading children names progress tflite numerics ops oracle verify qat guard",

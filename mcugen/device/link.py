@@ -1,8 +1,8 @@
 """The link: requests and responses over a byte stream that may drop, repeat, reorder or corrupt what it carries.
 
 One request is under way at a time. A request that is not answered in time is sent again under the same sequence
-number until the deadline; the device runs it once and repeats its answer. A link that loses nothing repeats only its
-first request, for which the program may not have been ready: copies would pile up where the other end is slow.
+number until the deadline; the device runs it once and repeats its answer. A link that loses nothing repeats its
+first request, for which the program may not have been ready, and others seldom: copies would pile up before a slow one.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ FIRST_RETRY_S = 0.4
 LAST_RETRY_S = 1.0
 WRITE_S = 10.0
 """Without a byte taken for so long, the other end takes no more."""
+SELDOM_S = 5.0
+"""On a link that loses nothing, a request is repeated for one reason: the program was restarted, and forgot it."""
 MOST_STEPS = 1 << 16
 """Ops are numbered in 16 bits."""
 LOOK_S = 0.25
@@ -199,8 +201,8 @@ class Link:
         step = -1
         while (now := self._clock()) < deadline:
             self._write(data)
-            once = self._lossless and self._heard
-            retry = deadline if once else now + patience + wire_seconds
+            wait = SELDOM_S if self._lossless and self._heard else patience
+            retry = now + wait + wire_seconds
             while (frame := self._await_response(min(deadline, retry))) is not None:
                 if frame.type != PROGRESS:
                     return _answer(command, frame)
@@ -208,7 +210,7 @@ class Link:
                 if step < done < steps:  # else it came twice, or late
                     step, now = done, self._clock()
                     deadline = now + timeout + wire_seconds
-                    retry = deadline if once else now + patience + wire_seconds
+                    retry = now + wait + wire_seconds
                     if on_progress is not None:
                         on_progress(step)
             patience = min(2 * patience, LAST_RETRY_S)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from mcugen.tflite.state import streaming
+from mcugen.tflite.streaming import streaming
 
 P = ParamSpec("P")
 T = TypeVar("T")

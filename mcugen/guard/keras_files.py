@@ -18,7 +18,7 @@ from mcugen.errors import ModelError
 from mcugen.guard.keras_config import check_config
 from mcugen.reading import parsing
 
-_MOST_BYTES = 2 << 30
+_MOST_BYTES = 1 << 30
 _MOST_CONFIG_BYTES = 64 << 20
 _SAVE_AGAIN = "Save it again with model.save('model.keras')"
 

@@ -11,7 +11,7 @@ from typing import Any
 from mcugen.errors import ModelError
 from mcugen.guard.graph_ops import ALLOWED, RESTORES, SAVES
 
-_MOST_BYTES = 2 << 30
+_MOST_BYTES = 1 << 30
 _MAIN_OPS = ("saved_model_main_op", "legacy_init_op")
 _HINT = "Save what the device is to compute alone: the network without its input pipeline, tables of files and printing"
 

@@ -68,6 +68,7 @@ def _check_subgraph(model: ModelT, subgraph: SubGraphT, which: str) -> None:
     _check_indices(subgraph.outputs, 0, count, f"outputs{which}")
     for i, op in enumerate(subgraph.operators):
         _check_op(model, op, count, f"op {i}", which)
+        _check_ratios(model, op, subgraph, f"op {i}", which)
     inputs = ints(subgraph.inputs)
     if len(set(inputs)) != len(inputs):
         raise ModelError("the model names the same input twice", where=which.removeprefix(" of "))
@@ -96,6 +97,23 @@ def _check_op(model: ModelT, op: OperatorT, tensors: int, where: str, which: str
             raise ModelError(f"has the option {name} = {value}", where=where, hint=_CORRUPTED)
     for indices, low in ((op.inputs, -1), (op.outputs, 0), (op.intermediates, -1)):
         _check_indices(indices, low, tensors, where)
+
+
+def _check_ratios(model: ModelT, op: OperatorT, subgraph: SubGraphT, where: str, which: str) -> None:
+    """Ratios of denormal scales overflow in the reference's arithmetic, and in ours."""
+    kind = op_kind(model.operatorCodes[op.opcodeIndex])
+    if kind == "DEQUANTIZE":  # which takes none
+        return
+    for i in (*ints(op.inputs), *ints(op.outputs)):
+        quantization = subgraph.tensors[i].quantization if i >= 0 else None
+        scale = quantization.scale if quantization is not None else None
+        scales = np.asarray(scale if scale is not None else [], np.float32)
+        if np.any((scales > 0) & (scales < np.finfo(np.float32).tiny)):
+            raise ModelError(
+                f"a tensor has the scale {scales.min():g}, below the smallest normal float32",
+                where=f"{where} {kind}{which}",
+                hint=_CORRUPTED,
+            )
 
 
 def _check_indices(indices: Vector, low: int, count: int, where: str) -> None:
@@ -167,11 +185,6 @@ def _check_quantization(tensor: TensorT, kind: str, shape: tuple[int, ...], wher
     zeros = ints(tensor.quantization.zeroPoint)
     if not np.all(np.isfinite(scales)) or np.any(scales < 0):
         raise ModelError("has a scale that is not a finite, non-negative number", where=where, hint=_CORRUPTED)
-    if np.any((scales > 0) & (scales < np.finfo(np.float32).tiny)):
-        # Ratios of such scales overflow in the reference's arithmetic, and in ours.
-        raise ModelError(
-            f"has the scale {scales.min():g}, below the smallest normal float32", where=where, hint=_CORRUPTED
-        )
     limits = np.iinfo(kind if kind in ("int8", "uint8", "int16") else "int32")
     if any(not limits.min <= z <= limits.max for z in zeros):
         raise ModelError(f"has a zero point outside the range of {kind}", where=where, hint=_CORRUPTED)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-
 from mcugen.tflite.fields import ints, kind_of, shape_of
 from mcugen.tflite.schema_types import ModelT, OperatorT
+from mcugen.tflite.streaming import is_streamed
 
 _OVER_TIME = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_LSTM")
 """Ops that walk over all steps of their input, and keep a state for a next part of it."""
 _OF_A_STREAM = ("VAR_HANDLE", "SVDF")
 """Ops whose state is meant to live on: resource variables (a `stateful=True` layer's, say), a filter's memory."""
-
-_streamed: ContextVar[bool] = ContextVar("streamed", default=False)
 
 
 def takes_sequences(model: ModelT) -> bool:
@@ -23,7 +18,7 @@ def takes_sequences(model: ModelT) -> bool:
     So it is where all that is kept are the states of ops that walk over more than one step. A Keras LSTM that is not
     stateful begins every call with zeros; its TensorFlow Lite op does not.
     """
-    if _streamed.get():
+    if is_streamed():
         return False
     main = model.subgraphs[0]
     walkers = 0
@@ -45,13 +40,3 @@ def _steps(op: OperatorT, shape: tuple[int, ...]) -> int:
     if len(shape) < 3:
         return 1
     return shape[0] if getattr(op.builtinOptions, "timeMajor", False) else shape[1]
-
-
-@contextmanager
-def streaming(wanted: bool) -> Iterator[None]:
-    """Within, all samples are steps of a stream, whatever the model looks like, if `wanted`."""
-    token = _streamed.set(wanted)
-    try:
-        yield
-    finally:
-        _streamed.reset(token)

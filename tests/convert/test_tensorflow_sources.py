@@ -170,7 +170,7 @@ def test_litert_steps_in_where_tflm_cannot_run_the_float_model(monkeypatch: pyte
     x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     expected = convert(small_dense(), x).report
 
-    def refuse(*_args: Any) -> None:
+    def refuse(*_args: Any, **_options: Any) -> None:
         raise ModelError("no such op")
 
     monkeypatch.setattr("mcugen.convert.calibrate.Oracle", refuse)

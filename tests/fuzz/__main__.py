@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import resource
 import sys
 import tempfile
 import time
@@ -50,7 +51,8 @@ def main() -> int:
                 print(f"✖ {kind}: {fault}", flush=True)
             print(f"seed {seed}: {', '.join(f'{count:,} {name}' for name, count in tried.items())}", flush=True)
         seed += 1
-    print(f"{len(faults)} faults")
+    peaks = (resource.getrusage(who).ru_maxrss >> 10 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print(f"{len(faults)} faults; at most {max(peaks):,} MB of memory in one process")
     return 1 if faults else 0
 
 

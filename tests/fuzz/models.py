@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from mcugen.convert.inspect_source import inspect_model
 from mcugen.errors import McugenError
 from mcugen.graph.types import DType, Graph
 from mcugen.ops.base import Target
@@ -31,6 +32,7 @@ from mcugen.runtimes.aot.graph.passes import optimize, remove_dead_code
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.aot.supported import missing_ops
 from mcugen.runtimes.tflm.view import read_view
+from mcugen.tflite.opened import open_model
 from mcugen.tflite.schema import pack_model, unpack_model
 from tests import zoo
 from tests.conformance.suite import ALIVE, GENERATORS, claimed, draw_case
@@ -120,11 +122,12 @@ def attack(seed: int, count: int, *, compare: float = 0.0) -> Campaign:
 
 
 def _read(data: bytes, target: Target) -> tuple[bool, str]:
-    """Whether the ahead-of-time runtime takes it; anything but an error of mcugen's, of either runtime's reader."""
+    """Whether the ahead-of-time runtime takes it; anything but an error of mcugen's, of each reader of models."""
     taken = False
     for reader, run in (
         ("", lambda: make_plan(optimize(read_graph(data)), target)),
         ("TFLM: ", lambda: read_view(data)),
+        ("convert: ", lambda: inspect_model(open_model(data))),
     ):
         try:
             run()

@@ -332,7 +332,9 @@ def test_passes_run_in_order_on_the_graphs_of_ops_too(monkeypatch: pytest.Monkey
 
         return run
 
+    monkeypatch.setattr(passes, "CLEARING", (noting("a"),))
     monkeypatch.setattr(passes, "PASSES", (noting("a"), noting("b")))
+    monkeypatch.setattr(passes, "missing_ops", lambda graph: ())
     inner = [replace(graph_of([tensor(0), tensor(1)], [op(0, [0], [1])]), name=name) for name in ("then", "else")]
     control = ControlOptions(("then", "else"), (inner[0], inner[1]))
     ops = [op(0, [0], [1], "IF", control), op(1, [1], [2], "TANH")]
@@ -343,3 +345,17 @@ def test_passes_run_in_order_on_the_graphs_of_ops_too(monkeypatch: pytest.Monkey
     done = graph.ops[0].options
     assert (done.roles, [g.name for g in done.graphs]) == (("then", "else"), ["then", "else"])
     assert [g.notes for g in done.graphs] == [("a", "b")] * 2
+
+
+def test_a_graph_with_an_op_that_breaks_its_rules_is_only_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planner refuses it; no other pass has to expect what is in it."""
+    seen: list[str] = []
+
+    def noting(name: str) -> Any:
+        return lambda graph: (seen.append(name), graph)[1]
+
+    monkeypatch.setattr(passes, "CLEARING", (noting("a"),))
+    monkeypatch.setattr(passes, "PASSES", (noting("a"), noting("b")))
+    graph = graph_of([tensor(0), tensor(1)], [op(0, [0], [1], "NO_SUCH_OP")])
+    assert optimize(graph) is graph
+    assert seen == ["a"]

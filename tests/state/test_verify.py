@@ -17,7 +17,7 @@ from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
-from mcugen.tflite.state import streaming
+from mcugen.tflite.streaming import streaming
 from mcugen.ui.proof import verdict_text
 from mcugen.verify import verify_device
 from mcugen.verify.parted_oracle import open_oracle

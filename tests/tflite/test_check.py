@@ -104,7 +104,10 @@ FAULTS: dict[str, tuple[Callable[[Any, Any], object], str]] = {
     ),
     "int4": (put("tensors", 1, "type", S.TensorType.INT4), r"holds 128 bytes where its shape \[8, 4\] needs 16"),
     "scale": (quantized(1, [float("nan")], [0]), "has a scale that is not a finite, non-negative number"),
-    "denormal": (quantized(1, [1.4e-45], [0]), r"has the scale 1\.4\d*e-45, below the smallest normal float32"),
+    "denormal": (
+        quantized(1, [1.4e-45], [0]),
+        r"^op 0 FULLY_CONNECTED: a tensor has the scale 1\.4\d*e-45, below the smallest normal float32",
+    ),
     "option": (
         lambda m, g: setattr(g.operators[2].builtinOptions, "beta", float("inf")),
         r"^op 2 SOFTMAX: has the option beta = inf",

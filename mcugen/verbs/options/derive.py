@@ -89,7 +89,7 @@ PARAMETERS: Mapping[str, Spelling] = {
 }
 
 ALONE = (
-    "boards", "count", "dequantize", "engine", "install", "jobs", "listen", "measure", "patience", "protocol",
+    "boards", "clean", "count", "dequantize", "engine", "install", "jobs", "listen", "measure", "patience", "protocol",
     "provider", "rate", "record", "scale", "scheduler", "speed",
 )  # fmt: skip
 """Parameters of single verbs, whose options have their names."""
