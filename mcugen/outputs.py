@@ -6,6 +6,8 @@ import contextlib
 import io
 import os
 import shlex
+import shutil
+import signal
 import stat
 import sys
 import tempfile
@@ -82,6 +84,30 @@ def writing(path: Path | str) -> Iterator[None]:
         raise ProjectError(
             f"cannot be written: {error.strerror or error}", where=str(path), hint="Check the disk and its rights"
         ) from error
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str = "mcugen-") -> Iterator[Path]:
+    """A folder that is gone afterwards, also when Ctrl-C comes while it is removed."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield folder
+    finally:
+        with _undisturbed():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that would end us wait."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _StandardOutput(io.TextIOWrapper):

@@ -60,7 +60,7 @@ LAW = {
     " runtimes.aot.emit",
     "qat": "errors numerics",
     "guard": "errors reading",
-    "convert": "errors reading children names progress tflite numerics ops oracle verify qat guard",
+    "convert": "errors reading outputs children names progress tflite numerics ops oracle verify qat guard",
     "assess": "errors names progress graph tflite oracle runtimes.aot.graph verify convert",
     "tune": "errors progress outputs reading graph tflite boards runtimes runtimes.aot.graph builder convert assess",
     "device": "errors progress environment children cores graph emulators boards builder",
@@ -69,9 +69,9 @@ LAW = {
     "monitor.web": "errors tflite convert monitor",
     "sweep": "errors outputs children builder",
     # What verbs share, what people see, and the verbs.
-    "flow": "errors names text progress cores graph tflite numerics ops emulators boards oracle runtimes runtimes.aot"
-    " runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify guard convert"
-    " assess tune device flash monitor",
+    "flow": "errors names text progress outputs cores graph tflite numerics ops emulators boards oracle runtimes"
+    " runtimes.aot runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify"
+    " guard convert assess tune device flash monitor",
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess flash monitor monitor.web flow",
     "report": "errors text resources outputs graph boards runtimes runtimes.aot.plan builder flow ui",
     "verbs.options": "names emulators monitor.web ui",

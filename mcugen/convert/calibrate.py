@@ -6,10 +6,8 @@ step in where it lacks an op.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from mcugen.convert.types import Attempt, Samples
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.oracle.oracle import Oracle
+from mcugen.outputs import temporary_folder
 from mcugen.progress import Share
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, open_model
@@ -160,8 +159,7 @@ def _observe_litert(
     *,
     afresh: bool,
 ) -> Observation:
-    with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         (folder / "model.tflite").write_bytes(tflite)
         np.savez(str(folder / "samples.npz"), allow_pickle=False, **{f"input_{n}": a for n, a in enumerate(inputs)})
         request = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from mcugen.convert.types import Attempt
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, McugenError, ModelError, ToolError
 from mcugen.guard.trust import is_trusted
+from mcugen.outputs import temporary_folder
 from mcugen.progress import Share
 from mcugen.tflite.opened import OpenedModel, open_model
 
@@ -32,8 +32,7 @@ def load_tflite(
     """
     if source.kind == "tflite":
         return source.opened or open_model(source.data), ()
-    with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         if source.kind in ("pytorch", "pytorch object", "onnx", "onnx object"):
             return load_foreign(source, folder, data)
         if source.kind == "keras object":
@@ -58,8 +57,8 @@ def load_scaled(source: Source, dimension: Dimension, factor: float) -> bytes:
             where=source.name,
             hint="Pass the .keras or .h5 file that this model came from, or omit `scale`",
         )
-    with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
-        folder, path = Path(name), source.path
+    with temporary_folder() as folder:
+        path = source.path
         if path is None:
             path = folder / "given.keras"
             source.model.save(path)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError
+from mcugen.outputs import temporary_folder
 from mcugen.progress import Share
 
 
@@ -26,8 +25,7 @@ def quantize_16x8(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress:
         ConversionError: TensorFlow's quantizer refuses the model, for example an op that it has no int16 form for.
         ToolError: TensorFlow is not installed.
     """
-    with tempfile.TemporaryDirectory(prefix="mcugen-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         (folder / "model.tflite").write_bytes(float_tflite)
         np.savez(str(folder / "samples.npz"), allow_pickle=False, **{f"input_{n}": a for n, a in enumerate(inputs)})
         answer = run_worker(folder, {"job": "quantize_16x8"}, progress=progress)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from mcugen.flow.project import (
     write_project,
 )
 from mcugen.flow.runtime import Choice
+from mcugen.outputs import temporary_folder
 from mcugen.progress import Progress, no_progress
 from mcugen.project.project import Project, changed_files
 from mcugen.runtimes.program import Program
@@ -94,8 +94,8 @@ def built_temporarily(
     Raises:
         McugenError: it does not fit, or the build failed.
     """
-    with tempfile.TemporaryDirectory(prefix="mcugen-") as temporary:
-        folder = Path(temporary) / "project"
+    with temporary_folder() as temporary:
+        folder = temporary / "project"
         command = command_line("generate", model, plan, board)
         project = write_project(model, plan, board, folder, command=command)
         progress("building", -1.0)

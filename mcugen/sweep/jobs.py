@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Literal, get_args
 from mcugen import __version__
 from mcugen.children import running_tree
 from mcugen.errors import ModelError
+from mcugen.outputs import temporary_folder
 
 Status = Literal["exact", "differs", "does not fit", "unsupported", "failed"]
 """`exact`: the device equals the oracle. `failed`: no verdict, for another reason than the model's size or ops."""
@@ -122,8 +122,8 @@ def run_job(
 
     Never raises for what a model or a tool does: that is the outcome.
     """
-    with tempfile.TemporaryDirectory(prefix="mcugen-sweep-") as folder:
-        path = Path(folder) / "model.tflite"
+    with temporary_folder("mcugen-sweep-") as folder:
+        path = folder / "model.tflite"
         path.write_bytes(model)
         package_root = str(Path(__file__).resolve().parents[2])
         python_path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
@@ -135,7 +135,7 @@ def run_job(
             encoding="utf-8",
             errors="replace",
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": python_path, "TMPDIR": folder},
+            env={**os.environ, "PYTHONPATH": python_path, "TMPDIR": str(folder)},
         ) as process:
             if started is not None:
                 started(process)

@@ -25,6 +25,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {signal.SIGKILL: (-9,), signal.SIGTERM: (143, -15), signal.SIGINT: (130, -2)}
 """Python has not yet set its own handler while it starts: then the signal itself ends it."""
 BOARD = "mps2-an386"
+_STARTING_S = 0.1
 
 
 @dataclass
@@ -124,7 +125,7 @@ def _kill(
     elif code not in (0, 1):
         yield f"exit code {code}: {said[-300:]}"
     # What Python says of a signal while it starts itself is not ours to change.
-    if ("Traceback" in said and "mcugen" in said) or "this is a bug" in said:
+    if ("Traceback" in said and delay > _STARTING_S) or "this is a bug" in said:
         yield f"said {said[-400:]!r}"
     if left := _left(mark):
         yield f"left running: {left}"

@@ -53,7 +53,7 @@ def _operands(graph: Graph, op: Op) -> str | None:
 def _lower_add_n(graph: Graph, op: Op, _target: Target) -> Lowering:
     output = graph.output_of(op)
     multiplier, shift = quantize_multiplier(_factor(graph, op))
-    unused = (op.inputs[0],) * (_MOST_INPUTS - len(op.inputs))
+    read = (*op.inputs, *(op.inputs[0],) * (_MOST_INPUTS - len(op.inputs)))
     call = KernelCall(
         kernel="mcg_add_n_s8",
         params=(
@@ -63,9 +63,9 @@ def _lower_add_n(graph: Graph, op: Op, _target: Target) -> Lowering:
             ("shift", shift),
             ("zero_point", output.zero_point),
         ),
-        inputs=(*op.inputs, *unused),
+        inputs=read,
         outputs=op.outputs,
-        inplace=tuple(range(1 if unused else 0, len(op.inputs))),
+        inplace=tuple(position for position, i in enumerate(op.inputs) if read.count(i) == 1),
     )
     return Lowering((call,))
 

@@ -138,6 +138,8 @@ def _check_data_flow(graph: Graph) -> None:
     known = {t.id for t in graph.tensors.values() if t.is_const or t.is_state}
     known.update(graph.inputs)
     for op in graph.ops:
+        if any(i >= 0 and i not in graph.tensors for i in (*op.inputs, *op.outputs)):
+            raise ModelError("uses the handle of a variable as a tensor of values", where=op.where)
         for i in op.inputs:
             if i >= 0 and i not in known:
                 raise ModelError(f'reads tensor "{graph.tensor(i).name}" before anything wrote it', where=op.where)
