@@ -42,15 +42,14 @@ def main() -> NoReturn:
         forget_standard_output()
         code = 1
     except McugenError as error:  # what was still to be printed
-        code = _say(error)
+        code = _say(error, as_json=False)
     sys.exit(code)
 
 
-def _say(error: McugenError) -> int:
-    """Print an error that came when the work was done."""
+def _say(error: McugenError, as_json: bool) -> int:
     from mcugen.ui.terminal import Terminal
 
-    Terminal(False, as_options).error(error)
+    Terminal(as_json, as_options).error(error)
     return EXIT_USER_ERROR
 
 
@@ -60,10 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = make_app()(args=list(arguments), prog_name="mcugen", standalone_mode=False)
     except McugenError as error:
-        from mcugen.ui.terminal import Terminal
-
-        Terminal(as_json, as_options).error(error)
-        return EXIT_USER_ERROR
+        return _say(error, as_json)
     except TyperException as error:
         return _usage_error(error, as_json)
     except (KeyboardInterrupt, typer.Abort):

@@ -14,37 +14,32 @@ from mcugen.builder.types import Firmware
 from mcugen.errors import ProjectError, ToolError
 from mcugen.progress import Progress
 from mcugen.project.project import load_project
-from mcugen.reading import parsing
 from mcugen.runtimes.tflm.library import TFLM_DIR, require_library
-
-_MAGIC = {".o": b"\x7fELF", ".elf": b"\x7fELF", ".a": b"!<arch>\n"}
 
 
 def _remove_broken(output: Path) -> None:
     """Remove what a full disk or a crash left empty or cut off: to SCons it is as new as its sources."""
     for path in output.rglob("*") if output.is_dir() else ():
-        magic = _MAGIC.get(path.suffix)
-        if magic is None or not path.is_file():
-            continue
-        with path.open("rb") as file:
-            sound = file.read(len(magic)) == magic
-        if sound and path.suffix != ".a":
-            sound = _is_whole(path)
-        if not sound:
+        is_whole = {".a": _is_archive, ".elf": _is_whole_elf, ".o": _is_whole_elf}.get(path.suffix)
+        if is_whole is not None and path.is_file() and not is_whole(path):
             path.unlink()
 
 
-def _is_whole(elf: Path) -> bool:
+def _is_archive(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8) == b"!<arch>\n"
+
+
+def _is_whole_elf(path: Path) -> bool:
     """The table of sections, which stands at the end of an object, is there."""
     from elftools.elf.elffile import ELFFile
 
     try:
-        with parsing(lambda error: ProjectError(str(error))), elf.open("rb") as file:
-            sections = ELFFile(file)
-            end = int(sections["e_shoff"]) + int(sections["e_shnum"]) * int(sections["e_shentsize"])
-    except ProjectError:
+        with path.open("rb") as file:
+            header = ELFFile(file).header
+    except Exception:  # whatever the parser makes of half a file
         return False
-    return end <= elf.stat().st_size
+    return bool(header["e_shoff"] + header["e_shnum"] * header["e_shentsize"] <= path.stat().st_size)
 
 
 def build_project(

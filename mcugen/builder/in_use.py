@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mcugen.builder.platformio import cache_dir
-from mcugen.errors import ProjectError, ToolError
+from mcugen.builder.locks import open_lock
+from mcugen.builder.platformio import UNWRITABLE_CACHE, cache_dir
+from mcugen.errors import ProjectError
 
 
 @contextmanager
@@ -28,16 +29,7 @@ def using(folder: Path, *, writing: bool = False) -> Iterator[None]:
     """
     name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
     path = cache_dir() / "locks" / name
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        raise ToolError(
-            f"cannot write there: {error.strerror}",
-            where=str(path),
-            hint="mcugen keeps its cache there: set MCUGEN_CACHE_DIR to a folder that you can write to",
-        ) from error
-    with file:
+    with open_lock(path, unwritable=UNWRITABLE_CACHE) as file:
         try:
             fcntl.flock(file, (fcntl.LOCK_EX if writing else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:

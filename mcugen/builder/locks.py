@@ -7,6 +7,7 @@ import fcntl
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from mcugen.errors import ToolError
 
@@ -23,12 +24,7 @@ def file_lock(path: Path, *, timeout: float, busy: str, unwritable: str) -> Iter
     Raises:
         ToolError: the file cannot be made, or the wait was too long.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        raise ToolError(f"cannot write there: {error.strerror}", where=str(path), hint=unwritable) from error
-    with file:
+    with open_lock(path, unwritable=unwritable) as file:
         end = time.monotonic() + timeout
         while True:
             try:
@@ -41,3 +37,16 @@ def file_lock(path: Path, *, timeout: float, busy: str, unwritable: str) -> Iter
                     ) from None
                 time.sleep(0.05)
         yield
+
+
+def open_lock(path: Path, *, unwritable: str) -> IO[str]:
+    """The file to lock, made if absent.
+
+    Raises:
+        ToolError: it cannot be made; `unwritable` says what to try.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a")
+    except OSError as error:
+        raise ToolError(f"cannot write there: {error.strerror}", where=str(path), hint=unwritable) from error

@@ -45,6 +45,9 @@ _COMPILER_ERROR = re.compile(
 )
 
 
+UNWRITABLE_CACHE = "mcugen keeps its cache there: set MCUGEN_CACHE_DIR to a folder that you can write to"
+
+
 def cache_dir() -> Path:
     """Where mcugen keeps what it can make again: `$MCUGEN_CACHE_DIR`, else the user's cache folder."""
     override = os.environ.get("MCUGEN_CACHE_DIR")
@@ -138,7 +141,7 @@ def ensure_core_dir() -> Path:
         cache_dir() / f"{name}.lock",
         timeout=60,
         busy="another process is creating this folder",
-        unwritable="mcugen keeps its cache there: set MCUGEN_CACHE_DIR to a folder that you can write to",
+        unwritable=UNWRITABLE_CACHE,
     ):
         if _is_whole(core, versions):
             return core

@@ -93,9 +93,8 @@ def _from_file(
             "trusted": trusted,
             "scale": scale,
         }
-        size = sum(each.stat().st_size for each in (path.rglob("*") if path.is_dir() else [path]) if each.is_file())
         try:
-            answer = run_worker(folder, request, legacy_keras=legacy, progress=progress, model_bytes=size)
+            answer = run_worker(folder, request, legacy_keras=legacy, progress=progress, model=path)
         except ToolError as error:
             if not attempts:
                 raise

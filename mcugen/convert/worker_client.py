@@ -57,12 +57,12 @@ def run_worker(
     *,
     legacy_keras: bool = False,
     progress: Share | None = None,
-    model_bytes: int = 0,
+    model: Path | None = None,
 ) -> WorkerAnswer:
     """Run one job in a fresh process, which is confined to `folder` as far as the system can.
 
     Args:
-        model_bytes: size of the model where it lies outside of `folder`.
+        model: the file or folder that is loaded, where that lies outside of `folder`: memory is allowed by its size.
 
     Raises:
         ToolError: a package that the job needs is not installed.
@@ -75,7 +75,8 @@ def run_worker(
     environment = {**os.environ, **_QUIET, "TF_USE_LEGACY_KERAS": "1" if legacy_keras else "0"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
     log = folder / "log.txt"
-    size = model_bytes or sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    read = folder if model is None else model
+    size = sum(path.stat().st_size for path in (read, *read.rglob("*")) if path.is_file())
     with log.open("wb") as noise:
         process = subprocess.Popen(
             dying_with_us([sys.executable, "-m", "mcugen.guard.enter", str(folder), str(size), _WORKER, str(folder)]),

@@ -63,19 +63,7 @@ class Session:
         self.link = link
         self._name, self._board, self._elf = name, board, elf
         link.start_session()
-        self.hello: Hello = self._first_hello(timeout)
-
-    def _first_hello(self, timeout: float | None) -> Hello:
-        seconds = request_timeout() if timeout is None else timeout
-        try:
-            return protocol.parse_hello(self._request(Command.HELLO, b"", seconds))
-        except ProtocolError as error:
-            raise self.error(f"the answer to HELLO makes no sense: {error}") from error
-        except Refusal as refusal:
-            raise self.error(
-                f"it refuses HELLO with {status_name(refusal.status)}",
-                hint="Check that a firmware of mcugen's runs there",
-            ) from refusal
+        self.hello: Hello = self.ask(Command.HELLO, protocol.parse_hello, timeout=timeout)
 
     def hello_again(self) -> None:
         """Ask what the device runs now."""
@@ -132,6 +120,11 @@ class Session:
         return explain_fault(error.fault, self._name, elf=self._elf, board=self._board)
 
     def _refused(self, refusal: Refusal) -> DeviceError:
+        if refusal.command is Command.HELLO:  # there may be no session yet that could tell more
+            return self.error(
+                f"it refuses HELLO with {status_name(refusal.status)}",
+                hint="Check that a firmware of mcugen's runs there",
+            )
         if refusal.status == Status.MODEL_FAILED and len(refusal.detail) == 4:
             code = int.from_bytes(refusal.detail, "little", signed=True)
             failed = "sending the model" if refusal.command is Command.WRITE_MODEL else "the model's inference"

@@ -9,7 +9,7 @@ from typing import Any
 from mcugen import __version__
 from mcugen.errors import UnsupportedOpError
 from mcugen.flow.custom_ops import takes_custom_ops
-from mcugen.flow.trust import takes_trust
+from mcugen.flow.within import takes_trust
 from mcugen.ops.advice import ways
 from mcugen.runtimes.aot.supported import Missing, missing_ops
 from mcugen.tflite.opened import OpenedModel

@@ -23,6 +23,15 @@ class Windowed(Protocol):
     def stride_w(self) -> int: ...
 
 
+class Dilated(Windowed, Protocol):
+    """The same of convolutions, whose filters may be dilated."""
+
+    @property
+    def dilation_h(self) -> int: ...
+    @property
+    def dilation_w(self) -> int: ...
+
+
 def read_pads(raw: Any, image: Tensor, filter_size: tuple[int, int], dilation: tuple[int, int] = (1, 1)) -> Pads:
     """Explicit padding from the schema's SAME or VALID.
 
@@ -41,6 +50,18 @@ def read_pads(raw: Any, image: Tensor, filter_size: tuple[int, int], dilation: t
     _, top, bottom = same_or_valid_padding(same, image.shape[1], filter_size[0], raw.strideH, dilation[0])
     _, left, right = same_or_valid_padding(same, image.shape[2], filter_size[1], raw.strideW, dilation[1])
     return Pads(top, bottom, left, right)
+
+
+def step_params(options: Dilated) -> tuple[tuple[str, int], ...]:
+    """How a convolution's windows go over the image, as its kernels take it."""
+    return (
+        ("stride_h", options.stride_h),
+        ("stride_w", options.stride_w),
+        ("dilation_h", options.dilation_h),
+        ("dilation_w", options.dilation_w),
+        ("pad_top", options.pads.top),
+        ("pad_left", options.pads.left),
+    )
 
 
 def extent(filter_size: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:

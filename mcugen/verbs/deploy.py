@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE, TRIALS, Tuning, record_beside
-from mcugen.flow.stream import takes_stream
-from mcugen.flow.trust import takes_trust
+from mcugen.flow.within import takes_stream, takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mcugen import __version__
-from mcugen.flow.trust import takes_trust
+from mcugen.flow.within import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 

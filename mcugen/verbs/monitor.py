@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen.flow.custom_ops import takes_custom_ops
-from mcugen.flow.trust import takes_trust
+from mcugen.flow.within import takes_trust
 from mcugen.verbs.options import page as page_options
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options

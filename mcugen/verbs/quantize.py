@@ -11,8 +11,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.defaults import EVAL_SAMPLES, TRIALS, Tuning, record_beside
-from mcugen.flow.stream import takes_stream
-from mcugen.flow.trust import takes_trust
+from mcugen.flow.within import takes_stream, takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
 

@@ -12,8 +12,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.custom_ops import takes_custom_ops
-from mcugen.flow.stream import takes_stream
-from mcugen.flow.trust import takes_trust
+from mcugen.flow.within import takes_stream, takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
 

@@ -23,11 +23,12 @@ from mcugen.oracle.oracle import Oracle, oracle_name
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
+from mcugen.tflite.fields import shape_of
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.schema import op_kind, pack_model
 from mcugen.tflite.state import takes_sequences
+from mcugen.verify.wide_softmax import MANY, is_wide_softmax, wide_softmax
 from mcugen.verify.wide_softmax import NAME as WIDE_SOFTMAX
-from mcugen.verify.wide_softmax import is_wide_softmax, wide_softmax
 
 Values = dict[int, NDArray[Any]]
 
@@ -47,7 +48,7 @@ def open_oracle(model: bytes | OpenedModel) -> Oracle | PartedOracle:
 
 
 def _has_wide_softmax(model: OpenedModel) -> bool:
-    if len(model.schema.subgraphs) > 1:
+    if len(model.schema.subgraphs) > 1 or not any(shape_of(t)[-1:] >= (MANY,) for t in model.main.tensors):
         return False
     graph = read_graph(model)
     return any(is_wide_softmax(graph, op) for op in graph.ops)

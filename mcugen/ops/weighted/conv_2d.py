@@ -182,12 +182,7 @@ def window_params(
         ("output_width", columns),
         ("output_channels", filters),
         ("groups", channels // filter_channels),
-        ("stride_h", options.stride_h),
-        ("stride_w", options.stride_w),
-        ("dilation_h", options.dilation_h),
-        ("dilation_w", options.dilation_w),
-        ("pad_top", options.pads.top),
-        ("pad_left", options.pads.left),
+        *windows.step_params(options),
     )
 
 

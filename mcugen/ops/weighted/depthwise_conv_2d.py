@@ -174,12 +174,7 @@ def window_params(
         ("filter_width", filter_shape[2]),
         ("output_height", rows),
         ("output_width", columns),
-        ("stride_h", options.stride_h),
-        ("stride_w", options.stride_w),
-        ("dilation_h", options.dilation_h),
-        ("dilation_w", options.dilation_w),
-        ("pad_top", options.pads.top),
-        ("pad_left", options.pads.left),
+        *windows.step_params(options),
     )
 
 

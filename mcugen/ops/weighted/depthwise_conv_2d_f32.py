@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcugen.graph.types import Graph, Op
-from mcugen.ops import float32, with_weights
+from mcugen.ops import float32, windows, with_weights
 from mcugen.ops.base import KernelCall, Lowering, Target
 from mcugen.ops.weighted import depthwise_conv_2d
 
@@ -27,12 +27,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
             ("output_height", rows),
             ("output_width", columns),
             ("depth_multiplier", options.depth_multiplier),
-            ("stride_h", options.stride_h),
-            ("stride_w", options.stride_w),
-            ("dilation_h", options.dilation_h),
-            ("dilation_w", options.dilation_w),
-            ("pad_top", options.pads.top),
-            ("pad_left", options.pads.left),
+            *windows.step_params(options),
             *float32.clamp_params(options.activation),
         ),
         inputs=(op.inputs[0],),

@@ -1,0 +1,35 @@
+"""Arguments of verbs that hold for everything a verb calls, known while it runs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import ParamSpec, TypeVar
+
+from mcugen.guard.trust import trusting
+from mcugen.tflite.streaming import streaming
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def takes_trust(verb: Callable[P, T]) -> Callable[P, T]:
+    """Gives a verb its argument `trust_model`, see docs/SECURITY.md."""
+    return _within(verb, "trust_model", trusting)
+
+
+def takes_stream(verb: Callable[P, T]) -> Callable[P, T]:
+    """Gives a verb its argument `stream`: the model keeps its state from one sample to the next."""
+    return _within(verb, "stream", streaming)
+
+
+def _within(
+    verb: Callable[P, T], argument: str, scope: Callable[[bool], AbstractContextManager[None]]
+) -> Callable[P, T]:
+    @functools.wraps(verb)
+    def scoped(*args: P.args, **kwargs: P.kwargs) -> T:
+        with scope(bool(kwargs.get(argument))):
+            return verb(*args, **kwargs)
+
+    return scoped
