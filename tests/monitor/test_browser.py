@@ -36,6 +36,11 @@ def wait_for(tab: Page, expression: str) -> None:
         time.sleep(0.05)
 
 
+def wait_for_a_frame(tab: Page) -> None:
+    """Wait until all that the page knows now is drawn: it draws once per frame, after the messages before it."""
+    tab.run("new Promise(requestAnimationFrame)")
+
+
 class Bench:
     """Two devices that are told about from another thread, until the end."""
 
@@ -90,7 +95,7 @@ def test_the_page_shows_devices_at_work(tab: Page) -> None:
                 return str(tab.run(f"{panel}.querySelector({selector!r}).textContent"))
 
             # Names are text, whatever is in them.
-            wait_for(tab, "document.querySelector('.classes li')")
+            wait_for_a_frame(tab)
             assert text(".classes li .name") == "maybe"
             assert tab.run("document.querySelectorAll('.classes li .name')[1].textContent") == EVIL
             assert tab.run("document.querySelectorAll('img, b:not(.figure b)').length") == 0
