@@ -21,3 +21,11 @@ def share_of(progress: Progress | None, step: str) -> Share | None:
         return None
     report = progress
     return lambda done: report(step, done)
+
+
+def part_of(share: Share | None, number: int, count: int) -> Share | None:
+    """What reports the share of part `number` of `count` equal ones as a share of them all."""
+    if share is None:
+        return None
+    report = share
+    return lambda done: report((number + done) / count)

@@ -43,6 +43,9 @@ missing_packages() {
   # Tests look at the monitor's page. Ubuntu has Chromium as a snap only, which apt-get cannot give to everybody.
   command -v chromium chromium-browser google-chrome >/dev/null || ! grep -qx ID=debian /etc/os-release || echo chromium
   command -v g++ >/dev/null || echo g++ # tests compile the emitted headers as C++
+  # libFuzzer attacks the harness.
+  echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null ||
+    echo clang libclang-rt-dev
   find_python >/dev/null || [[ -x "$venv/bin/python" ]] || echo python3 python3-venv
 }
 

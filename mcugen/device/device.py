@@ -163,22 +163,27 @@ class Device:
 
         Args:
             inputs: one array per input, of its dtype, with its number of elements.
-            on_progress: called after every op of a paced inference, with the share of the ops that are done.
+            on_progress: called after every part of the inputs that was sent, and after every op of a paced inference,
+                with the share that is done.
 
         Raises:
             DataError: inputs that do not fit the model.
             ConnectionLostError: no answer, a broken connection, or a device that was restarted: see `reconnect`.
             DeviceError: a fault, or an error of the model.
         """
+        report = on_progress or (lambda _: None)
+        parts = self._session.parts(self.inputs)
+        total = parts + (self.hello.ops if self.paced else 1)
+        crc = self._session.write_inputs(self.inputs, inputs, lambda sent: report(sent / total))
         heard = [time.monotonic()]  # when the device showed that it got further
 
         def progress(op: int) -> None:
             heard.append(time.monotonic())
-            if on_progress is not None:
-                on_progress((op + 1) / self.hello.ops)
+            if op + 1 < self.hello.ops:
+                report((parts + op + 1) / total)
 
-        crc = self._session.write_inputs(self.inputs, inputs)
         done = self._done(self._invoke(protocol.PACE if self.paced else 0, crc, progress))
+        report(1.0)
         heard.append(time.monotonic())
         longest = max(after - before for before, after in itertools.pairwise(heard))
         if self._meter.goes_round(longest):

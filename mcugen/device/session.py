@@ -168,20 +168,39 @@ class Session:
             found.append(info)
         return tuple(found)
 
-    def write_inputs(self, infos: Sequence[TensorInfo], arrays: Sequence[NDArray[Any]]) -> int:
+    def parts(self, infos: Sequence[TensorInfo]) -> int:
+        """Requests that it takes to write such inputs."""
+        return sum(-(-info.nbytes // self._write_step) for info in infos)
+
+    @property
+    def _write_step(self) -> int:
+        return self.hello.max_payload - protocol.WRITE_OVERHEAD
+
+    def write_inputs(
+        self,
+        infos: Sequence[TensorInfo],
+        arrays: Sequence[NDArray[Any]],
+        on_part: Callable[[int], None] | None = None,
+    ) -> int:
         """Write all inputs; gives their checksum, which INVOKE needs.
+
+        Args:
+            on_part: called after every request with how many there were.
 
         Raises:
             DataError: they do not fit the model; nothing was sent.
         """
         blocks = _input_bytes(arrays, infos)
-        crc = 0
-        step = self.hello.max_payload - protocol.WRITE_OVERHEAD
+        crc = sent = 0
+        step = self._write_step
         for index, block in enumerate(blocks):
             crc = zlib.crc32(block, crc)
             for offset in range(0, len(block), step):
                 part = block[offset : offset + step]
                 self.ask(Command.WRITE_INPUT, bytes, protocol.write_input_request(index, offset, part))
+                sent += 1
+                if on_part is not None:
+                    on_part(sent)
         return crc
 
     def read_outputs(self, outputs: Sequence[TensorInfo], done: Done) -> list[NDArray[Any]]:

@@ -14,6 +14,7 @@ from mcugen.boards.types import Board
 from mcugen.builder import Firmware
 from mcugen.device.device import Device
 from mcugen.flow.ready import Ready
+from mcugen.progress import Share, part_of
 from mcugen.runtimes.program import Program, ProgramStep
 from mcugen.runtimes.tflm.program import TflmProgram
 from mcugen.verify import Verdict
@@ -40,14 +41,14 @@ class Cost:
     stack: int
 
 
-def measure(device: Device, sample: Sequence[NDArray[Any]]) -> Cost:
-    """Run one input on the device and read its counters.
+def measure(device: Device, sample: Sequence[NDArray[Any]], progress: Share | None = None) -> Cost:
+    """Run one input on the device and read its counters. The input is sent four times.
 
     Raises:
         DeviceError: the device failed.
     """
-    device.run(sample)
-    _, invoke = device.run(sample)
+    device.run(sample, on_progress=part_of(progress, 0, 4))
+    _, invoke = device.run(sample, on_progress=part_of(progress, 1, 4))
     per_op = tuple(device.profile(sample))
     stack = max(device.init_stack, device.stack_used(sample))
     return Cost(device.cost_unit, device.init_cost, invoke, per_op, stack)

@@ -63,8 +63,7 @@ def prove(
             ready = settle_arena(ready, start, tflm)
         report("starting the device", -1.0)
         with start(ready) as device:
-            report("measuring", -1.0)
-            cost = measure(device, given.samples[0])
+            cost = measure(device, given.samples[0], share_of(report, "measuring"))
             verdict = verify_device(
                 device,
                 ready.plan,

@@ -128,11 +128,11 @@ def _measure(model: Model, plan: Program, board: Board, tflm: str | None, progre
     from mcugen.flow.proof import measure
     from mcugen.flow.ready import built_temporarily
     from mcugen.oracle import make_inputs
+    from mcugen.progress import share_of
 
     with built_temporarily(model, plan, board, tflm, progress) as ready:
-        progress("measuring", -1.0)
         with open_device(ready.firmware.elf, board, model_sha256=model.graph.sha256) as device:
-            return measure(device, make_inputs(model.graph, 1, 0)[0])
+            return measure(device, make_inputs(model.graph, 1, 0)[0], share_of(progress, "measuring"))
 
 
 def is_float(model: object) -> bool:

@@ -161,7 +161,7 @@ def run(
     from mcugen.flow.ready import built
     from mcugen.flow.runtime import Choice
     from mcugen.outputs import check_output
-    from mcugen.progress import no_progress
+    from mcugen.progress import no_progress, part_of, share_of
 
     report = progress or no_progress
     path = Path(out) if out is not None else None
@@ -182,13 +182,13 @@ def run(
         report("starting the device", -1.0)
         samples, costs = [], []
         with open_device(ready.firmware.elf, ready.board, **device_options(ready, port, emulator, paced)) as device:
-            for number, sample in enumerate(given.samples, 1):
+            share = share_of(report, "running")
+            for number, sample in enumerate(given.samples):
                 if ready.plan.graph.sequences:
                     device.forget()
-                results, cost = device.run(sample)
+                results, cost = device.run(sample, on_progress=part_of(share, number, len(given.samples)))
                 samples.append(results)
                 costs.append(cost)
-                report("running", number / len(given.samples))
             unit, found = device.cost_unit, (*given.warnings, *device.warnings())
         outputs = tuple(np.stack([_row(results[n]) for results in samples]) for n in range(len(tensors)))
         result = RunResult(ready, outputs, tuple(costs), unit, given.origin, given.notes, path, found)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.oracle.oracle import Reference
-from mcugen.progress import Share
+from mcugen.progress import Share, part_of
 from mcugen.runtimes.program import Program, ProgramStep
 from mcugen.verify.compare import ABSOLUTE, RELATIVE, Difference, compare, tolerant_tensors
 
@@ -20,8 +20,10 @@ from mcugen.verify.compare import ABSOLUTE, RELATIVE, Difference, compare, toler
 class InferenceDevice(Protocol):
     """What verification needs of a device: see :class:`mcugen.device.Device`."""
 
-    def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], int]:
-        """One inference: (outputs, cost of the invoke)."""
+    def run(
+        self, inputs: Sequence[NDArray[Any]], *, on_progress: Share | None = None
+    ) -> tuple[list[NDArray[Any]], int]:
+        """One inference: (outputs, cost of the invoke). It tells which share of it is done, up to 1."""
 
     def layers(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[int, bytes]]:
         """One inference: (op number, raw bytes of its first output) for every op."""
@@ -154,7 +156,7 @@ def verify_device(
         if plan.verified_afresh and number > 0:
             _start_afresh(device, plan, oracle)
         expected = oracle.run(sample)
-        actual, cost = device.run(sample)
+        actual, cost = device.run(sample, on_progress=part_of(progress, number, total))
         costs.append(cost)
         outputs.append(tuple(actual))
         for i, got, want in zip(plan.graph.outputs, actual, expected, strict=True):
@@ -164,8 +166,6 @@ def verify_device(
             max_abs_diff = max(max_abs_diff, difference.max_abs_diff)
             if not difference.accepted and number not in mismatched:
                 mismatched.append(number)
-        if progress is not None:
-            progress((number + 1) / total)
     layers_checked, divergence = 0, None
     looked_at = _samples_to_look_into(plan, len(inputs), mismatched, layers)
     for done, number in enumerate(looked_at, len(inputs) + 1):

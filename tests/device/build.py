@@ -65,13 +65,36 @@ def build_loaded_double(
     return _build_for_host(folder, "double.so", port, size, inputs, max_payload)
 
 
-def _build_for_host(folder: Path, name: str, port: list[str], size: int, inputs: int, max_payload: int) -> Path:
+def build_fuzzer(folder: Path, *, size: int = 64, inputs: int = 1, twin: tuple[str, str] | None = None) -> Path:
+    """The same as a program in which libFuzzer searches for requests that break it. Needs clang.
+
+    Args:
+        twin: text of the harness and what stands in its place in a broken twin.
+    """
+    port = ["libfuzzer_port.c", "-fsanitize=fuzzer,address"]
+    return _build_for_host(folder, "fuzzer", port, size, inputs, 256, compiler="clang", twin=twin)
+
+
+def _build_for_host(
+    folder: Path,
+    name: str,
+    port: list[str],
+    size: int,
+    inputs: int,
+    max_payload: int,
+    *,
+    compiler: str = "gcc",
+    twin: tuple[str, str] | None = None,
+) -> Path:
     files = harness_files(load_board("microbit"), max_payload)
+    if twin is not None:
+        assert any(twin[0] in text for text in files.values())
+        files = {path: text.replace(*twin) for path, text in files.items()}
     for path, text in files.items():
         (folder / Path(path).name).write_text(text, encoding="utf-8")
     sources = [Path(path).name for path in sorted(files) if path.endswith(".c")]
     command = [
-        "gcc",
+        compiler,
         *WARNINGS,
         "-fsanitize=undefined",
         "-fno-sanitize-recover=all",

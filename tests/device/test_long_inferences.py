@@ -48,7 +48,7 @@ def test_a_watchdog_is_fed_between_ops(watched: Path) -> None:
         heard: list[float] = []
         (answer,), cost = device.run([sample(SLOW)], on_progress=heard.append)
         np.testing.assert_array_equal(answer, double_answer(sample(SLOW)))
-        assert heard == [0.5, 1.0]
+        assert heard == [1 / 3, 2 / 3, 1.0]  # the input, and every op
         assert any("inferences go op by op" in text for text in device.warnings())
         assert 4_000_000 < cost < 4_001_000
         assert 0 < device.stack_used([sample(SLOW)]) < 300, "the stack of sending is not the model's"

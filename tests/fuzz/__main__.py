@@ -19,8 +19,9 @@ from pathlib import Path
 from tests.fuzz import devices, files, firmware, kills, models
 
 CORPUS = Path(__file__).parent / "corpus"
-ROUND = {"models": 2000, "files": 5000, "devices": 5000, "firmware": 40, "kills": 20}
-"""How many of each are tried in a round; of the firmware, processes that get 250 requests each."""
+ROUND = {"models": 2000, "files": 5000, "devices": 5000, "firmware": 40, "libfuzzer": 500_000, "kills": 20}
+"""How many of each are tried in a round; of the firmware, processes that get 250 requests each; of
+libFuzzer, sessions of some requests."""
 
 
 def main() -> int:
@@ -39,6 +40,7 @@ def main() -> int:
         "firmware": lambda seed: _in_folder(
             lambda folder: firmware.attack(firmware.build(folder), seed, ROUND["firmware"]).faults
         ),
+        "libfuzzer": lambda seed: _in_folder(lambda folder: firmware.search(folder, seed, ROUND["libfuzzer"]).faults),
         "kills": lambda seed: _in_folder(lambda folder: kills.attack(folder, seed, ROUND["kills"]).faults),
     }
     until, seed = time.monotonic() + given.hours * 3600, given.seed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mcugen.device import protocol
 from mcugen.device.link import Link
 from mcugen.device.protocol import Command, Frame
 from mcugen.errors import DeviceError
-from tests.device.build import build_host_double
+from tests.device.build import build_fuzzer, build_host_double
 from tests.device.pipe import PipeTransport
 
 PER_PROCESS = 250
@@ -58,6 +59,25 @@ def attack(server: Path, seed: int, processes: int) -> Campaign:
             found.processes += 1
             transport.process.kill()
             transport.close()
+    return found
+
+
+def search(folder: Path, seed: int, runs: int, *, twin: tuple[str, str] | None = None) -> Campaign:
+    """Let libFuzzer search for requests that break the harness: it keeps those that reach new code, and varies them.
+
+    Args:
+        folder: an empty one, for the program and what breaks it.
+        runs: sessions that are tried, each of some requests.
+        twin: as of `build_fuzzer`.
+    """
+    program = build_fuzzer(folder, size=SIZE, inputs=2, twin=twin)
+    options = [f"-runs={runs}", f"-seed={seed + 1}", "-max_len=1024", "-timeout=60", "-rss_limit_mb=2048"]
+    done = subprocess.run([program, *options], cwd=folder, capture_output=True, text=True, timeout=3600)
+    found = Campaign(runs, 1)
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if "ERROR: " in line or "error: " in line]
+        sample = [line for line in done.stderr.splitlines() if line.startswith("Base64: ")]
+        found.faults.append(f"seed {seed}: exit {done.returncode}: {' '.join([*said, *sample])}")
     return found
 
 

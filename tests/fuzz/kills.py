@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mcugen.monitor.record import read_recording
 from tests import zoo
 
 MARK = "MCUGEN_TEST_MARK"
@@ -44,11 +45,13 @@ class Victim:
     Attributes:
         arguments: of mcugen, made for the output's path.
         whole: whether an output that is there is whole.
+        needs_project: works on a project at the output's path.
     """
 
     name: str
     arguments: Callable[[Path], list[str]]
     whole: Callable[[Path], bool]
+    needs_project: bool = False
 
 
 def _is_project(folder: Path) -> bool:
@@ -60,6 +63,30 @@ def _is_table(folder: Path) -> bool:
     """Every line but a last one that was cut off is an outcome."""
     lines = (folder / "outcomes.jsonl").read_text().split("\n") if (folder / "outcomes.jsonl").exists() else [""]
     return all(json.loads(line) for line in lines[:-1])
+
+
+def _is_recording(file: Path) -> bool:
+    """A last line that was cut off is left out when it is read."""
+    return file.stat().st_size == 0 or all(read_recording(file))
+
+
+def _builds(folder: Path) -> bool:
+    """What an ended build left does not stand in the way of the next, nor does it end up in the firmware."""
+    code, _, _ = _run(["build", str(folder)], folder.parent, None, 120)
+    return code == 0 and _is_project(folder)
+
+
+def _repository(folder: Path) -> Path:
+    """A folder for `ci init` that holds its model."""
+    folder.mkdir()
+    shutil.copy(zoo.path("sine"), folder / "sine.tflite")
+    return folder / "sine.tflite"
+
+
+def _is_job(folder: Path) -> bool:
+    """What is there of the job and its test is there to the end."""
+    files = [each for each in folder.rglob("*") if each.suffix in (".py", ".yml", ".toml")]
+    return all(each.read_text().endswith("\n") and len(each.read_text()) > 100 for each in files)
 
 
 def victims(folder: Path) -> list[Victim]:
@@ -88,6 +115,17 @@ def victims(folder: Path) -> list[Victim]:
             lambda out: ["sweep", str(model), "--boards", f"{BOARD},microbit", "--jobs", "2", "-o", str(out)],
             _is_table,
         ),
+        Victim("build", lambda out: ["build", str(out)], _builds, needs_project=True),
+        Victim(
+            "monitor",
+            lambda out: ["monitor", str(model), "--board", BOARD, "-n", "300", "--record", f"{out}.csv"],
+            _is_recording,
+        ),
+        Victim(
+            "ci",
+            lambda out: ["ci", "init", str(_repository(out)), "--board", BOARD, "--folder", str(out)],
+            _is_job,
+        ),
     ]
 
 
@@ -105,7 +143,7 @@ def attack(folder: Path, seed: int, count: int, longest: float = 6.0) -> Kills:
         delay = rng.uniform(0, 1) ** 2 * longest  # most things happen early
         place = folder / f"run{number}"
         place.mkdir()
-        had_one = rng.random() < 0.5 and victim.name in ("generate", "deploy")
+        had_one = victim.needs_project or (rng.random() < 0.5 and victim.name in ("generate", "deploy"))
         if had_one:
             _run(["generate", str(zoo.path("ds_cnn")), "--board", BOARD, "-o", str(place / "out")], place, None, 60)
         what = f"seed {seed}, run {number}: {victim.name}, {sent.name} after {delay:.2f} s"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mcugen import api
 from mcugen.convert.calibrate import observe
 from mcugen.oracle import Oracle, make_inputs
+from mcugen.progress import Share
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
@@ -33,7 +34,9 @@ class HostDevice:
     def __init__(self, host: HostModel, *, forgetful: bool = True) -> None:
         self._host, self._forgetful = host, forgetful
 
-    def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], int]:
+    def run(
+        self, inputs: Sequence[NDArray[Any]], *, on_progress: Share | None = None
+    ) -> tuple[list[NDArray[Any]], int]:
         return self._host.run(inputs), 0
 
     def layers(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[int, bytes]]:

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mcugen.oracle import Oracle, make_inputs
+from mcugen.progress import Share
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import Plan, make_plan
@@ -91,7 +92,9 @@ class Drifting:
     def __init__(self, host: HostModel, drift: float, first: int = 0) -> None:
         self._host, self._factor, self._first = host, np.float32(1.0 + drift), first
 
-    def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], int]:
+    def run(
+        self, inputs: Sequence[NDArray[Any]], *, on_progress: Share | None = None
+    ) -> tuple[list[NDArray[Any]], int]:
         return [self._drifted(values) for values in self._host.run(inputs)], 7
 
     def layers(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[int, bytes]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen.errors import ModelError
 from mcugen.oracle import Oracle, make_inputs
+from mcugen.progress import Share
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
@@ -35,7 +36,11 @@ class HostDevice:
         spoiled.reshape(-1)[0] ^= 1
         return spoiled
 
-    def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], int]:
+    def run(
+        self, inputs: Sequence[NDArray[Any]], *, on_progress: Share | None = None
+    ) -> tuple[list[NDArray[Any]], int]:
+        if on_progress is not None:
+            on_progress(1.0)
         self._sample += 1
         outputs = self._host.run(inputs)
         if self._fault_at is not None and self._sample >= self._on_sample:
@@ -95,7 +100,11 @@ def test_a_wrong_layer_behind_equal_outputs_is_no_pass(chain: tuple[Plan, HostMo
     plan, host, oracle = chain
 
     class Sneaky(HostDevice):
-        def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], int]:
+        def run(
+            self, inputs: Sequence[NDArray[Any]], *, on_progress: Share | None = None
+        ) -> tuple[list[NDArray[Any]], int]:
+            if on_progress is not None:
+                on_progress(1.0)
             self._sample += 1
             return self._host.run(inputs), 1
 
@@ -109,7 +118,11 @@ def test_an_output_that_never_moves_is_said(chain: tuple[Plan, HostModel, Oracle
     plan, host, oracle = chain
 
     class Stuck(HostDevice):
-        def run(self, inputs: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], int]:
+        def run(
+            self, inputs: Sequence[NDArray[Any]], *, on_progress: Share | None = None
+        ) -> tuple[list[NDArray[Any]], int]:
+            if on_progress is not None:
+                on_progress(1.0)
             return [np.full((1, 6), -128, np.int8)], 1
 
     assert not verify_device(Stuck(host, plan), plan, oracle, make_inputs(plan.graph, 3)).output_moves

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph
+from mcugen.progress import Share
 from mcugen.runtimes.aot.plan import Plan
 from mcugen.verify import verify_device
 from mcugen.verify.verdict import Divergence, Verdict
@@ -58,7 +59,11 @@ class Fake:
 
 
 class FakeDevice(Fake):
-    def run(self, inputs: Sample) -> tuple[list[NDArray[Any]], int]:  # type: ignore[override]
+    def run(  # type: ignore[override]
+        self, inputs: Sample, *, on_progress: Share | None = None
+    ) -> tuple[list[NDArray[Any]], int]:
+        if on_progress is not None:
+            on_progress(1.0)
         outputs = super().run(inputs)
         for output, element, difference in self.wrong.get(self.number(inputs), ()):
             outputs[output].reshape(-1)[element] += difference
