@@ -130,9 +130,12 @@ def _measure(model: Model, plan: Program, board: Board, tflm: str | None, progre
     from mcugen.oracle import make_inputs
     from mcugen.progress import share_of
 
-    with built_temporarily(model, plan, board, tflm, progress) as ready:
-        with open_device(ready.firmware.elf, board, model_sha256=model.graph.sha256) as device:
-            return measure(device, make_inputs(model.graph, 1, 0)[0], share_of(progress, "measuring"))
+    sample = make_inputs(model.graph, 1, 0)[0]
+    with (
+        built_temporarily(model, plan, board, tflm, progress) as ready,
+        open_device(ready.firmware.elf, board, model_sha256=model.graph.sha256) as device,
+    ):
+        return measure(device, sample, share_of(progress, "measuring"))
 
 
 def is_float(model: object) -> bool:
