@@ -20,6 +20,8 @@ _INT8 = np.dtype(np.int8)
 
 # Narrower ranges count as zero: their scales would leave the range of the fixed-point multipliers.
 _TINY_RANGE = 1e-9
+_CELL_EXPONENTS = (-27, 0)
+"""Of the scales of LSTM cells that the reference takes."""
 # The TF converter's floor for a channel's weight range, ±5e-7: smaller weights become zero.
 _TINY_WEIGHT = 5e-7
 # Floor on one accumulator step, in output steps. The multiplier (accumulator step / output step) must stay
@@ -65,6 +67,12 @@ def affine_params(low: float, high: float) -> Affine:
 def wide_params(magnitude: float) -> Affine:
     """Parameters of int16 for reals up to this size, symmetric as the specification demands."""
     return Affine(float(np.float32(max(magnitude, _TINY_RANGE) / WIDE_MAX)), 0)
+
+
+def power_of_two_scale(magnitude: float) -> float:
+    """The scale of an int16 LSTM cell for reals up to this size: a power of two, as the specification demands."""
+    exponent = np.ceil(np.log2(max(magnitude, _TINY_RANGE))) - 15
+    return float(2.0 ** np.clip(exponent, *_CELL_EXPONENTS))
 
 
 def quantize_array(values: NDArray[Any], params: Affine, dtype: np.dtype[Any] = _INT8) -> NDArray[Any]:

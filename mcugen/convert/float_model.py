@@ -15,6 +15,8 @@ from mcugen.convert.data import DataSource, choose, load_samples, short_name
 from mcugen.convert.data_checks import check_samples
 from mcugen.convert.equalize import equalize
 from mcugen.convert.inspect_source import Inspection
+from mcugen.convert.loops.merged import merge, split
+from mcugen.convert.loops.observed import observe
 from mcugen.convert.plain import plain_float
 from mcugen.convert.quantize_16x8 import quantize_16x8
 from mcugen.convert.quantizer import Scheme, check_rules, decide
@@ -95,14 +97,19 @@ class FloatModel:
             feeds = calibrate.feeds(samples, self._inspection.inputs)
             quantized = open_model(quantize_16x8(floats.data, feeds, share_of(progress, "calibrate")))
         else:
-            check_rules(floats.schema)  # before the long step
-            watched = calibrate.float_activations(floats.schema)
+            model = floats.copy()
+            merged = merge(model)
+            check_rules(model)  # before the long step
+            watched = calibrate.float_activations(model)
             observation = self._observe(choices, floats, samples, progress)
-            model, main = floats.copy(), floats.main
-            scheme = decide(model, choices, observation.ranges, observation.statistics, self._plain.trained)
+            main = model.subgraphs[0]
+            scheme = decide(
+                model, choices, observation.ranges, observation.statistics, self._plain.trained, merged.ties
+            )
+            watched = [i for i in watched if i in scheme.activations]
             names = {i: short_name(flat.layer_of(flat.name_of(main.tensors[i], i))) for i in watched}
-            warnings += _range_warnings(self.everything, main, scheme, self._inspection, watched)
-            rewrite(model, scheme)
+            warnings += _range_warnings(self.everything, floats.main, scheme, self._inspection, watched, names)
+            rewrite(model, scheme, merged)
             quantized = packed(model)
             ranges = tuple(_tensor_range(names[i], i, observation.ranges, scheme) for i in watched)
         compared: tuple[Agreement, ...] = ()
@@ -130,8 +137,10 @@ class FloatModel:
     def _equalized_form(self) -> tuple[OpenedModel, int]:
         if self._equalized is None:
             model = self.model.copy()
+            merged = merge(model)
             check_rules(model)
             pairs = equalize(model, self._plain.trained)
+            split(model, merged)
             self._equalized = packed(model), pairs
         return self._equalized
 
@@ -142,11 +151,9 @@ class FloatModel:
         key = samples.count, choices.equalize
         known = self._observed.get(key)
         if known is None or (choices.needs_statistics and not known.statistics):
-            self._observed[key] = calibrate.observe(
+            self._observed[key] = observe(
                 floats,
                 calibrate.feeds(samples, self._inspection.inputs),
-                calibrate.float_activations(floats.schema),
-                flat.ints(floats.main.outputs),
                 statistics=choices.needs_statistics,
                 progress=share_of(progress, "calibrate"),
             )
@@ -197,7 +204,12 @@ def _tensor_range(name: str, i: int, observed: Mapping[int, tuple[float, float]]
 
 
 def _range_warnings(
-    everything: Samples, main: SubGraphT, scheme: Scheme, inspection: Inspection, watched: list[int]
+    everything: Samples,
+    main: SubGraphT,
+    scheme: Scheme,
+    inspection: Inspection,
+    watched: list[int],
+    names: Mapping[int, str],
 ) -> list[str]:
     found = []
     for i, spec, values in zip(flat.ints(main.inputs), inspection.inputs, everything.inputs, strict=True):
@@ -210,8 +222,7 @@ def _range_warnings(
                 f'input "{short_name(spec.name)}": {outside:.0%} of all values lie outside the range of the samples '
                 "used for calibration and saturate"
             )
-    dead = [i for i in watched if scheme.ranges[i] == (0.0, 0.0)]
-    layers = [flat.layer_of(flat.name_of(main.tensors[i], i)) for i in dead]
+    layers = [names[i] for i in watched if scheme.ranges[i] == (0.0, 0.0)]
     if layers:
         found.append(f"always zero on the calibration data: {', '.join(layers[:5])}{' …' if len(layers) > 5 else ''}")
     return found

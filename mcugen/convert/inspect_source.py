@@ -13,7 +13,7 @@ from mcugen.ops import registry
 from mcugen.tflite import fields as flat
 from mcugen.tflite.known_ops import CUSTOMS
 from mcugen.tflite.opened import OpenedModel
-from mcugen.tflite.schema import printable, type_name
+from mcugen.tflite.schema import type_name
 from mcugen.tflite.schema_types import ModelT, SubGraphT, TensorT
 from mcugen.tflite.types import TensorSpec
 
@@ -77,21 +77,6 @@ def inspect_model(opened: OpenedModel) -> Inspection:
         tuple(warnings),
         _rescales(model),
     )
-
-
-def refuse_subgraphs(model: ModelT) -> None:
-    """Refuse what cannot be quantized: a float model of which ops run other subgraphs.
-
-    Raises:
-        ModelError: there are several subgraphs.
-    """
-    if len(model.subgraphs) > 1:
-        raise ModelError(
-            f"the model has {len(model.subgraphs)} subgraphs (control flow or state), which cannot be quantized here",
-            where=_calling_op(model),
-            hint="Build recurrent layers with unroll=True and remove loops and conditions, run the model in float32 "
-            "with `quantize=False`, or pass an int8 .tflite",
-        )
 
 
 def _check_types(subgraph: SubGraphT) -> None:
@@ -179,13 +164,6 @@ def _computing_ops(model: ModelT) -> tuple[list[str], list[str]]:
             elif types & set(QUANTIZED_TYPES):
                 quantized.append(flat.where(model, subgraph, i))
     return floats, quantized
-
-
-def _calling_op(model: ModelT) -> str:
-    for i, op in enumerate(model.subgraphs[0].operators):
-        if flat.kind_of(model, op) in ("WHILE", "IF", "CALL", "CALL_ONCE"):
-            return flat.where(model, model.subgraphs[0], i)
-    return f'subgraph 1 "{printable(model.subgraphs[1].name)}"'
 
 
 def _rescales(model: ModelT) -> bool:

@@ -13,8 +13,9 @@ from mcugen.convert.choices import Choices
 from mcugen.convert.compare import run_int8
 from mcugen.convert.data import DataSource, describe_inputs, load_samples, sample_shape
 from mcugen.convert.float_model import FloatModel
-from mcugen.convert.inspect_source import Inspection, inspect_model, refuse_subgraphs
+from mcugen.convert.inspect_source import Inspection, inspect_model
 from mcugen.convert.load import load_tflite
+from mcugen.convert.loops.prepared import check_control_flow
 from mcugen.convert.plain import host_type, plain_float
 from mcugen.convert.sources import identify
 from mcugen.convert.types import Attempt, Calibration, Converted, QuantizationReport, SourceKind
@@ -129,7 +130,7 @@ def _load(source: object, data: DataSource | None, progress: Progress | None) ->
 
 
 def _float_model(loaded: _Loaded, data: DataSource | None) -> FloatModel:
-    refuse_subgraphs(loaded.model.schema)  # before data is asked for
+    check_control_flow(loaded.model.schema)  # before data is asked for
     if data is None:
         raise _no_data(loaded.inspection)
     return FloatModel(loaded.model, loaded.name, loaded.kind, loaded.inspection, loaded.attempts, data)

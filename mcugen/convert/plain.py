@@ -10,11 +10,15 @@ import numpy as np
 
 from mcugen.convert import calibrate
 from mcugen.convert.equivalents import use_equivalents
-from mcugen.convert.inspect_source import Inspection, refuse_subgraphs
+from mcugen.convert.inspect_source import Inspection
+from mcugen.convert.loops.merged import merge, split
+from mcugen.convert.loops.prepared import check_control_flow, prepare_loops
 from mcugen.convert.prepare import constant_outputs, fold_constants, widen_constants
 from mcugen.convert.trained_ranges import take_fake_quantization
+from mcugen.errors import ConversionError
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, packed
+from mcugen.tflite.schema_types import ModelT
 from mcugen.tflite.types import TensorSpec
 
 
@@ -38,12 +42,12 @@ def plain_float(given: OpenedModel, inspection: Inspection, *, for_int8: bool = 
     `for_int8` also replaces ops that run in float32 alone by others of the same result.
 
     Raises:
-        ModelError: quantized weights without a scale; `for_int8`, and several subgraphs.
+        ModelError: quantized weights without a scale; `for_int8`, and conditions or variables.
+        ConversionError: `for_int8`, and a loop or an LSTM that has no int8 form.
     """
-    if for_int8:
-        refuse_subgraphs(given.schema)
-    notes = []
     model = given.copy()
+    notes, changed = _bring_loops(model, for_int8)
+    merged = merge(model)
     trained = take_fake_quantization(model)
     if trained:
         what = "give the ranges for int8" if for_int8 else "were left out of float32"
@@ -56,18 +60,41 @@ def plain_float(given: OpenedModel, inspection: Inspection, *, for_int8: bool = 
         )
     elif widened:
         notes.append(f"{widened} float16 weight tensors were widened to float32")
+    trained = _moved(trained, split(model, merged))
+    changed = changed or bool(trained or widened)
     folded = constant_outputs(model)
     if folded:
         zeros = [np.zeros((1, *s.shape), host_type(s)) for s in inspection.inputs]
-        plain = packed(model) if trained or widened else given
+        plain = packed(model) if changed else given
         values = calibrate.observe(plain, zeros, (), flat.ints(plain.main.outputs), keep=folded).values
         fold_constants(model, values)
         notes.append(f"{len(folded)} tensors that depend on constants and shapes alone were computed once")
-    rewritten = use_equivalents(model) if for_int8 else []
+    rewritten = []
+    if for_int8:
+        merged = merge(model)
+        rewritten = use_equivalents(model)
+        trained = _moved(trained, split(model, merged))
     if rewritten:
         notes.append(f"{', '.join(rewritten)} became ops of the same result that run in int8")
-    changed = trained or widened or folded or rewritten
+    changed = changed or bool(folded or rewritten)
     return Plain(packed(model) if changed else given, tuple(notes), trained)
+
+
+def _bring_loops(model: ModelT, for_int8: bool) -> tuple[list[str], bool]:
+    """Bring loops into the form that runs, or is quantized; notes, and whether anything changed."""
+    if for_int8:
+        check_control_flow(model)
+        notes = prepare_loops(model, fuse=True)
+    else:
+        try:
+            notes = prepare_loops(model, fuse=False)
+        except ConversionError:
+            notes = []  # what is not counted is left as it is
+    return notes, bool(notes)
+
+
+def _moved(ranges: Mapping[int, tuple[float, float]], moved: Mapping[int, int]) -> dict[int, tuple[float, float]]:
+    return {moved[i]: ends for i, ends in ranges.items() if i in moved}
 
 
 def host_type(spec: TensorSpec) -> np.dtype[Any]:

@@ -5,14 +5,14 @@ Gives decisions only; :mod:`mcugen.convert.rewrite` carries them out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.affine import Affine, affine_params
+from mcugen.convert.affine import Affine, affine_params, power_of_two_scale
 from mcugen.convert.choices import Choices
 from mcugen.convert.histogram import Range, Statistics, clip_range
 from mcugen.errors import ConversionError
@@ -38,6 +38,7 @@ class Scheme:
         rules: what every operator demands.
         means: of activations over the samples, element by element, where biases are to be corrected by them.
         wide: positions of the ops that compute with int16 activations, and the largest magnitudes of these.
+        cells: scales of int16 states.
     """
 
     activations: Mapping[int, Affine]
@@ -46,6 +47,7 @@ class Scheme:
     rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
     means: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     wide: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    cells: Mapping[int, float] = field(default_factory=dict)
 
 
 def decide(
@@ -54,6 +56,7 @@ def decide(
     observed: Mapping[int, Range],
     statistics: Mapping[int, Statistics],
     trained: Mapping[int, Range],
+    ties: Sequence[tuple[int, ...]] = (),
 ) -> Scheme:
     """The scheme that follows from a user's choices and from what was observed.
 
@@ -61,6 +64,7 @@ def decide(
         observed: real (minimum, maximum) of every float activation by tensor id.
         statistics: of the same tensors, where `choices` need them.
         trained: ranges that training found, which count more than observed ones.
+        ties: tensors that are one variable, see :mod:`mcugen.convert.loops.merged`.
 
     Raises:
         ConversionError: see :func:`choose_scheme`; a wide op that has no int16 form.
@@ -69,7 +73,7 @@ def decide(
     if choices.method != "minmax":
         for i, known in statistics.items():
             ranges[i] = clip_range(choices.method, known.counts, observed[i], choices.percentile)
-    scheme = choose_scheme(model, ranges, trained)
+    scheme = choose_scheme(model, ranges, trained, ties)
     return replace(
         scheme,
         rules=PER_CHANNEL_DENSE if choices.per_channel_dense else RULES,
@@ -98,7 +102,10 @@ def _wide_magnitudes(
 
 
 def choose_scheme(
-    model: ModelT, observed: Mapping[int, Range], trained: Mapping[int, Range] = MappingProxyType({})
+    model: ModelT,
+    observed: Mapping[int, Range],
+    trained: Mapping[int, Range] = MappingProxyType({}),
+    ties: Sequence[tuple[int, ...]] = (),
 ) -> Scheme:
     """Decide on scales and zero points of all activations.
 
@@ -106,6 +113,7 @@ def choose_scheme(
         model: a float model (`ModelT`) with one subgraph.
         observed: real (minimum, maximum) of every float activation by tensor id.
         trained: ranges that training found; a group of tensors that shares parameters takes these alone.
+        ties: tensors that share parameters beyond what ops demand.
 
     Raises:
         ConversionError: an op without a rule, or used in a way that int8 kernels do not run.
@@ -115,6 +123,7 @@ def choose_scheme(
     ranges = {i: (float(low), float(high)) for i, (low, high) in observed.items()}
     groups = _Groups()
     fixed: dict[int, Affine] = {}
+    cells: dict[int, float] = {}
     for op in main.operators:
         rule = RULES[flat.kind_of(model, op)]
         members = activation_inputs(model, op) + float_outputs(model, op)
@@ -125,18 +134,31 @@ def choose_scheme(
             groups.add(i)
         if rule.same_scale:
             groups.join(members)
+        if rule.tied:
+            groups.join([*(_input(op, position) for position in rule.tied), *float_outputs(model, op)])
+        if rule.cell is not None:
+            cell = _input(op, rule.cell)
+            cells[cell] = power_of_two_scale(max(abs(end) for end in ranges[cell]))
         if rule.output is not None:
             fixed.update((i, Affine(*rule.output)) for i in float_outputs(model, op))
     for i in (*flat.ints(main.inputs), *flat.ints(main.outputs)):
         if type_name(main.tensors[i].type) == "float32":
             groups.add(i)
+    for tied in ties:
+        if type_name(main.tensors[tied[0]].type) == "float32":
+            for i in tied:
+                value = flat.constant(model, main.tensors[i])
+                if value is not None and value.size:
+                    ranges[i] = (float(value.min()), float(value.max()))
+                groups.add(i)
+            groups.join(list(tied))
     activations: dict[int, Affine] = {}
     requantized: dict[int, Affine] = {}
     for group in groups.all():
         params, moved = _group_params(group, ranges, fixed, trained)
         activations.update((i, params) for i in group)
         requantized.update(moved)
-    return Scheme(activations, requantized, ranges)
+    return Scheme(activations, requantized, ranges, cells=cells)
 
 
 def without_rule(model: ModelT) -> list[int]:
@@ -163,7 +185,8 @@ def check_rules(model: ModelT) -> None:
                 hint=fallback.hint([kind], quantizing=True),
             )
         weights = weights_of(model, op, rule)
-        if rule.axis is not None and weights is None:
+        computed = any(not flat.is_constant(model, main.tensors[i]) for i in _product_constants(op, rule))
+        if computed or (rule.axis is not None and weights is None):
             raise ConversionError("its weights are computed, not constant", where=where, hint="Use fixed weights")
         if weights is None or rule.bias is None:
             continue
@@ -189,9 +212,16 @@ def bias_of(op: OperatorT, rule: Rule) -> int | None:
 def activation_inputs(model: ModelT, op: OperatorT) -> list[int]:
     """Float inputs that are quantized as activations: all but weights and bias."""
     rule = RULES[flat.kind_of(model, op)]
-    apart = {weights_of(model, op, rule), bias_of(op, rule)}
+    apart = {weights_of(model, op, rule), bias_of(op, rule), *_product_constants(op, rule)}
+    if rule.cell is not None:
+        apart.add(_input(op, rule.cell))
     tensors = model.subgraphs[0].tensors
     return [i for i in flat.ints(op.inputs) if i >= 0 and i not in apart and type_name(tensors[i].type) == "float32"]
+
+
+def _product_constants(op: OperatorT, rule: Rule) -> set[int]:
+    positions = (position for product in rule.products for position in (product.weights, product.bias))
+    return {_input(op, position) for position in positions if position is not None}
 
 
 def float_outputs(model: ModelT, op: OperatorT) -> list[int]:

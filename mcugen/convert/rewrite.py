@@ -11,19 +11,30 @@ from numpy.typing import NDArray
 
 from mcugen.convert import affine
 from mcugen.convert.affine import Affine
+from mcugen.convert.loops.merged import Merged, split
 from mcugen.convert.quantizer import Scheme, activation_inputs, bias_of, weights_of
 from mcugen.tflite import fields as flat
 from mcugen.tflite.int8_rules import Rule
 from mcugen.tflite.schema import load_schema, op_kind, printable
-from mcugen.tflite.schema_types import ModelT, OperatorCodeT, OperatorT, QuantizationT, Reals, TensorT, Vector
+from mcugen.tflite.schema_types import (
+    ModelT,
+    OperatorCodeT,
+    OperatorT,
+    QuantizationT,
+    Reals,
+    SubGraphT,
+    TensorT,
+    Vector,
+)
 
 # Facts about the float model that are untrue of the int8 one.
 _STALE_METADATA = ("min_runtime_version", "CONVERSION_METADATA")
 
 
-def rewrite(model: ModelT, scheme: Scheme) -> None:
-    """Quantize a float model (`ModelT`) in place."""
+def rewrite(model: ModelT, scheme: Scheme, merged: Merged) -> None:
+    """Quantize a merged float model in place, and take it apart again."""
     _Rewriter(model, scheme).run()
+    split(model, merged)
     _drop_unused(model)
 
 
@@ -44,6 +55,9 @@ class _Rewriter:
             self._quantize_constants(op, self.scheme.wide.get(position))
         for i, params in self.scheme.activations.items():
             self._quantize_activation(self.main.tensors[i], params)
+        for i, scale in self.scheme.cells.items():
+            self.main.tensors[i].type = self.schema.TensorType.INT16
+            self.main.tensors[i].quantization = self._quantization([scale], [0])
         self._insert_requantize()
         self._keep_real()
         self._convert_wide()
@@ -67,12 +81,28 @@ class _Rewriter:
             inputs[rule.weights], new_bias = self._weights_and_bias(op, rule, weights, bias, wide)
             if new_bias is not None and rule.bias is not None:
                 inputs[rule.bias] = new_bias
+        elif rule.products:
+            self._quantize_products(rule, inputs, flat.ints(op.outputs)[0])
         elif rule.bias is not None and bias is not None:
             # Weights that are an activation: their own scale takes the place of the weight scale.
             assert rule.weights is not None
             scales = np.array([self.scheme.activations[given[rule.weights]].scale], np.float32)
             inputs[rule.bias] = self._bias(bias, scales, self.scheme.activations[given[rule.data]].scale)
         op.inputs = np.array(inputs, np.int32)
+
+    def _quantize_products(self, rule: Rule, inputs: list[int], output: int) -> None:
+        """Weights and biases of an op that has several; `inputs` gets their twins."""
+        given, output_scale = tuple(inputs), self._written(output).scale
+        for product in rule.products:
+            weights, input_scale = given[product.weights], self.scheme.activations[given[product.data]].scale
+            values = self._floats(weights)
+            bias = None if product.bias is None else self._floats(given[product.bias])
+            scales = affine.weight_scales(values, None, bias, input_scale, output_scale)
+            key = ("weights", scales.tobytes())
+            quantized = affine.quantize_weights(values, scales, None)
+            inputs[product.weights] = self._make(weights, key, "INT8", quantized, scales, [0])
+            if product.bias is not None:
+                inputs[product.bias] = self._bias(given[product.bias], scales, input_scale)
 
     def _constant_activation(self, i: int) -> int:
         params = self.scheme.activations[i]
@@ -285,29 +315,36 @@ def _code(schema: ModuleType, kind: str, version: int) -> OperatorCodeT:
 def _drop_unused(model: ModelT) -> None:
     """Remove tensors, buffers, operator codes and metadata that nothing refers to any more."""
     schema = load_schema()
-    main = model.subgraphs[0]
-    used = set(flat.ints(main.inputs)) | set(flat.ints(main.outputs))
-    for op in main.operators:
-        used.update(i for i in (*flat.ints(op.inputs), *flat.ints(op.outputs)) if i >= 0)
-    order = {old: new for new, old in enumerate(sorted(used))}
-    main.tensors = [main.tensors[i] for i in sorted(used)]
-    for holder in (main, *main.operators):
-        for field in ("inputs", "outputs"):
-            setattr(holder, field, np.array([order.get(i, -1) for i in flat.ints(getattr(holder, field))], np.int32))
-    for signature in model.signatureDefs or []:
-        for entry in (*(signature.inputs or []), *(signature.outputs or [])):
-            entry.tensorIndex = order.get(entry.tensorIndex, 0)
-    codes = sorted({op.opcodeIndex for op in main.operators})
+    for subgraph in model.subgraphs:
+        _drop_unused_tensors(model, subgraph)
+    operators = [op for subgraph in model.subgraphs for op in subgraph.operators]
+    codes = sorted({op.opcodeIndex for op in operators})
     model.operatorCodes = [model.operatorCodes[i] for i in codes]
-    for op in main.operators:
+    for op in operators:
         op.opcodeIndex = codes.index(op.opcodeIndex)
     model.metadata = [m for m in model.metadata or [] if printable(m.name) not in _STALE_METADATA]
     model.metadataBuffer = None
     buffers = [schema.BufferT()]  # buffer 0 is empty by convention
-    for holder in (*main.tensors, *model.metadata):
+    tensors = [tensor for subgraph in model.subgraphs for tensor in subgraph.tensors]
+    for holder in (*tensors, *model.metadata):
         content = model.buffers[holder.buffer]
         holder.buffer = 0
         if content.data is not None and len(content.data) > 0:
             holder.buffer = len(buffers)
             buffers.append(content)
     model.buffers = buffers
+
+
+def _drop_unused_tensors(model: ModelT, subgraph: SubGraphT) -> None:
+    used = set(flat.ints(subgraph.inputs)) | set(flat.ints(subgraph.outputs))
+    for op in subgraph.operators:
+        used.update(i for i in (*flat.ints(op.inputs), *flat.ints(op.outputs)) if i >= 0)
+    order = {old: new for new, old in enumerate(sorted(used))}
+    subgraph.tensors = [subgraph.tensors[i] for i in sorted(used)]
+    for holder in (subgraph, *subgraph.operators):
+        for field in ("inputs", "outputs"):
+            setattr(holder, field, np.array([order.get(i, -1) for i in flat.ints(getattr(holder, field))], np.int32))
+    if subgraph is model.subgraphs[0]:
+        for signature in model.signatureDefs or []:
+            for entry in (*(signature.inputs or []), *(signature.outputs or [])):
+                entry.tensorIndex = order.get(entry.tensorIndex, 0)

@@ -12,6 +12,16 @@ FixedParams = tuple[float, int]
 
 
 @dataclass(frozen=True)
+class Product:
+    """Positions of constant weights with one scale, of their int32 bias (None: they have none), and of what they
+    are multiplied with."""
+
+    weights: int
+    bias: int | None
+    data: int
+
+
+@dataclass(frozen=True)
 class Rule:
     """Demands of one operator on its tensors.
 
@@ -25,6 +35,9 @@ class Rule:
         bias: position of the int32 bias, scale = activation scale · weight scale.
         real: float32 inputs and outputs stay float32, since the kernel does not look at scales; DEQUANTIZE comes
             before, QUANTIZE after.
+        products: of ops with several weights.
+        tied: positions of inputs that share scale and zero point with the output.
+        cell: position of an int16 state with a power of two as its scale and zero point 0.
     """
 
     version: int = 1
@@ -35,6 +48,9 @@ class Rule:
     axis: int | None = None
     bias: int | None = None
     real: bool = False
+    products: tuple[Product, ...] = ()
+    tied: tuple[int, ...] = ()
+    cell: int | None = None
 
 
 _SAME = Rule(version=2, same_scale=True)
@@ -119,6 +135,17 @@ RULES: dict[str, Rule] = {
     "LOGICAL_NOT": _FREE_V1,
     "LOGICAL_OR": _FREE_V1,
     "CAST": Rule(real=True),
+    "DYNAMIC_UPDATE_SLICE": _SAME_V1,
+    "WHILE": _FREE_V1,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Rule(
+        version=3,
+        products=(
+            *(Product(weights, weights + 11, 0) for weights in range(1, 5)),
+            *(Product(weights, None, 18) for weights in range(5, 9)),
+        ),
+        tied=(18,),
+        cell=19,
+    ),
 }
 
 PER_CHANNEL_DENSE: dict[str, Rule] = {**RULES, "FULLY_CONNECTED": Rule(version=12, weights=1, axis=0, bias=2)}

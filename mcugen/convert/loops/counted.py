@@ -1,0 +1,45 @@
+"""The loops of a float model that can be quantized: those that run a known number of times."""
+
+from __future__ import annotations
+
+from mcugen.errors import ConversionError
+from mcugen.tflite import fields as flat
+from mcugen.tflite.counted import MOST_ROUNDS, CountedLoop, count_rounds
+from mcugen.tflite.schema_types import ModelT, OperatorT
+
+_HINT = "Give sequences a fixed length, or run the model in float32 with `quantize=False`"
+
+
+def counted_loops(model: ModelT) -> list[CountedLoop]:
+    """The loops of a model, in order.
+
+    Raises:
+        ConversionError: one whose number of rounds is not known, or one inside another.
+    """
+    main = model.subgraphs[0]
+    found = []
+    for index, op in enumerate(main.operators):
+        if not is_loop(model, op):
+            continue
+        where = flat.where(model, main, index)
+        body = model.subgraphs[int(op.builtinOptions.bodySubgraphIndex)]
+        if any(flat.kind_of(model, nested) in ("WHILE", "IF", "CALL_ONCE") for nested in body.operators):
+            raise ConversionError(
+                "is a loop with loops or conditions inside, which cannot be quantized here",
+                where=where,
+                hint="Move the inner loop out, or run the model in float32 with `quantize=False`",
+            )
+        loop = count_rounds(model, main, op)
+        if loop is None:
+            raise ConversionError(
+                f"is a loop whose number of rounds depends on data, or is above {MOST_ROUNDS:,}, which cannot be "
+                "quantized here",
+                where=where,
+                hint=_HINT,
+            )
+        found.append(loop)
+    return found
+
+
+def is_loop(model: ModelT, op: OperatorT) -> bool:
+    return flat.kind_of(model, op) == "WHILE"

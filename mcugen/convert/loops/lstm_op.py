@@ -1,0 +1,88 @@
+"""TensorFlow Lite's op for an LSTM over a whole sequence: where its tensors are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcugen.errors import ConversionError
+from mcugen.tflite import fields as flat
+from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
+
+LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+OPERANDS = 24
+GATES = {"input": 1, "forget": 2, "cell": 3, "output": 4}
+"""Position of the weights of the input, by gate."""
+TO_RECURRENT, TO_BIAS = 4, 11
+"""From there to the weights of the hidden state, and to the bias."""
+HIDDEN, CELL = 18, 19
+_ABSENT = (9, 10, 11, 16, 17, 20, 21, 22, 23)
+
+
+@dataclass(frozen=True, eq=False)
+class LstmOp:
+    """An LSTM without peepholes, projection and normalization.
+
+    Attributes:
+        source: input [batches, steps, inputs], or [steps, batches, inputs] if `time_major`; `output` likewise.
+        gates: by name, weights [units, inputs], recurrent weights [units, units], bias [units].
+        hidden, cell: state tensors [batches, units].
+        cell_clip: the largest magnitude of a cell; 0 for no limit.
+    """
+
+    op: OperatorT
+    source: int
+    output: int
+    hidden: int
+    cell: int
+    gates: Mapping[str, tuple[int, int, int]]
+    batches: int
+    steps: int
+    inputs: int
+    units: int
+    time_major: bool
+    cell_clip: float
+
+
+def parse_lstm(model: ModelT, graph: SubGraphT, op: OperatorT) -> LstmOp:
+    """Raises:
+    ConversionError: an LSTM of another kind.
+    """
+    ids = flat.ints(op.inputs)
+    where = f'{LSTM} "{flat.layer_of_op(graph, op)}"'
+    plain = len(ids) >= OPERANDS - 4 and all(i >= 0 for i in ids[1:9]) and all(i >= 0 for i in ids[12:16])
+    if not plain or any(ids[position] >= 0 for position in _ABSENT if position < len(ids)):
+        raise ConversionError(
+            "has peepholes, projection, normalization or coupled gates, and so no int8 form here",
+            where=where,
+            hint="Use a plain LSTM layer",
+        )
+    options = op.builtinOptions
+    name = activation_name(options.fusedActivationFunction)
+    if name != "TANH":
+        raise ConversionError(
+            f"is an LSTM with the activation {name}, which has no int8 form here", where=where, hint="Use tanh"
+        )
+    shape = flat.shape_of(graph.tensors[ids[0]])
+    first, second, inputs = shape
+    batches, steps = (second, first) if options.timeMajor else (first, second)
+    gates = {name: (ids[at], ids[at + TO_RECURRENT], ids[at + TO_BIAS]) for name, at in GATES.items()}
+    return LstmOp(
+        op,
+        ids[0],
+        flat.ints(op.outputs)[0],
+        ids[HIDDEN],
+        ids[CELL],
+        gates,
+        batches,
+        steps,
+        inputs,
+        flat.shape_of(graph.tensors[ids[1 + TO_RECURRENT]])[0],
+        bool(options.timeMajor),
+        float(options.cellClip),
+    )
+
+
+def activation_name(code: int) -> str:
+    """Of a fused activation."""
+    return ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")[code] if 0 <= code < 6 else f"code {code}"
