@@ -34,7 +34,7 @@ from mcugen.convert.types import (
 from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.progress import Progress, share_of
 from mcugen.tflite import fields as flat
-from mcugen.tflite.opened import OpenedModel, open_model, packed
+from mcugen.tflite.opened import OpenedModel, packed
 from mcugen.tflite.schema_types import SubGraphT
 
 _TOO_OFTEN_OUTSIDE = 0.01
@@ -95,7 +95,7 @@ class FloatModel:
         if choices.activations == "int16":
             observation = self._observe(choices, floats, samples, None)
             feeds = calibrate.feeds(samples, self._inspection.inputs)
-            quantized = open_model(quantize_16x8(floats.data, feeds, share_of(progress, "calibrate")))
+            quantized = quantize_16x8(floats, feeds, observation.ranges, share_of(progress, "calibrate"))
         else:
             model = floats.copy()
             merged = merge(model)

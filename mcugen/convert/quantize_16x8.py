@@ -2,29 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.convert import calibrate
+from mcugen.convert.histogram import Range
+from mcugen.convert.loops.observed import is_recurrent
+from mcugen.convert.loops.unrolled import drop_zeros, unroll
+from mcugen.convert.loops.wide_lstm import name_lstms, put_lstms_back
+from mcugen.convert.prepare import constant_outputs, fold_constants
+from mcugen.convert.unused import drop_unused, own_constants, share_equal_constants
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError
 from mcugen.outputs import temporary_folder
 from mcugen.progress import Share
+from mcugen.tflite import fields as flat
+from mcugen.tflite.opened import OpenedModel, open_model, packed
 
 
-def quantize_16x8(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Share | None = None) -> bytes:
-    """A `.tflite` with int16 inputs, activations and outputs, int8 weights and int64 biases.
+def quantize_16x8(
+    floats: OpenedModel,
+    inputs: Sequence[NDArray[Any]],
+    ranges: Mapping[int, Range],
+    progress: Share | None = None,
+) -> OpenedModel:
+    """A model with int16 inputs, activations and outputs, int8 weights and int64 biases.
+
+    Loops and LSTMs are unrolled, which is all that the quantizer takes. LSTMs become the op again; what the rounds of
+    other loops have in common is there once.
 
     Args:
-        float_tflite: a float32 model of any source.
+        floats: a float32 model of any source.
         inputs: calibration samples, one (N, *shape) array per model input, in the model's order.
+        ranges: of the float model's tensors, among them the cells of LSTMs.
 
     Raises:
         ConversionError: TensorFlow's quantizer refuses the model, for example an op that it has no int16 form for.
         ToolError: TensorFlow is not installed.
     """
+    if not is_recurrent(floats):
+        return open_model(_run(floats.data, inputs, progress))
+    named = floats.copy()
+    lstms = name_lstms(named, ranges)
+    model = unroll(packed(named)).model.copy()
+    drop_zeros(model)
+    folded = constant_outputs(model)
+    samples = [a[:1] for a in inputs]
+    known = calibrate.observe(packed(model), samples, (), flat.ints(model.subgraphs[0].outputs), keep=folded).values
+    fold_constants(model, known)
+    drop_unused(model)
+    own_constants(model)
+    quantized = open_model(_run(packed(model).data, inputs, progress)).copy()
+    put_lstms_back(quantized, lstms)
+    share_equal_constants(quantized)
+    return packed(quantized)
+
+
+def _run(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Share | None) -> bytes:
     with temporary_folder() as folder:
         (folder / "model.tflite").write_bytes(float_tflite)
         np.savez(str(folder / "samples.npz"), allow_pickle=False, **{f"input_{n}": a for n, a in enumerate(inputs)})

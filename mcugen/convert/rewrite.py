@@ -13,6 +13,7 @@ from mcugen.convert import affine
 from mcugen.convert.affine import Affine
 from mcugen.convert.loops.merged import Merged, split
 from mcugen.convert.quantizer import Scheme, activation_inputs, bias_of, weights_of
+from mcugen.convert.unused import drop_unused
 from mcugen.tflite import fields as flat
 from mcugen.tflite.int8_rules import Rule
 from mcugen.tflite.schema import load_schema, op_kind, printable
@@ -22,20 +23,16 @@ from mcugen.tflite.schema_types import (
     OperatorT,
     QuantizationT,
     Reals,
-    SubGraphT,
     TensorT,
     Vector,
 )
-
-# Facts about the float model that are untrue of the int8 one.
-_STALE_METADATA = ("min_runtime_version", "CONVERSION_METADATA")
 
 
 def rewrite(model: ModelT, scheme: Scheme, merged: Merged) -> None:
     """Quantize a merged float model in place, and take it apart again."""
     _Rewriter(model, scheme).run()
     split(model, merged)
-    _drop_unused(model)
+    drop_unused(model)
 
 
 class _Rewriter:
@@ -310,41 +307,3 @@ def _code(schema: ModuleType, kind: str, version: int) -> OperatorCodeT:
         builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=version
     )
     return made
-
-
-def _drop_unused(model: ModelT) -> None:
-    """Remove tensors, buffers, operator codes and metadata that nothing refers to any more."""
-    schema = load_schema()
-    for subgraph in model.subgraphs:
-        _drop_unused_tensors(model, subgraph)
-    operators = [op for subgraph in model.subgraphs for op in subgraph.operators]
-    codes = sorted({op.opcodeIndex for op in operators})
-    model.operatorCodes = [model.operatorCodes[i] for i in codes]
-    for op in operators:
-        op.opcodeIndex = codes.index(op.opcodeIndex)
-    model.metadata = [m for m in model.metadata or [] if printable(m.name) not in _STALE_METADATA]
-    model.metadataBuffer = None
-    buffers = [schema.BufferT()]  # buffer 0 is empty by convention
-    tensors = [tensor for subgraph in model.subgraphs for tensor in subgraph.tensors]
-    for holder in (*tensors, *model.metadata):
-        content = model.buffers[holder.buffer]
-        holder.buffer = 0
-        if content.data is not None and len(content.data) > 0:
-            holder.buffer = len(buffers)
-            buffers.append(content)
-    model.buffers = buffers
-
-
-def _drop_unused_tensors(model: ModelT, subgraph: SubGraphT) -> None:
-    used = set(flat.ints(subgraph.inputs)) | set(flat.ints(subgraph.outputs))
-    for op in subgraph.operators:
-        used.update(i for i in (*flat.ints(op.inputs), *flat.ints(op.outputs)) if i >= 0)
-    order = {old: new for new, old in enumerate(sorted(used))}
-    subgraph.tensors = [subgraph.tensors[i] for i in sorted(used)]
-    for holder in (subgraph, *subgraph.operators):
-        for field in ("inputs", "outputs"):
-            setattr(holder, field, np.array([order.get(i, -1) for i in flat.ints(getattr(holder, field))], np.int32))
-    if subgraph is model.subgraphs[0]:
-        for signature in model.signatureDefs or []:
-            for entry in (*(signature.inputs or []), *(signature.outputs or [])):
-                entry.tensorIndex = order.get(entry.tensorIndex, 0)

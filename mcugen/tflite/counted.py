@@ -14,6 +14,8 @@ from mcugen.tflite.schema import type_name
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
 
 MOST_ROUNDS = 4096
+_MOST_STEPS = 1_000_000
+"""Ops that are looked at to count one loop."""
 _MOST_BYTES = 1 << 16
 """Of an integer tensor that is followed from round to round."""
 
@@ -47,9 +49,13 @@ def count_rounds(model: ModelT, graph: SubGraphT, op: OperatorT) -> CountedLoop 
             known[position] = value
     rounds: list[Values] = []
     outputs = flat.ints(model.subgraphs[body].outputs)
-    while len(rounds) <= MOST_ROUNDS:
+    answers = flat.ints(model.subgraphs[condition].outputs)
+    if len(outputs) != len(flat.ints(op.inputs)) or len(answers) != 1:
+        return None
+    steps = len(model.subgraphs[body].operators) + len(model.subgraphs[condition].operators) + 1
+    while len(rounds) <= min(MOST_ROUNDS, _MOST_STEPS // steps):
         judged = evaluate(model, model.subgraphs[condition], known)
-        answer = judged.get(flat.ints(model.subgraphs[condition].outputs)[0])
+        answer = judged.get(answers[0])
         if answer is None or not answer.size:
             return None
         if not bool(answer.reshape(-1)[0]):
@@ -62,8 +68,7 @@ def count_rounds(model: ModelT, graph: SubGraphT, op: OperatorT) -> CountedLoop 
 
 def evaluate(model: ModelT, subgraph: SubGraphT, inputs: Values) -> dict[int, NDArray[Any]]:
     """What follows from some of a subgraph's inputs (by position): the values of its integer tensors that are known."""
-    ids = flat.ints(subgraph.inputs)
-    known = {ids[position]: value for position, value in inputs.items()}
+    known = {i: inputs[position] for position, i in enumerate(flat.ints(subgraph.inputs)) if position in inputs}
 
     def value_of(i: int) -> NDArray[Any] | None:
         return known[i] if i in known else flat.constant(model, subgraph.tensors[i])

@@ -7,6 +7,7 @@ from mcugen.tflite import fields as flat
 from mcugen.tflite.counted import MOST_ROUNDS, CountedLoop, count_rounds
 from mcugen.tflite.schema_types import ModelT, OperatorT
 
+LOOP = "WHILE"
 _HINT = "Give sequences a fixed length, or run the model in float32 with `quantize=False`"
 
 
@@ -42,4 +43,4 @@ def counted_loops(model: ModelT) -> list[CountedLoop]:
 
 
 def is_loop(model: ModelT, op: OperatorT) -> bool:
-    return flat.kind_of(model, op) == "WHILE"
+    return flat.kind_of(model, op) == LOOP

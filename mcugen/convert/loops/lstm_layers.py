@@ -57,10 +57,15 @@ def fuse_lstm_layers(model: ModelT) -> list[str]:
         if layer is not None and (made := _Maker(model, loop, layer).ops()) is not None:
             position = main.operators.index(loop.op)
             main.operators[position : position + 1] = made
-            names.append(flat.layer_of_op(main, loop.op))
+            names.append(layer_name(main, loop.op))
     if names:
         _drop_unused_graphs(model)
     return names
+
+
+def layer_name(graph: SubGraphT, loop: OperatorT) -> str:
+    """The layer that a loop computes: frameworks call the loop in it "while"."""
+    return flat.layer_of_op(graph, loop).removesuffix("/while")
 
 
 class _Reader:
@@ -208,7 +213,7 @@ class _Maker:
         ways = {n: way for n in wanted if (way := self._way(n)) is not None}
         if len(ways) != len(wanted):
             return None
-        graft = Graft(self._model, main, flat.layer_of_op(main, self._loop.op))
+        graft = Graft(self._model, main, layer_name(main, self._loop.op))
         sequence = self._lstm(graft)
         for position, way in ways.items():
             self._give(graft, sequence, position, way)
@@ -263,7 +268,9 @@ class _Maker:
         options = load_schema().UnidirectionalSequenceLSTMOptionsT(
             fusedActivationFunction=_TANH, cellClip=0.0, projClip=0.0, timeMajor=True, asymmetricQuantizeInputs=False
         )
-        return graft.add(LSTM, ids, graft.activation((steps, batches, units)), options)
+        output = graft.activation((steps, batches, units))
+        graft.tensors[output].name = graft.name
+        return graft.add(LSTM, ids, output, options)
 
     def _give(self, graft: Graft, sequence: int, position: int, way: str) -> None:
         """Write what the loop gave."""

@@ -82,7 +82,7 @@ def split(model: ModelT, merged: Merged) -> dict[int, int]:
     moved: dict[int, int] = {}
     start = 0
     for (subgraph, inputs, outputs), ops in zip(merged.parts, operators, strict=True):
-        used = {i for op in ops for i in (*flat.ints(op.inputs), *flat.ints(op.outputs)) if i >= 0}
+        used = {i for op in ops for i in _tensors_of(op) if i >= 0}
         order = {old: new for new, old in enumerate(sorted(used.union(inputs, outputs)))}
         subgraph.tensors, subgraph.operators = [tensors[i] for i in order], ops
         subgraph.inputs, subgraph.outputs = (np.array([order[i] for i in ids], np.int32) for ids in (inputs, outputs))
@@ -90,6 +90,8 @@ def split(model: ModelT, merged: Merged) -> dict[int, int]:
             op.inputs, op.outputs = (
                 np.array([order.get(i, -1) for i in flat.ints(ids)], np.int32) for ids in (op.inputs, op.outputs)
             )
+            if op.intermediates is not None:
+                op.intermediates = np.array([order[i] for i in flat.ints(op.intermediates)], np.int32)
         if subgraph is main:
             for signature in model.signatureDefs or []:
                 for entry in (*(signature.inputs or []), *(signature.outputs or [])):
@@ -97,6 +99,10 @@ def split(model: ModelT, merged: Merged) -> dict[int, int]:
         moved.update((old, start + new) for old, new in order.items())
         start += len(order)
     return moved
+
+
+def _tensors_of(op: OperatorT) -> Ids:
+    return (*flat.ints(op.inputs), *flat.ints(op.outputs), *flat.ints(op.intermediates))
 
 
 def _homes(model: ModelT, merged: Merged) -> dict[int, int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mcugen.convert import calibrate
 from mcugen.convert.calibrate import Observation
 from mcugen.convert.histogram import Statistics
-from mcugen.convert.loops.counted import is_loop
+from mcugen.convert.loops.counted import LOOP
 from mcugen.convert.loops.lstm_op import LSTM
 from mcugen.convert.loops.merged import merge
 from mcugen.convert.loops.unrolled import Unrolled, unroll
@@ -29,6 +29,11 @@ def merged_copy(model: OpenedModel) -> ModelT:
     return copy
 
 
+def is_recurrent(model: OpenedModel) -> bool:
+    """Whether a model has loops or LSTM ops."""
+    return any(flat.kind_of(model.schema, op) in (LOOP, LSTM) for op in model.main.operators)
+
+
 def observe(
     model: OpenedModel, inputs: Sequence[NDArray[Any]], *, statistics: bool = False, progress: Share | None = None
 ) -> Observation:
@@ -41,7 +46,7 @@ def observe(
         ConversionError: see :func:`mcugen.convert.calibrate.observe`.
     """
     watched = calibrate.float_activations(merged_copy(model))
-    if not any(is_loop(model.schema, op) or flat.kind_of(model.schema, op) == LSTM for op in model.main.operators):
+    if not is_recurrent(model):
         outputs = flat.ints(model.main.outputs)
         return calibrate.observe(model, inputs, watched, outputs, statistics=statistics, progress=progress)
     unrolled = unroll(model)

@@ -6,6 +6,7 @@ from mcugen.convert.loops.counted import counted_loops
 from mcugen.convert.loops.lstm_layers import fuse_lstm_layers
 from mcugen.convert.loops.lstm_op import LSTM, parse_lstm
 from mcugen.convert.loops.rows import write_rows_in_place
+from mcugen.convert.unused import drop_unused
 from mcugen.errors import ConversionError, ModelError
 from mcugen.tflite import fields as flat
 from mcugen.tflite.schema import printable
@@ -60,4 +61,5 @@ def prepare_loops(model: ModelT, *, fuse: bool) -> list[str]:
     layers = fuse_lstm_layers(model) if fuse else []
     if layers:
         notes.append(f"{len(layers)} loops became LSTM ops")
+        drop_unused(model)
     return notes

@@ -35,8 +35,11 @@ class Unrolled:
     seen: Mapping[int, tuple[int, ...]]
 
 
-def unroll(given: OpenedModel) -> Unrolled:
-    """Unroll all loops and LSTMs of a float model.
+def unroll(given: OpenedModel, *, lstms: bool = True) -> Unrolled:
+    """Unroll all loops of a float model.
+
+    Args:
+        lstms: unroll LSTM ops as well.
 
     Raises:
         ConversionError: a loop whose number of rounds is not known.
@@ -51,7 +54,7 @@ def unroll(given: OpenedModel) -> Unrolled:
         _read_instead(op, work.instead)
         if id(op) in loops:
             operators += _unroll_loop(work, loops[id(op)], starts)
-        elif flat.kind_of(model, op) == LSTM:
+        elif lstms and flat.kind_of(model, op) == LSTM:
             operators += _unroll_lstm(work, parse_lstm(model, main, op))
         else:
             operators.append(op)
@@ -114,6 +117,12 @@ def _unroll_loop(work: _Work, loop: CountedLoop, starts: Sequence[int]) -> list[
             outputs = flat.ints(op.outputs)
             if all(i in known for i in outputs):
                 continue
+            if _is_row(work.model, op, known):
+                sequence, index = flat.ints(op.inputs)
+                row = _row(graft, place(sequence), int(op.builtinOptions.axis), int(known[index]))
+                here[outputs[0]] = row
+                work.seen.setdefault(start + outputs[0], []).append(row)
+                continue
             position = next((n for n in gathered if gives[n] in outputs), None)
             if position is not None:
                 _, values, index = flat.ints(op.inputs)
@@ -137,6 +146,27 @@ def _unroll_loop(work: _Work, loop: CountedLoop, starts: Sequence[int]) -> list[
     for asked, taken in zip(asks, takes, strict=True):
         work.seen[starts[loop.condition] + asked] = work.seen.get(start + taken, [])
     return graft.made
+
+
+def _is_row(model: ModelT, op: OperatorT, known: Values) -> bool:
+    """Whether an op takes one row, or the like, of a known number."""
+    if flat.kind_of(model, op) != "GATHER" or op.builtinOptions.batchDims:
+        return False
+    index = flat.ints(op.inputs)[1]
+    return index in known and known[index].ndim == 0
+
+
+def _row(graft: Graft, sequence: int, axis: int, number: int) -> int:
+    """A row without its axis. By SLICE, since GATHER has no int16 form in TensorFlow Lite Micro."""
+    schema = load_schema()
+    shape = list(flat.shape_of(graft.tensors[sequence]))
+    begin, size = [0] * len(shape), list(shape)
+    begin[axis], size[axis] = number, 1
+    ends = [graft.constant(np.array(values, np.int32)) for values in (begin, size)]
+    cut = graft.add("SLICE", [sequence, *ends], graft.activation(tuple(size)), schema.SliceOptionsT())
+    rest = (*shape[:axis], *shape[axis + 1 :])
+    target = graft.constant(np.array(rest, np.int32))
+    return graft.add("RESHAPE", [cut, target], graft.activation(rest), schema.ReshapeOptionsT(newShape=list(rest)))
 
 
 def _gathered(model: ModelT, body: SubGraphT, rounds: Sequence[Values]) -> set[int]:
@@ -184,12 +214,7 @@ def _unroll_lstm(work: _Work, lstm: LstmOp) -> list[OperatorT]:
     outputs: list[int] = []
     work.seen[lstm.hidden], work.seen[lstm.cell] = [], []
     for step in range(lstm.steps):
-        x = graft.add(
-            "GATHER",
-            [lstm.source, graft.constant(np.array(step, np.int32))],
-            graft.activation((lstm.batches, lstm.inputs)),
-            schema.GatherOptionsT(axis=axis),
-        )
+        x = _row(graft, lstm.source, axis, step)
         sums = {}
         for gate, (weights, recurrent, bias) in lstm.gates.items():
             from_input = graft.add("FULLY_CONNECTED", [x, weights, bias], graft.activation(shape), gate_options)
@@ -217,3 +242,39 @@ def _clipped(graft: Graft, values: int, limit: float) -> int:
         end = graft.constant(np.array(bound, np.float32))
         values = graft.add(kind, [values, end], graft.activation(shape), schema.MaximumMinimumOptionsT())
     return values
+
+
+def drop_zeros(model: ModelT) -> None:
+    """Leave out of an unrolled model, in place, what a first round computes with states that are still zero.
+
+    Products with zeros are zeros, sums with zeros what is added to them. No scale fits a tensor of zeros.
+    """
+    main = model.subgraphs[0]
+    instead: dict[int, int] = {}
+    kept: list[OperatorT] = []
+    for op in main.operators:
+        _read_instead(op, instead)
+        kind, inputs, outputs = flat.kind_of(model, op), flat.ints(op.inputs), flat.ints(op.outputs)
+        zeros = [i for i in inputs if i >= 0 and kind in _LINEAR and _is_zero(model, main, i)]
+        other = next((i for i in inputs if i not in zeros), None)
+        shape = flat.shape_of(main.tensors[outputs[0]]) if outputs else ()
+        fused = kind != "FULLY_CONNECTED" and kind in _LINEAR and op.builtinOptions.fusedActivationFunction
+        unbiased = kind == "FULLY_CONNECTED" and inputs[0] in zeros and inputs[2:] in ((), (-1,))
+        if (kind == "MUL" and zeros and not fused) or unbiased:
+            instead[outputs[0]] = Graft(model, main, "zeros").constant(np.zeros(shape, np.float32))
+        elif (
+            kind == "ADD" and zeros and other is not None and flat.shape_of(main.tensors[other]) == shape and not fused
+        ):
+            instead[outputs[0]] = other
+        else:
+            kept.append(op)
+    main.operators = kept
+    main.outputs = np.array([instead.get(i, i) for i in flat.ints(main.outputs)], np.int32)
+
+
+_LINEAR = ("MUL", "ADD", "FULLY_CONNECTED")
+
+
+def _is_zero(model: ModelT, graph: SubGraphT, i: int) -> bool:
+    value = flat.constant(model, graph.tensors[i])
+    return value is not None and value.dtype == np.float32 and not value.any()

@@ -17,10 +17,14 @@ from mcugen.ops.common import describe
 
 @dataclass(frozen=True, eq=False)
 class ControlOptions:
-    """The graphs that an op runs, and what each is to it: then and else, or condition and body."""
+    """The graphs that an op runs, and what each is to it: then and else, or condition and body.
+
+    `rounds` of a loop is how often its body runs; None where nobody knows before it runs.
+    """
 
     roles: tuple[str, str]
     graphs: tuple[Graph, Graph]
+    rounds: int | None = None
 
 
 def _operands(_graph: Graph, op: Op) -> str | None:
@@ -111,8 +115,10 @@ def _macs_if(_graph: Graph, op: Op) -> int:
 
 
 def _macs_while(_graph: Graph, op: Op) -> int:
-    """Of one round: how many there are shows only when it runs."""
-    return sum(_macs_of(graph) for graph in op.options.graphs)
+    """Of all rounds; of one where their number shows only when it runs."""
+    condition, body = (_macs_of(graph) for graph in op.options.graphs)
+    rounds = 1 if op.options.rounds is None else op.options.rounds
+    return condition * (rounds + 1) + body * rounds
 
 
 IF = OpSpec(

@@ -14,6 +14,7 @@ from mcugen.errors import ModelError
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.ops.keeping.control import ControlOptions
 from mcugen.runtimes.aot.graph.variables import VariableName, resolve_variables
+from mcugen.tflite.counted import count_rounds
 from mcugen.tflite.fields import ints, kind_of
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
@@ -70,13 +71,13 @@ class _Reader:
     def _new_subgraph(self, raw: SubGraphT) -> Graph:
         tensors = read_tensors(self._model, raw)
         inputs, outputs = ints(raw.inputs), ints(raw.outputs)
-        read = tuple(self._op(i, op, tensors) for i, op in enumerate(raw.operators))
+        read = tuple(self._op(i, op, tensors, raw) for i, op in enumerate(raw.operators))
         if _expanded_ops(read) > _MAX_EXPANDED_OPS:
             raise ModelError(f"with the subgraphs they run these are more than {_MAX_EXPANDED_OPS} ops")
         notes = dynamic_batch_notes(raw.tensors, inputs)
         return Graph(tensors, read, inputs, outputs, self._name, self._sha256, notes)
 
-    def _op(self, index: int, raw: OperatorT, tensors: dict[int, Tensor]) -> Op:
+    def _op(self, index: int, raw: OperatorT, tensors: dict[int, Tensor], graph: SubGraphT) -> Op:
         op = _read_op(index, raw, self._model, tensors)
         options = raw.builtinOptions
         try:
@@ -85,7 +86,10 @@ class _Reader:
             if op.kind == "IF":
                 return self._control(op, "then", options.thenSubgraphIndex, "else", options.elseSubgraphIndex)
             if op.kind == "WHILE":
-                return self._control(op, "condition", options.condSubgraphIndex, "body", options.bodySubgraphIndex)
+                loop = self._control(op, "condition", options.condSubgraphIndex, "body", options.bodySubgraphIndex)
+                counted = count_rounds(self._model, graph, raw)
+                rounds = len(counted.rounds) if counted is not None else None
+                return replace(loop, options=replace(loop.options, rounds=rounds))
         except AttributeError:
             raise ModelError("has no options", where=op.where, hint="The file is corrupted") from None
         return op
