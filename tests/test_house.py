@@ -60,7 +60,9 @@ LAW = {
     " runtimes.aot.emit",
     "qat": "errors numerics",
     "guard": "errors reading",
-    "convert": "errors reading outputs children names progress tflite numerics ops oracle verify qat guard",
+    "convert.loops": "errors tflite",
+    "convert": "errors reading outputs children names progress tflite numerics ops oracle verify qat guard"
+    " convert.loops",
     "assess": "errors names progress graph tflite oracle runtimes.aot.graph verify convert",
     "tune": "errors progress outputs reading graph tflite boards runtimes runtimes.aot.graph builder convert assess",
     "device": "errors progress environment children cores graph emulators boards builder",

@@ -114,7 +114,20 @@ ROOMS = (
     *("numerics", "ops", "cores.*.kernels", "ops.moving", "ops.elementwise", "ops.casting", "ops.weighted"),
     *("ops.pooling", "ops.rows", "ops.keeping", "emit", "emulators", "boards", "oracle", "runtimes", "runtimes.aot"),
     *("runtimes.aot.graph", "runtimes.aot.plan", "runtimes.aot.emit", "runtimes.tflm", "project", "formats", "builder"),
-    *("verify", "qat", "guard", "convert", "assess", "tune", "device", "flash", "monitor", "monitor.web", "sweep"),
+    *(
+        "verify",
+        "qat",
+        "guard",
+        "convert.loops",
+        "convert",
+        "assess",
+        "tune",
+        "device",
+        "flash",
+        "monitor",
+        "monitor.web",
+        "sweep",
+    ),
     *("flow", "ui", "report", "verbs.options", "verbs", "api", "cli", "testing", "pytest_plugin"),
 )
 """The rooms of `mcugen/`, by their names in it. What is in none of them belongs to the package itself."""

@@ -16,7 +16,7 @@ from mcugen.convert.data_checks import check_samples
 from mcugen.convert.equalize import equalize
 from mcugen.convert.inspect_source import Inspection
 from mcugen.convert.loops.merged import merge, split
-from mcugen.convert.loops.observed import observe
+from mcugen.convert.observed import observe
 from mcugen.convert.plain import plain_float
 from mcugen.convert.quantize_16x8 import quantize_16x8
 from mcugen.convert.quantizer import Scheme, check_rules, decide

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from mcugen.convert import calibrate
 from mcugen.convert.histogram import Range
-from mcugen.convert.loops.observed import is_recurrent
 from mcugen.convert.loops.unrolled import drop_zeros, unroll
-from mcugen.convert.loops.wide_lstm import name_lstms, put_lstms_back
+from mcugen.convert.observed import is_recurrent
 from mcugen.convert.prepare import constant_outputs, fold_constants
-from mcugen.convert.unused import drop_unused, own_constants, share_equal_constants
+from mcugen.convert.wide_lstm import name_lstms, put_lstms_back
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError
 from mcugen.outputs import temporary_folder
 from mcugen.progress import Share
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, open_model, packed
+from mcugen.tflite.unused import drop_unused, own_constants, share_equal_constants
 
 
 def quantize_16x8(

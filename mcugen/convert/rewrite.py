@@ -13,7 +13,6 @@ from mcugen.convert import affine
 from mcugen.convert.affine import Affine
 from mcugen.convert.loops.merged import Merged, split
 from mcugen.convert.quantizer import Scheme, activation_inputs, bias_of, weights_of
-from mcugen.convert.unused import drop_unused
 from mcugen.tflite import fields as flat
 from mcugen.tflite.int8_rules import Rule
 from mcugen.tflite.schema import load_schema, op_kind, printable
@@ -26,6 +25,7 @@ from mcugen.tflite.schema_types import (
     TensorT,
     Vector,
 )
+from mcugen.tflite.unused import drop_unused
 
 
 def rewrite(model: ModelT, scheme: Scheme, merged: Merged) -> None:

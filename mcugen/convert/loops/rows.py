@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mcugen.convert.grafts import Graft
 from mcugen.tflite import fields as flat
 from mcugen.tflite.counted import CountedLoop, Values
+from mcugen.tflite.grafts import Graft
 from mcugen.tflite.schema import load_schema, type_name
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert import affine
-from mcugen.convert.grafts import Graft
 from mcugen.convert.histogram import Range
 from mcugen.convert.loops.lstm_op import CELL, GATES, HIDDEN, LSTM, OPERANDS, TO_BIAS, TO_RECURRENT, parse_lstm
 from mcugen.convert.loops.rows import drop_unread
 from mcugen.tflite import fields as flat
+from mcugen.tflite.grafts import Graft
 from mcugen.tflite.schema import load_schema, printable
 from mcugen.tflite.schema_types import ModelT, QuantizationT, SubGraphT, TensorT
 
