@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from mcugen.convert import convert
 from mcugen.tflite.schema import unpack_model
+from tests.convert import recurrent_models
 from tests.zoo import convolutional, others, recurrent, streaming
 from tests.zoo.layers import draw
 from tests.zoo.wide import with_int16_activations
@@ -30,6 +31,7 @@ _CALIBRATION_SAMPLES = 12
 _FLOAT: dict[str, Callable[[], bytes]] = {
     "autoencoder": others.autoencoder,
     "ds_cnn": convolutional.ds_cnn,
+    "gru": lambda: recurrent_models.recurrent("gru"),
     "mobilenet_v1": convolutional.mobilenet_v1,
     "mobilenet_v2": convolutional.mobilenet_v2,
     "resnet": convolutional.resnet,

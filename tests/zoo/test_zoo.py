@@ -18,6 +18,7 @@ from tests.state.models import assert_sequence_bit_exact
 STRUCTURE = {
     "autoencoder": {"FULLY_CONNECTED": 10},
     "ds_cnn": {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 4, "AVERAGE_POOL_2D": 1, "FULLY_CONNECTED": 1, "SOFTMAX": 1},
+    "gru": {"RESHAPE": 2, "WHILE": 1, "FULLY_CONNECTED": 1, "SOFTMAX": 1},
     "lstm": {"UNIDIRECTIONAL_SEQUENCE_LSTM": 1, "RESHAPE": 1, "FULLY_CONNECTED": 1, "SOFTMAX": 1},
     "mobilenet_v1": {"CONV_2D": 14, "DEPTHWISE_CONV_2D": 13, "AVERAGE_POOL_2D": 1, "RESHAPE": 1, "SOFTMAX": 1},
     "mobilenet_v2": {"CONV_2D": 13, "DEPTHWISE_CONV_2D": 6, "ADD": 3, "PAD": 3, "MEAN": 1},

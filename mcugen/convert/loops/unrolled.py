@@ -142,6 +142,8 @@ def _unroll_loop(work: _Work, loop: CountedLoop, starts: Sequence[int]) -> list[
         last = _joined(graft, [rows[n][k] for k in sorted(rows[n])]) if n in gathered else variables[n]
         work.instead[result] = last
         work.seen[result] = [last]
+        if n in gathered:
+            work.seen[start + takes[n]] += rows[n].values()
     asks = flat.ints(work.model.subgraphs[loop.condition].inputs)
     for asked, taken in zip(asks, takes, strict=True):
         work.seen[starts[loop.condition] + asked] = work.seen.get(start + taken, [])
