@@ -40,8 +40,14 @@ class CountedLoop:
 
 
 def count_rounds(model: ModelT, graph: SubGraphT, op: OperatorT) -> CountedLoop | None:
-    """A WHILE of `graph` with its rounds; None where their number depends on data, or is above `MOST_ROUNDS`."""
-    condition, body = int(op.builtinOptions.condSubgraphIndex), int(op.builtinOptions.bodySubgraphIndex)
+    """A WHILE of `graph` with its rounds.
+
+    None where their number depends on data, or is above `MOST_ROUNDS`; where the op and its subgraphs do not fit.
+    """
+    graphs = loop_graphs(model, op)
+    if graphs is None:
+        return None
+    condition, body = graphs
     known: dict[int, NDArray[Any]] = {}
     for position, i in enumerate(flat.ints(op.inputs)):
         value = flat.constant(model, graph.tensors[i])
@@ -50,8 +56,6 @@ def count_rounds(model: ModelT, graph: SubGraphT, op: OperatorT) -> CountedLoop 
     rounds: list[Values] = []
     outputs = flat.ints(model.subgraphs[body].outputs)
     answers = flat.ints(model.subgraphs[condition].outputs)
-    if len(outputs) != len(flat.ints(op.inputs)) or len(answers) != 1:
-        return None
     steps = len(model.subgraphs[body].operators) + len(model.subgraphs[condition].operators) + 1
     while len(rounds) <= min(MOST_ROUNDS, _MOST_STEPS // steps):
         judged = evaluate(model, model.subgraphs[condition], known)
@@ -64,6 +68,18 @@ def count_rounds(model: ModelT, graph: SubGraphT, op: OperatorT) -> CountedLoop 
         rounds.append(values)
         known = {position: values[outputs[position]] for position in known if outputs[position] in values}
     return None
+
+
+def loop_graphs(model: ModelT, op: OperatorT) -> tuple[int, int] | None:
+    """Positions of a WHILE's condition and body; None where they do not exist, or do not take and give what it does."""
+    options = op.builtinOptions
+    condition, body = (int(getattr(options, f"{role}SubgraphIndex", 0)) for role in ("cond", "body"))
+    if not (0 < condition < len(model.subgraphs) and 0 < body < len(model.subgraphs)):
+        return None
+    asks, inner = model.subgraphs[condition], model.subgraphs[body]
+    counts = {len(flat.ints(ids)) for ids in (op.inputs, op.outputs, asks.inputs, inner.inputs, inner.outputs)}
+    present = min((*flat.ints(op.inputs), *flat.ints(op.outputs)), default=-1) >= 0
+    return (condition, body) if len(counts) == 1 and present and len(flat.ints(asks.outputs)) == 1 else None
 
 
 def evaluate(model: ModelT, subgraph: SubGraphT, inputs: Values) -> dict[int, NDArray[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcugen.errors import ConversionError
 from mcugen.tflite import fields as flat
-from mcugen.tflite.counted import MOST_ROUNDS, CountedLoop, count_rounds
+from mcugen.tflite.counted import MOST_ROUNDS, CountedLoop, count_rounds, loop_graphs
 from mcugen.tflite.schema_types import ModelT, OperatorT
 
 LOOP = "WHILE"
@@ -23,7 +23,12 @@ def counted_loops(model: ModelT) -> list[CountedLoop]:
         if not is_loop(model, op):
             continue
         where = flat.where(model, main, index)
-        body = model.subgraphs[int(op.builtinOptions.bodySubgraphIndex)]
+        graphs = loop_graphs(model, op)
+        if graphs is None:
+            raise ConversionError(
+                "does not fit the subgraphs that it runs", where=where, hint="The file is damaged: convert it again"
+            )
+        body = model.subgraphs[graphs[1]]
         if any(flat.kind_of(model, nested) in ("WHILE", "IF", "CALL_ONCE") for nested in body.operators):
             raise ConversionError(
                 "is a loop with loops or conditions inside, which cannot be quantized here",

@@ -49,21 +49,29 @@ def parse_lstm(model: ModelT, graph: SubGraphT, op: OperatorT) -> LstmOp:
     ConversionError: an LSTM of another kind.
     """
     ids = flat.ints(op.inputs)
+    options = op.builtinOptions
     where = f'{LSTM} "{flat.layer_of_op(graph, op)}"'
-    plain = len(ids) >= OPERANDS - 4 and all(i >= 0 for i in ids[1:9]) and all(i >= 0 for i in ids[12:16])
+    plain = (
+        len(ids) >= OPERANDS - 4
+        and ids[0] >= 0
+        and options is not None
+        and all(i >= 0 for i in ids[1:9])
+        and all(i >= 0 for i in ids[12:16])
+    )
     if not plain or any(ids[position] >= 0 for position in _ABSENT if position < len(ids)):
         raise ConversionError(
             "has peepholes, projection, normalization or coupled gates, and so no int8 form here",
             where=where,
             hint="Use a plain LSTM layer",
         )
-    options = op.builtinOptions
     name = activation_name(options.fusedActivationFunction)
     if name != "TANH":
         raise ConversionError(
             f"is an LSTM with the activation {name}, which has no int8 form here", where=where, hint="Use tanh"
         )
     shape = flat.shape_of(graph.tensors[ids[0]])
+    if len(shape) != 3 or min(shape) < 1 or ids[HIDDEN] < 0 or ids[CELL] < 0:
+        raise ConversionError("has no sequence, or no state", where=where, hint="The file is damaged: convert it again")
     first, second, inputs = shape
     batches, steps = (second, first) if options.timeMajor else (first, second)
     gates = {name: (ids[at], ids[at + TO_RECURRENT], ids[at + TO_BIAS]) for name, at in GATES.items()}
