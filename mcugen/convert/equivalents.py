@@ -18,6 +18,8 @@ from mcugen.tflite.schema_types import ModelT, OperatorT, TensorT
 
 _MOST_DIMENSIONS = 5
 """Of BROADCAST_TO in TensorFlow Lite Micro."""
+_MOST_JOINED = 10
+"""Inputs of CONCATENATION in TensorFlow Lite Micro."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +172,32 @@ def _select_by_sums(b: Builder, condition: int, x: int, y: int) -> bool:
     return True
 
 
+def _join_in_groups(b: Builder) -> bool:
+    """TensorFlow Lite Micro joins ten tensors at most."""
+    schema = load_schema()
+    parts, axis = list(b.inputs), int(b.op.builtinOptions.axis)
+    if len(parts) <= _MOST_JOINED or b.op.builtinOptions.fusedActivationFunction:
+        return False
+    axis %= len(flat.shape_of(b.tensors[b.output]))
+
+    def join(group: list[int], output: int) -> int:
+        return b.add("CONCATENATION", group, output, schema.ConcatenationOptionsT(axis=axis))
+
+    while len(parts) > _MOST_JOINED:
+        joined = []
+        for start in range(0, len(parts), _MOST_JOINED):
+            group = parts[start : start + _MOST_JOINED]
+            shape = list(flat.shape_of(b.tensors[group[0]]))
+            shape[axis] = sum(flat.shape_of(b.tensors[i])[axis] for i in group)
+            joined.append(join(group, b.tensor(b.output, tuple(shape))) if len(group) > 1 else group[0])
+        parts = joined
+    join(parts, b.output)
+    return True
+
+
 REWRITES: dict[str, Callable[[Builder], bool]] = {
     "ADD_N": _add_in_turn,
+    "CONCATENATION": _join_in_groups,
     "NEG": _negate,
     "SELECT": _select,
     "SELECT_V2": _select,
