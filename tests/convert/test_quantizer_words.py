@@ -85,6 +85,14 @@ def test_one_number_fills_a_tensor() -> None:
             lambda x: np.tile(x, (1, 2, 1, 3)),
         ),
         (
+            "CONCATENATION",
+            lambda m, x: m.op(
+                "CONCATENATION", [x] * 23, (*IMAGE[:3], 23 * IMAGE[3]), options=options_of("Concatenation", axis=-1)
+            ),
+            ["CONCATENATION"] * 4,
+            lambda x: np.concatenate([x] * 23, axis=-1),
+        ),
+        (
             "SELECT",
             lambda m, x: m.op(
                 "SELECT",
