@@ -340,3 +340,13 @@ def test_sigmoid_factors(scale: float) -> None:
         steps += 1
     assert (multiplier, shift) == (int(scale * 12288 * 2.0**steps), steps)
     assert 1 <= multiplier <= 32767
+
+
+@pytest.mark.parametrize(
+    ("product", "expected"), [(1.5 * 2.0**-31, (1, 31)), (32767.4, (32767, 0)), (1.1 * 3 * 2.0**1, (27033, 12))]
+)
+def test_the_least_and_the_largest_sigmoid_factor_and_one_of_no_power_of_two(
+    product: float, expected: tuple[int, int]
+) -> None:
+    """By scale · 12288."""
+    assert int16_tables.sigmoid_factor(product / 12288, (0, 1, 3)) == expected
