@@ -72,6 +72,8 @@ def depthwise_convolutions() -> list[bytes]:
     # One window of whole rows.
     models += [depthwise_model((1, 9, 2, channels), (9, 2), same=False) for channels in (1, 4, 6, 8)]
     models += [depthwise_model((1, 5, 2, 8), (5, 2), same=False, quant=quant) for quant in quants]
+    fine = Quantized(input_scale=0.5, weights_scale=0.01, output_scale=0.5)  # a sum that is off by one is seen
+    models.append(depthwise_model((1, 1, 1, 256), (1, 1), quant=fine))
     return [*models, *depthwise_filters(), *_conformance(("DEPTHWISE_CONV_2D", "int8"))]
 
 
