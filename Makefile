@@ -24,9 +24,10 @@ setup:
 demo: setup
 	@$(PYTHON) examples/digits/demo.py
 
-# The set-up has installed every tool, so a test that would skip for want of one fails instead.
+# The set-up has installed every tool, so a test that would skip for want of one fails instead. Compiled Python is kept,
+# whatever the environment says: tests start hundreds of processes.
 test: setup
-	MCUGEN_REQUIRE_TOOLS=1 $(PYTHON) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= MCUGEN_REQUIRE_TOOLS=1 $(PYTHON) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 mutants: setup
 	$(PYTHON) -m tools.mutants $(MUTANTS_ARGS)

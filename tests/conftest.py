@@ -26,8 +26,34 @@ _TOOL_IS_MISSING = ("install", "could not import", "not found")
 _MARKER_TOOLS = {"emulator": ("arm-none-eabi-gcc", "qemu-system-arm")}
 
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+"""NumPy starts threads when it is imported, a third of its time, in each of a thousand processes that tests start."""
+
 KERNEL_INCLUDES = [f"-I{folder}" for folder in sorted({path.parent for path in kernel_headers().values()})]
 """A compiler's flags that find every kernel's header."""
+
+
+CACHED_COMPILERS = ("arm-none-eabi-g++", "arm-none-eabi-gcc", "cc", "g++", "gcc", "riscv64-unknown-elf-gcc")
+
+
+def pytest_configure() -> None:
+    """Compilers go through ccache, where it is installed: most of what tests compile is the same for every model.
+
+    Its keys are the compiler itself, its flags and all that it reads. CCACHE_DISABLE=1 compiles everything.
+    """
+    ccache, links = shutil.which("ccache"), ROOT / "build" / "ccache-bin"
+    path = os.environ.get("PATH", "")
+    if ccache is None or "CCACHE_DISABLE" in os.environ or str(links) in path.split(os.pathsep):
+        return
+    shutil.rmtree(links, ignore_errors=True)
+    links.mkdir(parents=True, exist_ok=True)
+    for name in CACHED_COMPILERS:
+        if shutil.which(name):
+            (links / name).symlink_to(ccache)
+    os.environ["PATH"] = f"{links}{os.pathsep}{path}"
+    os.environ.setdefault("CCACHE_DIR", str(ROOT / "build" / "ccache"))
+    os.environ.setdefault("CCACHE_DEPEND", "1")  # what is not there yet is not preprocessed first
+    os.environ.setdefault("CCACHE_MAXSIZE", "1G")
 
 
 def find_model(name: str) -> Path:

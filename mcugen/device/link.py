@@ -160,7 +160,7 @@ class Link:
         Session 0 is never used: a device that was just reset has it.
         """
         before = self._session
-        while self._session in (0, before):
+        while self._session == before:
             self._session = secrets.randbelow(0xFFFF) + 1
         self._sequence = 0
 

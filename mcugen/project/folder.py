@@ -14,6 +14,9 @@ from mcugen.errors import ProjectError
 OWN_BY_USER = frozenset({".git", ".gitignore", ".pio", ".vscode", ".github", ".DS_Store", "compile_commands.json"})
 """Names at the top of a project that tools put there: never counted as changes, always kept."""
 
+COMPILED = "__pycache__"
+"""What Python makes of a project's scripts when PlatformIO runs them, anywhere: no changes, and not worth keeping."""
+
 
 def digest(content: bytes) -> str:
     """SHA-256 as hexadecimal text."""
@@ -39,6 +42,7 @@ def _walk(folder: Path) -> Iterator[str]:
     """Relative paths of all files (and links) below a folder, without what is the user's own at the top."""
     for root, folders, names in os.walk(folder):
         here = Path(root)
+        folders[:] = [name for name in folders if name != COMPILED or (here / name).is_symlink()]
         if here == folder:
             folders[:] = [name for name in folders if name not in OWN_BY_USER]
             names = [name for name in names if name not in OWN_BY_USER]

@@ -67,14 +67,27 @@ def digest(model: str) -> str:
     return hashlib.sha256(zoo.model(ZOO[model])).hexdigest()[:16]
 
 
+def prove(path: Path, board: str) -> Any:
+    """What `verify` says of a model on a board. Six samples have every extreme of the inputs among them.
+
+    Raises:
+        AssertionError: the device differs from the oracle, or its figures contradict each other.
+    """
+    proof: Any = api.verify(path, board=board, samples=6)
+    assert proof.verdict.bit_exact, f"{path.name} on {board} is not bit-exact"
+    assert proof.verdict.output_moves
+    assert proof.cost.stack <= proof.firmware.ram.stack
+    assert sum(proof.cost.per_op) <= proof.cost.invoke * 1.1 + 1000
+    return proof
+
+
 def measure(path: Path, board: str) -> tuple[Budget, str]:
     """What a model costs on a board, and the compiler that this holds for.
 
     Raises:
-        AssertionError: the device differs from the oracle; then no figure of it means anything.
+        AssertionError: what `prove` asserts; then no figure means anything.
     """
-    proof: Any = api.verify(path, board=board, samples=2)
-    assert proof.verdict.bit_exact, f"{path.name} on {board} is not bit-exact"
+    proof = prove(path, board)
     flash, ram, cost = proof.firmware.flash, proof.firmware.ram, proof.cost
     budget = Budget(cost.invoke, flash.code, flash.weights, ram.arena, cost.stack)
     return budget, proof.firmware.toolchain

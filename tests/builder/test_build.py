@@ -92,7 +92,10 @@ def test_a_changed_linker_script_links_again(plan: Plan, board: Board, out: Path
     assert build_project(out).ram.stack == 8192
 
 
-def test_the_folders_name_changes_nothing(plan: Plan, board: Board, tmp_path: Path) -> None:
+def test_the_folders_name_changes_nothing(
+    plan: Plan, board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCACHE_DISABLE", "1")  # it would take what was compiled in another folder
     names = ["plain", "with space", "ünï", "a;`touch pwned`&$(id)".replace("$", ""), "q'u\"o(t)e%b,=#@1"]
     built = []
     for name in names:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.aot.plan.types import Plan
 from tests.builder.tiny import emit, needs_arm_gcc, tiny_plan
-from tests.models import both, model_bytes
+from tests.models import model_bytes, real
 
 
 def with_memory(board: Board, *, flash: int | None = None, ram: int | None = None) -> Board:
@@ -72,15 +73,18 @@ def test_limits_are_those_of_the_numbers(plan: Plan, board: Board) -> None:
     assert fit.static > LEAST_STATIC
 
 
+ZOO = ("mobilenet_v2", "sine", "speech", "wake_word")
+REAL = ("kws_ref_model", "micro_speech_quantized", "hello_world_int8")
+
+
 @needs_arm_gcc
 @pytest.mark.parametrize(
-    "model",
-    both(
-        ["mobilenet_v2", "sine", "speech", "wake_word"],
-        ["kws_ref_model", "micro_speech_quantized", "hello_world_int8"],
-    ),
+    ("model", "name"),
+    [
+        *itertools.product(ZOO, ["microbit", "lm3s6965evb", "mps3-an547", "stm32vldiscovery"]),
+        *(pytest.param(model, name, marks=real(model)) for model in REAL for name in ("microbit", "mps3-an547")),
+    ],
 )
-@pytest.mark.parametrize("name", ["microbit", "lm3s6965evb", "mps3-an547", "stm32vldiscovery"])
 def test_real_builds_stay_within_the_estimate(model: str, name: str, out: Path) -> None:
     board = load_boards()[name]
     plan = make_plan(read_graph(model_bytes(model)), board.target())

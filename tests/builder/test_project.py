@@ -171,6 +171,15 @@ def test_what_tools_put_there_stays(plan: Plan, board: Board, out: Path) -> None
     assert (out / ".gitignore").exists()
 
 
+def test_what_python_compiled_is_neither_added_nor_kept(plan: Plan, board: Board, out: Path) -> None:
+    """PlatformIO imports platform/platform.py."""
+    emit(plan, board, out)
+    (out / "platform/__pycache__").mkdir()
+    (out / "platform/__pycache__/platform.cpython-311.pyc").write_bytes(b"old")
+    emit(plan, board, out)
+    assert not (out / "platform/__pycache__").exists()
+
+
 def test_a_link_in_place_of_a_file_counts_as_changed(plan: Plan, board: Board, out: Path, tmp_path: Path) -> None:
     emit(plan, board, out)
     outside = tmp_path / "outside.c"

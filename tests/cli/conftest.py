@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.cli.loaded import Loaded
 from tests.kernels.single_op import Node, TensorSpec, build_graph, build_model, constant, options
 from tests.schemas import check
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BOARD = "mps2-an386"
+TIMEOUT = 300
+"""Seconds for a command."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +42,31 @@ Cli = Callable[..., Ran]
 
 
 @pytest.fixture(scope="session")
-def cli() -> Cli:
-    """Run `mcugen` in a process of its own, without a terminal."""
+def cli() -> Iterator[Cli]:
+    """Run `mcugen` in a process of its own, without a terminal: forked (see loaded.py), or `fresh`ly started."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with Loaded(environment) as loaded:
 
-    def run(*arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "mcugen", *(str(argument) for argument in arguments)],
-            cwd=cwd or ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=300,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        def run(
+            *arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None, fresh: bool = False
+        ) -> Ran:
+            words = [str(argument) for argument in arguments]
+            variables = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
+            if not fresh and loaded.can_run(variables):
+                return Ran(*loaded.run(words, cwd=cwd or ROOT, environment=variables, timeout=TIMEOUT))
+            done = subprocess.run(
+                [sys.executable, "-m", "mcugen", *words],
+                cwd=cwd or ROOT,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                timeout=TIMEOUT,
+                check=False,
+            )
+            return Ran(done.returncode, done.stdout, done.stderr)
 
-    return run
+        yield run
 
 
 def int8_model(input_name: str = "image", hidden_name: str = "hidden") -> bytes:

@@ -46,7 +46,7 @@ def test_run_dequantizes_and_the_terminal_says_where(cli: Cli, project: Path, tm
 
 
 def test_verify_ends_with_the_verdict(cli: Cli, project: Path) -> None:
-    ran = cli("verify", project, "--layers")
+    ran = cli("verify", project, "--layers", fresh=True)
     assert ran.code == 0, ran.err
     last = ran.out.splitlines()[-1]
     assert last.startswith("✔ bit-exact: 16/16 samples equal tflite-micro")

@@ -56,11 +56,11 @@ def test_an_unknown_function_is_an_attribute_error() -> None:
 
 
 def test_version(cli: Cli) -> None:
-    assert cli("--version").out.strip() == f"mcugen {__version__}"
+    assert cli("--version", fresh=True).out.strip() == f"mcugen {__version__}"
 
 
 def test_no_arguments_show_the_help(cli: Cli) -> None:
-    ran = cli()
+    ran = cli(fresh=True)
     assert ran.code == 2
     assert "Usage: mcugen" in ran.out + ran.err
 
@@ -73,4 +73,4 @@ def test_boards_lists_every_board(cli: Cli) -> None:
 
 
 def test_works_from_any_folder(cli: Cli, tmp_path: Path) -> None:
-    assert cli("boards", cwd=tmp_path).code == 0
+    assert cli("boards", cwd=tmp_path, fresh=True).code == 0

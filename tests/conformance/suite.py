@@ -5,6 +5,7 @@ A new op adds an entry to one of the tables of generators; `missing` names those
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from mcugen import ops
 from mcugen.errors import UnsupportedOpError
+from mcugen.graph import Graph
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph.read import read_graph
 from mcugen.runtimes.aot.plan import make_plan
@@ -54,16 +56,23 @@ def missing() -> list[str]:
 
 def draw_case(kind: str, dtype: str, number: int) -> Case:
     """Case `number` of an op and type, always the same one; uses that the op's own limits refuse are drawn again."""
+    return drawn(kind, dtype, number)[0]
+
+
+@functools.cache
+def drawn(kind: str, dtype: str, number: int) -> tuple[Case, Graph]:
+    """A case, and the graph of a model of it alone."""
     draw = _source(kind, dtype, number)
     refusals = []
     for _ in range(_TRIES):
         case = GENERATORS[kind](draw)
         try:
-            check_supported(read_graph(build_graph([*case.nodes, ALIVE], case.outputs)))
+            graph = read_graph(build_graph([*case.nodes, ALIVE], case.outputs))
+            check_supported(graph)
         except UnsupportedOpError as error:
             refusals.append(str(error))
         else:
-            return case
+            return case, graph
     raise AssertionError(f"{kind} {dtype}: {_TRIES} uses were refused, the last ones: {refusals[-3:]}")
 
 

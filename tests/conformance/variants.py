@@ -11,8 +11,7 @@ from mcugen.boards.shipped import load_boards
 from mcugen.graph import Graph
 from mcugen.ops.base import KernelCall, OpSpec, Target
 from mcugen.runtimes.aot.graph import read_graph
-from tests.conformance.suite import ALIVE, GENERATORS, claimed, draw_case, draw_sequences
-from tests.kernels.single_op import build_graph
+from tests.conformance.suite import GENERATORS, claimed, draw_sequences, drawn
 
 CASES = 12
 """Of each op and type, whatever the suite itself is told to run: docs/SUPPORTED_OPS.md depends on it."""
@@ -41,18 +40,16 @@ def planned() -> frozenset[Planned]:
         Planned(spec, call.kernel, call.variant)
         for kind, types in claimed().items()
         for dtype in types
-        for model in _models(kind, dtype)
-        for spec, call in _calls(read_graph(model), kind)
+        for graph in _graphs(kind, dtype)
+        for spec, call in _calls(graph, kind)
     )
 
 
-def _models(kind: str, dtype: str) -> Iterator[bytes]:
+def _graphs(kind: str, dtype: str) -> Iterator[Graph]:
     if kind not in GENERATORS:
-        yield from (sequence.model for sequence in draw_sequences(kind, dtype, CASES))
+        yield from (read_graph(sequence.model) for sequence in draw_sequences(kind, dtype, CASES))
         return
-    for number in range(CASES):
-        case = draw_case(kind, dtype, number)
-        yield build_graph([*case.nodes, ALIVE], case.outputs)
+    yield from (drawn(kind, dtype, number)[1] for number in range(CASES))
 
 
 def _calls(graph: Graph, kind: str) -> Iterator[tuple[OpSpec, KernelCall]]:

@@ -17,7 +17,10 @@ from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
+from tests.guard.conftest import in_this_process
 from tests.schemas import check
+
+__all__ = ["in_this_process"]
 
 pytestmark = pytest.mark.tensorflow
 
@@ -63,7 +66,7 @@ def test_a_cnn_follows_its_float_model_and_equals_the_oracle(made: Converted) ->
             np.testing.assert_array_equal(host.run(given)[0], oracle.run(given)[0])
 
 
-def test_a_float_tflite_is_quantized_likewise(made: Converted, tmp_path: Path) -> None:
+def test_a_float_tflite_is_quantized_likewise(made: Converted, tmp_path: Path, in_this_process: None) -> None:
     out = tmp_path / "cnn16.tflite"
     facts = check(quantize(made.float_tflite, data=samples(24), activations="int16", out=out).to_dict())
     assert facts["quantization"]["activations"] == "int16"

@@ -20,8 +20,11 @@ from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from tests.conftest import ROOT
 from tests.convert.keras_zoo import ZOO, samples
+from tests.guard.conftest import in_this_process
 from tests.kernels.cores import M4, join, prove_samples
 from tests.kernels.single_op import oracle
+
+__all__ = ["in_this_process"]
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.xdist_group("tensorflow")]
 
@@ -76,7 +79,7 @@ def test_on_an_emulated_board(zoo: dict[str, Converted], tmp_path: Path) -> None
     prove_samples(model, given, oracle(model, given), M4, tmp_path)
 
 
-def test_several_inputs_from_an_npz_file(tmp_path: Path) -> None:
+def test_several_inputs_from_an_npz_file(tmp_path: Path, in_this_process: None) -> None:
     """Calibration data and model are files, the arrays found by the inputs' names."""
     keras = pytest.importorskip("keras")
     model = ZOO["sensor_fusion"](keras)

@@ -1,4 +1,8 @@
-"""Keras and SavedModel sources, and our quantizer against TensorFlow's own."""
+"""Keras and SavedModel sources, and our quantizer against TensorFlow's own.
+
+Every kind of source is loaded in the confined process once (`test_digits_keep_their_accuracy`); what else is said of
+models does without starting TensorFlow again.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,12 @@ from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.tflite.fields import input_specs, output_specs, quantization_of
 from mcugen.tflite.schema import unpack_model
 from mcugen.verbs.deploy import deploy
-from tests.conftest import find_model
+from tests.conftest import ROOT, find_model
 from tests.convert.float_models import small_dense
+from tests.guard.conftest import in_this_process
 from tests.models import real
+
+__all__ = ["in_this_process"]
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.xdist_group("tensorflow")]
 
@@ -98,14 +105,16 @@ def test_digits_keep_their_accuracy(files: Path, cnn: Any, digits: tuple[Any, An
     assert not inspect_model(converted.model).notes
 
 
-def test_keras_object(cnn: Any, digits: tuple[Any, Any]) -> None:
+def test_keras_object(cnn: Any, digits: tuple[Any, Any], in_this_process: None) -> None:
     converted = convert(cnn, digits[0][:100])
     assert (converted.name, converted.report.source_kind) == ("digits", "keras object")
     assert converted.report.agreement[0].cosine_similarity > 0.99
 
 
 @pytest.mark.emulator
-def test_float_against_int8_on_the_same_device(files: Path, digits: tuple[Any, Any], tmp_path: Path) -> None:
+def test_float_against_int8_on_the_same_device(
+    files: Path, digits: tuple[Any, Any], tmp_path: Path, in_this_process: None
+) -> None:
     images, inputs = digits[0][:100], digits[0][1200:1204]
     model, board = files / "digits.keras", "mps2-an386"
     real = deploy(model, board=board, quantize=False, out=tmp_path / "float", inputs=inputs, layers=True)
@@ -135,7 +144,7 @@ def test_object_with_an_own_class_is_converted_in_this_process(keras: Any) -> No
     assert (second.step, second.ok) == ("convert the model object in this process", True)
 
 
-def test_two_inputs(keras: Any, tmp_path: Path) -> None:
+def test_two_inputs(keras: Any, tmp_path: Path, in_this_process: None) -> None:
     a, b = keras.Input((4,), name="left"), keras.Input((2,), name="right")
     joined = keras.layers.Concatenate()([keras.layers.Dense(4, activation="relu")(a), b])
     keras.Model([a, b], keras.layers.Dense(2)(joined)).save(tmp_path / "two.keras")
@@ -145,7 +154,7 @@ def test_two_inputs(keras: Any, tmp_path: Path) -> None:
     assert converted.report.agreement[0].cosine_similarity > 0.99
 
 
-def test_refusals(keras: Any, files: Path, tmp_path: Path) -> None:
+def test_refusals(keras: Any, files: Path, tmp_path: Path, in_this_process: None) -> None:
     with pytest.raises(ConversionError, match="holds weights only"):
         convert(files / "only.weights.h5", "random")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x, name="sneaky")])
@@ -180,26 +189,41 @@ def test_litert_steps_in_where_tflm_cannot_run_the_float_model(monkeypatch: pyte
         assert (a.minimum, a.maximum) == pytest.approx((b.minimum, b.maximum), rel=1e-4, abs=1e-5)
 
 
-CONVERTER = """
+CONVERT_WITH_KERAS_2 = """
 import sys
 import numpy as np
-import tensorflow as tf
-source, samples, result, load = sys.argv[1:]
-if load == "2":
-    import tf_keras as keras
-else:
-    import keras
-model = keras.models.load_model(source, compile=False)
-x = np.load(samples)
-converter = tf.lite.TFLiteConverter.from_keras_model(model)
-converter.optimizations = [tf.lite.Optimize.DEFAULT]
-converter.representative_dataset = lambda: ([v[None]] for v in x)
-converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-converter.inference_input_type = converter.inference_output_type = tf.int8
-# Dense weights with one scale, as ours.
-converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-open(result, "wb").write(converter.convert())
+import tf_keras
+from tests.convert.test_tensorflow_sources import theirs
+source, samples, result = sys.argv[1:]
+open(result, "wb").write(theirs(tf_keras, source, np.load(samples)))
 """
+
+
+def theirs(keras: Any, source: str, x: Any) -> bytes:
+    """What TensorFlow's own quantizer makes of a model file."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.models.load_model(source, compile=False))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([v[None]] for v in x)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    # Dense weights with one scale, as ours.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    return bytes(converter.convert())
+
+
+def theirs_with_keras_2(source: Path, x: Any, folder: Path) -> bytes:
+    """The same in a process of its own, which TensorFlow has to know from its start."""
+    np.save(folder / "x.npy", x)
+    result = folder / "theirs.tflite"
+    subprocess.run(
+        [sys.executable, "-c", CONVERT_WITH_KERAS_2, str(source), str(folder / "x.npy"), str(result)],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": str(ROOT)},
+    )
+    return result.read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -235,30 +259,24 @@ REAL = [("pretrainedResnet", "3")]
     ("name", "keras_version"), [*OWN, *(pytest.param(*each, marks=real(f"{each[0]}.h5")) for each in REAL)]
 )
 def test_as_good_as_tensorflows_own_quantizer(
-    request: pytest.FixtureRequest, tmp_path: Path, name: str, keras_version: str
+    request: pytest.FixtureRequest, keras: Any, tmp_path: Path, name: str, keras_version: str
 ) -> None:
     if name == "legacy":
         source = request.getfixturevalue("legacy")
     else:
+        request.getfixturevalue("in_this_process")
         source = request.getfixturevalue("files") / "digits.h5" if name == "digits" else find_model(f"{name}.h5")
     x = np.random.default_rng(0).random((20, *SHAPES[name]), dtype=np.float32)
     converted = convert(source, x)
     if keras_version == "2":
         assert [a.ok for a in converted.report.attempts[:2]] == [False, True]
         assert "DepthwiseConv2D" in converted.report.attempts[0].outcome
-    np.save(tmp_path / "x.npy", x)
-    result = tmp_path / "theirs.tflite"
-    command = [sys.executable, "-c", CONVERTER, str(source), str(tmp_path / "x.npy"), str(result)]
-    subprocess.run(
-        [*command, keras_version],
-        check=True,
-        capture_output=True,
-        env={**os.environ, "TF_USE_LEGACY_KERAS": "1" if keras_version == "2" else "0"},
+    reference_model = (
+        theirs_with_keras_2(source, x, tmp_path) if keras_version == "2" else theirs(keras, str(source), x)
     )
-    theirs = result.read_bytes()
-    graph = unpack_model(theirs).subgraphs[0]
+    graph = unpack_model(reference_model).subgraphs[0]
     feeds = [x[:, None]]
-    outputs = run_int8(theirs, feeds, input_specs(graph), output_specs(graph))
+    outputs = run_int8(reference_model, feeds, input_specs(graph), output_specs(graph))
     floats = float_runner(converted).run(x)
     (reference,) = agreement(floats, outputs, output_specs(graph))
     (ours,) = converted.report.agreement
@@ -266,7 +284,7 @@ def test_as_good_as_tensorflows_own_quantizer(
     assert reference.sqnr_db is not None
     assert ours.sqnr_db > reference.sqnr_db - 0.5
     assert ours.same_argmax is not None
-    assert len(converted.tflite) < 1.05 * len(theirs)
+    assert len(converted.tflite) < 1.05 * len(reference_model)
     # The same activations get the same parameters, up to the float kernels' rounding.
     # (Operands of ADD differ: the range that TensorFlow takes for one of them is that of the sum as well.)
     theirs_scales = [quantization_of(t)[0] for t in graph.tensors]

@@ -149,6 +149,23 @@ def test_tensor_info_of_a_single_value() -> None:
     assert p.parse_tensor_info(tensor_info(2, (), 1, b"")) == p.TensorInfo("", DType.INT8, (), 1, 0.5, -3)
 
 
+def test_a_tensor_that_is_not_quantized_has_scale_0() -> None:
+    payload = struct.pack("<BBIfii", 1, 1, 8, 0.0, 0, 2) + b"\1x"
+    assert p.parse_tensor_info(payload) == p.TensorInfo("x", DType.FLOAT32, (2,), 8, 0.0, 0)
+
+
+MOST = 64 * 1024 * 1024
+
+
+def test_sizes_are_believed_up_to_64_mib() -> None:
+    assert p.parse_tensor_info(tensor_info(2, (MOST,), MOST)).nbytes == MOST
+    with pytest.raises(ProtocolError, match=f"^a tensor of {MOST + 1} bytes$"):
+        p.parse_tensor_info(tensor_info(2, (MOST + 1,), MOST + 1))
+    assert p.parse_invoke(struct.pack("<BHIIQI", 1, 5, MOST, 7, 8, 9)) == p.Paused(5, MOST, 7, Cost(8, 9))
+    with pytest.raises(ProtocolError, match=f"^an op's output of {MOST + 1} bytes$"):
+        p.parse_invoke(struct.pack("<BHIIQI", 1, 5, MOST + 1, 7, 8, 9))
+
+
 @pytest.mark.parametrize(
     ("payload", "message"),
     [

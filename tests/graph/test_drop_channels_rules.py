@@ -47,6 +47,13 @@ def test_a_graph_that_loses_nothing_is_the_same() -> None:
     assert drop_channels(graph) is graph
 
 
+def test_a_layer_of_one_filter_loses_what_is_constant() -> None:
+    x, mid, y = act(X, "x"), act((1, 6, 5, 4), "mid"), act((1, 6, 5, 1), "y")
+    first = conv(x, mid, weights((4, 1, 1, 3), 0, [1, 2]), [10, 900, -700, 20])
+    graph = drop_channels(read_graph(build_graph([first, conv(mid, y, weights((1, 1, 1, 4), 0), None)], [y])))
+    assert [graph.tensor(op.inputs[1]).shape for op in graph.ops] == [(2, 1, 1, 3), (1, 1, 1, 2)]
+
+
 @pytest.mark.parametrize("bias", [None, [5, 6]])
 def test_new_weights_and_biases_are_tensors_of_their_own(bias: list[int] | None) -> None:
     read = read_graph(two_layers(bias))

@@ -1,4 +1,4 @@
-"""Shared by the tests of the guard."""
+"""Shared by the tests of the guard and of conversion."""
 
 from __future__ import annotations
 
@@ -23,4 +23,5 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
         except McugenError as error:
             raise ConversionError(error.what, where=error.where, hint=error.hint) from None
 
-    monkeypatch.setattr("mcugen.convert.load.run_worker", run)
+    for module in ("load", "quantize_16x8"):
+        monkeypatch.setattr(f"mcugen.convert.{module}.run_worker", run)

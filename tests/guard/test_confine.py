@@ -35,34 +35,42 @@ ALLOWED = {
     "talk to itself": "socket.socketpair()",
 }
 SCRIPT = """\
-import os, signal, socket, subprocess, sys
-try:
-    {action}
-except BaseException as error:
-    print(type(error).__name__)
-else:
-    print("done")
+import json, os, signal, socket, subprocess, sys
+folder, actions, outcomes = sys.argv[1], json.loads(sys.argv[2]), {}
+for name, action in actions.items():
+    sys.argv[1:] = folder, f"{folder}/../others/{name}", sys.argv[3]
+    try:
+        exec(action)
+    except BaseException as error:
+        outcomes[name] = type(error).__name__
+    else:
+        outcomes[name] = "done"
+print(json.dumps(outcomes))
 """
+"""Makes all tries one after the other, each with a file of others to itself."""
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, dict[str, str]]:
     """By whether it was confined: what became of each try."""
-    found: dict[bool, dict[str, str]] = {True: {}, False: {}}
-    for confined in found:
-        for number, (name, action) in enumerate({**TRIES, **ALLOWED}.items()):
-            place = tmp_path_factory.mktemp(f"try{number}")
-            folder, other = place / "folder", place / "other"
-            folder.mkdir()
-            other.write_text("of others")
-            (place / "attempt.py").write_text(SCRIPT.format(action=action))
-            enter = ["mcugen.guard.enter", str(folder), "0"] if confined else []
-            command = [sys.executable, "-m", *enter, "attempt", str(folder), str(other), str(os.getpid())]
-            path = os.pathsep.join([str(place), str(Path(__file__).parents[2])])
-            done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
-            found[confined][name] = done.stdout.strip() or done.stderr[-300:]
-            if confined and "system" not in found[confined].get("walls", ""):
-                found[confined]["walls"] = (folder / "walls.json").read_text()
+    found: dict[bool, dict[str, str]] = {}
+    actions = {**TRIES, **ALLOWED}
+    for confined in (True, False):
+        place = tmp_path_factory.mktemp("tries")
+        folder, others = place / "folder", place / "others"
+        folder.mkdir()
+        others.mkdir()
+        for name in actions:
+            (others / name).write_text("of others")
+        (place / "attempt.py").write_text(SCRIPT)
+        enter = ["mcugen.guard.enter", str(folder), "0"] if confined else []
+        command = [sys.executable, "-m", *enter, "attempt", str(folder), json.dumps(actions), str(os.getpid())]
+        path = os.pathsep.join([str(place), str(Path(__file__).parents[2])])
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+        assert done.returncode == 0, done.stderr
+        found[confined] = json.loads(done.stdout)
+        if confined:
+            found[confined]["walls"] = (folder / "walls.json").read_text()
     return found
 
 

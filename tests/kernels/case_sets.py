@@ -64,6 +64,16 @@ def depthwise_convolutions() -> list[bytes]:
         depthwise_model((1, height, width, 5), (3, 3), stride=(stride, 1), same=same)
         for height, width, stride, same in itertools.product((3, 7, 10), (3, 6), (1, 2), (False, True))
     ]
+    models += [depthwise_model((1, 3, 4, 7), (1, 1), quant=quant) for quant in quants]
+    # Planes over stripes of single rows, and of three rows with a rest of two.
+    models += [depthwise_model((1, size, 7, 8), (3, 3)) for size in (22, 40)]
+    models += [depthwise_model((1, 24, 7, channels), (5, 5)) for channels in (6, 8)]
+    models += [depthwise_model((2, 30, 5, 6), (3, 1), dilation=(2, 1), same=same) for same in (False, True)]
+    # One window of whole rows.
+    models += [depthwise_model((1, 9, 2, channels), (9, 2), same=False) for channels in (1, 4, 6, 8)]
+    models += [depthwise_model((1, 5, 2, 8), (5, 2), same=False, quant=quant) for quant in quants]
+    fine = Quantized(input_scale=0.5, weights_scale=0.01, output_scale=0.5)  # a sum that is off by one is seen
+    models.append(depthwise_model((1, 1, 1, 256), (1, 1), quant=fine))
     return [*models, *depthwise_filters(), *_conformance(("DEPTHWISE_CONV_2D", "int8"))]
 
 
@@ -128,6 +138,13 @@ def wide_layers() -> list[bytes]:
         for bias in ("int64", "int32", None)
         for per_channel in (True, False)
         for activation in ("NONE", "RELU6")
+    ]
+    models += [
+        wide.depthwise((2, height, width, 3), size, stride=stride, same=same)
+        for (height, width), size in (((6, 7), (3, 3)), ((5, 4), (2, 5)))
+        for stride in ((1, 1), (2, 3))
+        for same in (True, False)
+        if same or (height >= size[0] and width >= size[1])
     ]
     pairs = [(kind, "int16") for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")]
     return [*models, *_conformance(*pairs)]

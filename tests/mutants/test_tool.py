@@ -99,6 +99,15 @@ def test_better_tests_notice_all_and_what_is_equivalent_is_explained(tmp_path: P
     assert (score["score"], score["survivors"], score["explained"]) == (100.0, [], 0)
 
 
+def test_tests_see_one_copy_of_what_uses_the_module(tmp_path: Path) -> None:
+    """As an attribute of its package and by its name."""
+    folder = toy(tmp_path, REFUSAL + "\n    assert user.clamped is same")
+    (folder / "toy" / "user.py").write_text("from toy.module import clamped\n")
+    checks = (folder / "test_toy.py").read_text()
+    (folder / "test_toy.py").write_text(f"from toy import user\nfrom toy.user import clamped as same\n{checks}")
+    assert judge(folder, 0)["score"] == 100.0
+
+
 def test_an_explanation_takes_a_survivor_away_and_may_not_outlive_it(tmp_path: Path) -> None:
     known = toy(
         tmp_path,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mcugen.convert.affine import Affine, dequantize_array, quantize_array, quantize_weights
 from mcugen.graph.types import DType, Quantization, Tensor
-from mcugen.numerics.affine import dequantize, quantize, quantize_reals, round_half_away
+from mcugen.numerics.affine import WEIGHT_MAX, dequantize, quantize, quantize_reals, round_half_away
 
 SCALES = (1.0, 0.5, 0.1, 0.05, 1 / 255, 3.7, 2.0**-14, 0.0078740157, 1e-30, 1e30)
 ZERO_POINTS = {"int8": (-128, -3, 0, 127), "uint8": (0, 128, 255), "int16": (0,)}
@@ -124,3 +124,7 @@ def test_back_to_reals() -> None:
         for got in (dequantize(values, tensor), dequantize_array(values, Affine(scale, zero_point))):
             assert got.dtype == np.float32
             np.testing.assert_array_equal(got, wanted)
+
+
+def test_weights_leave_the_lowest_number_unused() -> None:
+    assert np.iinfo(np.int8).max == WEIGHT_MAX

@@ -17,6 +17,7 @@ from mcugen.numerics.quantized import (
     integer_limits,
     integer_magnitude,
     quantize_multiplier,
+    short_multiplier,
 )
 
 LOW, HIGH = -(1 << 31), (1 << 31) - 1
@@ -266,3 +267,11 @@ def test_fused_activations(activation: str, dtype: DType) -> None:
 def test_activations_without_a_quantized_form(activation: str) -> None:
     with pytest.raises(ValueError, match=f"^{activation}$"):
         activation_range(activation, Quantization((0.1,), (0,)))
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "short"),
+    [(1 << 30, 16384), (0x40007FFF, 16384), (0x40008000, 16385), (0x7FFF7FFF, 32767), ((1 << 31) - 1, 32767)],
+)
+def test_short_multipliers_have_fifteen_bits_rounded_up_from_a_half(multiplier: int, short: int) -> None:
+    assert short_multiplier(multiplier) == short

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -246,7 +247,9 @@ def multiplier16(real: float) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("zeros", ZEROS)
-@pytest.mark.parametrize("scales", [(0.05, 0.06), (0.1, 0.013), (0.01, 0.4), (2.0, 3.0), (1e-4, 2e-4), (7.0, 7.0)])
+@pytest.mark.parametrize(
+    "scales", [(0.05, 0.06), (0.1, 0.013), (0.01, 0.4), (2.0, 3.0), (1e-4, 2e-4), (7.0, 7.0), (0.0176, 0.02)]
+)
 def test_hard_swish(scales: tuple[float, float], zeros: tuple[int, int]) -> None:
     """Both factors have 15 bits; the gate is saturated before and after its last doubling."""
     scales = float32(*scales)  # type: ignore[assignment]
@@ -263,6 +266,36 @@ def test_hard_swish(scales: tuple[float, float], zeros: tuple[int, int]) -> None
         steps = int(Fraction(whole, 1 << 15))  # towards zero
         wanted.append(clamp(nearest_away(Fraction(steps, 1 << -output_power)) + zeros[1]))
     assert outputs(functions.hard_swish_table(scales, zeros)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("allowed", "refused", "scales"),
+    [
+        ((-15, 0), (-16, 1), lambda factor: (1.0, 1 / 128 / factor)),
+        ((-15, 31), (-16,), lambda factor: (factor * 128 * 3 / 32768, factor * 3 / 32768 / 0.75)),
+    ],
+    ids=["output", "gate"],
+)
+def test_hard_swish_shifts_as_far_as_the_reference(
+    allowed: tuple[int, ...], refused: tuple[int, ...], scales: Callable[[float], tuple[float, float]]
+) -> None:
+    for power in allowed:
+        functions.hard_swish_table(scales(0.75 * 2.0**power), (0, 0))
+    for power in refused:
+        with pytest.raises(OverflowError, match="outside what the reference can shift by"):
+            functions.hard_swish_table(scales(0.75 * 2.0**power), (0, 0))
+
+
+@pytest.mark.parametrize("a", [-32768, -32767, -3, -1, 0, 1, 2, 3, 12345, 32767])
+@pytest.mark.parametrize("b", [1, 3, 8192, 16384, 24576, 32767])
+def test_halves_of_16_bit_products_go_up(a: int, b: int) -> None:
+    assert functions._doubling_high_mul16(a, b) == nearest_up(Fraction(a * b, 1 << 15))
+
+
+def test_rsqrt_shifts_by_31_at_most() -> None:
+    functions.rsqrt_table((1.0, 1 / (0.75 * 2.0**-11)), (-128, 0))
+    with pytest.raises(OverflowError, match="shifts by more than 31 bits"):
+        functions.rsqrt_table((1.0, 1 / (0.75 * 2.0**-12)), (-128, 0))
 
 
 # int16_tables.py and sigmoid_table.py
@@ -340,3 +373,13 @@ def test_sigmoid_factors(scale: float) -> None:
         steps += 1
     assert (multiplier, shift) == (int(scale * 12288 * 2.0**steps), steps)
     assert 1 <= multiplier <= 32767
+
+
+@pytest.mark.parametrize(
+    ("product", "expected"), [(1.5 * 2.0**-31, (1, 31)), (32767.4, (32767, 0)), (1.1 * 3 * 2.0**1, (27033, 12))]
+)
+def test_the_least_and_the_largest_sigmoid_factor_and_one_of_no_power_of_two(
+    product: float, expected: tuple[int, int]
+) -> None:
+    """By scale · 12288."""
+    assert int16_tables.sigmoid_factor(product / 12288, (0, 1, 3)) == expected

@@ -36,9 +36,8 @@ def job_commands(provider: str, text: str) -> list[str]:
     return [line for step in job["jobs"]["firmware"]["steps"] for line in step.get("run", "").splitlines()]
 
 
-@pytest.mark.emulator
-@pytest.mark.parametrize("provider", ["github", "gitlab"])
-def test_the_written_job_runs(repository: Path, provider: Any, tmp_path: Path) -> None:
+def written(repository: Path, provider: Any) -> list[str]:
+    """The commands of the job that is written, without those that install."""
     model = repository / "models" / "small net.tflite"
     result = api.ci(model, board=BOARD, folder=repository, provider=provider)
     check(result.to_dict())
@@ -49,6 +48,15 @@ def test_the_written_job_runs(repository: Path, provider: Any, tmp_path: Path) -
     assert any(f"mcugen=={__version__} pytest" in command for command in installs)
     rest = [command for command in commands if command not in installs]
     assert [command.split()[0] for command in rest] == ["mcugen", "python"]
+    return rest
+
+
+@pytest.mark.emulator
+def test_the_written_job_runs(repository: Path, tmp_path: Path) -> None:
+    for_github = written(repository, "github")
+    (repository / "tests" / "test_firmware.py").unlink()
+    rest = written(repository, "gitlab")
+    assert [command.removesuffix(" --junitxml=firmware-tests.xml") for command in rest] == for_github
     shown = ""
     for command in rest:
         done = subprocess.run(

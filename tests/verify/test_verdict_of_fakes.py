@@ -132,8 +132,8 @@ def test_all_equal() -> None:
         first_divergent_op=None,
         costs=(100, 101, 102, 103),
         unverified=("CUSTOM my_op",),
-        sequence=False,
     )
+    assert not verdict.sequence
     assert [[list(values) for values in sample] for sample in outputs] == [
         [[n + 1, 11, 21, 31], [n + 2, 12, 22, 32]] for n in range(4)
     ]
@@ -269,6 +269,7 @@ def test_json_holds_no_infinity() -> None:
 def test_a_model_with_state_runs_one_sequence(layers: bool) -> None:
     verdict, device, oracle, _ = verified(two_ops(stateful=True), 3, layers=layers)
     assert verdict.sequence
+    assert verdict.afresh == ""
     looked_at = ["forget", "layers 0", "layers 1", "layers 2"] if layers else []
     assert device.log == ["forget", "run 0", "run 1", "run 2", *looked_at]
     assert oracle.log.count("forget") == device.log.count("forget")
@@ -289,10 +290,23 @@ def test_where_states_are_not_carried_on_alike_every_sample_begins_afresh() -> N
     plan = two_ops(stateful=True, kind=Afresh)
     verdict, device, oracle, _ = verified(plan, 3, wrong={1: [(0, 0, 1)]}, layers_wrong={(1, 0): 1})
     assert not verdict.sequence
+    assert verdict.afresh == (
+        "the runtime's kernels begin every inference with zeros: the state was reset before each sample"
+    )
     assert device.log == ["forget", "run 0", "forget", "run 1", "forget", "run 2", "forget", "layers 1"]
     assert oracle.log.count("forget") == 4
     _, device, *_ = verified(plan, 2, layers=True)
     assert device.log == ["forget", "run 0", "forget", "run 1", "forget", "layers 0", "forget", "layers 1"]
+
+
+def test_whole_sequences_begin_afresh_and_the_verdict_says_why() -> None:
+    plan = two_ops(stateful=True)
+    verdict, *_ = verified(replace(plan, graph=replace(plan.graph, sequences=True)), 2)
+    assert not verdict.sequence
+    assert verdict.afresh == (
+        "every sample is a whole sequence: the state was reset before each, on the device and in the reference"
+    )
+    assert verified(two_ops(kind=Afresh))[0].afresh == "", "there is nothing to reset"
 
 
 def test_assigned_states_are_compared_with_what_is_assigned() -> None:

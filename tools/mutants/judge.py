@@ -184,6 +184,9 @@ class Judge:
     def _install(self, source: bytes) -> None:
         for name in self._dependent:
             sys.modules.pop(name, None)
+            package, _, last = name.rpartition(".")
+            if isinstance(getattr(sys.modules.get(package), last, None), ModuleType):
+                delattr(sys.modules[package], last)  # else `from package import module` gives the old one
         sys.meta_path.insert(0, _Finder(self.module, self.path, source))
 
 
