@@ -19,6 +19,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.exceptions import TyperException
 
 from mcugen import __version__
+from mcugen.environment import typed
 from mcugen.errors import McugenError
 from mcugen.outputs import forget_standard_output, guard_standard_streams
 from mcugen.verbs import verb_command, verb_names
@@ -57,7 +58,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line (without the program's name) and return its exit code; prints errors."""
     as_json = "--json" in arguments
     try:
-        code = make_app()(args=list(arguments), prog_name="mcugen", standalone_mode=False)
+        with typed(arguments):
+            code = make_app()(args=list(arguments), prog_name="mcugen", standalone_mode=False)
     except McugenError as error:
         return _say(error, as_json)
     except TyperException as error:

@@ -12,6 +12,7 @@ from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.within import takes_trust
 from mcugen.ops.advice import ways
 from mcugen.runtimes.aot.supported import Missing, missing_ops
+from mcugen.text import Brief
 from mcugen.tflite.opened import OpenedModel
 
 
@@ -55,8 +56,8 @@ def _unquantizable(model: OpenedModel, index: int) -> Missing:
     return Missing(index, kind, name, "it has no int8 form here", "", ways(kind, quantizing=True))
 
 
-@dataclass(frozen=True)
-class Fallback:
+@dataclass(frozen=True, repr=False)
+class Fallback(Brief):
     """What of a model does not run ahead of time. `exit_code` is 1 if there is anything."""
 
     name: str

@@ -10,6 +10,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.within import takes_trust
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 
@@ -52,8 +53,8 @@ class Candidate:
     peaks: tuple[Peak, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
-class FitResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class FitResult(Brief):
     """What `fit` found. `candidates[0]` is the model itself."""
 
     model: Model
@@ -127,17 +128,16 @@ def fit(
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `scale` without a Keras model.
     """
-    from mcugen.boards.shipped import load_board
     from mcugen.convert.load import load_scaled
     from mcugen.convert.sources import identify
     from mcugen.errors import ConversionError
-    from mcugen.flow.boards import known_boards
+    from mcugen.flow.boards import known_boards, named_board
     from mcugen.flow.model import load_model
     from mcugen.progress import no_progress
     from mcugen.verbs.inspect import is_float
 
     report = progress or no_progress
-    chosen = [load_board(name) for name in boards] or known_boards()
+    chosen = [named_board(name) for name in boards] or known_boards()
     if data is None and is_float(model):
         data = "random"
     loaded = load_model(model, data, progress)

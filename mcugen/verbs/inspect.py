@@ -57,18 +57,18 @@ def inspect(
         McugenError: the model cannot be read, or has an op that cannot run; `measure` without a board, or one that
             has no emulator.
     """
-    from mcugen.boards.shipped import load_board
     from mcugen.builder import fit_report
     from mcugen.errors import BoardError
+    from mcugen.flow.boards import named_board
     from mcugen.flow.inspection import Inspection
     from mcugen.flow.model import load_model, naming
     from mcugen.flow.runtime import Choice
     from mcugen.progress import no_progress
 
-    chosen = load_board(board) if board is not None else None
+    chosen = named_board(board) if board is not None else None
     if measure and chosen is None:
         raise BoardError(
-            "`measure=True` needs a board to measure on", hint="Add `board=BOARD`; mcugen boards lists them"
+            "`measure=True` needs a board to measure on", hint="Add `board=BOARD`; `api.boards()` lists them"
         )
     choice = Choice(runtime, optimize, tflm)
     if quantize and data is None and is_float(model):

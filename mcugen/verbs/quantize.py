@@ -12,6 +12,7 @@ import typer
 from mcugen import __version__
 from mcugen.flow.defaults import EVAL_SAMPLES, TRIALS, Tuning, record_beside
 from mcugen.flow.within import takes_stream, takes_trust
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from mcugen.progress import Progress
 
 
-@dataclass(frozen=True, eq=False)
-class Quantized:
+@dataclass(frozen=True, eq=False, repr=False)
+class Quantized(Brief):
     """A quantized model and where it was written (None: nowhere).
 
     `assessment` is what samples with labels, or evaluation data, told about it; `layers` the noise per layer, where

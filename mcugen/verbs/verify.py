@@ -73,7 +73,7 @@ def verify(
         McugenError: anything that stops it. A difference is not an error but a negative verdict.
     """
     from mcugen.boards.emulated import check_emulator
-    from mcugen.boards.shipped import load_board
+    from mcugen.flow.boards import named_board
     from mcugen.flow.project import command_line, is_project
     from mcugen.flow.prove import prove
     from mcugen.flow.ready import built
@@ -83,7 +83,7 @@ def verify(
     choice = Choice(runtime, optimize, tflm)
     page = check_report(report, inputs=(target, data, inputs))
     if board is not None:
-        check_emulator(load_board(board), emulator, port)
+        check_emulator(named_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
         proof = prove(
             ready,
@@ -106,15 +106,16 @@ def verify(
     return proof
 
 
-def _show(console: Console, proof: Proof) -> None:
+def _show(console: Console, proof: Proof, verbose: bool) -> None:
     from mcugen.ui.proof import show_proof
 
-    show_proof(console, proof)
+    show_proof(console, proof, verbose)
 
 
 command = command_for(
     verify,
     "Run a model on a device and compare it with the oracle, bit for bit.",
     _show,
+    details=True,
     board=options.OptionalBoard,
 )
