@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from mcugen import __version__
@@ -81,7 +82,12 @@ class Fallback(Brief):
 @takes_custom_ops
 @takes_trust
 def find_fallbacks(
-    model: object, *, quantize: bool = True, custom_ops: Sequence[str] = (), trust_model: bool = False
+    model: object,
+    *,
+    quantize: bool = True,
+    custom_ops: Sequence[str] = (),
+    trust_model: bool = False,
+    custom_objects: str | Path | None = None,
 ) -> Fallback:
     """Every op of a model that does not run, with alternatives; nothing is quantized or planned.
 

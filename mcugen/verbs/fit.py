@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -112,6 +113,7 @@ def fit(
     optimize: Goal | None = None,
     data: Any = None,
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
     """Plan a model for boards, and report what each board lacks and why.
@@ -124,6 +126,7 @@ def fit(
         optimize: "speed" (the default), "size" of the code, or "ram".
         data: calibration data of a float model. Default: random data, since sizes do not depend on it.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `scale` without a Keras model.
@@ -190,6 +193,7 @@ def command(
     optimize: options.Optimize = None,
     data: options.Data = None,
     trust_model: options.TrustModel = False,
+    custom_objects: options.CustomObjects = None,
     json: options.Json = False,
 ) -> int:
     """Show which boards a model fits, what the others lack, and which layers are to blame."""
@@ -204,6 +208,7 @@ def command(
             optimize=optimize,
             data=data,
             trust_model=trust_model,
+            custom_objects=custom_objects,
             progress=progress,
         )
     return terminal.show(result, lambda console: _show(console, result))

@@ -91,6 +91,7 @@ def generate(
     force: bool = False,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Generated:
     """Generate the project of a model for a board.
@@ -113,6 +114,7 @@ def generate(
         force: replace files even if they were edited.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.

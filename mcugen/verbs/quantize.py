@@ -89,6 +89,7 @@ def quantize(
     max_drop: float | None = None,
     layers: bool = False,
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     stream: bool = False,
     progress: Progress | None = None,
 ) -> Quantized:
@@ -114,6 +115,7 @@ def quantize(
         layers: also compare every layer of the float and the quantized model.
         stream: as :func:`mcugen.verbs.verify.verify`.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: the model or the data cannot be used, or `out` cannot be written.

@@ -43,6 +43,7 @@ def verify(
     report: str | Path | None = None,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     stream: bool = False,
     progress: Progress | None = None,
 ) -> Proof:
@@ -68,6 +69,7 @@ def verify(
         stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
             sequence; see docs/ACCURACY.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: anything that stops it. A difference is not an error but a negative verdict.

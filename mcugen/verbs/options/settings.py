@@ -30,7 +30,8 @@ KEYS: Mapping[str, tuple[type, ...]] = {
     "max_drop": (int, float), "samples": (int,), "eval_samples": (int,), "samples_on_device": (int,),
     "quantize": (bool,), "flash": (bool,), "auto": (bool,), "custom_ops": (list,),
 }  # fmt: skip
-"""What the file may say. `trust_model` is not there on purpose: a file that came with a model must not vouch for it."""
+"""What the file may say. On purpose neither `trust_model` nor `custom_objects`: a file that came with a model must
+neither vouch for it nor run code."""
 
 _TYPES = {
     str: "a text in quotes",

@@ -143,6 +143,16 @@ TrustModel = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+CustomObjects = Annotated[
+    str | None,
+    typer.Option(
+        "--custom-objects",
+        metavar="FILE.py",
+        show_default=False,
+        help="Your Python file with the layers that a Keras file names.",
+        rich_help_panel=MODEL,
+    ),
+]
 Stream = Annotated[
     bool,
     typer.Option(
