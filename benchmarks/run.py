@@ -210,7 +210,7 @@ def report(
         row = [board.name]
         for name in MODELS:
             found = proofs.get((name, board.name))
-            row.append(f"{found.firmware.flash.total:,} + {found.ram_total:,}" if found else "–")
+            row.append(f"{found.firmware.flash.total:,} + {_ram_used(found):,}" if found else "–")
         rows.append(row)
     lines += table(["board", *MODELS], rows)
     refusals = [f"- {result.what}" for result in results.values() if isinstance(result, DoesNotFitError)]
@@ -225,6 +225,10 @@ def report(
         "",
     ]
     return "\n".join(lines)
+
+
+def _ram_used(found: Proof) -> int:
+    return found.firmware.ram.arena + found.firmware.ram.static + found.cost.stack
 
 
 def main() -> int:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.generate import generate as generate
     from mcugen.verbs.inspect import inspect as inspect
     from mcugen.verbs.monitor import monitor as monitor
+    from mcugen.verbs.new import new as new
     from mcugen.verbs.push import push as push
     from mcugen.verbs.quantize import quantize as quantize
     from mcugen.verbs.replay import replay as replay

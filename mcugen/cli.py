@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
@@ -19,10 +20,12 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.exceptions import TyperException
 
 from mcugen import __version__
+from mcugen.environment import typed
 from mcugen.errors import McugenError
 from mcugen.outputs import forget_standard_output, guard_standard_streams
 from mcugen.verbs import verb_command, verb_names
 from mcugen.verbs.options.derive import as_options
+from mcugen.verbs.options.settings import FILE, READERS, read_settings
 
 EXIT_USER_ERROR = 2
 EXIT_BUG = 70
@@ -57,7 +60,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line (without the program's name) and return its exit code; prints errors."""
     as_json = "--json" in arguments
     try:
-        code = make_app()(args=list(arguments), prog_name="mcugen", standalone_mode=False)
+        with typed(arguments):
+            code = make_app()(args=list(arguments), prog_name="mcugen", standalone_mode=False)
     except McugenError as error:
         return _say(error, as_json)
     except TyperException as error:
@@ -90,7 +94,17 @@ class _Plain:
 
 
 class PlainCommand(_Plain, TyperCommand):
-    """A verb."""
+    """A verb. What `mcugen.toml` in the current folder says is its options' default."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        verb = str(self.name)
+        if verb in READERS and not {"--help", "-h"} & set(args) and (settings := read_settings(Path(FILE))):
+            kinds = {str(p.name): "argument" if isinstance(p, TyperArgument) else "option" for p in self.params}
+            given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+            typed_here = [given[name] for name, kind in kinds.items() if kind == "argument" and name != "action"]
+            if all(not isinstance(value, str) or settings.names(value) for value in typed_here):
+                ctx.default_map = settings.for_verb(verb, kinds)
+        return list(super().parse_args(ctx, args))
 
 
 class PlainGroup(_Plain, TyperGroup):

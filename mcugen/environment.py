@@ -1,11 +1,32 @@
-"""Settings from environment variables."""
+"""What this process was started with: its command line, and settings from environment variables."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import threading
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 
 from mcugen.errors import ToolError
+
+_TYPED: ContextVar[str] = ContextVar("typed", default="")
+
+
+@contextlib.contextmanager
+def typed(arguments: Sequence[str]) -> Iterator[None]:
+    """While it lasts, this command line is being run; without the program's name."""
+    token = _TYPED.set(shlex.join(["mcugen", *arguments]))
+    try:
+        yield
+    finally:
+        _TYPED.reset(token)
+
+
+def typed_command() -> str:
+    """The command as it was typed, ready to be typed again; "" where a program called a function."""
+    return _TYPED.get()
 
 
 def seconds_from(variable: str, default: float) -> float:

@@ -97,7 +97,7 @@ def mcugen_device(pytestconfig: pytest.Config, mcugen_firmware: Ready) -> Iterat
     with contextlib.ExitStack() as stack:
         with _errors_as_failures():
             device = stack.enter_context(open_device(ready.firmware.elf, ready.board, **options))
-        yield DeviceUnderTest(device, ready.plan.graph)
+        yield DeviceUnderTest(device, ready.plan.graph, ready)
 
 
 @pytest.fixture(scope="session")

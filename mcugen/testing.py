@@ -85,8 +85,31 @@ def _bits(values: NDArray[Any]) -> NDArray[Any]:
 class DeviceUnderTest:
     """A running device. `device` is the whole interface (profile, layers, stack)."""
 
-    def __init__(self, device: Device, graph: Graph) -> None:
-        self.device, self._graph = device, graph
+    def __init__(self, device: Device, graph: Graph, ready: Ready | None = None) -> None:
+        self.device, self._graph, self._ready = device, graph, ready
+
+    def accuracy(self, data: Any, samples: int = 100) -> tuple[float, int]:
+        """The share of labelled samples that the device gets right, 0 … 1, and of how many samples.
+
+        Args:
+            data: samples with labels: a file or mapping with "x" and "y", as `--eval-data` takes it.
+            samples: at most so many run, drawn with a fixed seed.
+
+        Raises:
+            DataError: samples or labels that do not fit the model. DeviceError: the device failed.
+        """
+        from mcugen.flow.judging import score_on_device
+
+        assert self._ready is not None, "the fixture mcugen_device knows the model"
+
+        def run(sample: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+            if self._graph.sequences:
+                self.device.forget()
+            return self.device.run(sample)[0]
+
+        ready = self._ready
+        found = score_on_device(ready.model, ready.plan, data, run, samples=samples, metric="accuracy")
+        return found.value, found.samples
 
     def run(self, x: InputSource) -> Outputs:
         """The outputs of every sample, in order. Where samples are whole sequences, each begins afresh.
@@ -159,6 +182,22 @@ def assert_cycles_below(device: DeviceUnderTest, limit: int, x: InputSource | No
     """Fail if an inference takes more than `limit` cycles on hardware."""
     __tracebackhide__ = True
     _assert_cost_below(device, "cycles", limit, x)
+
+
+def assert_accuracy_above(device: DeviceUnderTest, limit: float, data: Any, samples: int = 100) -> None:
+    """Fail if the device gets a smaller share of labelled samples right than `limit`, as 0.95 for 95 %.
+
+    Args:
+        data, samples: see :meth:`DeviceUnderTest.accuracy`.
+    """
+    __tracebackhide__ = True
+    if not 0 <= limit <= 1:
+        raise ValueError(f"{limit} is not a share of samples: 0.95 means 95 %")
+    accuracy, count = device.accuracy(data, samples)
+    if accuracy < limit:
+        raise AssertionError(
+            f"the device gets {100 * accuracy:.2f} % of {count:,} samples right, not {100 * limit:.2f} %"
+        )
 
 
 def _assert_cost_below(device: DeviceUnderTest, unit: str, limit: int, x: InputSource | None) -> None:

@@ -2,10 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 def plain(text: str) -> str:
     """`text` without anything that a terminal would obey: control and invisible characters become escapes."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def tail(name: str, most: int) -> str:
+    """A layer's name in at most so many characters, shortened from the left: its end tells it from others."""
+    return name if len(name) <= most else "…" + name[len(name) - most + 1 :]
+
+
+def enumerated(items: Sequence[str], most: int = 3) -> str:
+    """Some names in a sentence: "a, b and c", or "a, b, c and 4 more"."""
+    if len(items) > most:
+        return f"{', '.join(items[:most])} and {len(items) - most} more"
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+class Brief:
+    """A result whose repr has a line or a few: the facts of its `to_dict()` that stand alone, and how many others."""
+
+    MOST = 300
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        words = [f"{name}={fact}" for name, value in self.to_dict().items() if (fact := _fact(name, value))]
+        text = f"{type(self).__name__}({', '.join(words)})"
+        return text if len(text) <= self.MOST else text[: self.MOST - 2] + "…)"
+
+
+def _fact(name: str, value: object) -> str:
+    """A fact in a few letters; "" where it says nothing."""
+    if name in ("schema", "mcugen") or value in (None, "", [], {}):
+        return ""
+    if isinstance(value, dict):
+        said = next((value[key] for key in ("name", "total") if key in value), None)
+        return repr(said) if isinstance(said, str | int) else "{…}"
+    if isinstance(value, list | tuple):
+        return f"[{len(value)}]"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:28]}…{text[-28:]}"
 
 
 def number(value: int) -> str:

@@ -75,14 +75,14 @@ LAW = {
     " runtimes.aot runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify"
     " guard convert assess tune device flash monitor",
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess flash monitor monitor.web flow",
-    "report": "errors text resources outputs graph boards runtimes runtimes.aot.plan builder flow ui",
-    "verbs.options": "names emulators monitor.web ui",
+    "report": "environment errors text resources outputs graph boards runtimes runtimes.aot.plan builder flow ui",
+    "verbs.options": "errors names emulators monitor.web ui",
     "verbs": "errors names text progress outputs graph tflite numerics ops emit emulators boards oracle runtimes"
     " runtimes.aot.plan runtimes.tflm project builder convert assess device flash monitor sweep flow ui report"
     " verbs.options",
     # The doors.
     "api": "verbs",
-    "cli": "errors outputs ui verbs verbs.options",
+    "cli": "environment errors outputs ui verbs verbs.options",
     "testing": "graph oracle builder device flow",
     "pytest_plugin": "errors emulators oracle device flow testing",
 }

@@ -47,7 +47,8 @@ checked; unknown ones are refused.
 
 | field | |
 |---|---|
-| `title` | what people call it |
+| `title` | what it is |
+| `maker`, `aliases`, `near` | optional: whom people know it by; what they call it, too (case, spaces and signs do not count); names of boards that are *not* supported and near to this one |
 | `family` | folder in `firmware/bsp/` with clock and pins: {families}; not with `framework` |
 | `mcu` | the part |
 | `clock_hz` | CPU clock that start-up sets |

@@ -92,11 +92,18 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
         framework=framework,
         flashing=_flashing(top.table("flash")) if "flash" in data else Flashing(),
         own_linker_script=own_script,
+        maker=top.text("maker", default=""),
+        aliases=tuple(top.all_matching("aliases", _SPOKEN)),
+        near=tuple(top.all_matching("near", _SPOKEN)),
     )
     if framework is not None and board.emulator is not None:
         raise top.error("emulator", "does not go with a framework, whose firmware needs the whole chip")
     top.finish()
     return board
+
+
+_SPOKEN = r"[A-Za-z0-9][A-Za-z0-9 .+:-]{0,40}"
+"""Names as people write them."""
 
 
 def _cpu(table: Table) -> tuple[str, str, tuple[str, ...]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from mcugen.boards.read import read_board
@@ -24,17 +27,71 @@ def board_names() -> tuple[str, ...]:
 
 
 def load_board(name: str) -> Board:
-    """The board `name`, or the board in the TOML file at path `name`.
+    """The board that people call `name`, one of a USB id "VID:PID", or that in the TOML file at path `name`.
 
     Raises:
-        BoardError: unknown name (with close matches), unreadable file, or a field that breaks the format.
+        BoardError: an unknown name (with the nearest), one of a board that is not supported (with those near to it),
+            several boards, an unreadable file, or a field that breaks the format.
     """
     if name.endswith(".toml"):
         return read_board(Path(name))
     if name in board_names():
         return read_board(resource_dir("boards") / f"{name}.toml")
-    import difflib
+    boards = list(load_boards().values())
+    if re.fullmatch(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}", name):
+        return _only([board for board in boards if name.lower() in board.flashing.usb], f"the USB id {name}")
+    spoken = plain_name(name)
+    for board in boards:
+        if spoken in map(plain_name, (board.name, *board.aliases)):
+            return board
+    if near := [board for board in boards if spoken and spoken in map(plain_name, board.near)]:
+        raise BoardError(f"the board {short(name)} is not supported", where="`board`", hint=_near(near, boards))
+    raise BoardError(f"unknown board {short(name)}", hint=_alike(spoken, boards))
 
-    close = difflib.get_close_matches(name, board_names(), n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"Boards: {', '.join(board_names())}."
-    raise BoardError(f"unknown board {short(name)}", hint=f"{hint} The path of a board's .toml file works too")
+
+def plain_name(name: str) -> str:
+    """A board's name without what people write differently: case, spaces and signs."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def by_maker(boards: Iterable[Board]) -> str:
+    """Boards as a text lists them: "Arduino: nano33ble; ST: nucleo-f446re, …"."""
+    makers: dict[str, list[str]] = {}
+    for board in sorted(boards, key=lambda board: (board.maker == "", board.maker.lower(), board.name)):
+        makers.setdefault(board.maker or "with your own linker script", []).append(board.name)
+    return "; ".join(f"{maker}: {', '.join(names)}" for maker, names in makers.items())
+
+
+def _only(found: list[Board], what: str) -> Board:
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise BoardError(
+            f"no board is known by {what}", where="`board`", hint="Name the board; `api.boards()` lists them"
+        )
+    raise BoardError(f"{what} belongs to several boards", where="`board`", hint=f"Name one of them. {by_maker(found)}")
+
+
+def _near(near: list[Board], boards: list[Board]) -> str:
+    """What is near to a board that is not supported."""
+    supported = [board for board in near if not board.own_linker_script]
+    generic = {(board.cpu, board.fpu): board for board in boards if board.own_linker_script}
+    own = [generic[board.cpu, board.fpu] for board in near if (board.cpu, board.fpu) in generic]
+    said = [f"Nearest is {' or '.join(f'{board.name} ({board.title})' for board in supported)}"] if supported else []
+    if own:
+        said.append(
+            f"With its linker script it is built as {own[0].name}: `board={own[0].name!r}`, `linker_script=FILE`"
+        )
+    said.append("docs/BOARDS.md tells how to add a board")
+    return ". ".join(said)
+
+
+def _alike(spoken: str, boards: list[Board]) -> str:
+    """The boards whose names are most like what was typed; all of them if none is."""
+    names = {plain_name(name): board for board in boards for name in (*board.aliases, board.name)}
+    close = difflib.get_close_matches(spoken, names, n=5, cutoff=0.6)
+    alike = {names[name].name: names[name] for name in close}
+    if not alike and len(spoken) > 2:
+        alike = {board.name: board for name, board in names.items() if spoken in name or name in spoken}
+    listed = f"Did you mean {by_maker(alike.values())}?" if alike else f"Boards: {by_maker(boards)}."
+    return f"{listed} The path of a board's .toml file works too"

@@ -103,6 +103,9 @@ class Board:
         real_hardware: True where clocks and pins are set up for a real part, not only for the emulator.
         own_linker_script: the user brings the linker script, which tells the memories: without it they are of size 0
             (see `mcugen.boards.linker_script`).
+        maker: whom people know the board by; "" for boards of no maker.
+        aliases: what people call it, too. Case, spaces and signs do not count.
+        near: names of boards that are not supported and have this one's core or chip family.
         linker_script: the text of that script, made fit for our start-up; "" otherwise, and once a project holds it.
     """
 
@@ -125,6 +128,9 @@ class Board:
     framework: Framework | None = None
     flashing: Flashing = Flashing()
     own_linker_script: bool = False
+    maker: str = field(default="", compare=False)
+    aliases: tuple[str, ...] = field(default=(), compare=False)
+    near: tuple[str, ...] = field(default=(), compare=False)
     linker_script: str = field(default="", compare=False)
 
     def model(self, emulator: str) -> Any:

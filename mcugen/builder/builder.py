@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from mcugen.boards.types import Board
 from mcugen.builder.framework import require_platform
 from mcugen.builder.identity import build_id
 from mcugen.builder.locks import file_lock
@@ -42,6 +43,22 @@ def _is_whole_elf(path: Path) -> bool:
     return bool(header["e_shoff"] + header["e_shnum"] * header["e_shentsize"] <= path.stat().st_size)
 
 
+def require_build_tools(board: Board, where: str) -> Path | None:
+    """PlatformIO's core folder of a board with a framework, None for others; or what is missing to build for it.
+
+    Args:
+        where: for messages.
+
+    Raises:
+        ToolError: the compiler, or PlatformIO's platform for the board, is not installed.
+    """
+    if board.framework is not None:
+        return require_platform(board.framework, where)
+    if shutil.which(board.architecture.compiler) is None:
+        raise missing_compiler(board.architecture)
+    return None
+
+
 def build_project(
     folder: Path,
     *,
@@ -71,12 +88,7 @@ def build_project(
             where=str(project.folder),
             hint="Move or rename the folder",
         )
-    framework = project.board.framework
-    core = None
-    if framework is not None:
-        core = require_platform(framework, str(project.folder))
-    elif shutil.which(project.board.architecture.compiler) is None:
-        raise missing_compiler(project.board.architecture)
+    core = require_build_tools(project.board, str(project.folder))
     root = require_library(project.manifest.library, project.board, tflm)
     if progress:
         progress(f"building for {project.board.name}", -1.0)
@@ -107,7 +119,7 @@ def build_project(
                 where=str(elf),
                 hint="Generate the project again: its platformio.ini or linker script was changed",
             )
-        sizes = measure(elf, map_file, project.board.ram if framework is not None else None)
+        sizes = measure(elf, map_file, project.board.ram if core is not None else None)
     return Firmware(
         project=project.folder,
         board=project.board.name,

@@ -167,5 +167,5 @@ def check_fit(plan: Program, board: Board) -> Fit:
     raise DoesNotFitError(
         f'"{plan.graph.name}" does not fit {board.title}; {"; ".join(parts)}',
         where=f"board {board.name}",
-        hint="Choose a board with more memory, or a smaller model. mcugen inspect lists the boards that it fits",
+        hint="Choose a board with more memory, or a smaller model. `api.inspect(MODEL)` lists the boards that it fits",
     )

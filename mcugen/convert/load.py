@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mcugen.convert.sources import Source
 from mcugen.convert.types import Attempt
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, McugenError, ModelError, ToolError
+from mcugen.guard.own_objects import given_objects
 from mcugen.guard.trust import is_trusted
 from mcugen.outputs import temporary_folder
 from mcugen.progress import Share
@@ -30,6 +32,8 @@ def load_tflite(
         ModelError: a PyTorch program that is damaged or would run code, or a module without data.
         ToolError: a framework is needed and not installed.
     """
+    if given_objects() is not None and source.kind not in ("keras", "keras h5", "saved_model"):
+        raise _no_objects(source.name)
     if source.kind == "tflite":
         return source.opened or open_model(source.data), ()
     with temporary_folder() as folder:
@@ -83,6 +87,13 @@ def _from_file(
             ("load with Keras 2 (tf_keras)", True),
         ]
     )
+    own = given_objects()
+    if own is not None:
+        if kind == "saved_model":
+            raise _no_objects(str(path))
+        # Not in the folder itself, where the process would take it for a module before it is confined.
+        (folder / "own").mkdir(exist_ok=True)
+        own = Path(shutil.copyfile(own, folder / "own" / own.name))
     attempts: list[Attempt] = []
     for step, legacy in ways:
         request = {
@@ -92,6 +103,7 @@ def _from_file(
             "legacy": legacy,
             "trusted": trusted,
             "scale": scale,
+            "own": str(own) if own is not None else None,
         }
         try:
             answer = run_worker(folder, request, legacy_keras=legacy, progress=progress, model=path)
@@ -109,6 +121,10 @@ def _from_file(
         where=str(path),
         hint="Save it again with Keras 3 (model.save('model.keras')) or as a SavedModel (model.export(folder))",
     )
+
+
+def _no_objects(where: str) -> ModelError:
+    return ModelError("takes no `custom_objects`: only Keras files name classes", where=where, hint="Omit it")
 
 
 def _from_object(model: Any, folder: Path, progress: Share | None) -> tuple[bytes, tuple[Attempt, ...]]:

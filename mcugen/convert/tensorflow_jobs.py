@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from mcugen.convert.histogram import Sums
 from mcugen.convert.keras_scale import Dimension, scaled_model
 from mcugen.errors import ConversionError, McugenError
 from mcugen.guard.keras_files import KerasKind, checked_copy
+from mcugen.guard.own_objects import define_objects
 from mcugen.guard.saved_model import checked_folder
 from mcugen.progress import Share
 
@@ -32,12 +33,14 @@ def load_and_convert(
     legacy: bool,
     trusted: bool = False,
     scale: tuple[Dimension, float] | None = None,
+    own: Path | None = None,
 ) -> bytes:
     """A Keras file or SavedModel folder as float32 `.tflite`, batch fixed to 1.
 
     Args:
         folder: where the checked copy is made that is loaded.
         trusted: what the file names is not checked, and its Lambda layers run.
+        own: the user's Python file, whose classes and functions a Keras file may name.
         scale: take the architecture of a Keras model with this dimension times this factor, and new weights.
 
     Raises:
@@ -48,18 +51,25 @@ def load_and_convert(
     """
     if kind == "saved_model":
         return _convert_saved_model(str(checked_folder(Path(path), folder, trusted=trusted)))
-    copy = checked_copy(Path(path), kind, folder, trusted=trusted)
+    objects: Mapping[str, Any] = {}
+    if own is not None:
+        if legacy:
+            import tf_keras as keras_of_file
+        else:
+            import keras as keras_of_file
+        objects = define_objects(own, keras_of_file.utils.get_registered_name)
+    copy = checked_copy(Path(path), kind, folder, trusted=trusted, own=objects)
     if legacy:
         import tf_keras
 
         options = {"safe_mode": False} if trusted and kind == "keras" else {}
-        model = tf_keras.models.load_model(copy, compile=False, **options)
+        model = tf_keras.models.load_model(copy, compile=False, custom_objects=dict(objects), **options)
     else:
         import keras
 
         import mcugen.qat.layers  # noqa: F401 (registers them)
 
-        model = keras.saving.load_model(copy, compile=False, safe_mode=not trusted)
+        model = keras.saving.load_model(copy, compile=False, safe_mode=not trusted, custom_objects=dict(objects))
     try:
         return convert_keras(model if scale is None else scaled_model(model, *scale))
     except McugenError:

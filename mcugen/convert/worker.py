@@ -36,6 +36,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
             legacy=request["legacy"],
             trusted=request["trusted"],
             scale=request.get("scale"),
+            own=Path(request["own"]) if request.get("own") else None,
         )
         (folder / "float.tflite").write_bytes(tflite)
         return {}

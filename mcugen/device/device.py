@@ -365,7 +365,8 @@ class Device:
         hint = ""
         if self.hello.runtime == "tflm" and code == protocol.ARENA_TOO_SMALL:
             arena = f"{self.hello.arena_bytes:,}"
-            hint = f"The arena has {arena} bytes; mcugen deploy in an emulator finds how many are needed"
+            how = "`api.deploy(MODEL, board=BOARD)` in an emulator finds how many are needed"
+            hint = f"The arena has {arena} bytes; {how}"
         what = f"the model did not start: {self._session.model_error(code)}"
         return ModelStartError(what, self._name, hint, code)
 

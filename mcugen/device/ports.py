@@ -117,7 +117,7 @@ def _network_error(url: str, said: str) -> DeviceError:
     return DeviceError(
         f"the port cannot be opened: {said}",
         where=url,
-        hint="Check that the server runs there (mcugen serve), that it is free, and that no firewall blocks it",
+        hint="Check that the server runs there (`api.serve()`), that it is free, and that no firewall blocks it",
     )
 
 

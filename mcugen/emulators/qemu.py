@@ -90,6 +90,7 @@ EMULATOR = Emulator(
     read=_read,
     summary=lambda model: str(model.machine),
     launch=_launch,
-    unmodelled="mcugen boards lists those that it does",
+    unmodelled="`api.boards()` lists those that it does",
+    find=lambda board: find_qemu(board.architecture),
     counts_instructions=True,
 )

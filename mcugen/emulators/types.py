@@ -53,6 +53,7 @@ class Emulator:
         summary: a model in one word: the name that the emulator knows the board by.
         launch: (firmware, board, model) → how to start it. Raises ToolError where it is not installed.
         unmodelled: what to try where a board has no model.
+        find: (board) → the program's path. Raises ToolError where it is not installed; None where only `launch` tells.
         counts_instructions: its counter tells instructions exactly, and the model has `instructions(ticks)`.
         project_files: (board, model) → path in the project → text, for people who start it themselves.
         program, needed_for, where: for `mcugen doctor`: the program, what it is good for, where to get it. "" where
@@ -66,6 +67,7 @@ class Emulator:
     summary: Callable[[Any], str]
     launch: Callable[[Path, Emulated, Any], Launch]
     unmodelled: str
+    find: Callable[[Emulated], str] | None = None
     counts_instructions: bool = False
     project_files: Callable[[Emulated, Any], Mapping[str, str]] | None = None
     program: str = ""

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from mcugen.flash.flash import Flashed, can_flash, connect_flashed, flash_board
-from mcugen.flash.ports import Choose, SerialPort, serial_ports
+from mcugen.flash.flash import Flashed, can_flash, check_flashing, connect_flashed, flash_board
+from mcugen.flash.ports import Choose, SerialPort, asking_once, serial_ports
+from mcugen.flash.usb import usb_ids
 
-__all__ = ["Choose", "Flashed", "SerialPort", "can_flash", "connect_flashed", "flash_board", "serial_ports"]
+__all__ = [
+    "Choose",
+    "Flashed",
+    "SerialPort",
+    "asking_once",
+    "can_flash",
+    "check_flashing",
+    "connect_flashed",
+    "flash_board",
+    "serial_ports",
+    "usb_ids",
+]

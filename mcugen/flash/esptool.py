@@ -15,7 +15,7 @@ FAILURES = (
     Failure(
         r"\[Errno 2\]|no such file|could not open port",
         "there is no such port",
-        "Connect the board with a data cable; mcugen doctor lists the ports",
+        "Connect the board with a data cable; `api.doctor()` lists the ports",
     ),
     Failure(
         r"this chip is .* not |wrong --?chip argument|unexpected chip",

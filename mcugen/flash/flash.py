@@ -17,8 +17,8 @@ from mcugen.device.device import DEFAULT_TIMEOUT_S, Device, ModelStartError, Wro
 from mcugen.errors import BoardError, DeviceError, ToolError
 from mcugen.flash import esptool, openocd, picotool, platformio, pyocd, uf2
 from mcugen.flash.ports import Choose, choose_probe, find_port, require_port
-from mcugen.flash.runner import CLOSE_OTHERS, DIALOUT
-from mcugen.flash.types import Job, Tool
+from mcugen.flash.runner import CLOSE_OTHERS, DIALOUT, UDEV
+from mcugen.flash.types import Job, Probe, Tool
 
 TOOLS: Mapping[str, Tool] = {
     module.TOOL.name: module.TOOL for module in (platformio, openocd, pyocd, esptool, picotool, uf2)
@@ -65,6 +65,42 @@ def flash_board(
         ToolError: no tool is installed that can.
         DeviceError: no port or several, no probe or several, no permission, or the tool failed.
     """
+    way = _find_way(board, port=port, probe=probe, tool=tool, choose=choose)
+    job = Job(board, firmware.project, firmware.elf.parent, way.port, way.probe)
+    way.tool.write(job, way.program)
+    return Flashed(way.tool.name, way.probe, way.port)
+
+
+def check_flashing(
+    board: Board,
+    *,
+    port: str | None = None,
+    probe: str | None = None,
+    tool: str | None = None,
+    choose: Choose | None = None,
+) -> None:
+    """Refuse before the work what `flash_board` would refuse after it. Arguments and errors are the same."""
+    way = _find_way(board, port=port, probe=probe, tool=tool, choose=choose)
+    if way.probes == () and way.tool.lists_all(board):
+        raise DeviceError(
+            "no debug probe was found",
+            where=f"board {board.name}",
+            hint=f"Connect the USB socket of the board's debug probe, with a data cable. {UDEV}",
+        )
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How a board is to be flashed. `probes` are those that the tool sees; None where it needs none."""
+
+    tool: Tool
+    program: str
+    port: str | None
+    probe: str | None
+    probes: tuple[Probe, ...] | None
+
+
+def _find_way(board: Board, *, port: str | None, probe: str | None, tool: str | None, choose: Choose | None) -> _Way:
     if probe is not None and not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", probe):
         raise DeviceError(f"{probe[:60]!r} is not a probe's serial number", where="`probe`")
     chosen, program = _choose_tool(board, tool)
@@ -72,12 +108,12 @@ def flash_board(
         port = find_port(board, probe=probe, choose=choose)
     if chosen.through_port(board) or not board.flashing.usb:
         port = require_port(board, port)
+    probes = None
     if chosen.probes is not None:
-        probe = choose_probe(board, chosen.probes(board, program), probe, port)
+        probes = tuple(chosen.probes(board, program))
+        probe = choose_probe(board, probes, probe, port)
     _check_access(board, port)
-    job = Job(board, firmware.project, firmware.elf.parent, port, probe)
-    chosen.write(job, program)
-    return Flashed(chosen.name, probe, port)
+    return _Way(chosen, program, port, probe, probes)
 
 
 def _check_access(board: Board, port: str | None) -> None:
@@ -93,7 +129,7 @@ def _choose_tool(board: Board, name: str | None) -> tuple[Tool, str]:
         raise BoardError(
             f"mcugen does not know how to flash {board.title}",
             where=f"board {board.name}",
-            hint="Write .pio/build/*/firmware.bin with your own tool, then run mcugen verify DIR --port PORT",
+            hint="Write .pio/build/*/firmware.bin with your own tool, then: `api.verify(DIR, port=PORT)`",
         )
     if name is not None and name not in able:
         raise BoardError(
@@ -173,4 +209,4 @@ def _what_to_try(error: DeviceError, board: Board) -> str:
         return DIALOUT
     if code in (errno.EBUSY, errno.EAGAIN):
         return CLOSE_OTHERS
-    return f"Press its reset button, and run mcugen verify with --port. {board.notes}"
+    return f"Press its reset button, then: `api.verify(DIR, port=PORT)`. {board.notes}"

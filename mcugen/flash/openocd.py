@@ -7,7 +7,7 @@ import re
 from mcugen.boards.types import Board
 from mcugen.flash.runner import CLOSE_OTHERS, TRY_AGAIN, UDEV, find_program, run_tool
 from mcugen.flash.types import Failure, Job, Probe, Tool
-from mcugen.flash.usb import usb_probes
+from mcugen.flash.usb import sees_usb, usb_probes
 
 FAILURES = (
     Failure(r"LIBUSB_ERROR_ACCESS", "no permission to use the debug probe", UDEV),
@@ -20,7 +20,7 @@ FAILURES = (
     Failure(
         r"unexpected idcode|cannot identify target|auto_probe failed|couldn't find part|expected \d+ of \d+:",
         "the chip is not this board's",
-        "Is this the right board? mcugen boards lists their chips",
+        "Is this the right board? `api.boards()` lists their chips",
     ),
     Failure(
         r"unable to connect to the target|error connecting dp|examination failed|target not halted",
@@ -43,10 +43,13 @@ FAILURES = (
 
 def list_probes(board: Board, _program: str) -> list[Probe]:
     """Probes of the kind that the board's interface file names; OpenOCD itself takes the first and says nothing."""
-    for name in board.flashing.openocd:
-        if found := re.fullmatch(r"interface/([a-z0-9-]+)\.cfg", name):
-            return usb_probes(found[1])
-    return []
+    return usb_probes(_kind(board))
+
+
+def _kind(board: Board) -> str:
+    """The kind of probe that the board's interface file names; "" where another file tells."""
+    matches = (re.fullmatch(r"interface/([a-z0-9-]+)\.cfg", name) for name in board.flashing.openocd)
+    return next((found[1] for found in matches if found), "")
 
 
 def write(job: Job, program: str) -> None:
@@ -69,4 +72,5 @@ TOOL = Tool(
     lambda: find_program("openocd"),
     write,
     probes=list_probes,
+    lists_all=lambda board: sees_usb(_kind(board)),
 )

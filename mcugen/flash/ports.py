@@ -64,6 +64,21 @@ def find_port(board: Board, *, probe: str | None = None, choose: Choose | None =
     return None
 
 
+def asking_once(choose: Choose | None) -> Choose | None:
+    """The same, but a question that was answered is not asked again."""
+    if choose is None:
+        return None
+    answered: dict[tuple[str, tuple[str, ...]], int] = {}
+
+    def remembering(question: str, answers: Sequence[str]) -> int:
+        asked = (question, tuple(answers))
+        if asked not in answered:
+            answered[asked] = choose(question, answers)
+        return answered[asked]
+
+    return remembering
+
+
 def _chosen(ports: Sequence[SerialPort], what: str, board: Board, choose: Choose | None) -> str:
     if choose is None:
         raise DeviceError(

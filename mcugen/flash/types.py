@@ -58,6 +58,7 @@ class Tool:
         write: writes a job's firmware with the program at a path; raises DeviceError.
         through_port: whether it needs the board's serial port.
         probes: lists the debug probes that it could use, with the program at a path; None where it uses none.
+        lists_all: whether that list has every probe there is, so that an empty one means none.
     """
 
     name: str
@@ -66,3 +67,4 @@ class Tool:
     write: Callable[[Job, str], None]
     through_port: Callable[[Board], bool] = lambda _board: False
     probes: Callable[[Board, str], list[Probe]] | None = None
+    lists_all: Callable[[Board], bool] = lambda _board: True

@@ -32,6 +32,17 @@ def usb_probes(kind: str) -> list[Probe]:
     return found
 
 
+def usb_ids() -> list[str]:
+    """The "VID:PID" of everything on USB, in lower case."""
+    ids = (f"{_read(device / 'idVendor')}:{_read(device / 'idProduct')}" for device in sorted(SYSFS.glob("*")))
+    return [usb_id for usb_id in ids if usb_id != ":"]
+
+
+def sees_usb(kind: str) -> bool:
+    """Whether an empty list of a kind's probes means that there are none."""
+    return kind in _KINDS and SYSFS.is_dir()
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()

@@ -94,7 +94,10 @@ def _float_form(proof: Proof, judged: Judged, ran: OnDevice | None, choice: Choi
     except DoesNotFitError as error:
         return OnBoard("float32", error.what, model_flash=fit.weights + fit.code, arena=fit.arena)
     if not floats.verdict.passed:
-        return OnBoard("float32", "its results differ from the oracle's: mcugen deploy --no-quantize says where")
+        return OnBoard(
+            "float32",
+            "its results differ from the oracle's: `api.deploy(MODEL, board=BOARD, quantize=False)` says where",
+        )
     score = None
     if judged.runs is not None and first is not None:
         outputs = zip(*floats.verdict.outputs[: len(first.numbers)], strict=True)
@@ -109,7 +112,7 @@ def _figures(proof: Proof, arithmetic: str, score: float | None) -> OnBoard:
         arithmetic=arithmetic,
         flash=flash.total,
         model_flash=flash.code + flash.weights,
-        ram=proof.ram_total,
+        ram=proof.firmware.ram.total,
         arena=proof.firmware.ram.arena,
         cost=proof.cost.invoke,
         score=score,

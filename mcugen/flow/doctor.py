@@ -13,12 +13,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from mcugen.boards.shipped import load_board, load_boards
 from mcugen.boards.types import Board
 from mcugen.cores.architectures import ARM, RISCV, Architecture
 from mcugen.emulators import emulators
 from mcugen.errors import McugenError
+from mcugen.flow.origin import direct_url
 from mcugen.runtimes.tflm.library import ARCHIVE, HOW, MAKEFILE, TFLM_DIR, default_variant
 
 _SECONDS = 20.0  # for one call of a tool
@@ -65,7 +67,7 @@ class _Tool:
 def install_line(tool: _Tool) -> str:
     """How to install a tool on this system."""
     if tool.pip:
-        return f"{sys.executable} -m pip install '{tool.pip}'"
+        return f"{sys.executable} -m pip install '{_here(tool.pip)}'"
     if platform.system() == "Darwin" and tool.brew:
         return f"brew install {tool.brew}"
     if tool.apt and shutil.which("apt-get"):
@@ -73,6 +75,14 @@ def install_line(tool: _Tool) -> str:
     if tool.apt:
         return f"with this system's package manager (on Debian the packages are {tool.apt})"
     return tool.note
+
+
+def _here(package: str) -> str:
+    """A package as pip finds it: of mcugen the folder that it runs from, if it is one. Indexes do not have it."""
+    url = str((direct_url() or {}).get("url", ""))
+    if not package.startswith("mcugen[") or not url.startswith("file:"):
+        return package
+    return unquote(urlsplit(url).path) + package.removeprefix("mcugen")
 
 
 def doctor() -> list[Finding]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcugen import __version__
+from mcugen.text import Brief
 
 if TYPE_CHECKING:
     from mcugen.boards.types import Board
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from mcugen.runtimes.program import Program, ProgramStep
 
 
-@dataclass(frozen=True, eq=False)
-class Inspection:
+@dataclass(frozen=True, eq=False, repr=False)
+class Inspection(Brief):
     """A model's ops, its needs, and the boards.
 
     Attributes:

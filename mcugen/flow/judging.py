@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +155,44 @@ def for_device(judged: Judged, plan: Program, model: OpenedModel, most: int) -> 
     evaluation = judged.runs.evaluation
     numbers = pick(evaluation.count, most, sequence=evaluation.sequence)
     return OnDevice(numbers, Inputs(encode(evaluation, model, numbers), evaluation.samples.origin))
+
+
+@dataclass(frozen=True)
+class DeviceScore:
+    """How right a device is: the value of a metric over so many samples."""
+
+    metric: str
+    value: float
+    samples: int
+
+
+def score_on_device(
+    model: Model,
+    plan: Program,
+    data: Any,
+    run: Callable[[Sequence[NDArray[Any]]], Sequence[NDArray[Any]]],
+    *,
+    samples: int = SAMPLES_ON_DEVICE,
+    metric: str | None = None,
+) -> DeviceScore:
+    """Judge a device by labelled samples, at most so many, drawn with a fixed seed.
+
+    Args:
+        data: samples with labels, as `eval_data` of :func:`mcugen.api.quantize` takes them.
+        run: an inference of the device: its outputs as they come.
+
+    Raises:
+        DataError: samples or labels that do not fit the model.
+    """
+    judged = judge_on_host(model, None, Wishes(read_once(data), samples, metric))
+    chosen = for_device(judged, plan, model.opened, samples)
+    if chosen is None or judged.runs is None or judged.assessment is None or not judged.assessment.metric:
+        raise DataError("there is nothing to judge the device by", hint='Pass samples with labels: "x" and "y"')
+    outputs = [run(sample) for sample in chosen.inputs.samples]
+    found = with_device(judged.assessment, judged.runs, chosen.numbers, outputs).runs[-1]
+    value = found.value(judged.assessment.metric)
+    assert value is not None, "every run has the metric that counts"
+    return DeviceScore(judged.assessment.metric, value, found.samples)
 
 
 def judged_proof(proof: Proof, judged: Judged, ran: OnDevice | None) -> Proof:

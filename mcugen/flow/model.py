@@ -42,6 +42,9 @@ class Model:
     report: QuantizationReport | None
     floats: OpenedModel | None = None
 
+    def __repr__(self) -> str:
+        return f"Model({self.source!r}, {len(self.data):,} B)"
+
     @property
     def data(self) -> bytes:
         """The flatbuffer."""

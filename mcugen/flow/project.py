@@ -13,6 +13,7 @@ from mcugen.boards.emulated import emulator_files
 from mcugen.boards.types import Board
 from mcugen.builder import check_fit
 from mcugen.errors import DataError, ProjectError
+from mcugen.flow.boards import named_board
 from mcugen.flow.model import Model
 from mcugen.flow.runtime import Choice, library_files, options_text, read_opened, remake
 from mcugen.formats.emit import emit_project
@@ -128,6 +129,8 @@ def open_project(
     """
     project = load_project(folder)
     manifest = project.manifest
+    if board_name is not None and board_name != manifest.board:
+        board_name = named_board(board_name).name
     if board_name is not None and board_name != manifest.board:
         raise ProjectError(
             f"was generated for {manifest.board}, not for {plain(board_name)}",

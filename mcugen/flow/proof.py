@@ -13,6 +13,7 @@ from mcugen.assess import Assessment, BeforeAfter, Layers
 from mcugen.boards.types import Board
 from mcugen.builder import Firmware
 from mcugen.device.device import Device
+from mcugen.errors import DeviceError
 from mcugen.flow.ready import Ready
 from mcugen.progress import Share, part_of
 from mcugen.runtimes.program import Program, ProgramStep
@@ -59,6 +60,7 @@ class Proof:
     """The result of `verify` and `deploy`.
 
     Attributes:
+        measured, judged: cost and verdict; None where nothing ran, since `deploy` was to leave the board alone.
         inputs: where the verified inputs came from.
         notes: what was done to them.
         input_warnings: what makes them or the device doubtful.
@@ -71,8 +73,8 @@ class Proof:
 
     verb: Literal["verify", "deploy"]
     ready: Ready
-    cost: Cost
-    verdict: Verdict
+    measured: Cost | None
+    judged: Verdict | None
     inputs: str
     notes: tuple[str, ...] = ()
     project: str | None = None
@@ -82,10 +84,46 @@ class Proof:
     layers: Layers | None = None
     against_float: BeforeAfter | None = None
 
+    def __repr__(self) -> str:
+        sizes = f"flash {self.firmware.flash.total:,} B, RAM {self.firmware.ram.total:,} B"
+        done = "nothing ran" if self.judged is None else "passed" if self.judged.passed else "differs from the oracle"
+        cost = f", {self.measured.invoke:,} {self.measured.unit}" if self.measured is not None else ""
+        return f"<Proof {self.plan.graph.name} on {self.board.name}: {done}; {sizes}{cost}>"
+
     @property
     def exit_code(self) -> int:
         """1 if the device differs from the oracle, or too much accuracy was lost."""
-        return 0 if self.verdict.passed and (self.assessment is None or self.assessment.passed) else 1
+        wrong = self.judged is not None and not self.judged.passed
+        return 1 if wrong or (self.assessment is not None and not self.assessment.passed) else 0
+
+    @property
+    def cost(self) -> Cost:
+        """What an inference costs.
+
+        Raises:
+            DeviceError: nothing ran on a device.
+        """
+        if self.measured is None:
+            raise self._nothing_ran("cost")
+        return self.measured
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the device gave the oracle's results.
+
+        Raises:
+            DeviceError: nothing ran on a device.
+        """
+        if self.judged is None:
+            raise self._nothing_ran("verdict")
+        return self.judged
+
+    def _nothing_ran(self, what: str) -> DeviceError:
+        return DeviceError(
+            f"nothing ran, so there is no {what}",
+            where=f"board {self.board.name}",
+            hint=f"Flash the board: `api.flash({self.project!r})`, then `api.verify({self.project!r}, port=PORT)`",
+        )
 
     @property
     def board(self) -> Board:
@@ -115,18 +153,20 @@ class Proof:
         found.extend(self.plan.warnings)
         if self.ready.changed:
             found.append(f"the project was changed since it was generated: {', '.join(self.ready.changed)}")
-        found.extend(
-            f"{op} has no reference function: it was compared with its own kernel, run on this computer"
-            for op in self.verdict.unverified
-        )
         if self.board.framework is not None:
             found.append(f"the stack was not measured or counted as RAM: it is {self.board.framework.name}'s")
-        if not self.verdict.output_moves:
+        if self.judged is None:
+            return (*found, "nothing ran on a device, so nothing is proved about this firmware")
+        found.extend(
+            f"{op} has no reference function: it was compared with its own kernel, run on this computer"
+            for op in self.judged.unverified
+        )
+        if not self.judged.output_moves:
             found.append("the output was the same for all inputs: the model may be broken")
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object of docs/JSON.md."""
+        """The JSON object of docs/JSON.md. `cost`, `verify` and the used stack are null where nothing ran."""
         model, flash, ram = self.ready.model, self.firmware.flash, self.firmware.ram
         return {
             "schema": f"mcugen.{self.verb}/1",
@@ -154,21 +194,15 @@ class Proof:
             "ram": {
                 "arena": ram.arena,
                 "static": ram.static,
-                "stack": self.cost.stack,
-                "total": self.ram_total,
+                "stack": self.measured.stack if self.measured is not None else None,
+                "total": ram.total,
                 "stack_reserved": ram.stack,
                 "available": self.board.ram.size,
             },
-            "cost": {
-                "unit": self.cost.unit,
-                "init": self.cost.init,
-                "invoke": self.cost.invoke,
-                "per_op": [
-                    _op_facts(number, step, cost)
-                    for number, (step, cost) in enumerate(zip(self.plan.steps, self.cost.per_op, strict=True))
-                ],
-            },
-            "verify": {**self.verdict.to_dict(), "inputs": self.inputs, "notes": list(self.notes)},
+            "cost": self._cost_facts(self.measured) if self.measured is not None else None,
+            "verify": {**self.judged.to_dict(), "inputs": self.inputs, "notes": list(self.notes)}
+            if self.judged is not None
+            else None,
             "quantization": model.report.to_dict() if model.report else None,
             "accuracy": self.assessment.to_dict() if self.assessment else None,
             "sqnr": self.layers.to_dict() if self.layers else None,
@@ -178,10 +212,14 @@ class Proof:
             "warnings": list(self.warnings),
         }
 
-    @property
-    def ram_total(self) -> int:
-        """Arena, other variables, and the stack that was really used."""
-        return self.firmware.ram.arena + self.firmware.ram.static + self.cost.stack
+    def _cost_facts(self, cost: Cost) -> dict[str, Any]:
+        per_op = enumerate(zip(self.plan.steps, cost.per_op, strict=True))
+        return {
+            "unit": cost.unit,
+            "init": cost.init,
+            "invoke": cost.invoke,
+            "per_op": [_op_facts(number, step, of_op) for number, (step, of_op) in per_op],
+        }
 
 
 def tflm_facts(plan: Program) -> dict[str, Any] | None:

@@ -109,5 +109,6 @@ def _build_temporary(folder: Path, model: Model, board: Board, tflm: str | None)
     except ToolError as error:
         if str(folder) not in f"{error.where}{error.hint}":
             raise
-        hint = f"For the full compiler output: mcugen generate MODEL --board {board.name} -o DIR, then mcugen build DIR"
+        how = f"`api.generate(MODEL, board={board.name!r}, out=DIR)`, then `api.build(DIR)`"
+        hint = f"For the full compiler output: {how}"
         raise ToolError(error.what, where=model.source, hint=hint) from error

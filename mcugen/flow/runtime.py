@@ -107,7 +107,7 @@ def remake(model: OpenedModel, graph: Graph, board: Board, manifest: Manifest, t
             f"mcugen {__version__} plans this model differently from the version that generated the project"
             if other
             else "the project's code does not belong to its model file",
-            hint="Generate the project again with mcugen generate",
+            hint="Generate the project again: `api.generate(MODEL, board=BOARD, out=DIR)`",
         )
     return program
 

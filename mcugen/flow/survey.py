@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from mcugen import __version__
@@ -12,6 +13,7 @@ from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.within import takes_trust
 from mcugen.ops.advice import ways
 from mcugen.runtimes.aot.supported import Missing, missing_ops
+from mcugen.text import Brief
 from mcugen.tflite.opened import OpenedModel
 
 
@@ -55,8 +57,8 @@ def _unquantizable(model: OpenedModel, index: int) -> Missing:
     return Missing(index, kind, name, "it has no int8 form here", "", ways(kind, quantizing=True))
 
 
-@dataclass(frozen=True)
-class Fallback:
+@dataclass(frozen=True, repr=False)
+class Fallback(Brief):
     """What of a model does not run ahead of time. `exit_code` is 1 if there is anything."""
 
     name: str
@@ -80,7 +82,12 @@ class Fallback:
 @takes_custom_ops
 @takes_trust
 def find_fallbacks(
-    model: object, *, quantize: bool = True, custom_ops: Sequence[str] = (), trust_model: bool = False
+    model: object,
+    *,
+    quantize: bool = True,
+    custom_ops: Sequence[str] = (),
+    trust_model: bool = False,
+    custom_objects: str | Path | None = None,
 ) -> Fallback:
     """Every op of a model that does not run, with alternatives; nothing is quantized or planned.
 

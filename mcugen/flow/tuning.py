@@ -62,7 +62,7 @@ def check_tuning(
         raise BoardError(
             "instructions are counted on a board's emulator",
             where="`max_instructions`",
-            hint="Pass `board` with a board that has one; mcugen boards says which",
+            hint="Pass `board` with a board that has one; `api.boards()` says which",
         )
 
 

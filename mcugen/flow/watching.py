@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mcugen import __version__
 from mcugen.monitor.state import DeviceState, State
 from mcugen.monitor.types import Message
+from mcugen.text import Brief
 
 if TYPE_CHECKING:
     from mcugen.monitor.record import Recorder
@@ -21,8 +22,8 @@ Show = Callable[[Message | None, State], None]
 """Called with every message after the state has taken it, and with None where nothing has come for a moment."""
 
 
-@dataclass(frozen=True, eq=False)
-class Watching:
+@dataclass(frozen=True, eq=False, repr=False)
+class Watching(Brief):
     """What was seen of devices.
 
     Attributes:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import ParamSpec, TypeVar
 
+from mcugen.guard.own_objects import using_objects
 from mcugen.guard.trust import trusting
 from mcugen.tflite.streaming import streaming
 
@@ -15,8 +16,14 @@ T = TypeVar("T")
 
 
 def takes_trust(verb: Callable[P, T]) -> Callable[P, T]:
-    """Gives a verb its argument `trust_model`, see docs/SECURITY.md."""
-    return _within(verb, "trust_model", trusting)
+    """Gives a verb its arguments `trust_model` and `custom_objects`, see docs/SECURITY.md."""
+
+    @functools.wraps(verb)
+    def scoped(*args: P.args, **kwargs: P.kwargs) -> T:
+        with using_objects(kwargs.get("custom_objects")):  # type: ignore[arg-type]
+            return verb(*args, **kwargs)
+
+    return _within(scoped, "trust_model", trusting)
 
 
 def takes_stream(verb: Callable[P, T]) -> Callable[P, T]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from mcugen.errors import ModelError
@@ -14,16 +16,14 @@ _TF_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"
 _CLASS = re.compile(r"[A-Z][A-Za-z0-9]*")
 _CLASSES = names.LAYERS | names.MODELS | names.SETTINGS | names.TRAINING
 _MOST_OBJECTS = 1_000_000
-_OWN_CODE = (
-    "If it is your own, export a SavedModel in Python (model.export(folder)), hand the model object to mcugen.api, or"
-    " pass `trust_model` to run what the file names, in a process that can write nowhere"
-)
+_TRUST = "pass `trust_model` to run what the file names, in a process that can write nowhere"
 
 
-def check_config(config: object, where: str) -> None:
+def check_config(config: object, where: str, own: Container[str] = ()) -> None:
     """Check every object that a model's configuration describes.
 
     Args:
+        own: names of what the user's own file defines, which the configuration may name.
         config: the JSON of `config.json` in a `.keras` file, or of `model_config` in an HDF5 file.
 
     Raises:
@@ -36,9 +36,36 @@ def check_config(config: object, where: str) -> None:
         described = item.get("config")
         if isinstance(described, Mapping) and isinstance(described.get("name"), str):
             layer = described["name"]
-        if problem := _problem(item):
+        if (problem := _problem(item, own)) and not _is_own(item, own):
             place = f'{where}, layer "{_shown(layer)}"' if layer else where
-            raise ModelError(problem, where=place, hint=_OWN_CODE)
+            raise ModelError(problem, where=place, hint=_ways_on(item, where))
+
+
+def _ways_on(item: Mapping[str, Any], where: str) -> str:
+    """What somebody can do whose own model it is; the first is a line to paste."""
+    name = Path(where).name
+    folder = Path(name).stem or "model"
+    if item.get("class_name") in ("Lambda", "__lambda__"):
+        load = f"import keras; keras.saving.load_model({name!r}, safe_mode=False).export({folder!r})"
+        first = f"export a SavedModel: python -c {shlex.quote(load)}, and give mcugen the folder {folder}"
+    else:
+        first = (
+            "pass the Python file that defines it with `custom_objects=FILE.py`, or export a SavedModel where it is"
+            f" defined: model.export({folder!r})"
+        )
+    by_hand = "hand the model object to mcugen.api in Python"
+    return f"If it is your own, there are three ways on: {first}; {by_hand}; or {_TRUST}"
+
+
+def _is_own(item: Mapping[str, Any], own: Container[str]) -> bool:
+    """Whether Keras finds what is named in the user's file, before it would import the module that the model names."""
+    name, described = item.get("class_name"), item.get("config")
+    if name == "function":
+        return isinstance(described, str) and described in own
+    registered = item.get("registered_name")
+    if registered is None and item.get("module") is None:
+        registered = name  # as old files have it
+    return isinstance(registered, str) and registered in own
 
 
 def _objects(config: object) -> Iterator[Mapping[str, Any]]:
@@ -55,10 +82,10 @@ def _objects(config: object) -> Iterator[Mapping[str, Any]]:
             pending.extend(reversed(item))
 
 
-def _problem(item: Mapping[str, Any]) -> str:
+def _problem(item: Mapping[str, Any], own: Container[str] = ()) -> str:
     """What is wrong with one dictionary of a configuration; "" if nothing."""
     for key, value in item.items():
-        if key.endswith("activation") and isinstance(value, str) and value not in names.FUNCTIONS:
+        if key.endswith("activation") and isinstance(value, str) and value not in names.FUNCTIONS and value not in own:
             return f'its activation "{_shown(value)}" is not one of Keras'
     if "class_name" not in item and "registered_name" not in item and "spec_name" not in item:
         return ""

@@ -10,7 +10,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,12 +25,13 @@ _SAVE_AGAIN = "Save it again with model.save('model.keras')"
 KerasKind = Literal["keras", "keras h5"]
 
 
-def checked_copy(path: Path, kind: KerasKind, folder: Path, *, trusted: bool = False) -> Path:
+def checked_copy(path: Path, kind: KerasKind, folder: Path, *, trusted: bool = False, own: Container[str] = ()) -> Path:
     """Copy a Keras file into `folder`, where its content was checked.
 
     Args:
         kind: by content, not by name.
         trusted: what its configuration names is not checked.
+        own: names that its configuration may have beside those of Keras.
 
     Returns:
         The copy: `model.keras` or `model.h5`.
@@ -43,7 +44,7 @@ def checked_copy(path: Path, kind: KerasKind, folder: Path, *, trusted: bool = F
     where = str(path)
     config = _zip_config(copy, where) if kind == "keras" else _h5_config(copy, where)
     if not trusted:
-        check_config(config, where)
+        check_config(config, where, own)
     return copy
 
 

@@ -62,7 +62,7 @@ def columns(devices: Sequence[Facts]) -> tuple[str, ...]:
         raise ProjectError(
             f"an inference gives {values:,} values; a recording has room for {MAX_OUTPUT_VALUES:,}",
             where="`record`",
-            hint="mcugen run writes outputs of any size",
+            hint="`api.run(TARGET, inputs=X)` gives outputs of any size",
         )
     return (*_FIXED, *(f"{n}:{spec.name}[{i}]" for n, spec in enumerate(first) for i in range(math.prod(spec.shape))))
 
@@ -232,7 +232,7 @@ def read_recording(path: Path) -> Iterator[Message]:
     """
     if not path.is_file():
         raise DataError(
-            "there is no such file", where=str(path), hint="Pass a recording made with mcugen monitor --record"
+            "there is no such file", where=str(path), hint="Pass a recording of `api.monitor(TARGET, record=FILE)`"
         )
     if path.suffix == ".parquet":
         yield from _messages(path, *_read_parquet(path))

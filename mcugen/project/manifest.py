@@ -177,7 +177,7 @@ def parse_manifest(text: str, where: str) -> Manifest:
     )
 
 
-_REGENERATE = "Generate the project again with mcugen generate"
+_REGENERATE = "Generate the project again: `api.generate(MODEL, board=BOARD, out=DIR)`"
 
 _DTYPES = "float32|int8|uint8|int16|int32|bool"
 

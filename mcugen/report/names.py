@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from mcugen import text
 from mcugen.text import plain
 
 
 def tail(name: str, most: int) -> str:
     """The end of a name, which is the part that tells it from others, in at most so many letters."""
-    text = plain(name)
-    return text if len(text) <= most else "…" + text[-(most - 1) :]
+    return text.tail(plain(name), most)
 
 
 def brief(name: str) -> str:

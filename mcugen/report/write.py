@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mcugen.environment import typed_command
 from mcugen.errors import ProjectError
 from mcugen.outputs import check_output, write_file
 
@@ -47,7 +48,7 @@ def write_report(path: Path, proof: Proof, command: str, data: object) -> None:
     """Write both files; the page last, so that it never stands beside older facts.
 
     Args:
-        command: how the files' banners tell what was done.
+        command: how the files' banners tell what was done; where a command was typed, the report has that one.
         data: the calibration data that was given; a file is named in the report's command as well.
 
     Raises:
@@ -56,7 +57,9 @@ def write_report(path: Path, proof: Proof, command: str, data: object) -> None:
     from mcugen.flow.model import source_name
     from mcugen.report import render_report, report_facts
 
-    if isinstance(data, str | Path) and str(data) != "random":
+    if typed_command():
+        command = typed_command()
+    elif isinstance(data, str | Path) and str(data) != "random":
         command += f" --data {source_name(data)}"
     facts = report_facts(proof, command)
     page = render_report(facts)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from mcugen.assess import Assessment, BeforeAfter, Flip, LayerNoise, Layers, OnBoard, Run
-from mcugen.text import bar, number, size
+from mcugen.text import bar, number, size, tail
 from mcugen.ui.quantization import agreement_text
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
 
@@ -26,24 +26,26 @@ _TITLES = {
 _SHARES = frozenset({"accuracy", "top_3", "top_5", "macro_f1"})
 
 
-def show_assessment(console: Console, found: Assessment, names: Sequence[str] = ()) -> None:
-    """Scores of every run, the confusion matrix if it is small, and samples that changed their class.
+def show_assessment(console: Console, found: Assessment, names: Sequence[str] = (), verbose: bool = True) -> None:
+    """Scores of every run, and how many samples changed their class.
 
     Args:
         names: of the classes; their numbers without.
+        verbose: also how close the outputs are, the confusion matrix if it is small, and which samples changed.
     """
     console.print()
     of_all = f" of {number(found.available)}" if found.available > found.samples else ""
     rows = [("judged by", f"{number(found.samples)}{of_all} samples, {found.origin}")]
     rows += [("", text) for text in (_calibration_text(found), *found.notes) if text]
-    rows += [(f"float and {found.runs[-1].arithmetic}", agreement_text(each)) for each in found.agreement]
+    if verbose:
+        rows += [(f"float and {found.runs[-1].arithmetic}", agreement_text(each)) for each in found.agreement]
     console.print(grid(rows))
     if found.metric:
         console.print(_scores(found))
     device = found.run("device", quantized=True) or found.run("device", quantized=False)
     if device is not None:
         console.print(grid([("on the device", _device_text(found, device))]))
-    if found.classes and found.classes <= _SHOWN_CLASSES:
+    if verbose and found.classes and found.classes <= _SHOWN_CLASSES:
         _show_confusion(console, found, names)
     if found.flips is not None:
         flips = found.flips
@@ -51,7 +53,7 @@ def show_assessment(console: Console, found: Assessment, names: Sequence[str] = 
         if flips.count:
             text += f": {number(flips.broken)} wrong now, {number(flips.fixed)} right now"
         console.print()
-        listed = [("", _flip_text(flip, names)) for flip in flips.examples[:_SHOWN_FLIPS]]
+        listed = [("", _flip_text(flip, names)) for flip in flips.examples[:_SHOWN_FLIPS]] if verbose else []
         console.print(grid([("flipped", text), *listed]))
 
 
@@ -101,7 +103,7 @@ def _device_text(found: Assessment, run: Run) -> str:
     equal = f"{number(run.equal_to_host or 0)} of {number(run.samples)} samples gave the same bits as on the host"
     if run.float_score is None or run.samples == found.samples:
         return equal
-    return f"{equal}; float32 has a {title(found.metric)} of {score_text(found.metric, run.float_score)} on them"
+    return f"{equal}; on them the {title(found.metric)} of float32 is {score_text(found.metric, run.float_score)}"
 
 
 def _run_title(run: Run) -> str:
@@ -138,7 +140,7 @@ def show_layers(console: Console, found: Layers) -> None:
         say_note(console, f"layers were not compared: {found.problem}")
         return
     rows = [
-        [layer.kind, _short(layer.name), _db(layer.sqnr_db), _db(layer.limit_db), _lost(layer), _bar(layer)]
+        [layer.kind, tail(layer.name, 32), _db(layer.sqnr_db), _db(layer.limit_db), _lost(layer), _bar(layer)]
         for layer in found.layers
     ]
     headings = ("op", "layer", "SQNR dB", "at best", "lost here", "")
@@ -160,11 +162,6 @@ def _lost(layer: LayerNoise) -> str:
 
 def _bar(layer: LayerNoise) -> str:
     return bar((_FULL_BAR_DB if layer.sqnr_db is None else layer.sqnr_db) / _FULL_BAR_DB, 16)
-
-
-def _short(name: str, most: int = 32) -> str:
-    """The end of a layer's name, which is the part that tells it from others."""
-    return name if len(name) <= most else "…" + name[-(most - 1) :]
 
 
 def show_against_float(console: Console, found: BeforeAfter) -> None:

@@ -2,97 +2,174 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.text import Text
 
-from mcugen.flow.proof import Proof
+from mcugen.flow.proof import Cost, Proof
 from mcugen.runtimes.program import ProgramStep
-from mcugen.text import bar, memory, number, per_mac, share, size
+from mcugen.text import bar, enumerated, memory, number, per_mac, plain, share, size, tail
 from mcugen.ui.accuracy import say_gate, show_against_float, show_assessment, show_layers
 from mcugen.ui.quantization import agreement_text
+from mcugen.ui.story import story
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
 from mcugen.verify.compare import ABSOLUTE, RELATIVE
 
+WIDE = 100
+"""Columns from which a table of layers has all that is known."""
 
-def show_proof(console: Console, proof: Proof) -> None:
-    flash, ram, board, plan = proof.firmware.flash, proof.firmware.ram, proof.board, proof.plan
-    rows = [
-        ("model", f"{plan.graph.name} · {len(plan.steps)} ops · {number(plan.macs)} MACs"),
-        ("board", f"{board.name} · {board.title}"),
-        ("flash", f"{size(flash.total)}, {share(flash.total, board.flash.size)} of {memory(board.flash.size)}"),
-        ("", f"code {number(flash.code)} · weights {number(flash.weights)} · harness {number(flash.harness)}"),
-        ("RAM", f"{size(proof.ram_total)}, {share(proof.ram_total, board.ram.size)} of {memory(board.ram.size)}"),
-        ("", f"arena {number(ram.arena)} · static {number(ram.static)} · stack {number(proof.cost.stack)} used"),
-        ("cost", f"{number(proof.cost.invoke)} {proof.cost.unit} per inference{_per_mac(proof)}"),
-    ]
-    if proof.verdict.afresh:
-        rows.append(("state", proof.verdict.afresh))
-    if proof.project is not None:
-        rows.append(("project", proof.project))
-    rows.extend(("note", note) for note in proof.notes)
-    if proof.ready.model.report is not None:
-        report = proof.ready.model.report
-        rows.extend((f"float and {report.activations}", agreement_text(a)) for a in report.agreement)
-    console.print(grid(rows))
+
+def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
+    """What happened in a paragraph, the key facts, and the verdict last; with `verbose` every layer and more.
+
+    Args:
+        verbose: also where each byte and instruction goes, how close float and quantized outputs are, and the
+            confusion matrix.
+    """
+    console.print(Text(plain(story(proof))))
     console.print()
-    show_ops(console, proof)
+    rows = [*_size_rows(proof, verbose), *_cost_rows(proof), *_rows_of_the_run(proof)]
+    rows.extend(_agreement_rows(proof) if verbose else ())
+    console.print(grid(rows))
+    if verbose and proof.measured is not None:
+        console.print()
+        show_ops(console, proof.plan.steps, proof.measured)
     if proof.layers is not None:
         show_layers(console, proof.layers)
     if proof.assessment is not None:
-        show_assessment(console, proof.assessment, proof.ready.project.manifest.labels)
+        show_assessment(console, proof.assessment, proof.ready.project.manifest.labels, verbose)
     if proof.against_float is not None:
         show_against_float(console, proof.against_float)
     console.print()
+    if proof.measured is not None:
+        say_slow_ops(console, proof.plan.steps, proof.measured)
     for warning in proof.warnings:
         say_note(console, warning)
-    say_verdict(console, proof.verdict.passed, verdict_text(proof))
+    if not verbose:
+        console.print(grid([("more", _more(proof))]))
+    say_verdict(console, proof.judged is None or proof.judged.passed, verdict_text(proof))
     if proof.assessment is not None:
         say_gate(console, proof.assessment)
 
 
-def _per_mac(proof: Proof) -> str:
-    return f" ({per_mac(proof.cost.invoke, proof.plan.macs)} per MAC)" if proof.plan.macs else ""
+def _size_rows(proof: Proof, verbose: bool) -> list[tuple[str, str]]:
+    flash, ram, board = proof.firmware.flash, proof.firmware.ram, proof.board
+    rows = [("flash", f"{size(flash.total)}, {share(flash.total, board.flash.size)} of {memory(board.flash.size)}")]
+    if verbose:
+        parts = {"code": flash.code, "weights": flash.weights, "harness": flash.harness}
+        rows.append(("", " · ".join(f"{name} {number(count)} B" for name, count in parts.items())))
+    rows.append(("RAM", f"{size(ram.total)}, {share(ram.total, board.ram.size)} of {memory(board.ram.size)}"))
+    if verbose:
+        used = f", {number(proof.measured.stack)} B of it used" if proof.measured is not None else ""
+        parts = {"arena": ram.arena, "static": ram.static, "stack": ram.stack}
+        rows.append(("", " · ".join(f"{name} {number(count)} B" for name, count in parts.items()) + used))
+    return rows
 
 
-def show_ops(console: Console, proof: Proof) -> None:
-    """A line per op: where the cost goes."""
-    most = max(proof.cost.per_op, default=0)
-    total = sum(proof.cost.per_op)
-    wide = console.width >= 100
+def _cost_rows(proof: Proof) -> list[tuple[str, str]]:
+    if proof.measured is None:
+        return []
+    cost, macs = proof.measured, proof.plan.macs
+    each = f", {per_mac(cost.invoke, macs)} per multiply-accumulate" if macs else ""
+    return [("cost", f"{number(cost.invoke)} {cost.unit} per inference{each}")]
+
+
+def _rows_of_the_run(proof: Proof) -> list[tuple[str, str]]:
     rows = []
-    for step, cost in zip(proof.plan.steps, proof.cost.per_op, strict=True):
-        facts = (step.variant, number(step.macs), number(cost), per_mac(cost, step.macs), share(cost, total))
+    if proof.judged is not None and proof.judged.afresh:
+        rows.append(("state", proof.judged.afresh))
+    if proof.project is not None:
+        rows.append(("project", proof.project))
+    rows.extend(("note", note) for note in proof.notes)
+    if (following := _next(proof)) is not None:
+        rows.append(("next", following))
+    return rows
+
+
+def _next(proof: Proof) -> str | None:
+    """The command that comes next for a project that stays; none that would need what is not there."""
+    if proof.project is None or proof.exit_code != 0:
+        return None
+    folder = shlex.quote(proof.project)
+    if proof.judged is None:
+        if proof.board.flashing.tools:
+            return f"mcugen flash {folder}, with the board connected"
+        file = f"{folder}/.pio/build/{proof.board.name}/firmware.bin"
+        return f"write {file} with your own tool, then mcugen verify {folder} --port PORT"
+    emulated = proof.emulated and proof.board.emulator is not None
+    return f"mcugen run {folder} --inputs X.npy -o Y.npy" if emulated else None
+
+
+def _more(proof: Proof) -> str:
+    page = "; --report FILE.html: all on one page" if proof.judged is not None else ""
+    return f"--verbose: every layer and byte{page}"
+
+
+def _agreement_rows(proof: Proof) -> list[tuple[str, str]]:
+    report = proof.ready.model.report
+    return [(f"float and {report.activations}", agreement_text(each)) for each in report.agreement] if report else []
+
+
+def show_ops(console: Console, steps: Sequence[ProgramStep], cost: Cost) -> None:
+    """A line per op: where the cost goes. Names of layers are shortened from the left."""
+    most, total = max(cost.per_op, default=0), sum(cost.per_op)
+    wide = console.width >= WIDE
+    rows = []
+    for step, own in zip(steps, cost.per_op, strict=True):
+        name = tail(step.op.name, 32 if wide else max(12, console.width - 60))
         if wide:
-            rows.append([step.op.kind, _short(step.op.name), *facts, bar(cost / most if most else 0, 16)])
+            facts = (step.variant, number(step.macs), number(own), per_mac(own, step.macs), share(own, total))
+            rows.append([name, step.op.kind, *facts, bar(own / most if most else 0, 16)])
         else:
-            rows.append([step.op.kind, *facts])
-    unit = proof.cost.unit
+            rows.append([name, step.op.kind, step.variant, number(own), share(own, total)])
     if wide:
-        console.print(columns(("op", "layer", "kernel", "MACs", unit, "per MAC", "", ""), rows, right=(3, 4, 5, 6)))
+        headings = ("layer", "op", "kernel", "MACs", cost.unit, "per MAC", "", "")
+        console.print(columns(headings, rows, right=(3, 4, 5, 6)))
     else:
-        console.print(columns(("op", "kernel", "MACs", unit, "per MAC", ""), rows, right=(2, 3, 4, 5)))
-    say_why_not_faster(console, proof.plan.steps)
+        console.print(columns(("layer", "op", "kernel", cost.unit, ""), rows, right=(3, 4), whole=(1, 2)))
+
+
+WORTH_SAYING = 0.02
+"""Share of the cost from which a slower kernel is worth a word."""
+
+
+def say_slow_ops(console: Console, steps: Sequence[ProgramStep], cost: Cost) -> None:
+    """Which layers cost something and run with slower kernels than the core could have, and why; each reason once."""
+    total = sum(cost.per_op)
+    found: dict[str, list[str]] = {}
+    spent: dict[str, int] = {}
+    for step, own in zip(steps, cost.per_op, strict=True):
+        if step.why_not_faster:
+            found.setdefault(step.why_not_faster, []).append(_called(step))
+            spent[step.why_not_faster] = spent.get(step.why_not_faster, 0) + own
+    for reason, layers in found.items():
+        if spent[reason] > WORTH_SAYING * total:
+            of_all = f"{share(spent[reason], total)} of the {cost.unit}"
+            said = f"{enumerated(layers)} take{'s' * (len(layers) == 1)} {of_all}"
+            say_note(console, f"{said}, with the portable kernel: {reason}")
+
+
+def _called(step: ProgramStep) -> str:
+    return f'layer "{tail(step.op.name, 32)}" ({step.op.kind})'
 
 
 def say_why_not_faster(console: Console, steps: Sequence[ProgramStep]) -> None:
-    """Which ops run with slower kernels than the core could have, and why; each reason once."""
+    """The same where costs are not known: of layers that compute something."""
     reasons: dict[str, list[str]] = {}
     for step in steps:
-        if step.why_not_faster:
-            reasons.setdefault(step.why_not_faster, []).append(f"{step.op.index} {step.op.kind}")
-    for reason, ops in reasons.items():
-        say_note(console, f"op {', '.join(ops)}: {reason}")
-
-
-def _short(name: str, most: int = 32) -> str:
-    """The end of a layer's name, which is the part that tells it from others."""
-    return name if len(name) <= most else "…" + name[-(most - 1) :]
+        if step.why_not_faster and step.macs:
+            reasons.setdefault(step.why_not_faster, []).append(_called(step))
+    for reason, layers in reasons.items():
+        say_note(console, f"{enumerated(layers)}: no faster kernel: {reason}")
 
 
 def verdict_text(proof: Proof) -> str:
     """The verdict in one line."""
-    verdict = proof.verdict
+    if proof.judged is None:
+        return f"written and built in {proof.project}"
+    verdict = proof.judged
     place = f"on {proof.board.name}" + (" (emulated)" if proof.emulated else "")
     equal = verdict.samples - len(verdict.mismatched)
     samples = "steps of one sequence" if verdict.sequence else "whole sequences" if verdict.afresh else "samples"

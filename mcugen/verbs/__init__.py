@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
-ORDER = ("deploy", "verify", "run", "quantize", "inspect", "generate", "build", "flash", "boards", "doctor")
+ORDER = ("new", "deploy", "verify", "run", "quantize", "inspect", "generate", "build", "flash", "boards", "doctor")
 """How `--help` lists the verbs; others follow in alphabetical order."""
 
 

@@ -9,6 +9,7 @@ from mcugen import __version__
 from mcugen.boards.shipped import load_boards
 from mcugen.boards.types import Board
 from mcugen.emulators import emulators
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@dataclass(frozen=True)
-class BoardList:
+@dataclass(frozen=True, repr=False)
+class BoardList(Brief):
     """All boards, by name in alphabetical order."""
 
     boards: tuple[Board, ...]
@@ -41,6 +42,8 @@ def board_facts(board: Board) -> dict[str, Any]:
     return {
         "name": board.name,
         "title": board.title,
+        "maker": board.maker,
+        "aliases": list(board.aliases),
         "mcu": board.mcu,
         "cpu": board.cpu,
         "fpu": board.fpu,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 SYMBOLS_SHOWN = 12
 
 
-@dataclass(frozen=True, eq=False)
-class Built:
+@dataclass(frozen=True, eq=False, repr=False)
+class Built(Brief):
     """A built firmware."""
 
     firmware: Firmware

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mcugen import __version__
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 
@@ -25,6 +26,9 @@ Provider = Literal["github", "gitlab"]
 
 JOBS: dict[str, str] = {"github": ".github/workflows/firmware.yml", "gitlab": ".gitlab-ci.yml"}
 TEST = "tests/test_firmware.py"
+MINUTES = 30
+"""After which a job is stopped that hangs. A first one, which installs TensorFlow, takes some ten."""
+ACCURACY_SLACK_POINTS = 1.0
 SLACK_PERCENT = 5
 """Room in the written budgets: a CI machine's compiler is another version."""
 
@@ -32,8 +36,8 @@ _SAFE_PATH = re.compile(r"[\w./ +,=@-]+")
 """Paths go into YAML, shell commands and Python; what could mean something there is refused."""
 
 
-@dataclass(frozen=True, eq=False)
-class Initialized:
+@dataclass(frozen=True, eq=False, repr=False)
+class Initialized(Brief):
     """The written files, and what the firmware measured when its budgets were written."""
 
     folder: Path
@@ -63,6 +67,7 @@ def ci(
     folder: str | Path = ".",
     provider: Provider = "github",
     data: str | None = None,
+    eval_data: str | None = None,
     install: str | None = None,
     force: bool = False,
     progress: Progress | None = None,
@@ -77,27 +82,31 @@ def ci(
         folder: the repository.
         provider: CI service, "github" or "gitlab".
         data: calibration data for a float model: a file inside `folder`, or "random".
-        install: what pip installs in the job; this version of mcugen by default.
+        eval_data: labelled samples, a file inside `folder`: the accuracy on the device gets a limit, too.
+        install: what pip installs in the job. Default: mcugen from where it was installed here (a Git repository, a
+            path inside `folder`, an index that pip is set to), with the extras that the model needs.
         force: overwrite existing files.
 
     Raises:
-        ProjectError: files exist, a path is outside `folder`, or the firmware is not bit-exact.
+        ProjectError: files exist, a path is outside `folder`, the firmware is not bit-exact, or mcugen was installed
+            from where a CI machine cannot get it.
         McugenError: anything that stops the build or the verification.
     """
-    from mcugen.boards.shipped import load_board
     from mcugen.errors import BoardError, ProjectError
+    from mcugen.flow.boards import named_board
+    from mcugen.flow.origin import requirement
     from mcugen.outputs import write_file
     from mcugen.verbs.verify import verify
 
     root = Path(folder)
     if not root.is_dir():
         raise ProjectError("is not a folder", where=str(root), hint="Pass the root of your repository")
-    chosen = load_board(board)
+    chosen = named_board(board)
     if chosen.emulator is None:
         raise BoardError(
             "has no emulator, so CI cannot run it without hardware",
             where=board,
-            hint="Choose an emulated board with the same core; mcugen boards lists them",
+            hint="Choose an emulated board with the same core; `api.boards()` lists them",
         )
     files = (JOBS[provider], TEST)
     for name in files:
@@ -109,7 +118,9 @@ def ci(
             )
     inside = _inside(root, model, "the model")
     given = data if data in (None, "random") else _inside(root, data, "the data")
-    board_name = board if board == chosen.name else _inside(root, board, "the board file")
+    board_name = chosen.name if not board.endswith(".toml") else _inside(root, board, "the board file")
+    judged_by = None if eval_data is None else _inside(root, eval_data, "the evaluation data")
+    requirements = [install] if install else requirement(root, _extras(root / inside))
     proof = verify(
         root / inside,
         board=board,
@@ -121,12 +132,12 @@ def ci(
         raise ProjectError(
             "the firmware differs from the oracle, so there is nothing to test against",
             where=str(model),
-            hint="mcugen verify --layers names the op that differs",
+            hint="`api.verify(MODEL, board=BOARD, layers=True)` names the op that differs",
         )
-    requirement = install or f"{_package(inside, given)}=={__version__}"
+    accuracy = None if judged_by is None else _accuracy(proof, root, judged_by)
     given_options = f"--mcugen-model={shlex.quote(inside)} --mcugen-board={shlex.quote(board_name)}"
     test_command = f"python -m pytest {TEST} {given_options}"
-    contents = _render(proof, provider, test_command, requirement, given)
+    contents = _render(proof, provider, test_command, requirements, given, accuracy)
     for name, text in zip(files, contents, strict=True):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         write_file(root / name, text.encode())
@@ -157,23 +168,50 @@ def _inside(root: Path, given: str | Path, what: str) -> str:
     return relative
 
 
-def _package(model: str, data: str | None) -> str:
-    """The package with what the model needs to be converted; a .tflite, or a project, needs nothing."""
-    suffix = Path(model).suffix.lower()
-    if suffix == ".tflite" or data is None:
-        return "mcugen"
-    extra = {".pt2": "torch", ".onnx": "onnx"}.get(suffix, "tf")
-    return f"mcugen[{extra}]"
+def _extras(model: Path) -> str:
+    """The extra that converting the model needs; a .tflite, or a project, needs none."""
+    from mcugen.flow.project import is_project
+
+    suffix = model.suffix.lower()
+    if suffix == ".tflite" or is_project(model):
+        return ""
+    return {".pt2": "torch", ".onnx": "onnx"}.get(suffix, "tf")
 
 
-def _render(proof: Proof, provider: Provider, test_command: str, requirement: str, data: str | None) -> tuple[str, str]:
+def _accuracy(proof: Proof, root: Path, data: str) -> dict[str, str]:
+    """What the test of accuracy says. The device is bit-exact, so the host tells."""
+    from mcugen.errors import DataError
+    from mcugen.flow.defaults import SAMPLES_ON_DEVICE
+    from mcugen.flow.judging import Wishes, judge_on_host
+
+    wishes = Wishes(str(root / data), SAMPLES_ON_DEVICE, metric="accuracy")
+    found = judge_on_host(proof.ready.model, None, wishes).assessment
+    measured = found.runs[-1].value("accuracy") if found is not None else None
+    if found is None or measured is None:
+        raise DataError("there are no labels to judge by", where=data, hint='Pass an .npz with "x" and "y"')
+    limit = math.floor(max(0.0, 100 * measured - ACCURACY_SLACK_POINTS) * 10) / 1000
+    return {
+        "measured": f"{100 * measured:.2f} %",
+        "samples": f"{found.samples:,}",
+        "limit": str(limit),
+        "data": repr(data),
+    }
+
+
+def _render(
+    proof: Proof,
+    provider: Provider,
+    test_command: str,
+    requirements: list[str],
+    data: str | None,
+    accuracy: dict[str, str] | None,
+) -> tuple[str, str]:
     """The job and the test."""
     from mcugen.emit.templates import render
 
     architecture = proof.ready.board.architecture
     packages = f"{architecture.compiler_apt} {architecture.qemu_apt}"  # by Debian's and Ubuntu's names
     sudo = "sudo " if provider == "github" else ""  # the other's image runs as root
-    junit = " --junitxml=firmware-tests.xml" if provider == "gitlab" else ""
     steps = [
         {
             "name": "Compiler and emulator",
@@ -181,9 +219,9 @@ def _render(proof: Proof, provider: Provider, test_command: str, requirement: st
         },
         {
             "name": "mcugen",
-            "lines": [f"python -m pip install --quiet {shlex.quote(requirement)} pytest", "mcugen doctor"],
+            "lines": [f"python -m pip install --quiet {shlex.join(requirements)} pytest", "mcugen doctor"],
         },
-        {"name": "Build, emulate, compare", "lines": [test_command + junit]},
+        {"name": "Build, emulate, compare", "lines": [f"{test_command} --junitxml=firmware-tests.xml"]},
     ]
     test = render(
         "ci/test_firmware.py.j2",
@@ -195,9 +233,10 @@ def _render(proof: Proof, provider: Provider, test_command: str, requirement: st
         ram=_budget(proof.firmware.ram.total),
         instructions=_budget(proof.cost.invoke),
         data=repr(data) if data else "",
+        accuracy=accuracy,
         inputs=[_input_line(tensor) for tensor in proof.plan.input_tensors()],
     )
-    return render(f"ci/{provider}.yml.j2", steps=steps), test
+    return render(f"ci/{provider}.yml.j2", steps=steps, minutes=MINUTES), test
 
 
 def _budget(figure: int) -> str:
@@ -230,13 +269,14 @@ def command(
         Path, typer.Option("--folder", metavar="DIR", help="Repository folder, which contains the model.")
     ] = Path(),
     data: options.Data = None,
+    eval_data: options.EvalData = None,
     install: Annotated[
         str | None,
         typer.Option(
             "--install",
             metavar="SPEC",
             show_default=False,
-            help="What pip installs in the job: a version, URL or wheel. Default: this version.",
+            help="What pip installs in the job: a URL, a wheel, or a name in your index. Default: mcugen's origin.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
@@ -254,6 +294,7 @@ def command(
             folder=folder,
             provider=provider,
             data=data,
+            eval_data=eval_data,
             install=install,
             force=force,
             progress=progress,

@@ -66,16 +66,19 @@ def deploy(
     emulator: str | None = None,
     probe: str | None = None,
     tool: str | None = None,
+    flash: bool = True,
     choose: Choose | None = None,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     stream: bool = False,
     progress: Progress | None = None,
 ) -> Proof:
     """Quantize a model, generate its project, build it, start it on the board, and verify it bit for bit.
 
     The board is flashed unless its emulator is used (boards that have one, without `port`, `probe` and `tool`), the
-    port is a URL ("socket://…": the firmware already runs there), or mcugen cannot flash it.
+    port is a URL ("socket://…": the firmware already runs there), or mcugen cannot flash it. Missing tools, probes and
+    ports are reported before the work.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
@@ -100,23 +103,27 @@ def deploy(
         emulator: the name of the one to start, see :func:`mcugen.emulators.emulators`; None for QEMU. Others may
             add scripts of their own to the project.
         port, probe, tool, choose: see :func:`mcugen.verbs.flash.flash`.
+        flash: False leaves a board without emulator alone: the project is written and built, nothing runs, and the
+            result has neither `cost` nor `verdict`.
         force: replace a generated project even if its files were edited.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
             sequence; see docs/ACCURACY.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: anything that stops it. A difference is not an error but a negative verdict.
     """
     from mcugen.boards.emulated import check_emulator, named_emulator
     from mcugen.boards.linker_script import with_linker_script
-    from mcugen.boards.shipped import load_board
     from mcugen.builder import build_project
     from mcugen.builder.in_use import using
-    from mcugen.device.device import Device
-    from mcugen.flash import can_flash
+    from mcugen.device.device import Device, ModelStartError
+    from mcugen.errors import McugenError, ProjectError
+    from mcugen.flash import asking_once
     from mcugen.flow.against_float import check_comparable, compare_with_float
+    from mcugen.flow.boards import named_board
     from mcugen.flow.flashing import flash_and_connect
     from mcugen.flow.inputs import read_inputs
     from mcugen.flow.judging import (
@@ -131,16 +138,18 @@ def deploy(
     from mcugen.flow.labels import read_labels
     from mcugen.flow.model import load_model, plan_model
     from mcugen.flow.project import command_line, default_folder, folder_for, write_project
+    from mcugen.flow.proof import Proof
     from mcugen.flow.prove import prove
     from mcugen.flow.ready import Ready
     from mcugen.flow.runtime import Choice
+    from mcugen.flow.tools import check_tools, still_built
     from mcugen.flow.tuning import check_tuning, tune_model
     from mcugen.progress import no_progress
     from mcugen.report.write import check_report, write_report
 
     tell = progress or no_progress
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
-    chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
+    chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, port or probe or tool)
     named = port is not None or probe is not None or tool is not None
     on_hardware = emulator is None and (chosen.emulator is None or named)
@@ -148,6 +157,11 @@ def deploy(
     noise = layers or report is not None
     wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, noise, samples_on_device)
     check_wishes(data, wishes)
+    choose = asking_once(choose)
+    flashes = check_tools(chosen, flash=flash, port=port, probe=probe, tool=tool, emulator=emulator, choose=choose)
+    runs = flash or not on_hardware
+    if report is not None and not runs:
+        raise ProjectError("a report is about a firmware that ran", where="`report`", hint="Omit it, or `flash=False`")
     page = check_report(report, inputs=(model, linker_script, data, inputs, eval_data))
     wanted = Tuning(auto, max_flash, max_ram, max_instructions, trials, search_seed)
     check_tuning(wanted, quantize=quantize, activations=activations, board=chosen)
@@ -180,9 +194,18 @@ def deploy(
         )
         tell("building", -1.0)
         ready = Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
+        if not runs:
+            return judged_proof(
+                Proof("deploy", ready, None, None, "", project=str(folder), emulated=False), judged, None
+            )
 
-        def flash(ready: Ready) -> Device:
-            return flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=tell)[0]
+        def flash_it(ready: Ready) -> Device:
+            try:
+                return flash_and_connect(ready, port=port, probe=probe, tool=tool, choose=choose, progress=tell)[0]
+            except ModelStartError:
+                raise  # an arena that was found too small is tried again
+            except McugenError as error:
+                raise still_built(error, folder, port) from error
 
         on_device = for_device(judged, plan, loaded.opened, samples_on_device)
         proof = prove(
@@ -197,7 +220,7 @@ def deploy(
             progress=tell,
             project=str(folder),
             tflm=tflm,
-            flash=flash if on_hardware and can_flash(chosen, port) else None,
+            flash=flash_it if flashes else None,
             first=on_device.inputs if on_device is not None else None,
         )
     proof = judged_proof(proof, judged, on_device)
@@ -208,15 +231,16 @@ def deploy(
     return proof
 
 
-def _show(console: Console, proof: Proof) -> None:
+def _show(console: Console, proof: Proof, verbose: bool) -> None:
     from mcugen.ui.proof import show_proof
 
-    show_proof(console, proof)
+    show_proof(console, proof, verbose)
 
 
 command = command_for(
     deploy,
     "From a model to a verdict: quantize, generate, build, flash or emulate the board, verify.",
     _show,
+    details=True,
     port=options.DeployPort,
 )

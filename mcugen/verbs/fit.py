@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from mcugen import __version__
 from mcugen.flow.within import takes_trust
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 
@@ -52,8 +54,8 @@ class Candidate:
     peaks: tuple[Peak, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
-class FitResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class FitResult(Brief):
     """What `fit` found. `candidates[0]` is the model itself."""
 
     model: Model
@@ -111,6 +113,7 @@ def fit(
     optimize: Goal | None = None,
     data: Any = None,
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
     """Plan a model for boards, and report what each board lacks and why.
@@ -123,21 +126,21 @@ def fit(
         optimize: "speed" (the default), "size" of the code, or "ram".
         data: calibration data of a float model. Default: random data, since sizes do not depend on it.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `scale` without a Keras model.
     """
-    from mcugen.boards.shipped import load_board
     from mcugen.convert.load import load_scaled
     from mcugen.convert.sources import identify
     from mcugen.errors import ConversionError
-    from mcugen.flow.boards import known_boards
+    from mcugen.flow.boards import known_boards, named_board
     from mcugen.flow.model import load_model
     from mcugen.progress import no_progress
     from mcugen.verbs.inspect import is_float
 
     report = progress or no_progress
-    chosen = [load_board(name) for name in boards] or known_boards()
+    chosen = [named_board(name) for name in boards] or known_boards()
     if data is None and is_float(model):
         data = "random"
     loaded = load_model(model, data, progress)
@@ -190,6 +193,7 @@ def command(
     optimize: options.Optimize = None,
     data: options.Data = None,
     trust_model: options.TrustModel = False,
+    custom_objects: options.CustomObjects = None,
     json: options.Json = False,
 ) -> int:
     """Show which boards a model fits, what the others lack, and which layers are to blame."""
@@ -204,6 +208,7 @@ def command(
             optimize=optimize,
             data=data,
             trust_model=trust_model,
+            custom_objects=custom_objects,
             progress=progress,
         )
     return terminal.show(result, lambda console: _show(console, result))

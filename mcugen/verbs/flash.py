@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from mcugen.project.project import Project
 
 
-@dataclass(frozen=True, eq=False)
-class FlashResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class FlashResult(Brief):
     """A flashed board.
 
     Attributes:
@@ -95,7 +96,7 @@ def flash(
         raise ProjectError(
             "is not a project of mcugen's",
             where=str(folder),
-            hint="Make one with mcugen generate, or do it all at once: mcugen deploy MODEL --board BOARD --port PORT",
+            hint="Do it all at once: `api.deploy(MODEL, board=BOARD, port=PORT)`",
         )
     project = load_project(Path(folder))
     if project.manifest.protocol != "mcugen":

@@ -14,12 +14,14 @@ from mcugen import __version__
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.within import takes_trust
 from mcugen.names import Protocol
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mcugen.boards.types import Board
     from mcugen.flow.model import Model
     from mcugen.names import Activations, Goal, Runtime
     from mcugen.progress import Progress
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     from mcugen.runtimes.program import Program
 
 
-@dataclass(frozen=True, eq=False)
-class Generated:
+@dataclass(frozen=True, eq=False, repr=False)
+class Generated(Brief):
     """An emitted project and what it was made from."""
 
     project: Project
@@ -89,6 +91,7 @@ def generate(
     force: bool = False,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Generated:
     """Generate the project of a model for a board.
@@ -111,21 +114,22 @@ def generate(
         force: replace files even if they were edited.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.
     """
     from mcugen.boards.emulated import check_emulator
     from mcugen.boards.linker_script import with_linker_script
-    from mcugen.boards.shipped import load_board
     from mcugen.builder.in_use import using
+    from mcugen.flow.boards import named_board
     from mcugen.flow.labels import read_labels
     from mcugen.flow.model import load_model, plan_model
     from mcugen.flow.project import command_line, write_project
     from mcugen.flow.runtime import Choice
 
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
-    chosen, names = with_linker_script(load_board(board), linker_script), read_labels(labels)
+    chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, None)
     loaded = load_model(model, data, progress, choice.runtime, quantize=quantize, activations=activations)
     plan = plan_model(loaded, chosen, choice)
@@ -160,10 +164,17 @@ def _render(console: Console, result: Generated) -> None:
         ("arena", f"{size(manifest.arena_bytes)}, inputs and outputs included"),
         ("weights", size(manifest.weight_bytes)),
         *tflm_rows(result.plan),
-        ("next", f"mcugen build {folder}, mcugen verify {folder}; or pio run in the folder"),
+        ("next", f"mcugen build {folder}{_after(result.project.board, folder)}; or pio run in the folder"),
     ]
     console.print(grid(rows))
     say_verdict(console, True, f"wrote {result.folder} for {manifest.board}, {len(manifest.files)} files")
+
+
+def _after(board: Board, folder: str) -> str:
+    """What a built project can do next: only what its board can."""
+    if board.emulator is not None:
+        return f", mcugen verify {folder}"
+    return f", mcugen flash {folder}" if board.flashing.tools else ""
 
 
 command = command_for(

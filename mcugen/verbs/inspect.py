@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,6 +38,7 @@ def inspect(
     quantize: bool = True,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Inspection:
     """Read a model, plan it for every board, and report what it needs.
@@ -52,23 +54,24 @@ def inspect(
         quantize: False shows a float model in float32.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `measure` without a board, or one that
             has no emulator.
     """
-    from mcugen.boards.shipped import load_board
     from mcugen.builder import fit_report
     from mcugen.errors import BoardError
+    from mcugen.flow.boards import named_board
     from mcugen.flow.inspection import Inspection
     from mcugen.flow.model import load_model, naming
     from mcugen.flow.runtime import Choice
     from mcugen.progress import no_progress
 
-    chosen = load_board(board) if board is not None else None
+    chosen = named_board(board) if board is not None else None
     if measure and chosen is None:
         raise BoardError(
-            "`measure=True` needs a board to measure on", hint="Add `board=BOARD`; mcugen boards lists them"
+            "`measure=True` needs a board to measure on", hint="Add `board=BOARD`; `api.boards()` lists them"
         )
     choice = Choice(runtime, optimize, tflm)
     if quantize and data is None and is_float(model):
@@ -165,6 +168,7 @@ def command(
     no_quantize: options.NoQuantize = False,
     custom_op: options.CustomOps = None,
     trust_model: options.TrustModel = False,
+    custom_objects: options.CustomObjects = None,
     fallback: Annotated[
         bool, typer.Option("--fallback", help="Only list the ops that do not run, with the alternatives for each.")
     ] = False,
@@ -179,7 +183,13 @@ def command(
         from mcugen.flow.survey import find_fallbacks
         from mcugen.ui.fallback import show_fallback
 
-        found = find_fallbacks(model, quantize=not no_quantize, custom_ops=custom_op or (), trust_model=trust_model)
+        found = find_fallbacks(
+            model,
+            quantize=not no_quantize,
+            custom_ops=custom_op or (),
+            trust_model=trust_model,
+            custom_objects=custom_objects,
+        )
         return terminal.show(found, lambda console: show_fallback(console, found))
     with terminal.progress() as progress:
         result = inspect(
@@ -193,6 +203,7 @@ def command(
             quantize=not no_quantize,
             custom_ops=custom_op or (),
             trust_model=trust_model,
+            custom_objects=custom_objects,
             progress=progress,
         )
     return terminal.show(result, lambda console: show_inspection(console, result))

@@ -129,8 +129,8 @@ def _devices(
     Raises:
         McugenError: there is none, targets and ports do not pair, or a target cannot be built.
     """
-    from mcugen.boards.shipped import load_board
     from mcugen.errors import ProjectError
+    from mcugen.flow.boards import named_board
     from mcugen.flow.ready import built
 
     if len(set(ports)) < len(ports):
@@ -141,7 +141,7 @@ def _devices(
             hint="Pass a project folder, a model and `board`, or `ports` for a device that runs",
         )
     if not targets:
-        known = load_board(board) if board is not None else None
+        known = named_board(board) if board is not None else None
         return [_at_port(port, known, labels) for port in ports]
     if ports and len(targets) > 1 and len(targets) != len(ports):
         raise ProjectError(

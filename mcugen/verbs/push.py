@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from mcugen.runtimes.tflm.strip import Stripped
 
 
-@dataclass(frozen=True, eq=False)
-class Pushed:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pushed(Brief):
     """A model that a device runs now, and `keeps` over a reset or not. `hello` is what it says since."""
 
     model: Model
@@ -83,8 +84,8 @@ def push(
     Raises:
         McugenError: the model cannot be used, or the device refuses it.
     """
-    from mcugen.boards.shipped import load_board
     from mcugen.device.connecting import connect
+    from mcugen.flow.boards import named_board
     from mcugen.flow.model import load_model
     from mcugen.progress import no_progress
     from mcugen.runtimes.tflm.resolver import check_supported
@@ -92,7 +93,7 @@ def push(
     from mcugen.runtimes.tflm.view import read_view
 
     report = progress or no_progress
-    chosen = load_board(board) if board is not None else None
+    chosen = named_board(board) if board is not None else None
     loaded = load_model(model, data, report, "tflm", quantize=quantize)
     view = read_view(loaded.opened, loaded.graph.name)
     check_supported(view)

@@ -12,6 +12,7 @@ import typer
 from mcugen import __version__
 from mcugen.flow.defaults import EVAL_SAMPLES, TRIALS, Tuning, record_beside
 from mcugen.flow.within import takes_stream, takes_trust
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from mcugen.progress import Progress
 
 
-@dataclass(frozen=True, eq=False)
-class Quantized:
+@dataclass(frozen=True, eq=False, repr=False)
+class Quantized(Brief):
     """A quantized model and where it was written (None: nowhere).
 
     `assessment` is what samples with labels, or evaluation data, told about it; `layers` the noise per layer, where
@@ -88,6 +89,7 @@ def quantize(
     max_drop: float | None = None,
     layers: bool = False,
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     stream: bool = False,
     progress: Progress | None = None,
 ) -> Quantized:
@@ -113,6 +115,7 @@ def quantize(
         layers: also compare every layer of the float and the quantized model.
         stream: as :func:`mcugen.verbs.verify.verify`.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: the model or the data cannot be used, or `out` cannot be written.

@@ -13,6 +13,7 @@ import typer
 from mcugen import __version__
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.within import takes_stream, takes_trust
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from mcugen.progress import Progress
 
 
-@dataclass(frozen=True, eq=False)
-class RunResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class RunResult(Brief):
     """What a device computed.
 
     Attributes:
@@ -119,6 +120,7 @@ def run(
     paced: bool = False,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     stream: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
@@ -146,6 +148,7 @@ def run(
         stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
             sequence; see docs/ACCURACY.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: anything that stops it.
@@ -153,9 +156,9 @@ def run(
     import numpy as np
 
     from mcugen.boards.emulated import check_emulator
-    from mcugen.boards.shipped import load_board
     from mcugen.device.connecting import open_device
     from mcugen.errors import DataError
+    from mcugen.flow.boards import named_board
     from mcugen.flow.inputs import read_inputs
     from mcugen.flow.prove import device_options
     from mcugen.flow.ready import built
@@ -171,7 +174,7 @@ def run(
             raise DataError("outputs are written as .npy or .npz", where=str(path), hint="Name it so")
     choice = Choice(runtime, optimize, tflm)
     if board is not None:
-        check_emulator(load_board(board), emulator, port)
+        check_emulator(named_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=report) as ready:
         given = read_inputs(inputs, ready.plan.graph)
         tensors = ready.plan.output_tensors()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mcugen import __version__
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_LISTEN = "127.0.0.1:2217"
 
 
-@dataclass(frozen=True, eq=False)
-class Served:
+@dataclass(frozen=True, eq=False, repr=False)
+class Served(Brief):
     """A board that was shared, and is not any more. `traffic` is what went through."""
 
     device: str
@@ -95,12 +96,12 @@ def _device(
     target: object, port: str | None, board: str | None, data: Any, progress: Progress | None
 ) -> Iterator[tuple[str, Callable[[], Transport]]]:
     """What is shared, in words, and how to open it."""
-    from mcugen.boards.shipped import load_board
     from mcugen.device.connecting import DEFAULT_BAUD
     from mcugen.device.emulated import EmulatedBoard
     from mcugen.device.ports import open_port
     from mcugen.device.share import EmulatorTransport
     from mcugen.errors import DeviceError
+    from mcugen.flow.boards import named_board
     from mcugen.flow.ready import built
 
     if port is not None:
@@ -108,7 +109,7 @@ def _device(
             raise DeviceError(
                 "a board at a port already has its firmware", where="`port`", hint="Omit the project or model"
             )
-        baud = load_board(board).uart.baud if board is not None else DEFAULT_BAUD
+        baud = named_board(board).uart.baud if board is not None else DEFAULT_BAUD
         yield port, lambda: open_port(port, baud)
         return
     if target is None:

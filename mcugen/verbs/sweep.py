@@ -12,6 +12,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.sweep.engines import EngineName
+from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from mcugen.sweep.jobs import Outcome
 
 
-@dataclass(frozen=True, eq=False)
-class SweepResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class SweepResult(Brief):
     """All outcomes, models first, boards within.
 
     Attributes:
@@ -111,16 +112,19 @@ def sweep(
 
 def _boards(names: Sequence[str] | None) -> list[str]:
     """The boards' names, all of which have an emulator."""
-    from mcugen.boards.shipped import load_board, load_boards
+    from mcugen.boards.shipped import load_boards
     from mcugen.errors import BoardError
+    from mcugen.flow.boards import named_board
 
     if names is None:
         return [board.name for board in load_boards().values() if board.emulator is not None]
-    chosen = [load_board(name) for name in names]
+    chosen = [named_board(name) for name in names]
     for board in chosen:
         if board.emulator is None:
-            raise BoardError("has no emulator", where=board.name, hint="mcugen boards lists those with one")
-    return list(dict.fromkeys(names))
+            raise BoardError("has no emulator", where=board.name, hint="`api.boards()` lists those with one")
+    return list(
+        dict.fromkeys(name if name.endswith(".toml") else board.name for name, board in zip(names, chosen, strict=True))
+    )
 
 
 def command(

@@ -43,6 +43,7 @@ def verify(
     report: str | Path | None = None,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
+    custom_objects: str | Path | None = None,
     stream: bool = False,
     progress: Progress | None = None,
 ) -> Proof:
@@ -68,12 +69,13 @@ def verify(
         stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
             sequence; see docs/ACCURACY.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
+        custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
     Raises:
         McugenError: anything that stops it. A difference is not an error but a negative verdict.
     """
     from mcugen.boards.emulated import check_emulator
-    from mcugen.boards.shipped import load_board
+    from mcugen.flow.boards import named_board
     from mcugen.flow.project import command_line, is_project
     from mcugen.flow.prove import prove
     from mcugen.flow.ready import built
@@ -83,7 +85,7 @@ def verify(
     choice = Choice(runtime, optimize, tflm)
     page = check_report(report, inputs=(target, data, inputs))
     if board is not None:
-        check_emulator(load_board(board), emulator, port)
+        check_emulator(named_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
         proof = prove(
             ready,
@@ -106,15 +108,16 @@ def verify(
     return proof
 
 
-def _show(console: Console, proof: Proof) -> None:
+def _show(console: Console, proof: Proof, verbose: bool) -> None:
     from mcugen.ui.proof import show_proof
 
-    show_proof(console, proof)
+    show_proof(console, proof, verbose)
 
 
 command = command_for(
     verify,
     "Run a model on a device and compare it with the oracle, bit for bit.",
     _show,
+    details=True,
     board=options.OptionalBoard,
 )

@@ -180,10 +180,8 @@ def test_files_that_are_no_boards(tmp_path: Path) -> None:
 
 
 def test_unknown_names_get_close_matches() -> None:
-    with pytest.raises(BoardError, match=r"unknown board 'mps2-an368'.*Did you mean mps2-an386"):
+    with pytest.raises(BoardError, match=r"unknown board 'mps2-an368'\. Did you mean Arm: mps2-an385, mps2-an386"):
         load_board("mps2-an368")
-    with pytest.raises(BoardError, match=r"unknown board 'zzz'.*Boards: cortex-m0, cortex-m3"):
-        load_board("zzz")
 
 
 def test_listing_boards_loads_nothing_heavy() -> None:

@@ -9,7 +9,7 @@ import pytest
 from mcugen.verbs import verb_names
 from tests.cli.conftest import Cli
 
-FIRST = ["--board", "--data", "--out", "--port", "--report", "--json", "--help"]
+FIRST = ["--board", "--data", "--out", "--port", "--report", "--verbose", "--json", "--help"]
 GROUPS = ["Arguments", "Options", "Board and device", "Output", "Model and quantization", "Verification", "Accuracy"]
 ADVANCED = ["Search for the best quantization (--auto)", "TensorFlow Lite Micro (--runtime tflm)"]
 TWO_SCREENS = 100

@@ -105,6 +105,43 @@ def test_no_text_below_the_verbs_names_an_option() -> None:
     assert not set(ALLOWED) - found, "no longer there: strike it out"
 
 
+COMMANDS_ALLOWED = {
+    ("ops/advice.py", "inspect"): "only the command lists the alternatives",
+    ("sweep/jobs.py", "verify"): "the command that it runs",
+    ("monitor/web/app.py", "monitor"): "only commands serve the page",
+    ("device/share.py", "serve"): "what it calls itself to the client",
+}
+"""Commands that texts name with good reason."""
+
+
+def test_no_text_below_the_verbs_names_a_command() -> None:
+    """A user of Python has functions: `api.flash(DIR)` is what both read in their words."""
+    command = re.compile(rf"\bmcugen ({'|'.join(verb_names())})\b")
+    found = {}
+    for path in sorted((ROOT / "mcugen").rglob("*.py")):
+        name = path.relative_to(ROOT / "mcugen").as_posix()
+        if name.split("/")[0] not in ABOVE:
+            found.update({(name, said[1]): text for text in literals(path) for said in command.finditer(text)})
+    assert not set(found) - set(COMMANDS_ALLOWED), "write `api.verb(ARGUMENTS)`; the command line translates it"
+    assert not set(COMMANDS_ALLOWED) - set(found), "no longer there: strike it out"
+
+
+def test_calls_in_texts_are_possible() -> None:
+    """Every function and parameter that a text names in a call exists."""
+    call = re.compile(r"`api\.(\w+)\(([^`]*)\)`")
+    seen = 0
+    for path in sorted((ROOT / "mcugen").rglob("*.py")):
+        for text in literals(path):
+            for verb, arguments in call.findall(text):
+                if "…" in verb:
+                    continue
+                seen += 1
+                parameters = inspect.signature(verb_function(verb)).parameters
+                named = re.findall(r"(?:^|, )([a-z_]+)=", arguments)
+                assert set(named) <= set(parameters), f"{path.name}: {text}"
+    assert seen > 10
+
+
 @pytest.mark.parametrize("verb", verb_names())
 def test_every_parameter_becomes_an_option_of_its_command(verb: str) -> None:
     arguments = arguments_of(verb)
@@ -128,6 +165,10 @@ def test_every_parameter_becomes_an_option_of_its_command(verb: str) -> None:
         ('`custom_ops=["A=k.c"]` with a kernel', "--custom-op A=k.c with a kernel"),
         ("`max_drop`", "--max-drop"),
         ("Pass one of `ports`", "Pass one of --port"),
+        ("Try `api.flash(DIR, port=PORT)`", "Try mcugen flash DIR --port PORT"),
+        ("`api.flash('my out', port=\"/dev/a b\")`.", "mcugen flash 'my out' --port '/dev/a b'."),
+        ("`api.deploy(MODEL, board='x', quantize=False)`", "mcugen deploy MODEL --board x --no-quantize"),
+        ("`api.boards()` lists them", "mcugen boards lists them"),
         ("`quantize=True`, `force=False`", "`quantize=True`, `force=False`"),  # no options say these
         ("`model`, `progress`, `nothing=1`, `x", "`model`, `progress`, `nothing=1`, `x"),
         ("region `ram' overflowed by `data", "region `ram' overflowed by `data"),

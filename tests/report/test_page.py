@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,8 @@ def test_verify_writes_a_report_of_a_project(cli: Cli, project: Path, tmp_path: 
     assert ran.code == 0, ran.err
     facts = json.loads((tmp_path / "out.json").read_text())
     assert facts["proof"] == ran.json
-    assert facts["command"] == f"mcugen verify {project.name}"
+    typed = ["mcugen", "verify", project, "--samples", "1", "--report", tmp_path / "out.html", "--json"]
+    assert facts["command"] == shlex.join(map(str, typed)), "it can be typed again"
     assert (tmp_path / "out.html").read_text() == render_report(facts)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.html", "out.json"]
 

@@ -72,7 +72,8 @@ def host_arena(model: bytes | OpenedModel, *, timeout: float = 120.0) -> HostAre
         words = " ".join(done.stderr.decode("utf-8", "replace").split())[-300:]
         raise ModelError(
             f"TensorFlow Lite Micro does not take this model{f' ({words})' if words else ''}",
-            hint="The arena cannot be computed; mcugen verify shows why TFLM refuses it",
+            hint="The arena cannot be computed. "
+            "`api.verify(MODEL, board=BOARD, runtime='tflm')` shows why TFLM refuses it",
         )
     # A crash on an arena that is too small ends the search early: what worked until then is an upper bound.
     return HostArena(answers[-1]["used"], answers[-1]["works"])

@@ -4,13 +4,16 @@ An option of the command line is a parameter of the function: `PARAMETERS` says 
 spells otherwise, or has alone, it names itself.
 
 Errors, notes and warnings reach users of :mod:`mcugen.api` as well, so they name parameters, in backticks: `data`,
-`quantize=False`, `arena=BYTES`. The command line shows them as options: --data, --no-quantize, --arena BYTES.
+`quantize=False`, `arena=BYTES`. The command line shows them as options: --data, --no-quantize, --arena BYTES. What
+to do next is a call to them, `api.flash(DIR, port=PORT)`, and a command to others: mcugen flash DIR --port PORT.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from mcugen.verbs.options import shared, tuning
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 UNSPELLED = ("progress", "choose")
 """Parameters that the command itself fills in."""
@@ -58,6 +61,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "force": Spelling(shared.Force),
     "custom_ops": Spelling(shared.CustomOps, "custom_op", None, value=lambda given: given or ()),
     "trust_model": Spelling(shared.TrustModel),
+    "custom_objects": Spelling(shared.CustomObjects),
     "quantize": Spelling(shared.NoQuantize, "no_quantize", False, value=lambda given: not given),
     "activations": Spelling(shared.ActivationsName),
     "inputs": Spelling(shared.Inputs),
@@ -69,6 +73,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "emulator": Spelling(shared.Emulator),
     "probe": Spelling(shared.Probe),
     "tool": Spelling(shared.FlashTool),
+    "flash": Spelling(shared.NoFlash, "no_flash", False, value=lambda given: not given),
     "eval_data": Spelling(shared.EvalData),
     "eval_samples": Spelling(shared.EvalSamples),
     "samples_on_device": Spelling(shared.SamplesOnDevice),
@@ -99,14 +104,15 @@ REPEATED = {"ports": "--port"}
 
 
 def command_for(
-    verb: Callable[..., Any], summary: str, show: Callable[[Console, Any], None], **own: Any
+    verb: Callable[..., Any], summary: str, show: Callable[..., None], *, details: bool = False, **own: Any
 ) -> Callable[..., int]:
     """The command of a verb: options from the function's parameters, in the order of `PARAMETERS`; prints the result.
 
     Args:
         verb: the public function. It may take `progress`, and `choose`, which asks at the terminal.
         summary: the first lines of the command's help.
-        show: draws the verb's result.
+        show: draws the verb's result on a console.
+        details: `show` takes `verbose` as well, and the command has that option.
         own: options (or spellings) of this verb's, by parameter: they replace those of `PARAMETERS`.
     """
     parameters = inspect.signature(verb).parameters
@@ -122,15 +128,18 @@ def command_for(
         from mcugen.ui.terminal import Terminal
 
         terminal = Terminal(given.pop("json"), as_options)
+        how = {"verbose": given.pop("verbose")} if details else {}
         arguments = {name: known[name].value(given[known[name].name or name]) for name in named}
         if "choose" in parameters:
             arguments["choose"] = terminal_choice(terminal)
         positional = [arguments.pop(name) for name in named if parameters[name].kind is _POSITIONAL]
         with terminal.progress() as progress:
             result = verb(*positional, **arguments, progress=progress)
-        return terminal.show(result, lambda console: show(console, result))
+        return terminal.show(result, lambda console: show(console, result, **how))
 
     options = [_parameter(name, known[name], parameters[name].default) for name in named]
+    if details:
+        options.append(inspect.Parameter("verbose", _KEYWORD, default=False, annotation=shared.Verbose))
     options.append(inspect.Parameter("json", _KEYWORD, default=False, annotation=shared.Json))
     options.sort(key=lambda option: option.default is not inspect.Parameter.empty)
     command.__signature__ = inspect.Signature(options, return_annotation=int)  # type: ignore[attr-defined]
@@ -152,21 +161,34 @@ def _parameter(name: str, spelling: Spelling, default: Any) -> inspect.Parameter
 
 
 _QUOTED = re.compile(r"`(?P<name>[a-z][a-z_]*)(?:=(?P<value>[^`]+))?`")
+_CALL = re.compile(r"`api\.(?P<verb>[a-z_]+)\((?P<arguments>[^`]*)\)`")
+_ARGUMENT = re.compile(r"""(?:(?P<name>[a-z_]+)=)?(?P<value>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+)(?:, |$)""")
 
 
 def as_options(text: str) -> str:
-    """A text with the parameters in it spelled as options; what is not one stays as it is."""
-    return _QUOTED.sub(_spelled, text) if "`" in text else text
+    """A text with the parameters in it spelled as options, and calls as commands; what is neither stays as it is."""
+    return _QUOTED.sub(_spelled, _CALL.sub(_command, text)) if "`" in text else text
+
+
+def _command(found: re.Match[str]) -> str:
+    """`api.flash('my dir', port=PORT)` as one types it: mcugen flash 'my dir' --port PORT."""
+    words = ["mcugen", found["verb"]]
+    for argument in _ARGUMENT.finditer(found["arguments"]):
+        name, value = argument["name"], argument["value"]
+        literal = value[0] in "'\""
+        plain = shlex.quote(ast.literal_eval(value)) if literal else value
+        if name is None:
+            words.append(plain)
+        elif (option := _option(name)) and value in ("True", "False"):
+            words.append(option)
+        else:
+            words += [option, plain]
+    return " ".join(words)
 
 
 def _spelled(found: re.Match[str]) -> str:
     name, value = found["name"], found["value"]
-    if name in REPEATED:
-        option = REPEATED[name]
-    elif name in ALONE:
-        option = f"--{name}"
-    else:
-        option = _declared(PARAMETERS.get(name))
+    option = _option(name)
     if not option:
         return found[0]
     if value is None or value in ("True", "False"):
@@ -174,6 +196,13 @@ def _spelled(found: re.Match[str]) -> str:
         denied = option.startswith("--no-")
         return found[0] if value == str(denied) else option
     return f"{option} {_bare(value)}"
+
+
+def _option(name: str) -> str:
+    """The option of a parameter; "" where it has none."""
+    if name in REPEATED:
+        return REPEATED[name]
+    return f"--{name}" if name in ALONE else _declared(PARAMETERS.get(name))
 
 
 def _declared(spelling: Spelling | None) -> str:

@@ -39,7 +39,7 @@ Board = Annotated[
         "--board",
         "-b",
         metavar="BOARD",
-        help="Board name (see mcugen boards), or the path of a board's .toml file.",
+        help="Board name (see mcugen boards), 'auto' for the one that is plugged in, or a board's .toml file.",
         show_default=False,
     ),
 ]
@@ -140,6 +140,16 @@ TrustModel = Annotated[
     typer.Option(
         "--trust-model",
         help="Load your own Keras file or SavedModel even if it holds code (Lambda layers, other classes).",
+        rich_help_panel=MODEL,
+    ),
+]
+CustomObjects = Annotated[
+    str | None,
+    typer.Option(
+        "--custom-objects",
+        metavar="FILE.py",
+        show_default=False,
+        help="Your Python file with the layers that a Keras file names.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -366,9 +376,18 @@ FlashTool = Annotated[
         rich_help_panel=BOARD,
     ),
 ]
+NoFlash = Annotated[
+    bool,
+    typer.Option(
+        "--no-flash",
+        help="Only write and build the project: the board is left alone.",
+        rich_help_panel=BOARD,
+    ),
+]
 Lines = Annotated[
     bool, typer.Option("--lines", help="Print one line per inference (default when stdout is not a terminal).")
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every layer, byte and class.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; see docs/JSON.md.")]
 SamplesOnDevice = Annotated[
     int,
