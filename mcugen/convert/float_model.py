@@ -15,6 +15,7 @@ from mcugen.convert.data import DataSource, choose, load_samples, short_name
 from mcugen.convert.data_checks import check_samples
 from mcugen.convert.equalize import equalize
 from mcugen.convert.inspect_source import Inspection
+from mcugen.convert.made_up import not_too_small
 from mcugen.convert.plain import plain_float
 from mcugen.convert.quantize_16x8 import quantize_16x8
 from mcugen.convert.quantizer import Scheme, check_rules, decide
@@ -99,7 +100,10 @@ class FloatModel:
             watched = calibrate.float_activations(floats.schema)
             observation = self._observe(choices, floats, samples, progress)
             model, main = floats.copy(), floats.main
-            scheme = decide(model, choices, observation.ranges, observation.statistics, self._plain.trained)
+            known = observation.ranges if samples.trusted else not_too_small(observation.ranges)
+            scheme = decide(
+                model, choices, known, observation.statistics, self._plain.trained, made_up=not samples.trusted
+            )
             names = {i: short_name(flat.layer_of(flat.name_of(main.tensors[i], i))) for i in watched}
             warnings += _range_warnings(self.everything, main, scheme, self._inspection, watched)
             rewrite(model, scheme)

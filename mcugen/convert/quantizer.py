@@ -38,6 +38,7 @@ class Scheme:
         rules: what every operator demands.
         means: of activations over the samples, element by element, where biases are to be corrected by them.
         wide: positions of the ops that compute with int16 activations, and the largest magnitudes of these.
+        made_up: nobody observed the ranges, so that weights must not depend on them.
     """
 
     activations: Mapping[int, Affine]
@@ -46,6 +47,7 @@ class Scheme:
     rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
     means: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     wide: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    made_up: bool = False
 
 
 def decide(
@@ -54,6 +56,8 @@ def decide(
     observed: Mapping[int, Range],
     statistics: Mapping[int, Statistics],
     trained: Mapping[int, Range],
+    *,
+    made_up: bool = False,
 ) -> Scheme:
     """The scheme that follows from a user's choices and from what was observed.
 
@@ -61,6 +65,7 @@ def decide(
         observed: real (minimum, maximum) of every float activation by tensor id.
         statistics: of the same tensors, where `choices` need them.
         trained: ranges that training found, which count more than observed ones.
+        made_up: nothing real was observed.
 
     Raises:
         ConversionError: see :func:`choose_scheme`; a wide op that has no int16 form.
@@ -75,6 +80,7 @@ def decide(
         rules=PER_CHANNEL_DENSE if choices.per_channel_dense else RULES,
         means={i: known.mean for i, known in statistics.items()} if choices.correct_bias else {},
         wide=_wide_magnitudes(model, choices.wide, observed),
+        made_up=made_up,
     )
 
 
