@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcugen.runtimes.aot.plan.types import Plan, Step
+from mcugen.runtimes.aot.plan.types import Plan
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,9 @@ class Peak:
 
 def heaviest_layers(plan: Plan) -> list[Weight]:
     """Layers with constants, the heaviest first."""
-    weights = [Weight(step.op.name, step.op.kind, _constants(plan, step)) for step in plan.steps]
+    sizes = plan.constants_by_step()
+    weights = [Weight(step.op.name, step.op.kind, sum(own)) for step, own in zip(plan.steps, sizes, strict=True)]
     return sorted((w for w in weights if w.bytes), key=lambda w: -w.bytes)
-
-
-def _constants(plan: Plan, step: Step) -> int:
-    graph = plan.graph
-    nested = sum(size for inner in step.plans for size in inner.constant_sizes())
-    return nested + sum(
-        sum(constant.values.nbytes for constant in call.constants)
-        + sum(graph.tensor(i).nbytes for i in call.inputs if graph.tensor(i).is_const)
-        for call in step.calls
-    )
 
 
 def peak(plan: Plan) -> Peak:

@@ -18,8 +18,9 @@ QMIN, QMAX = -128, 127
 WIDE_MAX = 32767
 _INT8 = np.dtype(np.int8)
 
-# Narrower ranges count as zero: their scales would leave the range of the fixed-point multipliers.
-_TINY_RANGE = 1e-9
+# Narrower ranges count as zero: their scales would leave the range of the fixed-point multipliers, and 6.0, where
+# RELU6 clamps, that of int32.
+_TINY_RANGE = 1e-6
 _CELL_EXPONENTS = (-27, 0)
 """Of the scales of LSTM cells that the reference takes."""
 # The TF converter's floor for a channel's weight range, ±5e-7: smaller weights become zero.
@@ -28,7 +29,7 @@ _TINY_WEIGHT = 5e-7
 # far above 2^-32, where the reference rounds it to 0 and would lose the bias as well.
 _SMALLEST_MULTIPLIER = 2.0**-20
 # Biases keep a factor of two below the int32 range, so that the accumulator cannot overflow right away.
-_BIAS_LIMIT = 2.0**30
+BIAS_LIMIT = 2.0**30
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,11 @@ def dequantize_array(values: NDArray[Any], params: Affine) -> NDArray[np.float32
     return dequantize_reals(values, params.scale, params.zero_point)
 
 
+def own_scales(weights: NDArray[Any], axis: int | None) -> NDArray[np.float32]:
+    """Symmetric scales as `weight_scales` gives them, from the weights alone."""
+    return np.asarray(np.maximum(_largest(weights, axis), _TINY_WEIGHT) / WEIGHT_MAX, np.float32)
+
+
 def weight_scales(
     weights: NDArray[Any], axis: int | None, bias: NDArray[Any] | None, input_scale: float, output_scale: float
 ) -> NDArray[np.float32]:
@@ -95,15 +101,20 @@ def weight_scales(
     Args:
         bias: float32, one per channel, or None.
     """
+    largest = _largest(weights, axis)
     if axis is None:
-        largest = np.array([np.max(np.abs(weights), initial=0.0)], np.float64)
         bias_size = np.array([np.max(np.abs(bias), initial=0.0) if bias is not None else 0.0], np.float64)
     else:
-        others = tuple(i for i in range(weights.ndim) if i != axis)
-        largest = np.max(np.abs(weights), axis=others, initial=0.0).astype(np.float64)
         bias_size = np.abs(bias).astype(np.float64) if bias is not None else np.zeros_like(largest)
-    floor = np.maximum(bias_size / (input_scale * _BIAS_LIMIT), _SMALLEST_MULTIPLIER * output_scale / input_scale)
+    floor = np.maximum(bias_size / (input_scale * BIAS_LIMIT), _SMALLEST_MULTIPLIER * output_scale / input_scale)
     return np.asarray(np.maximum(np.maximum(largest, _TINY_WEIGHT) / WEIGHT_MAX, floor), np.float32)
+
+
+def _largest(weights: NDArray[Any], axis: int | None) -> NDArray[np.float64]:
+    if axis is None:
+        return np.array([np.max(np.abs(weights), initial=0.0)], np.float64)
+    others = tuple(i for i in range(weights.ndim) if i != axis)
+    return np.asarray(np.max(np.abs(weights), axis=others, initial=0.0), np.float64)
 
 
 def quantize_weights(weights: NDArray[Any], scales: NDArray[np.float32], axis: int | None) -> NDArray[np.int8]:
@@ -120,9 +131,8 @@ def bias_scales(scales: NDArray[np.float32], input_scale: float) -> NDArray[np.f
     return np.asarray(np.float32(input_scale) * scales, np.float32)
 
 
-def quantize_bias(bias: NDArray[Any], scales: NDArray[np.float32]) -> NDArray[np.int32]:
+def quantize_bias(bias: NDArray[Any], scales: NDArray[np.float32], limit: float = 2.0**31 - 1) -> NDArray[np.int32]:
     """Biases as int32 with zero point 0."""
-    limit = 2.0**31 - 1
     return np.asarray(np.clip(_bias_steps(bias, scales), -limit, limit), np.int32)
 
 

@@ -94,23 +94,29 @@ def random_samples(
 ) -> Samples:
     """Seeded noise in the input's shape, marked untrusted.
 
-    Floats are uniform in [0, 1) for images (four dimensions, 1 or 3 channels), in [0, 255] where the model
-    takes `pixels`, else in [-1, 1); integers cover int8, or are 0 and 1 where they may be indices.
+    Floats are uniform in `random_range`; integers cover int8, or are 0 and 1 where they may be indices.
     """
     rng = np.random.default_rng(seed)
     arrays = []
     for spec in inputs:
         shape = (count, *sample_shape(spec))
         if spec.dtype == "float32":
-            image = len(spec.shape) == 4 and spec.shape[-1] in (1, 3)
-            low, high = (0.0, 255.0) if pixels else ((0.0, 1.0) if image else (-1.0, 1.0))
-            arrays.append(rng.uniform(low, high, shape).astype(np.float32))
+            arrays.append(rng.uniform(*random_range(spec, pixels=pixels), shape).astype(np.float32))
         elif spec.dtype in ("int8", "uint8", "int16"):
             info = np.iinfo(spec.dtype)
             arrays.append(rng.integers(info.min, info.max, shape, spec.dtype, endpoint=True))
         else:
             arrays.append(rng.integers(0, 2, shape).astype(spec.dtype))
     return Samples(tuple(arrays), None, "random", False, ("random data: accuracy and ranges are meaningless",))
+
+
+def random_range(spec: TensorSpec, *, pixels: bool) -> tuple[float, float]:
+    """What a float input is likely to take: [0, 1) for images (four dimensions, 1 or 3 channels), [0, 255] where the
+    model takes `pixels`, else [-1, 1)."""
+    if pixels:
+        return 0.0, 255.0
+    image = len(spec.shape) == 4 and spec.shape[-1] in (1, 3)
+    return (0.0, 1.0) if image else (-1.0, 1.0)
 
 
 def choose(samples: Samples, limit: int = CALIBRATION_SAMPLES, seed: int = 0) -> Samples:

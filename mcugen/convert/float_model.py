@@ -16,6 +16,7 @@ from mcugen.convert.data_checks import check_samples
 from mcugen.convert.equalize import equalize
 from mcugen.convert.inspect_source import Inspection
 from mcugen.convert.loops.merged import merge, split
+from mcugen.convert.made_up import not_too_small
 from mcugen.convert.observed import observe
 from mcugen.convert.plain import plain_float
 from mcugen.convert.quantize_16x8 import quantize_16x8
@@ -103,8 +104,15 @@ class FloatModel:
             watched = calibrate.float_activations(model)
             observation = self._observe(choices, floats, samples, progress)
             main = model.subgraphs[0]
+            known = observation.ranges if samples.trusted else not_too_small(observation.ranges)
             scheme = decide(
-                model, choices, observation.ranges, observation.statistics, self._plain.trained, merged.ties
+                model,
+                choices,
+                known,
+                observation.statistics,
+                self._plain.trained,
+                merged.ties,
+                made_up=not samples.trusted,
             )
             watched = [i for i in watched if i in scheme.activations]
             names = {i: short_name(flat.layer_of(flat.name_of(main.tensors[i], i))) for i in watched}

@@ -55,6 +55,9 @@ def inspect_model(opened: OpenedModel) -> Inspection:
         _check_types(subgraph)
     _check_ops(model)
     notes = [note for i in flat.ints(main.inputs) if (note := _freeze_note(main.tensors[i], i))]
+    if opened.densified:
+        many = f"{opened.densified} sparse weight tensors"
+        notes.append(f"{many} were written out: zeros take as much room as other weights")
     hybrid = _hybrid_ops(model)
     floats, quantized = _computing_ops(model)
     form: Literal["float", "hybrid", "quantized"] = "float" if floats and not quantized else "quantized"
@@ -90,12 +93,30 @@ def _check_types(subgraph: SubGraphT) -> None:
             )
 
 
+_ACCELERATORS = {
+    "edgetpu-custom-op": "Google's Coral Edge TPU, by its compiler",
+    "ethos-u": "Arm's Ethos-U NPU, by Vela",
+}
+"""Custom ops that hold the code of another processor, and what made them."""
+
+
+def _refuse_compiled(kind: str, where: str) -> None:
+    name = kind.removeprefix("CUSTOM:")
+    if name in _ACCELERATORS:
+        raise UnsupportedOpError(
+            f"the model was compiled for {_ACCELERATORS[name]}: its layers are that processor's code",
+            where=where,
+            hint="Pass the .tflite that went into that compiler, or the float model",
+        )
+
+
 def _check_ops(model: ModelT) -> None:
     flex: list[tuple[str, str]] = []
     custom: list[tuple[str, str]] = []
     for subgraph in model.subgraphs:
         for i, op in enumerate(subgraph.operators):
             kind = flat.kind_of(model, op)
+            _refuse_compiled(kind, flat.where(model, subgraph, i))
             if kind.startswith("CUSTOM:Flex"):
                 flex.append((kind, flat.where(model, subgraph, i)))
             elif kind.startswith("CUSTOM:") and kind not in registry() and kind.removeprefix("CUSTOM:") not in CUSTOMS:

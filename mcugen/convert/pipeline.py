@@ -15,8 +15,12 @@ from mcugen.convert.data import DataSource, describe_inputs, load_samples, sampl
 from mcugen.convert.float_model import FloatModel
 from mcugen.convert.inspect_source import Inspection, inspect_model
 from mcugen.convert.load import load_tflite
+from mcugen.convert.loops.merged import merge
 from mcugen.convert.loops.prepared import check_control_flow
+from mcugen.convert.made_up import made_up_ranges
 from mcugen.convert.plain import host_type, plain_float
+from mcugen.convert.quantizer import check_rules, decide
+from mcugen.convert.rewrite import rewrite
 from mcugen.convert.sources import identify
 from mcugen.convert.types import Attempt, Calibration, Converted, QuantizationReport, SourceKind
 from mcugen.errors import ConversionError, DataError, ModelError, ToolError
@@ -24,7 +28,7 @@ from mcugen.guard.trust import is_trusted
 from mcugen.names import Activations
 from mcugen.progress import Progress, share_of
 from mcugen.tflite import fields as flat
-from mcugen.tflite.opened import OpenedModel
+from mcugen.tflite.opened import OpenedModel, packed
 from mcugen.tflite.types import TensorSpec
 
 _CHECKED = ("keras", "keras h5", "saved_model")
@@ -38,6 +42,7 @@ def convert(
     quantize: bool = True,
     activations: Activations = "int8",
     choices: Choices | None = None,
+    sizes_only: bool = False,
     progress: Progress | None = None,
 ) -> Converted:
     """Make a full int8 model, one with int16 activations, or a float32 one.
@@ -53,6 +58,8 @@ def convert(
         quantize: False leaves a float model in float32. Weights of other types are widened.
         activations: "int16" quantizes only weights to int8, by TensorFlow's quantizer.
         choices: how a float model is quantized, in place of `activations`; defaults if None.
+        sizes_only: without data, quantize a float model by its shapes: nothing is run, and all that the result says
+            is how large it is.
         progress: called with a step's name and its share done, 0…1.
 
     Raises:
@@ -79,6 +86,8 @@ def convert(
         return _keep_float(loaded)
     if inspection.form == "quantized":
         return _take_as_it_is(loaded, data is not None)
+    if sizes_only and data is None:
+        return _by_its_shapes(loaded)
     return _float_model(loaded, data).quantized(chosen, progress)
 
 
@@ -134,6 +143,30 @@ def _float_model(loaded: _Loaded, data: DataSource | None) -> FloatModel:
     if data is None:
         raise _no_data(loaded.inspection)
     return FloatModel(loaded.model, loaded.name, loaded.kind, loaded.inspection, loaded.attempts, data)
+
+
+def _by_its_shapes(loaded: _Loaded) -> Converted:
+    """A float model with made-up scales."""
+    inspection = loaded.inspection
+    plain = plain_float(loaded.model, inspection, for_int8=True)
+    model = plain.model.copy()
+    merged = merge(model)
+    check_rules(model)
+    ranges = made_up_ranges(model, inspection.inputs, pixels=inspection.rescales_input)
+    rewrite(model, decide(model, Choices(), ranges, {}, plain.trained, merged.ties, made_up=True), merged)
+    quantized = packed(model)
+    report = QuantizationReport(
+        loaded.kind,
+        Calibration("shapes", "shapes", trusted=False),
+        loaded.attempts,
+        (*inspection.warnings, "sizes only: without data, all scales are made up"),
+        (*inspection.notes, *plain.notes),
+        flat.input_specs(quantized.main),
+        flat.output_specs(quantized.main),
+        float_bytes=len(plain.model.data),
+        int8_bytes=len(quantized.data),
+    )
+    return Converted(quantized, report, loaded.name, plain.model)
 
 
 @dataclass(frozen=True, eq=False)

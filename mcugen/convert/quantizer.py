@@ -39,6 +39,7 @@ class Scheme:
         means: of activations over the samples, element by element, where biases are to be corrected by them.
         wide: positions of the ops that compute with int16 activations, and the largest magnitudes of these.
         cells: scales of int16 states.
+        made_up: nobody observed the ranges, so that weights must not depend on them.
     """
 
     activations: Mapping[int, Affine]
@@ -48,6 +49,7 @@ class Scheme:
     means: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     wide: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
     cells: Mapping[int, float] = field(default_factory=dict)
+    made_up: bool = False
 
 
 def decide(
@@ -57,6 +59,8 @@ def decide(
     statistics: Mapping[int, Statistics],
     trained: Mapping[int, Range],
     ties: Sequence[tuple[int, ...]] = (),
+    *,
+    made_up: bool = False,
 ) -> Scheme:
     """The scheme that follows from a user's choices and from what was observed.
 
@@ -65,6 +69,7 @@ def decide(
         statistics: of the same tensors, where `choices` need them.
         trained: ranges that training found, which count more than observed ones.
         ties: tensors that are one variable, see :mod:`mcugen.convert.loops.merged`.
+        made_up: nothing real was observed.
 
     Raises:
         ConversionError: see :func:`choose_scheme`; a wide op that has no int16 form.
@@ -79,6 +84,7 @@ def decide(
         rules=PER_CHANNEL_DENSE if choices.per_channel_dense else RULES,
         means={i: known.mean for i, known in statistics.items()} if choices.correct_bias else {},
         wide=_wide_magnitudes(model, choices.wide, observed),
+        made_up=made_up,
     )
 
 

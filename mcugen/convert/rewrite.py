@@ -118,7 +118,10 @@ class _Rewriter:
             input_scale, output_scale = (affine.wide_params(wide[i]).scale for i in (data, output))
         values = self._floats(weights)
         bias_values = self._floats(bias).reshape(-1) if bias is not None else None
-        scales = affine.weight_scales(values, rule.axis, bias_values, input_scale, output_scale)
+        if self.scheme.made_up:
+            scales = affine.own_scales(values, rule.axis)
+        else:
+            scales = affine.weight_scales(values, rule.axis, bias_values, input_scale, output_scale)
         quantized = affine.quantize_weights(values, scales, rule.axis)
         zeros = [0] * len(scales)
         new = self._make(weights, ("weights", scales.tobytes()), "INT8", quantized, scales, zeros, rule.axis or 0)
@@ -138,7 +141,12 @@ class _Rewriter:
     ) -> int:
         scales = affine.bias_scales(weight_scales, input_scale)
         values = self._floats(i) + np.reshape(correction, self._floats(i).shape if np.ndim(correction) else ())
-        quantized = affine.quantize_wide_bias(values, scales) if wide else affine.quantize_bias(values, scales)
+        if wide:
+            quantized: NDArray[Any] = affine.quantize_wide_bias(values, scales)
+        elif self.scheme.made_up:  # scales did not make room for it
+            quantized = affine.quantize_bias(values, scales, affine.BIAS_LIMIT)
+        else:
+            quantized = affine.quantize_bias(values, scales)
         key = ("bias", wide, scales.tobytes(), quantized.tobytes())
         return self._make(i, key, "INT64" if wide else "INT32", quantized, scales, [0] * len(scales))
 

@@ -78,9 +78,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Which data the quantization ranges come from. `available` counts samples before the cap."""
+    """Which data the quantization ranges come from: "shapes" if they were made up, for sizes alone.
 
-    kind: Literal["data", "random", "none"]
+    `available` counts samples before the cap.
+    """
+
+    kind: Literal["data", "random", "shapes", "none"]
     origin: str = ""
     samples: int = 0
     available: int = 0

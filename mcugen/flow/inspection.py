@@ -75,8 +75,8 @@ class Inspection(Brief):
             "cost": {"unit": self.cost.unit, "invoke": self.cost.invoke} if self.cost else None,
             "trusted": model.trusted,
             "quantized_here": self.quantized_here,
-            "inputs": [_tensor_facts(tensor) for tensor in plan.input_tensors()],
-            "outputs": [_tensor_facts(tensor) for tensor in plan.output_tensors()],
+            "inputs": [_tensor_facts(tensor, model) for tensor in plan.input_tensors()],
+            "outputs": [_tensor_facts(tensor, model) for tensor in plan.output_tensors()],
             "arena": plan.arena_bytes,
             "arena_live_bound": plan.live_bound,
             "weights": self.weights,
@@ -88,15 +88,16 @@ class Inspection(Brief):
         }
 
 
-def _tensor_facts(tensor: Tensor) -> dict[str, Any]:
+def _tensor_facts(tensor: Tensor, model: Model) -> dict[str, Any]:
     quant = tensor.quant
+    known = model.trusted and quant is not None and not quant.per_channel
     return {
         "name": tensor.name,
         "shape": list(tensor.shape),
         "dtype": tensor.dtype.value,
         "scales": len(quant.scale) if quant else 0,
-        "scale": quant.scale[0] if quant and not quant.per_channel else None,
-        "zero_point": quant.zero_point[0] if quant and not quant.per_channel else None,
+        "scale": quant.scale[0] if quant and known else None,
+        "zero_point": quant.zero_point[0] if quant and known else None,
     }
 
 
@@ -116,6 +117,6 @@ def _op_facts(found: Inspection, number: int, step: ProgramStep) -> dict[str, An
         "why_not_faster": step.why_not_faster,
         "cost": cost,
         "cost_per_mac": cost_per_mac(cost, step.macs) if cost is not None else None,
-        "inputs": [_tensor_facts(graph.tensor(i)) for i in op.inputs if i >= 0],
-        "outputs": [_tensor_facts(graph.tensor(i)) for i in op.outputs],
+        "inputs": [_tensor_facts(graph.tensor(i), found.model) for i in op.inputs if i >= 0],
+        "outputs": [_tensor_facts(graph.tensor(i), found.model) for i in op.outputs],
     }

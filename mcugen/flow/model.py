@@ -30,7 +30,7 @@ class Model:
         opened: the `.tflite`.
         graph: what of the model the runtime runs.
         source: what the user gave, for reports.
-        trusted: False if it was quantized with random data.
+        trusted: False if it was quantized with random data, or none.
         report: how it was quantized; None if it came out of a project.
         floats: the float `.tflite` that it was quantized from; None if it came quantized, or out of a project.
     """
@@ -86,14 +86,19 @@ def load_model(
     *,
     quantize: bool = True,
     activations: Activations = "int8",
+    sizes_only: bool = False,
 ) -> Model:
     """Convert whatever the user gave to full int8, int16 activations or float32, and read it as the runtime needs it.
+
+    `sizes_only`: a float model without data is sized by its shapes, see :func:`mcugen.convert.convert`.
 
     Raises:
         ModelError, DataError, ConversionError: see the convert and graph stages.
     """
     with naming(source):
-        converted = convert(source, data, quantize=quantize, activations=activations, progress=progress)
+        converted = convert(
+            source, data, quantize=quantize, activations=activations, sizes_only=sizes_only, progress=progress
+        )
         graph = read_model(converted, runtime or "aot")
     report, floats = converted.report, converted.float_model
     return Model(converted.model, graph, source_name(source), report.trusted, report, floats)

@@ -168,14 +168,9 @@ def _project_model(project: Project) -> Model:
     if hashlib.sha256(data).hexdigest() != manifest.model_sha256:
         raise ProjectError("is not the model of this project", where=str(path))
     name = manifest.model_name
-    opened = open_model(data)
-    return Model(
-        opened,
-        read_opened(opened, name, "tflm" if manifest.runtime == "tflm" else "aot"),
-        plain(folder.name),
-        _trusted(folder),
-        None,
-    )
+    opened, trusted = open_model(data), _trusted(folder)
+    graph = read_opened(opened, name, "tflm" if manifest.runtime == "tflm" else "aot", trusted=trusted)
+    return Model(opened, graph, plain(folder.name), trusted, None)
 
 
 def _trusted(folder: Path) -> bool:

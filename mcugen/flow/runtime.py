@@ -64,14 +64,14 @@ def read_model(converted: Converted, runtime: Runtime) -> Graph:
     Raises:
         ModelError: the runtime cannot run it.
     """
-    return read_opened(converted.model, converted.name, runtime)
+    return read_opened(converted.model, converted.name, runtime, trusted=converted.report.trusted)
 
 
-def read_opened(model: OpenedModel, name: str, runtime: Runtime) -> Graph:
-    """The same of a `.tflite`."""
+def read_opened(model: OpenedModel, name: str, runtime: Runtime, *, trusted: bool) -> Graph:
+    """The same of a `.tflite`; `trusted` is False if it was quantized without real data."""
     if runtime == "tflm":
         return read_view(model, name).main
-    return optimize(read_graph(model, name))
+    return optimize(read_graph(model, name), made_up=not trusted)
 
 
 def make(model: OpenedModel, graph: Graph, board: Board, choice: Choice) -> Program:

@@ -93,7 +93,7 @@ def tune_model(
         floats = open_float(source, data, progress)
 
         def read(made: OpenedModel) -> Model:
-            graph = read_opened(made, floats.name, choice.runtime or "aot")
+            graph = read_opened(made, floats.name, choice.runtime or "aot", trusted=floats.everything.trusted)
             return Model(made, graph, source_name(source), trusted=True, report=None)
 
         def estimate(made: OpenedModel) -> Cost:

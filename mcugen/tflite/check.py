@@ -163,14 +163,15 @@ def _check_tensor(buffers: Sequence[BufferT], tensor: TensorT, where: str) -> No
         raise ModelError(f"has the impossible shape {list(shape)}", where=where, hint=_CORRUPTED)
     if not 0 <= tensor.buffer < len(buffers):
         raise ModelError(f"names buffer {tensor.buffer}, which does not exist", where=where, hint=_CORRUPTED)
-    if tensor.sparsity is not None:
-        raise ModelError("holds sparse weights", where=where, hint="Strip the pruning before converting the model")
     buffer = buffers[tensor.buffer]
     # Schemas older than these fields have neither; an offset of 0 or 1 means that the data is in the buffer.
     if getattr(buffer, "offset", 0) > 1 or getattr(tensor, "externalBuffer", 0):
         raise ModelError("keeps its data outside the flatbuffer", where=where, hint="Export a model below 2 GB")
     held, needed = _held(buffer), _needed(kind, shape)
-    if held and needed is not None and held != needed:
+    if tensor.sparsity is not None and not held:
+        raise ModelError("is sparse and no constant", where=where, hint=_CORRUPTED)
+    # Of sparse constants, `mcugen.tflite.sparse` knows how many values there are.
+    if held and needed is not None and held != needed and tensor.sparsity is None:
         raise ModelError(
             f"holds {held} bytes where its shape {list(shape)} needs {needed}", where=where, hint=_CORRUPTED
         )

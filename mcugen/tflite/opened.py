@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from mcugen.tflite.check import check_model
 from mcugen.tflite.schema import pack_model, unpack_model
 from mcugen.tflite.schema_types import ModelT, SubGraphT
+from mcugen.tflite.sparse import densify
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,10 +20,12 @@ class OpenedModel:
     Attributes:
         data: the flatbuffer.
         schema: its object form. Whoever holds the model shares it, so it is only read; `copy` is there to be changed.
+        densified: how many constants were sparse in the file. Then `data` holds them written out, for all that follows.
     """
 
     data: bytes
     schema: ModelT
+    densified: int = 0
 
     @property
     def main(self) -> SubGraphT:
@@ -49,6 +52,8 @@ def open_model(model: bytes | OpenedModel) -> OpenedModel:
         return model
     schema = unpack_model(model)
     check_model(schema)
+    if densified := densify(schema):
+        return replace(open_model(pack_model(schema)), densified=densified)
     return OpenedModel(model, schema)
 
 

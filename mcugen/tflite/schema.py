@@ -174,4 +174,17 @@ def _check_tensor(tensor: Any, budget: _Budget) -> None:
         budget.charge(quantization.MinLength() + quantization.MaxLength())
     sparsity = tensor.Sparsity()
     if sparsity is not None:
-        budget.charge(sparsity.DimMetadataLength(), 16)
+        budget.charge(sparsity.TraversalOrderLength() + sparsity.BlockMapLength())
+        for k in range(budget.charge(sparsity.DimMetadataLength(), 16)):
+            level = sparsity.DimMetadata(k)
+            _charge_indices(level.ArraySegmentsType(), level.ArraySegments(), budget)
+            _charge_indices(level.ArrayIndicesType(), level.ArrayIndices(), budget)
+
+
+def _charge_indices(kind: int, table: Any, budget: _Budget) -> None:
+    """A vector of indices in one of three widths."""
+    names = {1: "Int32Vector", 2: "Uint16Vector", 3: "Uint8Vector"}
+    if table is not None and kind in names:
+        vector = getattr(load_schema(), names[kind])()
+        vector.Init(table.Bytes, table.Pos)
+        budget.charge(vector.ValuesLength())

@@ -44,7 +44,7 @@ class TensorT(Protocol):
     type: int
     buffer: int
     quantization: QuantizationT | None
-    sparsity: object | None
+    sparsity: Any
     isVariable: bool
     variantTensors: Sequence[object] | None
 

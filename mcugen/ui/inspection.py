@@ -17,8 +17,9 @@ from mcugen.ui.tflm import tflm_rows
 def show_inspection(console: Console, found: Inspection) -> None:
     plan, graph = found.plan, found.plan.graph
     rows = [("model", f"{graph.name}, {size(len(found.model.data))} as int8 .tflite")]
-    rows += [("input", _described(tensor)) for tensor in plan.input_tensors()]
-    rows += [("output", _described(tensor)) for tensor in plan.output_tensors()]
+    known = found.model.trusted
+    rows += [("input", _described(tensor, known)) for tensor in plan.input_tensors()]
+    rows += [("output", _described(tensor, known)) for tensor in plan.output_tensors()]
     rows += [
         ("work", f"{number(plan.macs)} MACs in {len(plan.steps)} ops"),
         ("weights", size(found.weights)),
@@ -60,7 +61,7 @@ def show_inspection(console: Console, found: Inspection) -> None:
     ]
     console.print(columns(("", "board", "flash, about", "RAM, about"), boards, whole=(0, 1)))
     if found.quantized_here and not found.model.trusted:
-        say_note(console, "a float model: its int8 form is shown, quantized with random data to find its sizes")
+        say_note(console, "a float model: its int8 form is shown, with made-up scales, for its sizes")
 
 
 def _kernel_cells(found: Inspection, op: int) -> tuple[str, ...]:
@@ -74,9 +75,9 @@ def _kernel_cells(found: Inspection, op: int) -> tuple[str, ...]:
     return step.variant, number(cost), per_mac(cost, step.macs)
 
 
-def _described(tensor: Tensor) -> str:
+def _described(tensor: Tensor, known: bool) -> str:
     quant = tensor.quant
-    if quant is None:
+    if quant is None or not known:
         quantization = ""
     elif quant.per_channel:
         quantization = f", {len(quant.scale)} scales"

@@ -124,7 +124,8 @@ def fit(
         scale: also size a Keras model's architecture with its "width" or "input" times 0.75, 0.5, 0.35 and 0.25, with
             new weights: sizes, not accuracy.
         optimize: "speed" (the default), "size" of the code, or "ram".
-        data: calibration data of a float model. Default: random data, since sizes do not depend on it.
+        data: calibration data for a float model. Default: none, sizes follow from the shapes. Only with real data are
+            channels left out that never change.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
 
@@ -137,19 +138,16 @@ def fit(
     from mcugen.flow.boards import known_boards, named_board
     from mcugen.flow.model import load_model
     from mcugen.progress import no_progress
-    from mcugen.verbs.inspect import is_float
 
     report = progress or no_progress
     chosen = [named_board(name) for name in boards] or known_boards()
-    if data is None and is_float(model):
-        data = "random"
-    loaded = load_model(model, data, progress)
+    loaded = load_model(model, data, progress, sizes_only=True)
     candidates = [_candidate(1, loaded, chosen, optimize or "speed")]
     for factor in FACTORS if scale is not None else ():
         assert scale is not None
         report(f"{scale} × {factor:g}", -1.0)
         try:
-            scaled = load_model(load_scaled(identify(model), scale, factor), "random")
+            scaled = load_model(load_scaled(identify(model), scale, factor), sizes_only=True)
         except ConversionError as error:
             candidates.append(Candidate(factor, problem=str(error)))
         else:

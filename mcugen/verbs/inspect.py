@@ -50,7 +50,8 @@ def inspect(
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         measure: build the model for `board` and run it once in its emulator, to measure the cost of every op.
-        data: calibration data for a float model. Default: random data, since sizes do not depend on it.
+        data: calibration data for a float model. Default: none, sizes follow from the shapes. Only with real data are
+            channels left out that never change.
         quantize: False shows a float model in float32.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
@@ -74,9 +75,7 @@ def inspect(
             "`measure=True` needs a board to measure on", hint="Add `board=BOARD`; `api.boards()` lists them"
         )
     choice = Choice(runtime, optimize, tflm)
-    if quantize and data is None and is_float(model):
-        data = "random"
-    loaded = load_model(model, data, progress, runtime, quantize=quantize)
+    loaded = load_model(model, data, progress, runtime, quantize=quantize, sizes_only=True)
     with naming(model):
         plan, plans, left_out = _tflm_plans(loaded, chosen, tflm) if choice.is_tflm else _plans(loaded, chosen, choice)
     fits = tuple(fit_report(each, board) for board, each in plans)
@@ -139,16 +138,6 @@ def _measure(model: Model, plan: Program, board: Board, tflm: str | None, progre
         open_device(ready.firmware.elf, board, model_sha256=model.graph.sha256) as device,
     ):
         return measure(device, sample, share_of(progress, "measuring"))
-
-
-def is_float(model: object) -> bool:
-    """Whether a model has to be quantized before its sizes are known."""
-    from mcugen.convert.inspect_source import inspect_model
-    from mcugen.convert.sources import identify
-    from mcugen.tflite.opened import open_model
-
-    found = identify(model)
-    return found.kind != "tflite" or inspect_model(open_model(found.data)).form != "quantized"
 
 
 def command(

@@ -158,6 +158,16 @@ def test_the_exit_codes_are_documented() -> None:
         assert re.search(rf"^\| {code}\b", DOCUMENT, re.MULTILINE)
 
 
+def test_made_up_scales_are_not_shown(float_tflite: Path, cli: Cli) -> None:
+    facts = cli("inspect", float_tflite, "--json").json
+    assert facts["trusted"] is False
+    assert facts["quantization"]["calibration"]["kind"] == "shapes"
+    assert {tensor["scale"] for tensor in (*facts["inputs"], *facts["outputs"])} == {None}
+    shown = cli("inspect", float_tflite).out
+    assert "zero point" not in shown
+    assert "with made-up scales, for its sizes" in " ".join(shown.split())
+
+
 def test_inspect_for_a_board_shows_its_kernels(cli: Cli, model: Path) -> None:
     facts = cli("inspect", model, "--board", "mps2-an386", "--optimize", "ram", "--json").json
     assert (facts["board"], facts["optimize"], facts["cost"]) == ("mps2-an386", "ram", None)

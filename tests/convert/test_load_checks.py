@@ -142,6 +142,19 @@ def test_float_layers_in_a_quantized_model_are_reported() -> None:
     assert found.warnings == ('op 2 SOFTMAX "probabilities" runs in float32: the model is not fully quantized',)
 
 
+@pytest.mark.parametrize(
+    ("custom", "message"),
+    [("edgetpu-custom-op", "Google's Coral Edge TPU"), ("ethos-u", "Arm's Ethos-U NPU, by Vela")],
+)
+def test_binaries_of_accelerators_say_what_they_are(custom: str, message: str) -> None:
+    model = FloatModel()
+    x = model.input((1, 3), dtype="UINT8")
+    y = model.op("CUSTOM", [x], (1, 3), dtype="UINT8", custom=custom)
+    with pytest.raises(UnsupportedOpError, match=f"was compiled for {message}.*processor's code") as refused:
+        inspected(model.build(y))
+    assert "that went into that compiler" in refused.value.hint
+
+
 def test_flex_and_custom_ops() -> None:
     for custom, message in (("FlexErf", r"SELECT_TF_OPS.*"), ("MyOp", "custom operators")):
         model = FloatModel()

@@ -323,3 +323,29 @@ def test_the_pass_changes_nothing_twice(name: str) -> None:
     once = optimize(read_graph(model_bytes(name)))
     twice = drop_channels(once)
     assert {i: t.shape for i, t in twice.tensors.items()} == {i: t.shape for i, t in once.tensors.items()}
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_with_made_up_scales_only_weights_of_zero_count(same: bool) -> None:
+    """Which channels saturate follows from scales; and whether a constant is the zero point, where padding needs it."""
+    x, mid = act(X, "x"), act((1, 6, 5, 3), "mid")
+    y = act((1, 6, 5, 2) if same else (1, 4, 3, 2), "y")
+    first = conv(x, mid, weights((3, 1, 1, 3), 0, [1]), [10**7, 0, 20], activation=RELU6)
+    second = conv(mid, y, weights((2, 3, 3, 3), 0), [5, 6], same=same)
+    graph = read_graph(build_graph([first, second], [y]))
+    assert channels_of(optimize(graph), "mid") == (2,) if not same else (0, 2)
+    assert channels_of(optimize(graph, made_up=True), "mid") == (None if same else (0, 2))
+
+
+def test_with_made_up_scales_what_nobody_reads_still_goes() -> None:
+    x, mid, filtered, y = act(X, "x"), act((1, 6, 5, 3), "mid"), act((1, 6, 5, 3), "filtered"), act((1, 6, 5, 2), "y")
+    pooled = act((1, 6, 5, 3), "pooled")
+    pool = options("Pool2DOptions", strideW=1, strideH=1, filterWidth=1, filterHeight=1, fusedActivationFunction=RELU6)
+    nodes = [
+        conv(x, mid, weights((3, 1, 1, 3), 0), [10**7, 0, 20], activation=RELU6),
+        depthwise(mid, filtered, same=True, zero=[2]),
+        Node("MAX_POOL_2D", pool, [filtered], [pooled]),
+        conv(pooled, y, weights((2, 1, 1, 3), 0), [5, 6]),
+    ]
+    graph = optimize(read_graph(build_graph(nodes, [y])), made_up=True)
+    assert channels_of(graph, "mid") == channels_of(graph, "pooled") == (0, 1)

@@ -147,3 +147,33 @@ REAL = ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "micro_speech_
 def test_whole_models_keep_their_results(name: str) -> None:
     model = model_bytes(name)
     assert_equal_to_oracle(model, optimize(read_graph(model)))
+
+
+@pytest.mark.parametrize("kind", ["TRANSPOSE_CONV", "RESHAPE"])
+def test_a_computed_shape_is_known_from_the_output(kind: str) -> None:
+    """As converters write it where the batch was open: SHAPE, a sum, and PACK tell what the file says already."""
+    rng = np.random.default_rng(8)
+    x, parts = act((1, 3, 4, 2), "x"), [TensorSpec((), "int32", name=f"d{n}") for n in range(4)]
+    target = (1, 6, 8, 5) if kind == "TRANSPOSE_CONV" else (1, 4, 3, 2)
+    whole, shape = TensorSpec((4,), "int32", name="whole"), TensorSpec((4,), "int32", name="shape")
+    more = [constant(np.array(t - s, np.int32)) for t, s in zip(target, x.shape, strict=True)]
+    sums = [TensorSpec((), "int32", name=f"s{n}") for n in range(4)]
+    pick = options("StridedSliceOptions", shrinkAxisMask=1)
+    one = constant(np.array([1], np.int32))
+    nodes = [Node("SHAPE", options("ShapeOptions", outType=2), [x], [whole])]
+    for n, part in enumerate(parts):
+        ends = [constant(np.array([v], np.int32)) for v in (n, n + 1)]
+        nodes.append(Node("STRIDED_SLICE", pick, [whole, *ends, one], [part]))
+        nodes.append(Node("ADD", options("AddOptions"), [part, more[n]], [sums[n]]))
+    nodes.append(Node("PACK", options("PackOptions", valuesCount=4, axis=0), sums, [shape]))
+    y = act(target, "y", 0.1 if kind != "TRANSPOSE_CONV" else 0.4)
+    if kind == "TRANSPOSE_CONV":
+        filters = constant(rng.integers(-127, 128, (5, 3, 3, 2)).astype(np.int8), [0.01] * 5, [0] * 5)
+        chosen = options("TransposeConvOptions", padding=0, strideW=2, strideH=2)
+        nodes.append(Node(kind, chosen, [shape, filters, x], [y]))
+    else:
+        nodes.append(Node(kind, None, [x, shape], [y]))
+    model = build_graph(nodes, [y])
+    graph = optimize(read_graph(model))
+    assert [op.kind for op in graph.ops] == [kind]
+    assert_equal_to_oracle(model, graph)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from mcugen.boards.shipped import load_board
@@ -11,6 +12,7 @@ from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan, verify_plan
 from mcugen.runtimes.aot.plan.verify import PlanError
+from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_graph, constant, options
 from tests.models import both, model_bytes
 
 ZOO_LIMITS = {
@@ -105,3 +107,19 @@ def test_a_result_overwritten_before_it_is_read_is_caught() -> None:
     waiting, late = sorted(add.inputs)
     with pytest.raises(PlanError, match=r'ADD .* reads "first/Conv2D", which was overwritten'):
         verify_plan(replace(moved(plan, late, plan.addresses[waiting]), buffers=()))
+
+
+@pytest.mark.parametrize("begin", [0, 1])
+def test_a_model_of_views_alone_runs_as_a_copy(begin: int) -> None:
+    """Rows of an input, and a reshape of them: both are outputs, and nothing is computed."""
+    shape = {"scale": 0.1, "zero_point": 3}
+    x, rows, flat = TensorSpec((1, 4, 8), **shape), TensorSpec((1, 2, 8), **shape), TensorSpec((16,), **shape)
+    bounds = [constant(np.array(v, np.int32)) for v in ([0, begin, 0], [1, begin + 2, 8], [1, 1, 1])]
+    nodes = [
+        Node("STRIDED_SLICE", options("StridedSliceOptions"), [x, *bounds], [rows]),
+        Node("RESHAPE", None, [rows, constant(np.array([16], np.int32))], [flat]),
+    ]
+    for outputs, steps in (([rows], 1), ([flat], 1), ([rows, flat], 2)):
+        model = build_graph(nodes, outputs)
+        assert_bit_exact(model, optimized=True)
+        assert len(make_plan(optimize(read_graph(model))).steps) == steps

@@ -135,6 +135,41 @@ def test_a_stream_copies_its_state_once_in_and_once_out() -> None:
     assert kinds(assert_sequence_bit_exact(model(nodes, y))) == ["CONCATENATION", "ASSIGN_VARIABLE", "RELU"]
 
 
+def test_a_stream_that_slides_before_it_joins_is_no_place_for_the_join() -> None:
+    """As microWakeWord's first models: the old rows without the first, and the new one behind them, are the new state.
+
+    They may not be joined where the old ones lie; an op that only copies one value is no concatenation.
+    """
+    h, x, old, kept = handle(), tensor("x", (1, 1, 4)), tensor("old"), tensor("kept", (1, 1, 4))
+    window, y = tensor("window"), tensor("y")
+    begin, size = constant(np.array([0, 1, 0], np.int32)), constant(np.array([1, 1, 4], np.int32))
+    nodes = [
+        declare(h),
+        read(h, old),
+        Node("SLICE", options("SliceOptions"), [old, begin, size], [kept]),
+        Node("CONCATENATION", options("ConcatenationOptions", axis=1), [kept, x], [window]),
+        assign(h, window),
+        relu(window, y),
+    ]
+    assert kinds(assert_sequence_bit_exact(model(nodes, y))) == ["CONCATENATION", "ASSIGN_VARIABLE", "RELU"]
+
+
+def test_a_value_that_is_assigned_and_looked_at_after_the_next_one_is_made() -> None:
+    """Both values could be computed in the state's memory, but not one after the other."""
+    h, x, a, b, y = handle(), tensor("x"), tensor("a"), tensor("b"), tensor("y")
+    nodes = [declare(h), add(x, x, a), assign(h, a), relu(x, b), add(a, b, y), assign(h, b)]
+    plan = assert_sequence_bit_exact(model(nodes, y))
+    assert kinds(plan).count("ASSIGN_VARIABLE") == 1
+
+
+def test_one_variable_is_copied_to_another() -> None:
+    """The value lies in the memory of the variable that it was read from, and goes to that of the other."""
+    h, g, x, old, new, last = handle(), handle("handle2"), tensor("x"), tensor("old"), tensor("new"), tensor("last")
+    nodes = [declare(h), declare(g, b"other"), read(h, old), assign(g, old), read(g, last), add(old, x, new)]
+    nodes.append(assign(h, new))
+    assert "ASSIGN_VARIABLE" in kinds(assert_sequence_bit_exact(model(nodes, last)))
+
+
 def initialized(value: TensorSpec, *extra: Node, after: bool = False, assigns: bool = True) -> bytes:
     """A running sum whose start CALL_ONCE assigns."""
     h, x, old, new = handle(), tensor("x"), tensor("old"), tensor("new")

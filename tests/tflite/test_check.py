@@ -95,7 +95,7 @@ FAULTS: dict[str, tuple[Callable[[Any, Any], object], str]] = {
     "elements": (put("tensors", 3, "shape", np.array([1 << 13, (1 << 12) + 1], np.int32)), "has the impossible shape"),
     "dimensions": (put("tensors", 3, "shape", np.ones(9, np.int32)), r"has the impossible shape \[1, 1, 1, 1, 1, 1,"),
     "buffer": (put("tensors", 1, "buffer", 5), '^tensor 1 ".+": names buffer 5, which does not exist'),
-    "sparse": (put("tensors", 1, "sparsity", S.SparsityParametersT()), "holds sparse weights"),
+    "sparse": (put("tensors", 1, "sparsity", S.SparsityParametersT()), "is sparse|levels do not describe"),
     "offset": (lambda m, g: setattr(m.buffers[g.tensors[1].buffer], "offset", 2), "data outside the flatbuffer"),
     "external": (put("tensors", 1, "externalBuffer", 1), "keeps its data outside the flatbuffer"),
     "bytes": (

@@ -20,7 +20,7 @@ from mcugen.ops.common import describe
 from mcugen.resources import kernel_headers
 from mcugen.runtimes.aot.emit.control import control_lines
 from mcugen.runtimes.aot.emit.sharing import Place, SharedFunction, shared_functions
-from mcugen.runtimes.aot.plan.types import Plan, Step
+from mcugen.runtimes.aot.plan.types import SHARED_FROM, Plan, Step
 
 CONSTANT_PREFIX = "mcg_const_"
 """Every array of weights in the emitted C has a name that starts so; the size report tells them by it."""
@@ -90,8 +90,9 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
     shared = shared_functions(plan)
     shared_by = {place: function for function in shared for place in function.places}
     functions: list[dict[str, Any]] = []
+    known: Known = {}
     steps = [
-        _step_view(plan, step, _Scope(str(number), 0, number), shared_by, functions)
+        _step_view(plan, step, _Scope(str(number), 0, number), shared_by, functions, known)
         for number, step in enumerate(plan.steps)
     ]
     return {
@@ -183,10 +184,22 @@ class _Scope:
     number: int
 
 
+Known = dict[tuple[str, int, str], str]
+"""Arrays that were emitted already, by type, length and content: their names."""
+
+
 def _step_view(
-    plan: Plan, step: Step, scope: _Scope, shared: Mapping[Place, SharedFunction], functions: list[dict[str, Any]]
+    plan: Plan,
+    step: Step,
+    scope: _Scope,
+    shared: Mapping[Place, SharedFunction],
+    functions: list[dict[str, Any]],
+    known: Known,
 ) -> dict[str, Any]:
-    """What the templates show of a step; appended to `functions`, after those that it calls."""
+    """What the templates show of a step; appended to `functions`, after those that it calls.
+
+    `known` holds what those before it brought along, which is emitted once.
+    """
     graph, op = plan.graph, step.op
     output = graph.output_of(op)
     facts = [_tensor_fact("in ", plan, graph.tensor(i), scope.base) for i in op.inputs if i >= 0]
@@ -194,7 +207,8 @@ def _step_view(
     facts.append(f"{step.macs} MACs, kernel {step.kernels or 'none'} ({step.variant or 'portable'})")
     constants: list[dict[str, Any]] = []
     calls = [
-        _call_view(plan, scope, n, call, constants, shared.get((scope.number, n))) for n, call in enumerate(step.calls)
+        _call_view(plan, scope, n, call, constants, shared.get((scope.number, n)), known)
+        for n, call in enumerate(step.calls)
     ]
     view = {
         "number": scope.label,
@@ -203,7 +217,7 @@ def _step_view(
         "facts": facts,
         "constants": constants,
         "calls": calls,
-        "control": _control(plan, step, scope, constants, functions) if step.plans else [],
+        "control": _control(plan, step, scope, constants, functions, known) if step.plans else [],
         "output_address": plan.addresses[output.id] + scope.base,
         "output_bytes": output.nbytes,
     }
@@ -212,14 +226,21 @@ def _step_view(
 
 
 def _control(
-    plan: Plan, step: Step, scope: _Scope, constants: list[dict[str, Any]], functions: list[dict[str, Any]]
+    plan: Plan,
+    step: Step,
+    scope: _Scope,
+    constants: list[dict[str, Any]],
+    functions: list[dict[str, Any]],
+    known: Known,
 ) -> list[str]:
     """The body of an IF or WHILE; the functions of the graphs that it runs are appended to `functions`."""
     inner_base = scope.base + plan.scratch.get(scope.number, 0)
     called = []
     for part, nested in enumerate(step.plans):
         views = [
-            _step_view(nested, inner, _Scope(f"{scope.label}_{part}_{number}", inner_base, number), {}, functions)
+            _step_view(
+                nested, inner, _Scope(f"{scope.label}_{part}_{number}", inner_base, number), {}, functions, known
+            )
             for number, inner in enumerate(nested.steps)
         ]
         called.append([f"mcg_op_{view['number']}" for view in views])
@@ -227,10 +248,8 @@ def _control(
     def add_constant(owner: Plan, tensor: int) -> str:
         data = owner.graph.tensor(tensor).data
         assert data is not None
-        role = f"value{len(constants)}"
-        return _add_constant(
-            constants, scope.label, role, np.ascontiguousarray(data), describe(owner.graph.tensor(tensor))
-        )
+        role, note = f"value{len(constants)}", describe(owner.graph.tensor(tensor))
+        return _add_constant(constants, scope.label, role, np.ascontiguousarray(data), note, known)
 
     return control_lines(plan, step, scope.base, inner_base, called, add_constant)
 
@@ -242,7 +261,7 @@ def _state_view(number: int, plan: Plan, tensor: Tensor) -> dict[str, Any]:
     fill = len(set(raw.tolist())) < 2
     constants: list[dict[str, Any]] = []
     if not fill:
-        _add_constant(constants, "state", str(number), np.ascontiguousarray(tensor.initial), describe(tensor))
+        _add_constant(constants, "state", str(number), np.ascontiguousarray(tensor.initial), describe(tensor), {})
     return {
         "address": plan.addresses[tensor.id],
         "bytes": tensor.nbytes,
@@ -264,18 +283,18 @@ def _tensor_fact(role: str, plan: Plan, tensor: Tensor, base: int) -> str:
     return f'{role} {describe(tensor)} "{c_text.comment(tensor.name)}", {place}{quant}'
 
 
-def _add_constant(constants: list[dict[str, Any]], label: str, role: str, values: NDArray[Any], note: str) -> str:
-    """Append an array to those of a step; its name in C."""
+def _add_constant(
+    constants: list[dict[str, Any]], label: str, role: str, values: NDArray[Any], note: str, known: Known
+) -> str:
+    """Append an array to those of a step, unless an equal one is `known`; its name in C."""
+    ctype, length = _CTYPES[values.dtype], max(values.size, 1)
+    text = c_text.initializer(values) if values.size else "    0"
     name = f"{CONSTANT_PREFIX}{label}_{role}"
-    constants.append(
-        {
-            "name": name,
-            "ctype": _CTYPES[values.dtype],
-            "length": max(values.size, 1),
-            "text": c_text.initializer(values) if values.size else "    0",
-            "note": c_text.comment(note),
-        }
-    )
+    if values.nbytes >= SHARED_FROM:
+        equal = known.setdefault((ctype, length, text), name)
+        if equal != name:
+            return equal
+    constants.append({"name": name, "ctype": ctype, "length": length, "text": text, "note": c_text.comment(note)})
     return name
 
 
@@ -286,13 +305,14 @@ def _call_view(
     call: KernelCall,
     constants: list[dict[str, Any]],
     shared: SharedFunction | None,
+    known: Known,
 ) -> dict[str, Any]:
     suffix = f"_{call_number}" if call_number else ""
     params = [(name, value) for name, value in call.params if shared is None or name in shared.varying]
     arguments: list[str] = []
 
     def add_constant(role: str, values: NDArray[Any], note: str) -> str:
-        return _add_constant(constants, f"{scope.label}{suffix}", role, values, note)
+        return _add_constant(constants, f"{scope.label}{suffix}", role, values, note, known)
 
     for position, i in enumerate(call.inputs):
         tensor = plan.graph.tensor(i)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mcugen import ops
@@ -26,7 +27,8 @@ def fold_constants(graph: Graph) -> Graph:
         if evaluate is None:
             kept.append(op)
             continue
-        for i, values in zip(op.outputs, evaluate(current, op), strict=True):
+        for i, computed in zip(op.outputs, evaluate(current, op), strict=True):
+            values = np.asarray(computed)  # of scalars, NumPy makes no arrays
             if values.shape != tensors[i].shape or values.dtype != tensors[i].dtype.numpy:
                 raise AssertionError(f"{op.where}: evaluate gave {values.dtype}{list(values.shape)}")
             values.flags.writeable = False

@@ -54,13 +54,18 @@ def is_sound(graph: Graph, op: Op) -> bool:
     )
 
 
-def channel_limits(graph: Graph) -> dict[int, Limits]:
-    """Limits of every int8 tensor, by its id; the whole of int8 where nothing better is known."""
+def channel_limits(graph: Graph, *, made_up: bool = False) -> dict[int, Limits]:
+    """Limits of every int8 tensor, by its id; the whole of int8 where nothing better is known.
+
+    `made_up`: scales are made up, so that only what is the same for all scales is known.
+    """
     limits = {i: _of_tensor(tensor) for i, tensor in graph.tensors.items() if has_channels(tensor)}
     for op in graph.ops:
         output = op.outputs[0] if len(op.outputs) == 1 else -1
         if output in limits and is_sound(graph, op):
             found = _of_op(graph, op, limits)
+            if found is not None and made_up:
+                found = _where(_fixed_by_weights(graph, op, limits), found)
             if found is not None:
                 limits[output] = found
     return limits
@@ -95,6 +100,28 @@ def _of_op(graph: Graph, op: Op, limits: dict[int, Limits]) -> Limits | None:
             return Limits(np.concatenate([p.low for p in parts]), np.concatenate([p.high for p in parts]))
         return Limits(np.min([p.low for p in parts], axis=0), np.max([p.high for p in parts], axis=0))
     return None
+
+
+def _fixed_by_weights(graph: Graph, op: Op, limits: dict[int, Limits]) -> NDArray[np.bool_]:
+    """Channels of an op's output that are constant because its inputs are, or their weights zero: whatever its scale
+    and its clamp."""
+    channels = graph.output_of(op).shape[-1]
+    if op.kind == "CONCATENATION":
+        moved = _of_op(graph, op, limits)  # nothing is clamped
+        return moved.constant if moved is not None else np.zeros(channels, np.bool_)
+    source = limits[op.inputs[0]]
+    if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        return np.tile(source.constant, channels // len(source.low))
+    if takes_padding(graph, op):  # whether a constant is the zero point, as padding is, is a matter of its scale
+        source = _where(np.zeros(len(source.low), np.bool_), source)
+    sums = _accumulators(graph, op, source)
+    fixed: NDArray[np.bool_] = np.zeros(channels, np.bool_) if sums is None else sums[0] == sums[1]
+    return fixed
+
+
+def _where(known: NDArray[np.bool_], limits: Limits) -> Limits:
+    """The limits of these channels, the whole of int8 of the others."""
+    return Limits(np.where(known, limits.low, INT8_MIN), np.where(known, limits.high, INT8_MAX))
 
 
 def keeps_channels(graph: Graph, op: Op) -> bool:
@@ -149,6 +176,12 @@ def takes_padding(graph: Graph, op: Op) -> bool:
 
 def _weighted(graph: Graph, op: Op, source: Limits) -> Limits | None:
     """Limits through the accumulators; requantization never falls as they rise, so their limits are enough."""
+    sums = _accumulators(graph, op, source)
+    return None if sums is None else _requantized(graph, op, *sums)
+
+
+def _accumulators(graph: Graph, op: Op, source: Limits) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """The lowest and highest sum of every output channel, bias included; None where nothing can be said."""
     weights = centred_weights(graph, op)
     channels, _, depth = weights.shape
     zero = graph.tensor(op.inputs[0]).zero_point
@@ -167,7 +200,7 @@ def _weighted(graph: Graph, op: Op, source: Limits) -> Limits | None:
     else:
         return None  # groups, or rows that are not whole pixels
     bias = with_weights.bias_of(graph, op, channels)
-    return _requantized(graph, op, bias + low_sum, bias + high_sum)
+    return bias + low_sum, bias + high_sum
 
 
 def _requantized(graph: Graph, op: Op, low: NDArray[np.int64], high: NDArray[np.int64]) -> Limits | None:

@@ -38,7 +38,8 @@ def place_parts(graph: Graph, lowerings: Sequence[Lowering], taken: Mapping[int,
         lowerings: those of the graph's ops, in their order.
         taken: tensors that have a place of their own already (see `mcugen.runtimes.aot.plan.state`).
     """
-    fixed = {*graph.inputs, *graph.outputs, *(state.id for state in graph.states), *taken, *taken.values()}
+    states = {state.id for state in graph.states}
+    fixed = {*graph.inputs, *graph.outputs, *states, *taken, *taken.values()}
     computed = {i for op, lowering in zip(graph.ops, lowerings, strict=True) if lowering.calls for i in op.outputs}
     renamed = {
         output: source
@@ -55,7 +56,8 @@ def place_parts(graph: Graph, lowerings: Sequence[Lowering], taken: Mapping[int,
             i in computed and i not in fixed and i not in places and i not in owners and offset % _ALIGNMENT == 0
             for i, offset in found.items()
         )
-        if found and free and op.outputs[0] not in taken:
+        # A state is no place for parts: it holds its old content, which may still be read (see `place_states`).
+        if found and free and op.outputs[0] not in taken and op.outputs[0] not in states:
             places.update({i: (op.outputs[0], offset) for i, offset in found.items()})
             outputs.add(position)
     return Parts(places, frozenset(outputs))

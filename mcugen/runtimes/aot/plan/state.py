@@ -48,6 +48,7 @@ class _Finder:
         self._graph, self._lowerings = graph, lowerings
         root = {alias[0]: alias[1] for lowering in lowerings for alias in lowering.aliases}
         self._root = {i: _follow(root, i) for i in graph.tensors}
+        self._maker = {i: position for position, op in enumerate(graph.ops) for i in op.outputs}
         self._last_use: dict[int, int] = {}
         for position, op in enumerate(graph.ops):
             self._last_use.update({self._root[i]: position for i in op.inputs if i >= 0})
@@ -75,16 +76,25 @@ class _Finder:
         if op.kind != "ASSIGN_VARIABLE":
             return False
         value, state = op.inputs[0], op.outputs[0]
-        made = next((n for n, maker in enumerate(self._graph.ops) if value in maker.outputs), None)
+        made = self._maker.get(value)
         if made is None or value in homes or self._root[value] != value or not self._lowerings[made].calls:
+            return False
+        if made in views:  # it lies in the memory of another state
             return False
         last = max(position, self._last_use.get(value, position))
         if any(made < n <= last for n in self._written[state] if n != position):
             return False
-        if any(made < n < position for n in self._read[state]):
+        if any(made <= n < position for n in self._read[state]):  # a copy of the state is not made where it lies
             return False
         views_before = (self._graph.ops[n].outputs[0] for n in self._read[state] if n in views and n < made)
-        return all(self._is_over(view, made) for view in views_before)
+        return all(self._is_over(view, made) for view in views_before) and all(
+            self._take_turns(value, other) for other, home in homes.items() if home == state
+        )
+
+    def _take_turns(self, value: int, other: int) -> bool:
+        """Whether two values that are computed in one state's memory are never needed at the same time."""
+        first, second = sorted((value, other), key=lambda i: self._maker[i])
+        return self._is_over(first, self._maker[second])
 
     def _is_over(self, value: int, made: int) -> bool:
         """Whether a view of the state has no reader any more when op `made` writes there, or only one in place."""

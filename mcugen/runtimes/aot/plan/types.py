@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.names import Goal
 from mcugen.ops.base import KernelCall, Target
+
+SHARED_FROM = 32
+"""Bytes. Equal constants are emitted once, from this size on; smaller ones stay with their layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +123,29 @@ class Plan:
 
     def constant_sizes(self) -> list[int]:
         """Bytes of every constant array that the C holds: weights, biases, multipliers, tables."""
-        sizes = [size for step in self.steps for plan in step.plans for size in plan.constant_sizes()]
+        return [size for sizes in self.constants_by_step() for size in sizes]
+
+    def constants_by_step(self) -> list[list[int]]:
+        """The same by step; an array that several share belongs to the first."""
+        known: set[object] = set()
+        found = []
         for step in self.steps:
-            for call in step.calls:
-                sizes += [constant.values.nbytes for constant in call.constants]
-                sizes += [self.graph.tensor(i).nbytes for i in call.inputs if self.graph.tensor(i).is_const]
-        return sizes
+            sizes = []
+            for values in self._arrays(step):
+                key = (values.dtype.str, hashlib.sha256(values.tobytes()).digest())
+                if values.nbytes < SHARED_FROM or key not in known:
+                    sizes.append(values.nbytes)
+                known.add(key)
+            found.append(sizes)
+        return found
+
+    def _arrays(self, step: Step) -> list[NDArray[Any]]:
+        """Every array that the calls of a step name, those of the graphs that it runs first."""
+        found = [values for plan in step.plans for inner in plan.steps for values in plan._arrays(inner)]
+        for call in step.calls:
+            found += [constant.values for constant in call.constants]
+            found += [data for i in call.inputs if (data := self.graph.tensor(i).data) is not None]
+        return found
 
     def input_tensors(self) -> list[Tensor]:
         return [self.graph.tensor(i) for i in self.graph.inputs]

@@ -9,9 +9,10 @@ from mcugen.runtimes.aot.graph.passes.dead_code import remove_dead_code
 from mcugen.runtimes.aot.graph.passes.drop_channels import drop_channels
 from mcugen.runtimes.aot.graph.passes.fuse_activation import fuse_activations
 from mcugen.runtimes.aot.graph.passes.fuse_pad import fuse_pads
+from mcugen.runtimes.aot.graph.passes.know_shapes import know_shapes
 from mcugen.runtimes.aot.supported import missing_ops
 
-CLEARING = (fold_constants, remove_dead_code)
+CLEARING = (know_shapes, fold_constants, remove_dead_code)
 """Passes that take ops out which never run, supported or not."""
 
 PASSES = (*CLEARING, fuse_pads, fuse_activations, remove_dead_code, drop_channels, remove_dead_code)
@@ -19,8 +20,10 @@ PASSES = (*CLEARING, fuse_pads, fuse_activations, remove_dead_code, drop_channel
 they leave behind are buried last."""
 
 
-def optimize(graph: Graph) -> Graph:
+def optimize(graph: Graph, *, made_up: bool = False) -> Graph:
     """Run every pass once, in order; on the graphs that ops run as well.
+
+    `made_up`: nobody observed what the model's scales come from, so that nothing may be concluded from them.
 
     A graph with an op that breaks the rules of its kind is only cleared: the planner refuses it, and says why. So no
     other pass has to expect what a hostile file holds.
@@ -30,15 +33,15 @@ def optimize(graph: Graph) -> Graph:
     if missing_ops(graph):
         return graph
     for run in PASSES[len(CLEARING) :]:
-        graph = run(graph)
-    return graph.with_(ops=tuple(_with_optimized_graphs(op) for op in graph.ops))
+        graph = drop_channels(graph, made_up=made_up) if run is drop_channels else run(graph)
+    return graph.with_(ops=tuple(_with_optimized_graphs(op, made_up=made_up) for op in graph.ops))
 
 
-def _with_optimized_graphs(op: Op) -> Op:
+def _with_optimized_graphs(op: Op, *, made_up: bool) -> Op:
     if not isinstance(op.options, ControlOptions):
         return op
-    first, second = op.options.graphs
-    return replace(op, options=replace(op.options, graphs=(optimize(first), optimize(second))))
+    first, second = (optimize(graph, made_up=made_up) for graph in op.options.graphs)
+    return replace(op, options=replace(op.options, graphs=(first, second)))
 
 
 __all__ = [
@@ -47,6 +50,7 @@ __all__ = [
     "fold_constants",
     "fuse_activations",
     "fuse_pads",
+    "know_shapes",
     "optimize",
     "remove_dead_code",
 ]

@@ -4,6 +4,8 @@ A channel of an activation tensor is a constant when its weights are all zero, o
 (see `ranges`). A convolution or fully connected layer that reads a constant channel needs only its
 product with the weights, which goes into the bias. So the channel is never computed, stored or multiplied.
 
+Where scales were made up, a clamp that saturates says nothing; then only weights of zero count.
+
 At the border of an image the padding stands for the input's zero point, whatever the channel holds. There the product
 is the same only if the constant is the zero point; a convolution that reaches into the padding keeps other constants.
 """
@@ -54,13 +56,15 @@ Groups = list[tuple[int, NDArray[np.int64]]]
 """Tensors whose channels stay or go together: per tensor id, a number for each of its channels."""
 
 
-def drop_channels(graph: Graph) -> Graph:
+def drop_channels(graph: Graph, *, made_up: bool = False) -> Graph:
     """Leave out every channel that no model output depends on, or only by a constant that a bias can hold.
+
+    `made_up`: only by weights that are zero, not by clamps, since the scales that these come from are made up.
 
     Model inputs and outputs keep all their channels. A tensor that lost some says in `Tensor.kept` which it has.
     """
-    limits = channel_limits(graph)
-    needed = _needed_channels(graph, limits)
+    limits = channel_limits(graph, made_up=made_up)
+    needed = _needed_channels(graph, limits, made_up=made_up)
     if all(mask.all() for mask in needed.values()):
         return graph
     rewriter = _Rewriter(graph, limits, needed)
@@ -71,7 +75,7 @@ def drop_channels(graph: Graph) -> Graph:
     return graph.with_(tensors=rewriter.tensors, ops=new_ops, notes=(*graph.notes, note))
 
 
-def _needed_channels(graph: Graph, limits: dict[int, Limits]) -> dict[int, Mask]:
+def _needed_channels(graph: Graph, limits: dict[int, Limits], *, made_up: bool) -> dict[int, Mask]:
     """Which channels must stay, by tensor id: the least fixed point of what each op asks for."""
     moving = {i for op in graph.ops for i in (*op.inputs, *op.outputs)}
     needed = {
@@ -82,7 +86,7 @@ def _needed_channels(graph: Graph, limits: dict[int, Limits]) -> dict[int, Mask]
     for i in (*graph.inputs, *graph.outputs):
         if i in needed:
             needed[i][:] = True
-    demands = [_Demand(graph, op, limits) for op in graph.ops]
+    demands = [_Demand(graph, op, limits, made_up=made_up) for op in graph.ops]
     while True:
         changed = True
         while changed:
@@ -96,11 +100,11 @@ def _needed_channels(graph: Graph, limits: dict[int, Limits]) -> dict[int, Mask]
 class _Demand:
     """What one op asks of its tensors' channels."""
 
-    def __init__(self, graph: Graph, op: Op, limits: dict[int, Limits]) -> None:
+    def __init__(self, graph: Graph, op: Op, limits: dict[int, Limits], *, made_up: bool) -> None:
         # Of a constant, nothing is left out: whoever made the model could have computed what depends on it.
         sound = is_sound(graph, op) and not graph.tensor(op.inputs[0]).is_const
         self._op, self._tensors = op, (*op.inputs, *op.outputs)
-        self._uses = _uses(graph, op, limits) if sound and op.kind in _FOLDING else None
+        self._uses = _uses(graph, op, limits, made_up=made_up) if sound and op.kind in _FOLDING else None
         self._groups = _groups(graph, op) if sound else None
 
     def spread(self, needed: dict[int, Mask]) -> bool:
@@ -122,15 +126,17 @@ class _Demand:
         return sum(int(needed[i].sum()) for i in self._tensors if i in needed) > before
 
 
-def _foldable(graph: Graph, op: Op, source: Limits) -> Mask:
+def _foldable(graph: Graph, op: Op, source: Limits, *, made_up: bool) -> Mask:
     """Input channels whose products are the same everywhere, so that the bias can hold them."""
     foldable = source.constant
     if takes_padding(graph, op):
+        if made_up:
+            return np.zeros(len(source.low), np.bool_)
         foldable = foldable & (source.low == graph.tensor(op.inputs[0]).zero_point)
     return foldable
 
 
-def _uses(graph: Graph, op: Op, limits: dict[int, Limits]) -> NDArray[np.bool_] | None:
+def _uses(graph: Graph, op: Op, limits: dict[int, Limits], *, made_up: bool) -> NDArray[np.bool_] | None:
     """[output channels, input channels]: which inputs each output has to read. None if channels do not match up."""
     weights = centred_weights(graph, op)
     source = limits[op.inputs[0]]
@@ -139,7 +145,7 @@ def _uses(graph: Graph, op: Op, limits: dict[int, Limits]) -> NDArray[np.bool_] 
         return None
     pixels = weights[0].size // len(source.low)
     uses: NDArray[np.bool_] = (weights != 0).reshape(channels, pixels, len(source.low)).any(axis=1)
-    return uses & ~_foldable(graph, op, source)
+    return uses & ~_foldable(graph, op, source, made_up=made_up)
 
 
 def _groups(graph: Graph, op: Op) -> Groups | None:
