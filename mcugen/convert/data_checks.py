@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.data import short_name
+from mcugen.convert.data_specs import short_name
 from mcugen.convert.types import Samples
 from mcugen.tflite.types import TensorSpec
 
@@ -27,7 +27,7 @@ def check_samples(samples: Samples, inputs: tuple[TensorSpec, ...], *, expects_p
     if samples.trusted and samples.count < _FEW:
         plural = "s" * (samples.count != 1)
         found.append(f"only {samples.count} calibration sample{plural}: ranges may be too narrow; use 100 or more")
-    if samples.labels is not None and _sorted(samples.labels):
+    if samples.labels is not None and not samples.by_folder and _sorted(samples.labels):
         found.append("the samples are sorted by label: shuffle them before you split or shorten the set")
     for values, spec in zip(samples.inputs, inputs, strict=True):
         if spec.dtype != "float32":
@@ -57,7 +57,7 @@ def _check_values(values: NDArray[Any], expects_pixels: bool) -> list[str]:
     if biggest <= 1.1 / 255:
         found.append(f"values lie in [{low:.3g}, {high:.3g}]: they look divided by 255 twice")
     elif expects_pixels and biggest <= 1.1:
-        found.append(f"values lie in [{low:.3g}, {high:.3g}], but the model itself divides by 255: give 0…255")
+        found.append(f"values lie in [{low:.3g}, {high:.3g}], but the model itself scales its input: give 0…255")
     elif biggest > _FAR_OUT:
         found.append(f"values lie in [{low:.3g}, {high:.3g}]: far from the usual [0, 1], [-1, 1] or [0, 255]")
     # Black-and-white data has two values and no saturation.

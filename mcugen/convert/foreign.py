@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.data import short_name
 from mcugen.convert.data_files import read_npy, read_npz
+from mcugen.convert.data_specs import short_name
 from mcugen.convert.inspect_source import inspect_model
 from mcugen.convert.layout import ChangedInput, fold_transposes, inputs_channels_last, outputs_as_given
 from mcugen.convert.reference import check_conversion, output_shapes

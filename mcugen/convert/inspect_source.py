@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from mcugen.convert.types import PIXELS_BEYOND, OwnScaling
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.ops import advice as fallback
 from mcugen.ops import registry
@@ -31,7 +32,9 @@ class Inspection:
         form: "float" needs quantization, "hybrid" (float activations, quantized weights: dynamic range) too,
             "quantized" is taken as it is.
         hybrid_op: the first op with float activations and quantized weights, as messages name it; "" if none.
-        rescales_input: the model itself divides its input by about 255, so it expects pixel values 0…255.
+        rescales_input: the model itself scales its input down by so much, or was quantized for such values, that it
+            expects pixel values 0…255.
+        scaling: what the source's layers say of that; None where only the `.tflite` is known.
     """
 
     form: Literal["float", "hybrid", "quantized"]
@@ -41,10 +44,14 @@ class Inspection:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     rescales_input: bool
+    scaling: OwnScaling | None = None
 
 
-def inspect_model(opened: OpenedModel) -> Inspection:
+def inspect_model(opened: OpenedModel, scaling: OwnScaling | None = None) -> Inspection:
     """Find out what a model is, and refuse what cannot be used.
+
+    Args:
+        scaling: what the model does first with its input, where its source told it.
 
     Raises:
         ModelError: partly quantized, dynamic shapes beyond the batch, types that nothing here can run.
@@ -75,8 +82,14 @@ def inspect_model(opened: OpenedModel) -> Inspection:
         flat.output_specs(main),
         tuple(notes),
         tuple(warnings),
-        _rescales(model),
+        scaling.takes_pixels if scaling is not None else _rescales(model) or takes_pixels(flat.input_specs(main)[0]),
+        scaling,
     )
+
+
+def takes_pixels(spec: TensorSpec) -> bool:
+    """An input is quantized over a range of values that pixels from 0 to 255 have, and scaled ones do not."""
+    return spec.dtype in ("int8", "uint8") and spec.scale * 255 > PIXELS_BEYOND
 
 
 def refuse_subgraphs(model: ModelT) -> None:

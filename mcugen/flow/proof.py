@@ -123,6 +123,8 @@ class Proof:
             found.append(f"the stack was not measured or counted as RAM: it is {self.board.framework.name}'s")
         if not self.verdict.output_moves:
             found.append("the output was the same for all inputs: the model may be broken")
+        if self.assessment is not None and self.assessment.warning:
+            found.append(self.assessment.warning)
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from mcugen.flow.proof import Proof
 from mcugen.runtimes.program import ProgramStep
 from mcugen.text import bar, memory, number, per_mac, share, size
-from mcugen.ui.accuracy import say_gate, show_against_float, show_assessment, show_layers
+from mcugen.ui.accuracy import say_gate, say_usefulness, show_against_float, show_assessment, show_layers
 from mcugen.ui.quantization import agreement_text
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
 from mcugen.verify.compare import ABSOLUTE, RELATIVE
@@ -44,11 +44,14 @@ def show_proof(console: Console, proof: Proof) -> None:
     if proof.against_float is not None:
         show_against_float(console, proof.against_float)
     console.print()
+    last = proof.assessment.warning if proof.assessment is not None else ""
     for warning in proof.warnings:
-        say_note(console, warning)
+        if warning != last:  # it is the last word
+            say_note(console, warning)
     say_verdict(console, proof.verdict.passed, verdict_text(proof))
     if proof.assessment is not None:
         say_gate(console, proof.assessment)
+        say_usefulness(console, proof.assessment)
 
 
 def _per_mac(proof: Proof) -> str:

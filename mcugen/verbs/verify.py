@@ -74,6 +74,8 @@ def verify(
     """
     from mcugen.boards.emulated import check_emulator
     from mcugen.boards.shipped import load_board
+    from mcugen.convert.early import check_early
+    from mcugen.flow.inputs import one_path
     from mcugen.flow.project import command_line, is_project
     from mcugen.flow.prove import prove
     from mcugen.flow.ready import built
@@ -84,6 +86,7 @@ def verify(
     page = check_report(report, inputs=(target, data, inputs))
     if board is not None:
         check_emulator(load_board(board), emulator, port)
+    check_early(target, one_path(inputs), "evaluation")
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
         proof = prove(
             ready,

@@ -121,7 +121,7 @@ def test_calibration_data_whose_labels_fit_nothing_still_calibrates(digits: Digi
     assert made.assessment is None
     assert made.model.report is not None
     assert any("not judged by the labels" in warning for warning in made.model.report.warnings)
-    with pytest.raises(DataError, match="not numbers"):
+    with pytest.raises(DataError, match="so that their numbers are unknown"):
         api.quantize(model, data=strange, max_drop=1)
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mcugen.convert.data import choose, load_samples, short_name
+from mcugen.convert.data import choose, load_samples
 from mcugen.convert.data_checks import check_samples
+from mcugen.convert.data_specs import short_name
 from mcugen.convert.types import Samples
 from mcugen.errors import DataError
 from mcugen.tflite.types import TensorSpec
@@ -131,7 +132,7 @@ def test_labels_from_pairs() -> None:
 def test_endless_iterables_end() -> None:
     samples = load_samples((np.zeros(5) for _ in itertools.count()), VECTOR)
     assert samples.count == 10_000
-    assert "only the first 10000 items were read" in samples.notes
+    assert "only the first 10000 samples were read" in samples.notes
 
 
 def test_integer_inputs() -> None:
@@ -201,7 +202,14 @@ def test_refusals(source: Any, inputs: tuple[TensorSpec, ...], message: str) -> 
         ("d.csv", b"a,b\n", "no rows"),
         ("d.csv", b"1,2,3,4,5\n1,2,x,4,5\n", r'line 2: column 3 holds "x"'),
         ("d.csv", b"1,2,3\n", r"has 3 values, but one sample \(5,\) takes 5"),
-        ("d.csv", b"1,2,3,4,5,6\n", "needs a header line that names it label"),
+        ("d.csv", b"1,2,3,4,5,6,7\n", r"has 7 values, but one sample \(5,\) takes 5"),
+        ("d.csv", b"a,b,c,d,e\n1,2,,4,5\n", r'line 2: column 3 "c" is empty'),
+        ("d.csv", b"a,b,c,d,e\n1,2,x,4,5\n", r'line 2: column 3 "c" holds "x"'),
+        ("d.csv", b"1;2;3;4;5\n1;2;3,5;4;5\n", r'holds "3,5", which is not a number'),
+        ("d.csv", b"1,2,3,4,5\n1,2,3\n", "line 2: has 3 values, but the rows before it have 5"),
+        ("d.csv", b"label,a,b,c,d,e,class\n1,2,3,4,5,6,7\n", "several columns that may be the label: label, class"),
+        ("d.csv", b"label,a,b,c,d\n1,2,3,4,5\n", r"has 4 values besides the label \(label\), but one sample"),
+        ("d.csv", b"0,2,3,4,5,6\n1,2,3,4,5,6\n2,2,3,4,5,6\n", "does not show whether its first column"),
         ("d.csv", b"\xff\xfe\x00", "not a readable CSV"),
         ("d.csv", b"1,2,3,4,inf\n", "NaN or infinite"),
     ],
@@ -277,7 +285,7 @@ def test_warnings() -> None:
     assert "only 5 calibration samples" in warned(good[:5])
     assert "sorted by label" in warned(good, np.sort(RNG.integers(0, 3, 100)))
     assert "sorted" not in warned(good, RNG.integers(0, 3, 100))
-    assert "the model itself divides by 255: give 0…255" in warned(good, pixels=True)
+    assert "the model itself scales its input: give 0…255" in warned(good, pixels=True)
     assert warned(good * 255, pixels=True) == ""
     # Black and white drawings are not saturated.
     assert warned(RNG.integers(0, 2, (100, 40))) == ""
