@@ -219,7 +219,7 @@ class Reading:
     """How the float model does on samples that are scaled otherwise.
 
     Attributes:
-        how: what was done to them, for people: "scaled to 0…1".
+        how: what was done to them, for people: "divided by 255".
         skill: see :func:`mcugen.assess.usefulness.skill`.
         value: of the accuracy, or of the mean absolute error.
     """

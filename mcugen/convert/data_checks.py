@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert.data_specs import short_name
-from mcugen.convert.types import Samples
+from mcugen.convert.readings import reading_of
+from mcugen.convert.types import OwnScaling, Samples
 from mcugen.tflite.types import TensorSpec
 
 _FEW = 20
@@ -16,12 +17,19 @@ _SATURATED = 0.2
 _FAR_OUT = 1000.0
 
 
-def check_samples(samples: Samples, inputs: tuple[TensorSpec, ...], *, expects_pixels: bool = False) -> list[str]:
+def check_samples(
+    samples: Samples,
+    inputs: tuple[TensorSpec, ...],
+    *,
+    expects_pixels: bool = False,
+    scaling: OwnScaling | None = None,
+) -> list[str]:
     """What looks wrong, as sentences; empty if nothing does.
 
     Args:
         samples: all samples, not only those used for calibration.
         expects_pixels: the model itself divides by about 255.
+        scaling: what its layers do first with its input; None where nobody knows.
     """
     found = []
     if samples.trusted and samples.count < _FEW:
@@ -34,6 +42,12 @@ def check_samples(samples: Samples, inputs: tuple[TensorSpec, ...], *, expects_p
             continue
         name = f'input "{short_name(spec.name)}"'
         found.extend(f"{name}: {text}" for text in _check_values(values, expects_pixels))
+        if samples.trusted and scaling is not None and not expects_pixels and reading_of(values) == "0…255":
+            low, high = float(values.min()), float(values.max())
+            found.append(
+                f"{name}: values lie in [{low:.3g}, {high:.3g}], and no layer of the model scales them: right only if "
+                "it was trained on such values"
+            )
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.convert.data_specs import shown
 from mcugen.errors import DataError
 
 _SHOWN = 12
@@ -93,8 +94,8 @@ def is_one_hot(targets: NDArray[Any]) -> bool:
 
 def names_text(names: Sequence[str]) -> str:
     """Classes with their numbers: 0 down, 1 up."""
-    shown = ", ".join(f"{number} {name}" for number, name in enumerate(names[:_SHOWN]))
-    return shown + (", …" if len(names) > _SHOWN else "")
+    listed = ", ".join(f"{number} {shown(name)}" for number, name in enumerate(names[:_SHOWN]))
+    return listed + (", …" if len(names) > _SHOWN else "")
 
 
 def _array(raw: Any, where: str) -> NDArray[Any]:
@@ -147,7 +148,7 @@ def _from_text(given: NDArray[Any], where: str, notes: list[str], names: tuple[s
         unknown = next((text for text in texts if text not in known), None)
         if unknown is not None:
             raise DataError(
-                f'{"the folder" if folders else "the label"} "{unknown[:60]}" is none of the class names '
+                f'{"the folder" if folders else "the label"} "{shown(unknown)}" is none of the class names '
                 f"{names_text(names)}",
                 where=where,
                 hint="Give the names of all classes by `labels`, in the model's order",

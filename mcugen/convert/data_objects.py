@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert.data_shapes import rows_of
-from mcugen.convert.data_specs import describe_inputs, short_name
+from mcugen.convert.data_specs import describe_inputs, short_name, shown
 from mcugen.convert.data_tables import read_columns
 from mcugen.errors import DataError
 from mcugen.tflite.types import TensorSpec
@@ -155,7 +155,7 @@ def from_mapping(arrays: Mapping[str, Any], inputs: Sequence[TensorSpec], where:
         return Raw([values[n] for n in names if n is not None], labels)
     if len(inputs) > 1:
         raise DataError(
-            f"has the arrays {', '.join(values) or 'none'}, but the model takes {describe_inputs(inputs)}",
+            f"has the arrays {', '.join(map(shown, values)) or 'none'}, but the model takes {describe_inputs(inputs)}",
             where=where,
             hint="Name one array after each input",
         )
@@ -164,7 +164,7 @@ def from_mapping(arrays: Mapping[str, Any], inputs: Sequence[TensorSpec], where:
         candidates = [k for k, v in values.items() if v.ndim >= 2 or len(values) == 1]
         if len(candidates) != 1:
             raise DataError(
-                f"cannot tell which array holds the samples: it has {', '.join(values) or 'none'}",
+                f"cannot tell which array holds the samples: it has {', '.join(map(shown, values)) or 'none'}",
                 where=where,
                 hint=f'Name it "x" (and the labels "y"). The model takes {describe_inputs(inputs)}',
             )

@@ -35,6 +35,9 @@ def rows_of(array: NDArray[Any], spec: TensorSpec, where: str, notes: list[str])
     if array.ndim == 2 and array.shape[1] == int(np.prod(shape)):
         notes.append(f"rows of {array.shape[1]} values were reshaped to {shape}")
         return array.reshape(-1, *shape)
+    if array.ndim and tuple(d for d in array.shape if d != 1) == without_ones:  # one sample, such as a grey image
+        notes.append(f"samples of shape {array.shape} were reshaped to {shape}")
+        return array.reshape(1, *shape)
     hint = f"The model takes {describe_inputs([spec])}"
     if len(shape) == 3 and array.ndim == 4 and array.shape[1:] == (shape[2], shape[0], shape[1]):
         hint += "; the data has its channels first: transpose it with x.transpose(0, 2, 3, 1)"

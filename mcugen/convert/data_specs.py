@@ -19,6 +19,12 @@ def describe_inputs(inputs: Sequence[TensorSpec]) -> str:
     )
 
 
+def shown(text: str, most: int = 40) -> str:
+    """A text out of data, fit for a message of one line."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(plain.split())[:most]
+
+
 def short_name(name: str) -> str:
     """A tensor's name without what converters add: serving_default_x:0 → x."""
     return name.removeprefix("serving_default_").split(":")[0]

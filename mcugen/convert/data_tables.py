@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.data_specs import sample_shape
+from mcugen.convert.data_specs import sample_shape, shown
 from mcugen.errors import DataError
 from mcugen.reading import parsing
 from mcugen.tflite.types import TensorSpec
@@ -109,7 +109,7 @@ def read_columns(
     for i in chosen.features:
         if not numeric[i]:
             raise DataError(
-                f'the column "{names[i]}" holds {arrays[i].dtype} values, not numbers',
+                f'the column "{shown(names[i])}" holds {arrays[i].dtype} values, not numbers',
                 where=where,
                 hint="Encode it as in training, or remove it",
             )
@@ -139,7 +139,7 @@ def _choose(
     if len(labels) > 1:
         assert names is not None
         raise DataError(
-            f"has several columns that may be the label: {', '.join(names[i] for i in labels)}",
+            f"has several columns that may be the label: {', '.join(shown(names[i]) for i in labels)}",
             where=where,
             hint="Rename or remove all but one",
         )
@@ -148,16 +148,16 @@ def _choose(
     counters = [i for i in rest if plain[i] in _INDEX_COLUMNS]
     if len(rest) > wanted and len(counters) == 1 and names is not None:
         rest.remove(counters[0])
-        notes.append(f'the column "{names[counters[0]]}" counts the rows and was left out')
+        notes.append(f'the column "{shown(names[counters[0]])}" counts the rows and was left out')
     guessed = label is None and len(rest) == wanted + 1
     if guessed:
         texts = [i for i in rest if not (i < len(numeric) and numeric[i])]
         label = texts[0] if len(texts) == 1 else rest[-1]
         rest.remove(label)
-        what = f'the column "{names[label]}"' if names is not None else f"column {label + 1} of {width}"
+        what = f'the column "{shown(names[label])}"' if names is not None else f"column {label + 1} of {width}"
         notes.append(f"{what}, one more than a sample has, was taken for the label")
     if len(rest) != wanted:
-        named = f" besides the label ({names[label]})" if names is not None and label is not None else ""
+        named = f" besides the label ({shown(names[label])})" if names is not None and label is not None else ""
         raise DataError(
             f"has {len(rest)} values{named}, but one sample {shape} takes {wanted}",
             where=where,
@@ -185,7 +185,7 @@ def _is_header(cells: Sequence[str], wanted: int) -> bool:
     texts = [cell for cell in cells if not _is_number(cell)]
     if len(texts) == 1 and len(cells) == wanted + 1:
         return texts[0].strip().lower() in (*_LABEL_COLUMNS, *_INDEX_COLUMNS, _PERHAPS_LABEL)
-    # A sample with a value that is no number is refused as such; a header has hardly a number in it.
+    # A sample with text in it is refused as such; a header has hardly a number in it.
     return len(texts) > len(cells) // 2
 
 
@@ -194,14 +194,14 @@ def _number(cell: str, where: str, column: int, names: Sequence[str] | None) -> 
         return float(cell)
     except ValueError:
         pass
-    name = f' "{names[column]}"' if names is not None and column < len(names) else ""
+    name = f' "{shown(names[column])}"' if names is not None and column < len(names) else ""
     if not cell.strip():
         raise DataError(
             f"column {column + 1}{name} is empty", where=where, hint="Remove the row, or fill in as in training"
         )
     comma = _is_number(cell.replace(",", "."))
     raise DataError(
-        f'column {column + 1}{name} holds "{cell.strip()[:40]}", which is not a number',
+        f'column {column + 1}{name} holds "{shown(cell)}", which is not a number',
         where=where,
         hint="Write decimals with a point" if comma else "Encode it as in training, or remove the column",
     )

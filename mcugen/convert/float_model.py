@@ -68,7 +68,12 @@ class FloatModel:
         self.everything = load_samples(data, inspection.inputs, scale_images=not inspection.rescales_input, names=names)
         self._warnings = (
             *inspection.warnings,
-            *check_samples(self.everything, inspection.inputs, expects_pixels=inspection.rescales_input),
+            *check_samples(
+                self.everything,
+                inspection.inputs,
+                expects_pixels=inspection.rescales_input,
+                scaling=inspection.scaling,
+            ),
         )
         self._plain = plain_float(model, inspection, for_int8=True)
         self._equalized: tuple[OpenedModel, int] | None = None

@@ -20,6 +20,8 @@ from mcugen.tflite.types import TensorSpec
 
 QUANTIZED_TYPES = ("int8", "uint8", "int16", "int4")
 _EDGE_OPS = ("QUANTIZE", "DEQUANTIZE")
+_STEPS = {"int8": 255, "uint8": 255, "int16": 32767}
+"""Steps of a quantized type that values from 0 up may take: int16 is symmetric."""
 # Types that a microcontroller runtime can hold. resource: the state of streaming models.
 _KNOWN_TYPES = (frozenset(flat.NUMPY_TYPES) - {"float64"}) | {"int4", "resource"}
 
@@ -89,7 +91,7 @@ def inspect_model(opened: OpenedModel, scaling: OwnScaling | None = None) -> Ins
 
 def takes_pixels(spec: TensorSpec) -> bool:
     """An input is quantized over a range of values that pixels from 0 to 255 have, and scaled ones do not."""
-    return spec.dtype in ("int8", "uint8") and spec.scale * 255 > PIXELS_BEYOND
+    return spec.scale * _STEPS.get(spec.dtype, 0) > PIXELS_BEYOND
 
 
 def refuse_subgraphs(model: ModelT) -> None:

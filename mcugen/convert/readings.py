@@ -13,6 +13,17 @@ RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
 )
 """By how people write it, the range that values have."""
 
+_HOW: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("0…1", "−1…1"): "doubled, less 1",
+        ("0…1", "0…255"): "multiplied by 255",
+        ("−1…1", "0…1"): "plus 1, halved",
+        ("−1…1", "0…255"): "plus 1, multiplied by 127.5",
+        ("0…255", "0…1"): "divided by 255",
+        ("0…255", "−1…1"): "divided by 127.5, less 1",
+    }
+)
+"""How values come from one of the ranges into another."""
 STANDARDIZED = "less the mean of their column and divided by its deviation"
 _IMAGE_VALUES = 16
 """Samples with fewer values are no images."""
@@ -55,7 +66,7 @@ def other_readings(values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]
         unit = (values - low) / (high - low)
         for name, (bottom, top) in RANGES.items():
             if name != given:
-                found[f"scaled to {name}"] = np.asarray(bottom + unit * (top - bottom), np.float32)
+                found[_HOW[given, name]] = np.asarray(bottom + unit * (top - bottom), np.float32)
         return found
     deviation = values.std(axis=0)
     if len(values) > 1 and float(deviation.max()) > 0:

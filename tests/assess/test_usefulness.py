@@ -121,11 +121,11 @@ def test_the_range_of_the_data_is_said(digits: Digits) -> None:
 def test_the_better_reading_is_named(digits: Digits) -> None:
     """Pixels that were divided by 255 twice are nearly black."""
     runs = on_host(digits, digits.x_test / 255)
-    assert {reading.how for reading in runs.readings} == {"scaled to 0…255", "scaled to −1…1"}
+    assert {reading.how for reading in runs.readings} == {"multiplied by 255", "doubled, less 1"}
     found = assess(runs).usefulness
     assert found is not None
     assert found.verdict == "chance"
-    assert "The data lies in 0…0.003922; the same samples scaled to 0…255 give an accuracy of 9" in found.text
+    assert "The data lies in 0…0.003922; the same samples multiplied by 255 give an accuracy of 9" in found.text
 
 
 def test_a_good_model_is_not_run_again(digits: Digits) -> None:
@@ -142,8 +142,8 @@ def test_readings() -> None:
     assert reading_of(images[:, :4]) is None
     assert reading_of(images / 16) is None
     others = other_readings(images)
-    assert set(others) == {"scaled to 0…1", "scaled to −1…1"}
-    np.testing.assert_allclose(others["scaled to −1…1"], images / 127.5 - 1, atol=1e-6)
+    assert set(others) == {"divided by 255", "divided by 127.5, less 1"}
+    np.testing.assert_allclose(others["divided by 127.5, less 1"], images / 127.5 - 1, atol=1e-6)
     (standardized,) = other_readings(images[:, :4] * 40).values()
     np.testing.assert_allclose(standardized.std(axis=0), 1, rtol=1e-5)
     assert other_readings(np.ones((3, 4), np.float32)) == {}
@@ -178,7 +178,7 @@ def test_images_without_labels_are_read_otherwise(digits: Digits) -> None:
     dark = api.quantize(digits.model, data=digits.x_train[:100] / 255)
     assert dark.model.report is not None
     (found,) = [text for text in dark.model.report.warnings if "tells them apart" in text]
-    assert "of the samples as they are (0…1), but tells them apart if they are scaled to 0…255" in found
+    assert "of the samples as they are (0…1), but tells them apart if they are multiplied by 255" in found
     good = api.quantize(digits.model, data=digits.x_train[:100])
     assert good.model.report is not None
     assert not [text for text in good.model.report.warnings if "tells them apart" in text]

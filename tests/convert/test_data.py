@@ -14,7 +14,7 @@ from PIL import Image
 from mcugen.convert.data import choose, load_samples
 from mcugen.convert.data_checks import check_samples
 from mcugen.convert.data_specs import short_name
-from mcugen.convert.types import Samples
+from mcugen.convert.types import OwnScaling, Samples
 from mcugen.errors import DataError
 from mcugen.tflite.types import TensorSpec
 
@@ -66,11 +66,17 @@ def test_one_hot_and_unusable_labels() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "note"),
-    [((7, 4, 6), "reshaped"), ((7, 24), "rows of 24"), ((7, 1, 4, 6, 1), ""), ((4, 6, 1), "")],
+    [
+        ((7, 4, 6), "reshaped"),
+        ((7, 24), "rows of 24"),
+        ((7, 1, 4, 6, 1), ""),
+        ((4, 6, 1), ""),
+        ((4, 6), "samples of shape (4, 6) were reshaped"),
+    ],
 )
 def test_shapes_with_one_meaning(shape: tuple[int, ...], note: str) -> None:
     samples = load_samples(RNG.uniform(size=shape), IMAGE)
-    assert samples.inputs[0].shape == (1 if len(shape) == 3 and shape[0] == 4 else 7, 4, 6, 1)
+    assert samples.inputs[0].shape == (1 if shape[0] == 4 else 7, 4, 6, 1)
     assert note in " ".join(samples.notes)
 
 
@@ -263,6 +269,21 @@ def test_image_refusals(tmp_path: Path) -> None:
         load_samples(tmp_path, RGB)
     with pytest.raises(DataError, match="is not an image"):
         load_samples(tmp_path, VECTOR)
+
+
+def test_pixels_that_no_layer_scales() -> None:
+    pixels = RNG.uniform(0, 255, (30, 4, 6, 1)).astype(np.float32)
+    pixels[0, 0, 0, 0], pixels[0, 0, 1, 0] = 0, 255
+    samples = load_samples(pixels, IMAGE)
+    unscaled, scaled = OwnScaling(1.0, ""), OwnScaling(1 / 255, "rescaling")
+    (found,) = check_samples(samples, IMAGE, scaling=unscaled)
+    assert found == (
+        'input "x": values lie in [0, 255], and no layer of the model scales them: right only if it was trained on '
+        "such values"
+    )
+    assert check_samples(samples, IMAGE, scaling=scaled, expects_pixels=True) == []
+    assert check_samples(samples, IMAGE) == []  # nobody knows
+    assert check_samples(load_samples(pixels / 255, IMAGE), IMAGE, scaling=unscaled) == []
 
 
 def warned(x: Any, labels: Any = None, *, pixels: bool = False, trusted: bool = True) -> str:
