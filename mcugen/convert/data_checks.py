@@ -41,7 +41,9 @@ def check_samples(
         if spec.dtype != "float32":
             continue
         name = f'input "{short_name(spec.name)}"'
-        found.extend(f"{name}: {text}" for text in _check_values(values, expects_pixels))
+        # Of several inputs, those that are no images are scaled by other factors.
+        pixels = expects_pixels and (len(inputs) == 1 or (len(spec.shape) == 4 and spec.shape[-1] in (1, 3, 4)))
+        found.extend(f"{name}: {text}" for text in _check_values(values, pixels))
         if samples.trusted and scaling is not None and not expects_pixels and reading_of(values) == "0…255":
             low, high = float(values.min()), float(values.max())
             found.append(

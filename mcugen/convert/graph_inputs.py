@@ -43,23 +43,26 @@ def graph_scaling(concrete: Any) -> OwnScaling | None:
         return float(np.max(np.abs(value))) if value.size and value.dtype.kind in "iuf" else None
 
     found = []
-    pending = [(node.name, 1.0, "") for node in nodes.values() if node.op == "Placeholder"]
+    pending = [(node.name, OwnScaling(1.0, "")) for node in nodes.values() if node.op == "Placeholder"]
     for _ in range(_MOST_STEPS):
         if not pending:
             break
-        here, scale, layer = pending.pop()
+        here, before = pending.pop()
         for name in followers.get(here, []):
             node = nodes[name]
             others = [constant(given) for given in node.input if _node(given) != here]
             known = next((value for value in others if value), None)
-            if node.op in _PASSING or (node.op in _SHIFT and known is not None):
-                pending.append((name, scale, layer))
+            layer = before.layer or name
+            if node.op in _PASSING:
+                pending.append((name, before))
+            elif node.op in _SHIFT and known is not None:
+                pending.append((name, OwnScaling(before.scale, layer, max(before.offset, known / before.scale))))
             elif node.op == "Mul" and known is not None:
-                pending.append((name, scale * known, layer or name))
+                pending.append((name, OwnScaling(before.scale * known, layer, before.offset)))
             elif node.op == "RealDiv" and known is not None:
-                pending.append((name, scale / known, layer or name))
+                pending.append((name, OwnScaling(before.scale / known, layer, before.offset)))
             else:
-                found.append(OwnScaling(scale, layer))
+                found.append(before)
     return min(found, key=lambda way: way.scale, default=None)
 
 

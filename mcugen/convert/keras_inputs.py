@@ -61,7 +61,7 @@ _MOST_STEPS = 1000
 def own_scaling(class_name: str, config: Mapping[str, Any], statistics: Statistics | None = None) -> OwnScaling | None:
     """What the layers at a model's input multiply its values by.
 
-    Where the input goes several ways, the one that makes the values smallest counts.
+    Where the input goes several ways, or there are several, the one that makes the values smallest counts.
 
     Args:
         class_name: of the model: "Functional", "Sequential", …
@@ -121,6 +121,9 @@ def _behind(
     factor: float | None = None
     if kind == "Rescaling":
         factor = _largest(settings["scale"])
+        if factor:
+            moved = _largest(settings.get("offset") or 0) / (before.scale * factor)
+            before = OwnScaling(before.scale, before.layer, max(before.offset, moved))
     elif kind == "Activation" and settings.get("activation") == "linear":
         return before
     elif kind in ("Normalization", "BatchNormalization"):
@@ -131,8 +134,11 @@ def _behind(
             return "unknown"
         deviation = np.sqrt(np.maximum(np.asarray(known[1], np.float64), 1e-14))
         factor = float(np.max(deviation if settings.get("invert") else 1 / deviation))
-    elif kind in _PASSING or (function in _SHIFT and constants):
+    elif kind in _PASSING:
         return before
+    elif function in _SHIFT and constants:
+        moved = _largest(constants[0]) / before.scale
+        return OwnScaling(before.scale, before.layer or path[-1], max(before.offset, moved))
     elif function in _MULTIPLY and constants:
         factor = _largest(constants[0])
     elif function in _DIVIDE and constants:
@@ -140,7 +146,7 @@ def _behind(
         factor = 1 / divisor if divisor else None
     if factor is None or not np.isfinite(factor) or factor == 0:
         return "computes"
-    return OwnScaling(before.scale * factor, before.layer or path[-1])
+    return OwnScaling(before.scale * factor, before.layer or path[-1], before.offset)
 
 
 def _largest(value: Any) -> float:

@@ -122,7 +122,7 @@ def _from_file(
 def _made(folder: Path, attempts: Sequence[Attempt], result: Mapping[str, Any]) -> Loaded:
     """What the worker left in the folder, and what it found."""
     told = result.get("scaling")
-    scaling = None if told is None else OwnScaling(float(told["scale"]), str(told["layer"]))
+    scaling = None if told is None else OwnScaling(float(told["scale"]), str(told["layer"]), float(told["offset"]))
     return Loaded(open_model((folder / "float.tflite").read_bytes()), tuple(attempts), scaling)
 
 

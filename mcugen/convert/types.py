@@ -41,15 +41,17 @@ class OwnScaling:
     Attributes:
         scale: the largest factor that it multiplies them by; 1 if it does not scale them.
         layer: the first layer that does; "" if none.
+        offset: the largest value that it takes from them or adds to them, in units of the input.
     """
 
     scale: float
     layer: str
+    offset: float = 0.0
 
     @property
     def takes_pixels(self) -> bool:
         """Its input is meant to have values from 0 to 255."""
-        return self.scale <= 1 / PIXELS_BEYOND
+        return self.scale <= 1 / PIXELS_BEYOND or self.offset >= PIXELS_BEYOND
 
 
 @dataclass(frozen=True, eq=False)

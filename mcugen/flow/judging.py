@@ -131,7 +131,7 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
     except (DataError, ToolError) as error:
         if asked:
             raise
-        return Judged(problem=f"not judged by the labels of the calibration data: {error.what}")
+        return Judged(problem=f"not judged by the labels of the calibration data: {error}")
     return Judged(runs, assess(runs, max_drop=wishes.max_drop), layers)
 
 

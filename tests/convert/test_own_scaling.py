@@ -75,6 +75,13 @@ def operators(k: Any) -> Any:
     return k.Model(x, k.layers.Dense(2)(k.layers.Flatten()(k.layers.Conv2D(4, 3)(x / 127.5 - 1.0))))
 
 
+def mean_taken_off(k: Any) -> Any:
+    """As networks of the time of Caffe do: pixels are not scaled, but their mean is taken off."""
+    x = k.Input(SHAPE)
+    y = x - np.array([103.939, 116.779, 123.68], np.float32)
+    return k.Model(x, k.layers.Dense(2)(k.layers.Flatten()(k.layers.Conv2D(4, 3)(y))))
+
+
 def normalized(k: Any) -> Any:
     normalize = k.layers.Normalization()
     normalize.adapt(np.random.default_rng(0).uniform(0, 255, (50, *SHAPE)).astype(np.float32))
@@ -84,7 +91,7 @@ def normalized(k: Any) -> Any:
 
 FOLDED = [conv, depthwise, dense, pooling, nested]
 """Layouts that TensorFlow folds, or leaves in the middle of the model."""
-PIXELS = [*FOLDED, dense_after, nested_before, branches, operators, normalized]
+PIXELS = [*FOLDED, dense_after, nested_before, branches, operators, mean_taken_off, normalized]
 
 
 def unscaled(k: Any) -> Any:

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from mcugen.convert.data import load_samples
+from mcugen.convert.foreign import _example
 from mcugen.convert.types import Samples
 from mcugen.errors import DataError
 from mcugen.tflite.types import TensorSpec
@@ -367,6 +368,25 @@ def test_inputs_are_found_by_name_in_any_order(source: Any) -> None:
     assert [a.shape for a in samples.inputs] == [(4, 3), (4, 2)]
     np.testing.assert_array_equal(samples.inputs[0], X)
     assert classes(samples) == [0, 1, 2, 3]
+
+
+class Batches(Loader):
+    batch_size = 2
+
+
+@pytest.mark.parametrize(
+    "data", [X, {"x": X}, {"X_train": X}, (X, np.arange(4)), (Tensor(X), Tensor([0] * 4)), Batches()]
+)
+def test_the_first_sample_tells_the_shape_of_a_module(data: Any) -> None:
+    """A PyTorch module does not say what it takes."""
+    example = _example(data)
+    assert example is not None
+    np.testing.assert_array_equal(example, X[:1])
+
+
+@pytest.mark.parametrize("data", [None, "random", Frame(**FRAME), [X[0]], ("a", "b"), iter([X])])
+def test_other_data_does_not(data: Any) -> None:
+    assert _example(data) is None
 
 
 def test_frames_that_do_not_fit() -> None:
