@@ -15,10 +15,12 @@ from mcugen.assess.types import (
     Metric,
     OnBoard,
     Outputs,
+    Reading,
     Run,
     Score,
     Suspect,
     Task,
+    Usefulness,
 )
 
 __all__ = [
@@ -35,10 +37,12 @@ __all__ = [
     "Metric",
     "OnBoard",
     "Outputs",
+    "Reading",
     "Run",
     "Score",
     "Suspect",
     "Task",
+    "Usefulness",
     "assess",
     "drop_of",
     "layer_noise",

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.assess.task import find_flips, make_gate, make_run, make_task, with_threshold
-from mcugen.assess.types import Assessment, Metric, Outputs, Task
+from mcugen.assess.types import Assessment, Metric, Outputs, Reading, Task
+from mcugen.assess.usefulness import accuracy_or_error, is_doubtful, judge_usefulness, skill
 from mcugen.convert.calibrate import feeds, observe
 from mcugen.convert.compare import agreement, decode_output, encode_input, run_int8
 from mcugen.convert.data import DataSource, choose, load_samples
 from mcugen.convert.inspect_source import inspect_model
-from mcugen.convert.types import Samples
+from mcugen.convert.readings import other_readings
+from mcugen.convert.types import OwnScaling, Samples
 from mcugen.errors import ConversionError
 from mcugen.graph import DType
 from mcugen.names import TaskName
@@ -25,6 +27,8 @@ from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.types import TensorSpec
 
+_REREAD = 200
+"""Samples that are tried in other scalings."""
 _SEQUENCE = ("the model keeps a state: the samples were run in order, as the steps of one sequence",)
 
 
@@ -58,6 +62,8 @@ def load_evaluation(
     calibration: DataSource | None = None,
     *,
     most: int | None = None,
+    scaling: OwnScaling | None = None,
+    names: Sequence[str] = (),
 ) -> Evaluation:
     """Read the samples to judge a model by.
 
@@ -66,19 +72,23 @@ def load_evaluation(
         source: see :func:`mcugen.convert.load_samples`; of split data, x_test and y_test.
         calibration: what the model was quantized with, to say which samples are in both; None if nobody knows.
         most: take no more samples than that, drawn over the whole set with a fixed seed.
+        scaling: what the model does first with its input, where its source told it.
+        names: of the classes, by number, for labels that are text.
 
     Raises:
         DataError: unreadable, or samples that do not fit.
     """
     opened = open_model(model)
-    inspection = inspect_model(opened)
+    inspection = inspect_model(opened, scaling)
     scale = not inspection.rescales_input
-    everything = load_samples(source, inspection.inputs, scale_images=scale, part="evaluation")
+    everything = load_samples(source, inspection.inputs, scale_images=scale, part="evaluation", names=names)
     sequence = read_graph(opened).streams
     samples = everything.take(pick(everything.count, most or everything.count, sequence=sequence))
     common = None
     if calibration is not None:
-        common = _in_both(samples, choose(load_samples(calibration, inspection.inputs, scale_images=scale)))
+        common = _in_both(
+            samples, choose(load_samples(calibration, inspection.inputs, scale_images=scale, names=names))
+        )
     arrays = tuple(feeds(samples, inspection.inputs))
     return Evaluation(samples, inspection.inputs, arrays, everything.count, common, sequence)
 
@@ -129,7 +139,8 @@ def output_specs(model: OpenedModel) -> tuple[TensorSpec, ...]:
 class HostRuns:
     """What the forms of a model gave on the host, and the task that they are judged by. `floats` is None without one.
 
-    `arithmetic` is that of `results`: "int8", "int16", or "float32" where the model was not quantized.
+    `arithmetic` is that of `results`: "int8", "int16", or "float32" where the model was not quantized. `readings` tell
+    how the float model does on the samples scaled otherwise, where it does badly on them as they are.
     """
 
     evaluation: Evaluation
@@ -138,6 +149,7 @@ class HostRuns:
     results: Outputs
     outputs: tuple[TensorSpec, ...]
     arithmetic: str
+    readings: tuple[Reading, ...] = ()
 
 
 def run_on_host(
@@ -170,8 +182,41 @@ def run_on_host(
         if float_model is not None:
             floats = run_float(float_model, evaluation, share_of(progress, "evaluating float32"))
         results = run_quantized(opened, evaluation, share_of(progress, f"evaluating {arithmetic}"))
-    task = with_threshold(task, floats if floats is not None else results)
-    return HostRuns(evaluation, task, floats, results, specs, arithmetic)
+    unsettled, best = task, floats if floats is not None else results
+    task = with_threshold(task, best)
+    readings: tuple[Reading, ...] = ()
+    source = opened if arithmetic == "float32" else float_model
+    if source is not None and is_doubtful(skill(task, best)):
+        readings = _read_otherwise(source, evaluation, unsettled, share_of(progress, "evaluating float32"))
+    return HostRuns(evaluation, task, floats, results, specs, arithmetic, readings)
+
+
+def _read_otherwise(
+    model: bytes | OpenedModel, evaluation: Evaluation, task: Task, progress: Share | None
+) -> tuple[Reading, ...]:
+    """How a float model does on the samples if they are scaled otherwise."""
+    if len(evaluation.inputs) != 1 or evaluation.inputs[0].dtype != "float32" or evaluation.sequence:
+        return ()
+    numbers = pick(evaluation.count, _REREAD)
+    ways = other_readings(evaluation.feeds[0])
+    if not ways:
+        return ()
+    # All of them in one go: starting the interpreter takes longer than running it.
+    together = np.concatenate([values[numbers] for values in ways.values()])
+    opened = open_model(model)
+    try:
+        outputs = observe(opened, (together,), (), flat.ints(opened.main.outputs), progress=progress).outputs
+    except ConversionError:
+        return ()
+    found = []
+    for number, how in enumerate(ways):
+        part = slice(number * len(numbers), (number + 1) * len(numbers))
+        here = tuple(values[part] for values in outputs)
+        settled = with_threshold(task, here)
+        reached = skill(settled, here, numbers) if all(np.isfinite(values).all() for values in here) else None
+        if reached is not None:
+            found.append(Reading(how, reached, accuracy_or_error(settled, here, numbers)))
+    return tuple(found)
 
 
 def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
@@ -202,6 +247,7 @@ def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
         gate=gate,
         classes=task.classes,
         notes=(*evaluation.samples.notes, *task.notes, *(_SEQUENCE if evaluation.sequence else ())),
+        usefulness=judge_usefulness(task, floats, runs.results, runs.arithmetic, evaluation.feeds, runs.readings),
     )
 
 

@@ -15,7 +15,7 @@ from mcugen.assess.suspects import find_suspects
 from mcugen.assess.types import Histogram, LayerNoise, Layers
 from mcugen.convert.affine import Affine, dequantize_array, quantize_array
 from mcugen.convert.compare import encode_input, sqnr_db
-from mcugen.convert.data import short_name
+from mcugen.convert.data_specs import short_name
 from mcugen.errors import DataError
 from mcugen.graph import Graph, Op, Tensor
 from mcugen.graph.types import DType

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mcugen.assess import metrics
 from mcugen.assess.types import Flip, Flips, Gate, Metric, Outputs, Run, Score, Task
-from mcugen.convert.data import describe_inputs, is_one_hot
+from mcugen.convert.data_labels import is_one_hot
+from mcugen.convert.data_specs import describe_inputs
 from mcugen.convert.types import Samples
 from mcugen.errors import DataError
 from mcugen.names import TaskName
@@ -223,6 +224,12 @@ def _classification(samples: Samples, labels: NDArray[np.int64], outputs: Sequen
         fitting = [n for n in fitting if max(2, _elements(outputs[n])) == width]
     position = _only(fitting, samples, outputs, f"classes {int(labels.min())} to {int(labels.max())}")
     classes, used = max(2, _elements(outputs[position])), len(np.unique(labels))
+    if samples.sorted_names and len(samples.names) != classes:
+        raise _refused(
+            samples,
+            f"the labels name {len(samples.names)} of the model's {classes} classes, so that their numbers are unknown",
+            "Give the names of all classes by `labels`, in the model's order",
+        )
     notes = (f"the labels hold {used} of the output's {classes} classes",) if used < classes else ()
     return Task("classification", output=position, classes=classes, labels=labels, notes=notes)
 
@@ -247,6 +254,10 @@ def _only(fitting: list[int], samples: Samples, outputs: Sequence[TensorSpec], w
     if len(fitting) == 1:
         return fitting[0]
     how = "no output" if not fitting else "several outputs"
+    labels = samples.labels
+    if not fitting and labels is not None and int(labels.min()) == 1 and _fitting_outputs(labels - 1, outputs):
+        counted = f"the labels count from 1 to {int(labels.max())}, but class indices start at 0"
+        raise _refused(samples, counted, "Subtract 1")
     raise _refused(
         samples,
         f"the labels ({what}) fit {how} of the model, which has {describe_inputs(outputs)}",

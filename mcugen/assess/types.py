@@ -214,6 +214,35 @@ class Layers:
         return dataclasses.asdict(self)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How the float model does on samples that are scaled otherwise.
+
+    Attributes:
+        how: what was done to them, for people: "divided by 255".
+        skill: see :func:`mcugen.assess.usefulness.skill`.
+        value: of the accuracy, or of the mean absolute error.
+    """
+
+    how: str
+    skill: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Usefulness:
+    """Whether what a model says about the samples is better than a guess, the same constant answer to all.
+
+    Attributes:
+        verdict: "useful"; "doubtful", if the samples scaled otherwise do much better; "chance", if it is no better;
+            "unknown", if the samples cannot tell.
+        text: the figures, and what to do, for people.
+    """
+
+    verdict: Literal["useful", "doubtful", "chance", "unknown"]
+    text: str
+
+
 @dataclass(frozen=True, eq=False)
 class Assessment:
     """How right a model is, before and after quantization.
@@ -226,6 +255,7 @@ class Assessment:
         trusted: False for random data.
         runs: float32 (if there is a float model), quantized on the host, and on the device.
         agreement: float against quantized per output.
+        usefulness: whether the model says more than a guess; None without labels, or with a metric of the user's own.
     """
 
     kind: Kind
@@ -241,6 +271,13 @@ class Assessment:
     gate: Gate | None = None
     classes: int = 0
     notes: tuple[str, ...] = ()
+    usefulness: Usefulness | None = None
+
+    @property
+    def warning(self) -> str:
+        """What a person must know of the model itself, whatever the device does; "" if nothing."""
+        found = self.usefulness
+        return found.text if found is not None and found.verdict in ("chance", "doubtful") else ""
 
     @property
     def passed(self) -> bool:

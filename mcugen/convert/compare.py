@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert.affine import Affine, dequantize_array, quantize_array
-from mcugen.convert.data import short_name
+from mcugen.convert.data_specs import short_name
 from mcugen.convert.types import Agreement
 from mcugen.progress import Share
 from mcugen.tflite.opened import OpenedModel

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.data import short_name
-from mcugen.convert.types import Samples
+from mcugen.convert.data_specs import short_name
+from mcugen.convert.readings import reading_of
+from mcugen.convert.types import OwnScaling, Samples
 from mcugen.tflite.types import TensorSpec
 
 _FEW = 20
@@ -16,24 +17,39 @@ _SATURATED = 0.2
 _FAR_OUT = 1000.0
 
 
-def check_samples(samples: Samples, inputs: tuple[TensorSpec, ...], *, expects_pixels: bool = False) -> list[str]:
+def check_samples(
+    samples: Samples,
+    inputs: tuple[TensorSpec, ...],
+    *,
+    expects_pixels: bool = False,
+    scaling: OwnScaling | None = None,
+) -> list[str]:
     """What looks wrong, as sentences; empty if nothing does.
 
     Args:
         samples: all samples, not only those used for calibration.
         expects_pixels: the model itself divides by about 255.
+        scaling: what its layers do first with its input; None where nobody knows.
     """
     found = []
     if samples.trusted and samples.count < _FEW:
         plural = "s" * (samples.count != 1)
         found.append(f"only {samples.count} calibration sample{plural}: ranges may be too narrow; use 100 or more")
-    if samples.labels is not None and _sorted(samples.labels):
+    if samples.labels is not None and not samples.by_folder and _sorted(samples.labels):
         found.append("the samples are sorted by label: shuffle them before you split or shorten the set")
     for values, spec in zip(samples.inputs, inputs, strict=True):
         if spec.dtype != "float32":
             continue
         name = f'input "{short_name(spec.name)}"'
-        found.extend(f"{name}: {text}" for text in _check_values(values, expects_pixels))
+        # Of several inputs, those that are no images are scaled by other factors.
+        pixels = expects_pixels and (len(inputs) == 1 or (len(spec.shape) == 4 and spec.shape[-1] in (1, 3, 4)))
+        found.extend(f"{name}: {text}" for text in _check_values(values, pixels))
+        if samples.trusted and scaling is not None and not expects_pixels and reading_of(values) == "0…255":
+            low, high = float(values.min()), float(values.max())
+            found.append(
+                f"{name}: values lie in [{low:.3g}, {high:.3g}], and no layer of the model scales them: right only if "
+                "it was trained on such values"
+            )
     return found
 
 
@@ -57,7 +73,7 @@ def _check_values(values: NDArray[Any], expects_pixels: bool) -> list[str]:
     if biggest <= 1.1 / 255:
         found.append(f"values lie in [{low:.3g}, {high:.3g}]: they look divided by 255 twice")
     elif expects_pixels and biggest <= 1.1:
-        found.append(f"values lie in [{low:.3g}, {high:.3g}], but the model itself divides by 255: give 0…255")
+        found.append(f"values lie in [{low:.3g}, {high:.3g}], but the model itself scales its input: give 0…255")
     elif biggest > _FAR_OUT:
         found.append(f"values lie in [{low:.3g}, {high:.3g}]: far from the usual [0, 1], [-1, 1] or [0, 255]")
     # Black-and-white data has two values and no saturation.

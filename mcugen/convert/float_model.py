@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from mcugen.convert import calibrate
 from mcugen.convert.choices import Choices
 from mcugen.convert.compare import agreement, run_int8
-from mcugen.convert.data import DataSource, choose, load_samples, short_name
+from mcugen.convert.data import DataSource, choose, load_samples
 from mcugen.convert.data_checks import check_samples
+from mcugen.convert.data_specs import short_name
 from mcugen.convert.equalize import equalize
 from mcugen.convert.inspect_source import Inspection
 from mcugen.convert.loops.merged import merge, split
@@ -21,12 +23,14 @@ from mcugen.convert.observed import observe
 from mcugen.convert.plain import plain_float
 from mcugen.convert.quantize_16x8 import quantize_16x8
 from mcugen.convert.quantizer import Scheme, check_rules, decide
+from mcugen.convert.readings import one_class_unless_scaled
 from mcugen.convert.rewrite import rewrite
 from mcugen.convert.types import (
     Agreement,
     Attempt,
     Calibration,
     Converted,
+    OwnScaling,
     QuantizationReport,
     Samples,
     SourceKind,
@@ -58,24 +62,36 @@ class FloatModel:
         inspection: Inspection,
         attempts: tuple[Attempt, ...],
         data: DataSource,
+        names: Sequence[str] = (),
     ) -> None:
         self.name = name
         self._kind = kind
         self._inspection = inspection
         self._attempts = attempts
-        self.everything = load_samples(data, inspection.inputs, scale_images=not inspection.rescales_input)
+        self.everything = load_samples(data, inspection.inputs, scale_images=not inspection.rescales_input, names=names)
         self._warnings = (
             *inspection.warnings,
-            *check_samples(self.everything, inspection.inputs, expects_pixels=inspection.rescales_input),
+            *check_samples(
+                self.everything,
+                inspection.inputs,
+                expects_pixels=inspection.rescales_input,
+                scaling=inspection.scaling,
+            ),
         )
         self._plain = plain_float(model, inspection, for_int8=True)
         self._equalized: tuple[OpenedModel, int] | None = None
+        self._otherwise: list[str] | None = None
         self._observed: dict[tuple[int, bool], calibrate.Observation] = {}
 
     @property
     def model(self) -> OpenedModel:
         """The float32 model."""
         return self._plain.model
+
+    @property
+    def scaling(self) -> OwnScaling | None:
+        """What the model does first with its input; None where its source does not tell."""
+        return self._inspection.scaling
 
     def quantized(self, choices: Choices, progress: Progress | None = None, *, compare: bool = True) -> Converted:
         """Quantize the model.
@@ -120,6 +136,7 @@ class FloatModel:
             rewrite(model, scheme, merged)
             quantized = packed(model)
             ranges = tuple(_tensor_range(names[i], i, observation.ranges, scheme) for i in watched)
+        warnings += self._read_otherwise(floats, samples, observation)
         compared: tuple[Agreement, ...] = ()
         if compare:
             compared = self._compare(quantized, choices, samples, observation, (warnings, notes), progress)
@@ -140,7 +157,7 @@ class FloatModel:
             activations=choices.activations,
             choices=choices,
         )
-        return Converted(quantized, report, self.name, floats)
+        return Converted(quantized, report, self.name, floats, self.scaling)
 
     def _equalized_form(self) -> tuple[OpenedModel, int]:
         if self._equalized is None:
@@ -166,6 +183,25 @@ class FloatModel:
                 progress=share_of(progress, "calibrate"),
             )
         return self._observed[key]
+
+    def _read_otherwise(self, floats: OpenedModel, samples: Samples, observation: calibrate.Observation) -> list[str]:
+        """Whether a classifier tells unlabelled images apart only if they are scaled otherwise."""
+        if self._otherwise is None:
+            self._otherwise = []
+            spec, outputs = self._inspection.inputs[0], observation.outputs[0]
+            asked = samples.trusted and samples.targets is None and len(self._inspection.inputs) == 1
+            if asked and spec.dtype == "float32" and outputs.shape[1:-1] in ((), (1,)):
+                self._otherwise = one_class_unless_scaled(
+                    samples.inputs[0],
+                    outputs.reshape(len(outputs), -1),
+                    lambda values: calibrate.observe(
+                        floats,
+                        calibrate.feeds(replace(samples, inputs=(values,)), self._inspection.inputs),
+                        (),
+                        flat.ints(floats.main.outputs),
+                    ).outputs[0],
+                )
+        return self._otherwise
 
     def _compare(
         self,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.data import short_name
 from mcugen.convert.data_files import read_npy, read_npz
+from mcugen.convert.data_objects import as_array
+from mcugen.convert.data_specs import short_name
 from mcugen.convert.inspect_source import inspect_model
 from mcugen.convert.layout import ChangedInput, fold_transposes, inputs_channels_last, outputs_as_given
 from mcugen.convert.reference import check_conversion, output_shapes
@@ -30,7 +31,10 @@ _FRAMEWORKS = {
 }
 """By kind of source: the worker's job, and the packages that run and that convert the model."""
 
-_SAMPLE_KEYS = ("x", "X", "data", "images", "samples", "inputs", "x_train", "x_test")
+_SAMPLE_KEYS = (
+    "x", "X", "data", "images", "samples", "inputs", "features",
+    "x_train", "X_train", "train_images", "x_test", "X_test", "test_images",
+)  # fmt: skip
 
 
 def load_foreign(source: Source, folder: Path, data: object = None) -> tuple[OpenedModel, tuple[Attempt, ...]]:
@@ -154,9 +158,14 @@ def _example(data: object) -> NDArray[Any] | None:
         values = None if reader is None or not path.is_file() else reader(path)
     if isinstance(values, Mapping):
         values = next((values[k] for k in _SAMPLE_KEYS if k in values), None)
-    if values is None or not hasattr(values, "__array__"):
+    elif isinstance(values, tuple) and len(values) == 2:  # (x, y)
+        values = values[0]
+    elif getattr(values, "batch_size", None) and isinstance(values, Iterable):  # a PyTorch DataLoader gives batches
+        first = next(iter(values), None)
+        values = first[0] if isinstance(first, list | tuple) and first else first
+    if not hasattr(values, "__array__"):
         return None
-    array = np.asarray(values)
+    array = as_array(values)
     if array.ndim < 2 or not len(array):
         return None
     real = array.dtype.kind == "f" or array.dtype == np.uint8  # pixels are given as bytes, but no layer takes them so

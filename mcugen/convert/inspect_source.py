@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from mcugen.convert.types import PIXELS_BEYOND, OwnScaling
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.ops import advice as fallback
 from mcugen.ops import registry
@@ -19,6 +20,8 @@ from mcugen.tflite.types import TensorSpec
 
 QUANTIZED_TYPES = ("int8", "uint8", "int16", "int4")
 _EDGE_OPS = ("QUANTIZE", "DEQUANTIZE")
+_STEPS = {"int8": 255, "uint8": 255, "int16": 32767}
+"""Steps of a quantized type that values from 0 up may take: int16 is symmetric."""
 # Types that a microcontroller runtime can hold. resource: the state of streaming models.
 _KNOWN_TYPES = (frozenset(flat.NUMPY_TYPES) - {"float64"}) | {"int4", "resource"}
 
@@ -31,7 +34,9 @@ class Inspection:
         form: "float" needs quantization, "hybrid" (float activations, quantized weights: dynamic range) too,
             "quantized" is taken as it is.
         hybrid_op: the first op with float activations and quantized weights, as messages name it; "" if none.
-        rescales_input: the model itself divides its input by about 255, so it expects pixel values 0…255.
+        rescales_input: the model itself scales its input down by so much, or was quantized for such values, that it
+            expects pixel values 0…255.
+        scaling: what the source's layers say of that; None where only the `.tflite` is known.
     """
 
     form: Literal["float", "hybrid", "quantized"]
@@ -41,10 +46,14 @@ class Inspection:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     rescales_input: bool
+    scaling: OwnScaling | None = None
 
 
-def inspect_model(opened: OpenedModel) -> Inspection:
+def inspect_model(opened: OpenedModel, scaling: OwnScaling | None = None) -> Inspection:
     """Find out what a model is, and refuse what cannot be used.
+
+    Args:
+        scaling: what the model does first with its input, where its source told it.
 
     Raises:
         ModelError: partly quantized, dynamic shapes beyond the batch, types that nothing here can run.
@@ -78,8 +87,14 @@ def inspect_model(opened: OpenedModel) -> Inspection:
         flat.output_specs(main),
         tuple(notes),
         tuple(warnings),
-        _rescales(model),
+        scaling.takes_pixels if scaling is not None else _rescales(model) or takes_pixels(flat.input_specs(main)[0]),
+        scaling,
     )
+
+
+def takes_pixels(spec: TensorSpec) -> bool:
+    """An input is quantized over a range of values that pixels from 0 to 255 have, and scaled ones do not."""
+    return spec.scale * _STEPS.get(spec.dtype, 0) > PIXELS_BEYOND
 
 
 def _check_types(subgraph: SubGraphT) -> None:

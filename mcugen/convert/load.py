@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mcugen.convert.foreign import load_foreign
+from mcugen.convert.keras_inputs import live_scaling
 from mcugen.convert.keras_scale import Dimension
 from mcugen.convert.sources import Source
-from mcugen.convert.types import Attempt
+from mcugen.convert.types import Attempt, OwnScaling
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, McugenError, ModelError, ToolError
 from mcugen.guard.own_objects import given_objects
@@ -19,10 +22,17 @@ from mcugen.progress import Share
 from mcugen.tflite.opened import OpenedModel, open_model
 
 
-def load_tflite(
-    source: Source, progress: Share | None = None, data: object = None
-) -> tuple[OpenedModel, tuple[Attempt, ...]]:
-    """The source as a `.tflite`, and what was tried on the way.
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A source as a `.tflite`, what was tried on the way, and what its layers do first with the input (or None)."""
+
+    model: OpenedModel
+    attempts: tuple[Attempt, ...] = ()
+    scaling: OwnScaling | None = None
+
+
+def load_tflite(source: Source, progress: Share | None = None, data: object = None) -> Loaded:
+    """The source as a `.tflite`.
 
     Args:
         data: calibration data, which a PyTorch module is exported with.
@@ -35,16 +45,14 @@ def load_tflite(
     if given_objects() is not None and source.kind not in ("keras", "keras h5", "saved_model"):
         raise _no_objects(source.name)
     if source.kind == "tflite":
-        return source.opened or open_model(source.data), ()
+        return Loaded(source.opened or open_model(source.data))
     with temporary_folder() as folder:
         if source.kind in ("pytorch", "pytorch object", "onnx", "onnx object"):
-            return load_foreign(source, folder, data)
+            return Loaded(*load_foreign(source, folder, data))
         if source.kind == "keras object":
-            tflite, attempts = _from_object(source.model, folder, progress)
-        else:
-            assert source.path is not None
-            tflite, attempts = _from_file(source.kind, source.path, folder, progress, trusted=is_trusted())
-        return open_model(tflite), attempts
+            return _from_object(source.model, folder, progress)
+        assert source.path is not None
+        return _from_file(source.kind, source.path, folder, progress, trusted=is_trusted())
 
 
 def load_scaled(source: Source, dimension: Dimension, factor: float) -> bytes:
@@ -67,7 +75,7 @@ def load_scaled(source: Source, dimension: Dimension, factor: float) -> bytes:
             path = folder / "given.keras"
             source.model.save(path)
         kind, trusted = ("keras" if source.path is None else source.kind), source.path is None or is_trusted()
-        return _from_file(kind, path, folder, None, trusted=trusted, scale=(dimension, factor))[0]
+        return _from_file(kind, path, folder, None, trusted=trusted, scale=(dimension, factor)).model.data
 
 
 def _from_file(
@@ -78,7 +86,7 @@ def _from_file(
     *,
     trusted: bool,
     scale: tuple[Dimension, float] | None = None,
-) -> tuple[bytes, tuple[Attempt, ...]]:
+) -> Loaded:
     ways = (
         [("load as SavedModel", False)]
         if kind == "saved_model"
@@ -114,7 +122,7 @@ def _from_file(
             continue
         if not answer.error:
             attempts.append(Attempt(step, "ok"))
-            return (folder / "float.tflite").read_bytes(), tuple(attempts)
+            return _made(folder, attempts, answer.result)
         attempts.append(Attempt(step, answer.error))
     raise ConversionError(
         "the model could not be loaded: " + "; ".join(f"{a.step}: {a.outcome}" for a in attempts),
@@ -127,7 +135,14 @@ def _no_objects(where: str) -> ModelError:
     return ModelError("takes no `custom_objects`: only Keras files name classes", where=where, hint="Omit it")
 
 
-def _from_object(model: Any, folder: Path, progress: Share | None) -> tuple[bytes, tuple[Attempt, ...]]:
+def _made(folder: Path, attempts: Sequence[Attempt], result: Mapping[str, Any]) -> Loaded:
+    """What the worker left in the folder, and what it found."""
+    told = result.get("scaling")
+    scaling = None if told is None else OwnScaling(float(told["scale"]), str(told["layer"]), float(told["offset"]))
+    return Loaded(open_model((folder / "float.tflite").read_bytes()), tuple(attempts), scaling)
+
+
+def _from_object(model: Any, folder: Path, progress: Share | None) -> Loaded:
     """A Keras object goes through a file into the worker; if it cannot (own classes), TensorFlow runs here."""
     attempts: list[Attempt] = []
     legacy = any(c.__module__.split(".")[0] == "tf_keras" for c in type(model).__mro__)
@@ -143,7 +158,7 @@ def _from_object(model: Any, folder: Path, progress: Share | None) -> tuple[byte
         answer = run_worker(folder, request, legacy_keras=legacy, progress=progress)
         attempts.append(Attempt(step, answer.error or "ok"))
         if not answer.error:
-            return (folder / "float.tflite").read_bytes(), tuple(attempts)
+            return _made(folder, attempts, answer.result)
     from mcugen.convert.tensorflow_jobs import convert_keras, explain
 
     step = "convert the model object in this process"
@@ -157,4 +172,4 @@ def _from_object(model: Any, folder: Path, progress: Share | None) -> tuple[byte
             "the model object could not be converted: " + "; ".join(f"{a.step}: {a.outcome}" for a in attempts),
             hint="Build it from Keras layers with a fixed input shape",
         ) from error
-    return tflite, (*attempts, Attempt(step, "ok"))
+    return Loaded(open_model(tflite), (*attempts, Attempt(step, "ok")), live_scaling(model))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from mcugen.convert import calibrate
 from mcugen.convert.choices import Choices
 from mcugen.convert.compare import run_int8
-from mcugen.convert.data import DataSource, describe_inputs, load_samples, sample_shape
+from mcugen.convert.data import DataSource, load_samples
+from mcugen.convert.data_specs import describe_inputs, sample_shape
 from mcugen.convert.float_model import FloatModel
 from mcugen.convert.inspect_source import Inspection, inspect_model
 from mcugen.convert.load import load_tflite
@@ -43,6 +45,7 @@ def convert(
     activations: Activations = "int8",
     choices: Choices | None = None,
     sizes_only: bool = False,
+    names: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Converted:
     """Make a full int8 model, one with int16 activations, or a float32 one.
@@ -60,6 +63,7 @@ def convert(
         choices: how a float model is quantized, in place of `activations`; defaults if None.
         sizes_only: without data, quantize a float model by its shapes: nothing is run, and all that the result says
             is how large it is.
+        names: of the classes, by number, for labels that are text.
         progress: called with a step's name and its share done, 0…1.
 
     Raises:
@@ -88,10 +92,12 @@ def convert(
         return _take_as_it_is(loaded, data is not None)
     if sizes_only and data is None:
         return _by_its_shapes(loaded)
-    return _float_model(loaded, data).quantized(chosen, progress)
+    return _float_model(loaded, data, names).quantized(chosen, progress)
 
 
-def open_float(source: object, data: DataSource | None, progress: Progress | None = None) -> FloatModel:
+def open_float(
+    source: object, data: DataSource | None, progress: Progress | None = None, *, names: Sequence[str] = ()
+) -> FloatModel:
     """A float model that can be quantized in many ways.
 
     Raises:
@@ -104,7 +110,7 @@ def open_float(source: object, data: DataSource | None, progress: Progress | Non
             "the model is already quantized, so there is nothing to search for",
             hint="Pass the float model, or omit `auto=True`",
         )
-    return _float_model(loaded, data)
+    return _float_model(loaded, data, names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +126,9 @@ class _Loaded:
 
 def _load(source: object, data: DataSource | None, progress: Progress | None) -> _Loaded:
     found = identify(source)
-    model, attempts = load_tflite(found, share_of(progress, "load"), data)
-    inspection = inspect_model(model)
+    given = load_tflite(found, share_of(progress, "load"), data)
+    model = given.model
+    inspection = inspect_model(model, given.scaling)
     if is_trusted() and found.kind in _CHECKED:
         inspection = replace(inspection, warnings=(_TRUSTED, *inspection.warnings))
     kind: SourceKind = (
@@ -135,14 +142,14 @@ def _load(source: object, data: DataSource | None, progress: Progress | None) ->
             else "float tflite"
         )
     )
-    return _Loaded(model, found.name, kind, inspection, attempts)
+    return _Loaded(model, found.name, kind, inspection, given.attempts)
 
 
-def _float_model(loaded: _Loaded, data: DataSource | None) -> FloatModel:
+def _float_model(loaded: _Loaded, data: DataSource | None, names: Sequence[str]) -> FloatModel:
     check_control_flow(loaded.model.schema)  # before data is asked for
     if data is None:
         raise _no_data(loaded.inspection)
-    return FloatModel(loaded.model, loaded.name, loaded.kind, loaded.inspection, loaded.attempts, data)
+    return FloatModel(loaded.model, loaded.name, loaded.kind, loaded.inspection, loaded.attempts, data, names)
 
 
 def _by_its_shapes(loaded: _Loaded) -> Converted:
@@ -206,7 +213,7 @@ def float_runner(source: object) -> FloatRunner:
     given = source.float_model if isinstance(source, Converted) else source
     if given is None:
         raise ModelError("the model was quantized from the start, so it has no float form", hint="Pass the float model")
-    model, _ = load_tflite(identify(given))
+    model = load_tflite(identify(given)).model
     inspection = inspect_model(model)
     if inspection.form == "quantized":
         raise ModelError("the model is quantized, so it has no float form", hint="Pass the float model")
@@ -256,7 +263,7 @@ def _keep_float(loaded: _Loaded) -> Converted:
         float_bytes=len(plain.model.data),
         quantized=False,
     )
-    return Converted(plain.model, report, loaded.name, plain.model)
+    return Converted(plain.model, report, loaded.name, plain.model, inspection.scaling)
 
 
 def _no_data(inspection: Inspection) -> DataError:

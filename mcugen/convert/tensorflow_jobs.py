@@ -13,8 +13,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mcugen.convert.graph_inputs import graph_scaling
 from mcugen.convert.histogram import Sums
+from mcugen.convert.keras_inputs import live_scaling
 from mcugen.convert.keras_scale import Dimension, scaled_model
+from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, McugenError
 from mcugen.guard.keras_files import KerasKind, checked_copy
 from mcugen.guard.own_objects import define_objects
@@ -34,8 +37,8 @@ def load_and_convert(
     trusted: bool = False,
     scale: tuple[Dimension, float] | None = None,
     own: Path | None = None,
-) -> bytes:
-    """A Keras file or SavedModel folder as float32 `.tflite`, batch fixed to 1.
+) -> tuple[bytes, OwnScaling | None]:
+    """A Keras file or SavedModel folder as float32 `.tflite`, batch fixed to 1; and what it does first with its input.
 
     Args:
         folder: where the checked copy is made that is loaded.
@@ -71,7 +74,7 @@ def load_and_convert(
 
         model = keras.saving.load_model(copy, compile=False, safe_mode=not trusted, custom_objects=dict(objects))
     try:
-        return convert_keras(model if scale is None else scaled_model(model, *scale))
+        return convert_keras(model if scale is None else scaled_model(model, *scale)), live_scaling(model)
     except McugenError:
         raise
     except Exception as error:  # whatever the converter raises
@@ -122,10 +125,10 @@ def _convert_concrete(model: Any, inputs: list[Any]) -> bytes:
 def _export_and_convert(model: Any) -> bytes:
     with tempfile.TemporaryDirectory(prefix="mcugen-") as folder:
         model.export(folder)
-        return _convert_saved_model(folder)
+        return _convert_saved_model(folder)[0]
 
 
-def _convert_saved_model(path: str) -> bytes:
+def _convert_saved_model(path: str) -> tuple[bytes, OwnScaling | None]:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(path)
@@ -143,16 +146,19 @@ def _convert_saved_model(path: str) -> bytes:
     name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
     signature = signatures[name]
 
+    scaling: list[OwnScaling | None] = [None]
+
     def fixed_batch() -> bytes:
         wanted = signature.structured_input_signature[1]
         specs = {key: tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name=key) for key, spec in wanted.items()}
         concrete = tf.function(lambda **values: signature(**values)).get_concrete_function(**specs)
+        scaling[0] = graph_scaling(concrete)
         return bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
 
     def as_saved() -> bytes:
         return bytes(tf.lite.TFLiteConverter.from_saved_model(path, signature_keys=[name]).convert())
 
-    return _first_that_works([fixed_batch, as_saved])
+    return _first_that_works([fixed_batch, as_saved]), scaling[0]
 
 
 def _first_that_works(ways: list[Callable[[], bytes]]) -> bytes:

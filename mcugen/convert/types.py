@@ -30,6 +30,30 @@ SourceKind = Literal[
 ]
 
 
+PIXELS_BEYOND = 16.0
+"""A model whose inputs reach beyond this takes pixels from 0 to 255, not from 0 to 1: it is their geometric mean."""
+
+
+@dataclass(frozen=True)
+class OwnScaling:
+    """What a model itself does first with the values of its input.
+
+    Attributes:
+        scale: the largest factor that it multiplies them by; 1 if it does not scale them.
+        layer: the first layer that does; "" if none.
+        offset: the largest value that it takes from them or adds to them, in units of the input.
+    """
+
+    scale: float
+    layer: str
+    offset: float = 0.0
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Its input is meant to have values from 0 to 255."""
+        return self.scale <= 1 / PIXELS_BEYOND or self.offset >= PIXELS_BEYOND
+
+
 @dataclass(frozen=True, eq=False)
 class Samples:
     """Input data as it goes into the model.
@@ -38,10 +62,13 @@ class Samples:
         inputs: one array per model input, (N, …) in the input's shape without its batch, float32 for float
             inputs (real values), else the input's own dtype.
         labels: (N,) integer classes, or None.
-        targets: (N, …) labels of any kind as they were given, or None.
+        targets: (N, …) labels of any kind as they were given (of text, its class numbers), or None.
         origin: where the data came from, for reports.
         trusted: False for random data.
         notes: what was done to the data on the way (scaling, resizing).
+        names: of the classes, by number; empty where nobody named them.
+        sorted_names: the names are those that occur in this very data, in sorted order, which need not be the model's.
+        by_folder: the labels are the folders that files lie in, so that samples come sorted.
     """
 
     inputs: tuple[NDArray[Any], ...]
@@ -50,6 +77,9 @@ class Samples:
     trusted: bool = True
     notes: tuple[str, ...] = ()
     targets: NDArray[Any] | None = None
+    names: tuple[str, ...] = ()
+    sorted_names: bool = False
+    by_folder: bool = False
 
     @property
     def count(self) -> int:
@@ -163,12 +193,14 @@ class Converted:
         model: the `.tflite`.
         name: the model's name (file name without its ending).
         float_model: the float32 model, which int8 was quantized from; None if the source was already quantized.
+        scaling: what the model itself does first with its input; None where its source does not tell.
     """
 
     model: OpenedModel
     report: QuantizationReport
     name: str
     float_model: OpenedModel | None = None
+    scaling: OwnScaling | None = None
 
     @property
     def tflite(self) -> bytes:

@@ -6,6 +6,7 @@ tell how far it is.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -29,7 +30,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
     from mcugen.convert import tensorflow_jobs as jobs
 
     if request["job"] == "convert":
-        tflite = jobs.load_and_convert(
+        tflite, scaling = jobs.load_and_convert(
             request["kind"],
             request["path"],
             folder,
@@ -39,7 +40,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
             own=Path(request["own"]) if request.get("own") else None,
         )
         (folder / "float.tflite").write_bytes(tflite)
-        return {}
+        return {"scaling": None if scaling is None else dataclasses.asdict(scaling)}
     if request["job"] == "observe":
         return jobs.observe(
             folder, request["tensors"], request["keep"], request["statistics"], progress, afresh=request["afresh"]

@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.data import read_file
+from mcugen.convert.data import TABLES, DataSource, read_source
+from mcugen.convert.data_objects import as_array, is_pair
+from mcugen.convert.data_shapes import rows_of
+from mcugen.convert.inspect_source import takes_pixels
+from mcugen.convert.types import OwnScaling
 from mcugen.errors import DataError
 from mcugen.graph.types import Graph, Tensor
 from mcugen.numerics.affine import quantize
 from mcugen.ops.common import describe
 from mcugen.tflite.types import TensorSpec
 
-InputSource = str | Path | NDArray[Any] | Sequence[NDArray[Any]]
-"""A .npy, .npz or .csv file, an array with one sample per row, or one such array per model input."""
+InputSource = DataSource
+"""What data may be, see :func:`mcugen.convert.load_samples`; but of a sequence, each item belongs to a model input."""
 
 _OFTEN_OUTSIDE = 0.05
 _FEW_LEVELS = 4
@@ -44,11 +48,15 @@ class Inputs:
     warnings: tuple[str, ...] = ()
 
 
-def read_inputs(source: InputSource, graph: Graph) -> Inputs:
+def read_inputs(source: InputSource, graph: Graph, scaling: OwnScaling | None = None) -> Inputs:
     """Samples for all inputs of a model.
 
     An array holds one sample per row: (N, …) for an input of shape (1, …), or one sample in the input's own shape.
-    Arrays of the input's dtype are taken as they are; floats are quantized with the input's scale.
+    Arrays of the input's dtype are taken as they are; floats are quantized with the input's scale. Images are given as
+    0…255 to a model that was quantized for such values, or scales them itself.
+
+    Args:
+        scaling: what the model does first with its input, where that is known.
 
     Raises:
         DataError: an unreadable file, another shape or dtype, values that are not finite, or no sample.
@@ -56,12 +64,12 @@ def read_inputs(source: InputSource, graph: Graph) -> Inputs:
     tensors = [graph.tensor(i) for i in graph.inputs]
     notes: list[str] = []
     warnings: list[str] = []
-    if isinstance(source, str | Path):
-        origin, arrays = str(source), _read(Path(source), tensors, notes)
-    elif isinstance(source, np.ndarray):
+    if isinstance(source, np.ndarray):
         origin, arrays = "array", [source]
+    elif isinstance(source, list | tuple) and not is_pair(source, _specs(tensors)):
+        origin, arrays = "arrays", [as_array(array) for array in source]
     else:
-        origin, arrays = "arrays", [np.asarray(array) for array in source]
+        origin, arrays = _read(source, tensors, notes, scaling)
     if len(arrays) != len(tensors):
         raise DataError(
             f"{len(arrays)} array{'s' * (len(arrays) != 1)} for {len(tensors)} model inputs",
@@ -83,14 +91,33 @@ def read_inputs(source: InputSource, graph: Graph) -> Inputs:
     return Inputs([list(sample) for sample in zip(*columns, strict=True)], origin, tuple(notes), tuple(warnings))
 
 
-def _read(path: Path, tensors: Sequence[Tensor], notes: list[str]) -> list[NDArray[Any]]:
-    """The arrays of a file, read and chosen as those of calibration data are."""
-    specs = [TensorSpec(t.name, t.shape, t.dtype.value, t.scale if t.quant is not None else 0.0) for t in tensors]
-    hint = f"Pass a .npy, .npz or .csv file with {', '.join(_expected(tensor) for tensor in tensors)}"
-    arrays, _labels = read_file(path, specs, "evaluation", notes, hint=hint)
-    if path.suffix.lower() in (".npy", ".npz"):
-        return arrays
-    return [_typed(array, tensor) for array, tensor in zip(arrays, tensors, strict=True)]
+def one_path(source: InputSource | None) -> str | Path | None:
+    """The file or folder that inputs come from; None for anything else."""
+    return source if isinstance(source, str | Path) else None
+
+
+def _specs(tensors: Sequence[Tensor]) -> list[TensorSpec]:
+    return [TensorSpec(t.name, t.shape, t.dtype.value, t.scale if t.quant is not None else 0.0) for t in tensors]
+
+
+def _read(
+    source: Any, tensors: Sequence[Tensor], notes: list[str], scaling: OwnScaling | None
+) -> tuple[str, list[NDArray[Any]]]:
+    """Where samples come from, and the arrays, read and chosen as those of calibration data are."""
+    specs = _specs(tensors)
+    pixels = scaling.takes_pixels if scaling is not None else takes_pixels(specs[0])
+    raw, origin = read_source(
+        source,
+        specs,
+        "evaluation",
+        notes,
+        scale_images=not pixels,
+        hint="Pass a .npy, .npz or .csv file, or a folder of images or .wav files, with "
+        + ", ".join(_expected(tensor) for tensor in tensors),
+    )
+    if not isinstance(source, str | Path) or Path(source).suffix.lower() not in TABLES:
+        return origin, raw.arrays
+    return origin, [_typed(array, tensor) for array, tensor in zip(raw.arrays, tensors, strict=True)]
 
 
 def _typed(rows: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
@@ -110,6 +137,7 @@ def _samples(
 ) -> list[NDArray[Any]]:
     """The samples of one input, each in the tensor's shape and dtype."""
     shape = tensor.shape
+    array = _reshaped(array, tensor, where, notes)
     if array.shape == shape:
         array = array[np.newaxis]
     elif shape and shape[0] == 1 and array.shape[1:] == shape[1:]:
@@ -141,6 +169,17 @@ def _samples(
         where=where,
         hint=f"Pass {tensor.dtype.value} values as they are, or real values as float32 to be quantized",
     )
+
+
+def _reshaped(array: NDArray[Any], tensor: Tensor, where: str, notes: list[str]) -> NDArray[Any]:
+    """Samples of another shape as one row each, as calibration data is read; as they are if that cannot be told."""
+    shape = tensor.shape
+    if array.shape in (shape, shape[1:]) or array.shape[1:] in (shape, shape[1:]) or shape[:1] != (1,):
+        return array
+    try:
+        return rows_of(array, _specs([tensor])[0], where, notes)
+    except DataError:
+        return array  # refused below, in the words of the device's input
 
 
 def _scale_warnings(real: NDArray[Any], quantized: NDArray[Any], tensor: Tensor) -> list[str]:

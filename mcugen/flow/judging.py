@@ -31,7 +31,10 @@ _MAX_ITERATED = 10_000
 
 @dataclass(frozen=True, eq=False)
 class Wishes:
-    """What the user wants to know. Fields as the arguments of :func:`mcugen.verbs.quantize.quantize`."""
+    """What the user wants to know. Fields as the arguments of :func:`mcugen.verbs.quantize.quantize`.
+
+    `names` are those of the classes, by number, as the user gave them.
+    """
 
     eval_data: Any = None
     eval_samples: int = EVAL_SAMPLES
@@ -40,6 +43,7 @@ class Wishes:
     max_drop: float | None = None
     layers: bool = False
     samples_on_device: int = SAMPLES_ON_DEVICE
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,12 @@ class Judged:
     assessment: Assessment | None = None
     layers: Layers | None = None
     problem: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes, by number, where the user or the data named all of them."""
+        samples = self.runs.evaluation.samples if self.runs is not None else None
+        return samples.names if samples is not None else ()
 
 
 def read_once(data: Any) -> Any:
@@ -107,7 +117,12 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
     asked = any(wish is not None for wish in (wishes.eval_data, wishes.max_drop, wishes.metric, wishes.task))
     try:
         evaluation = load_evaluation(
-            floats or model.opened, source, data if floats is not None else None, most=wishes.eval_samples
+            floats or model.opened,
+            source,
+            data if floats is not None else None,
+            most=wishes.eval_samples,
+            scaling=model.scaling,
+            names=wishes.names,
         )
         layers = _compare_layers(model.opened, floats, evaluation, progress) if wishes.layers and floats else None
         if not asked and evaluation.samples.targets is None:
@@ -116,7 +131,7 @@ def judge_on_host(model: Model, data: Any, wishes: Wishes, progress: Progress | 
     except (DataError, ToolError) as error:
         if asked:
             raise
-        return Judged(problem=f"not judged by the labels of the calibration data: {error.what}")
+        return Judged(problem=f"not judged by the labels of the calibration data: {error}")
     return Judged(runs, assess(runs, max_drop=wishes.max_drop), layers)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from mcugen.boards.types import Board
 from mcugen.convert import QuantizationReport, convert
+from mcugen.convert.early import check_early
+from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, ModelError
 from mcugen.flow.runtime import Choice, make, read_model
 from mcugen.graph import Graph
@@ -33,6 +35,7 @@ class Model:
         trusted: False if it was quantized with random data, or none.
         report: how it was quantized; None if it came out of a project.
         floats: the float `.tflite` that it was quantized from; None if it came quantized, or out of a project.
+        scaling: what it does first with its input; None where nobody knows.
     """
 
     opened: OpenedModel
@@ -41,6 +44,7 @@ class Model:
     trusted: bool
     report: QuantizationReport | None
     floats: OpenedModel | None = None
+    scaling: OwnScaling | None = None
 
     def __repr__(self) -> str:
         return f"Model({self.source!r}, {len(self.data):,} B)"
@@ -87,6 +91,7 @@ def load_model(
     quantize: bool = True,
     activations: Activations = "int8",
     sizes_only: bool = False,
+    names: Sequence[str] = (),
 ) -> Model:
     """Convert whatever the user gave to full int8, int16 activations or float32, and read it as the runtime needs it.
 
@@ -95,13 +100,21 @@ def load_model(
     Raises:
         ModelError, DataError, ConversionError: see the convert and graph stages.
     """
+    if quantize:
+        check_early(source, data, names=names)
     with naming(source):
         converted = convert(
-            source, data, quantize=quantize, activations=activations, sizes_only=sizes_only, progress=progress
+            source,
+            data,
+            quantize=quantize,
+            activations=activations,
+            sizes_only=sizes_only,
+            names=names,
+            progress=progress,
         )
         graph = read_model(converted, runtime or "aot")
     report, floats = converted.report, converted.float_model
-    return Model(converted.model, graph, source_name(source), report.trusted, report, floats)
+    return Model(converted.model, graph, source_name(source), report.trusted, report, floats, converted.scaling)
 
 
 def plan_model(model: Model, board: Board, choice: Choice | None = None) -> Program:

@@ -163,6 +163,8 @@ class Proof:
         )
         if not self.judged.output_moves:
             found.append("the output was the same for all inputs: the model may be broken")
+        if self.assessment is not None and self.assessment.warning:
+            found.append(self.assessment.warning)
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: 
         DataError: unusable inputs, or a number of samples or a seed that cannot be.
     """
     if inputs is not None:
-        return read_inputs(inputs, ready.plan.graph)
+        return read_inputs(inputs, ready.plan.graph, ready.model.scaling)
     if samples < 1 or seed < 0:
         wrong = "at least one sample is needed" if samples < 1 else "the seed must not be negative"
         raise DataError(wrong, hint=f"{samples} samples and seed {seed} were given")

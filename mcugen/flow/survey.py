@@ -35,7 +35,7 @@ def survey(source: object, *, quantize: bool = True) -> tuple[str, int, tuple[Mi
     from mcugen.runtimes.aot.graph import read_graph
 
     found = identify(source)
-    model, _ = load_tflite(found)
+    model = load_tflite(found).model
     try:
         inspection = inspect_model(model)
     except UnsupportedOpError:

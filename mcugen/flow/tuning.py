@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mcugen.assess import load_evaluation
 from mcugen.boards.types import Board
 from mcugen.convert import open_float
+from mcugen.convert.early import check_early
 from mcugen.device.connecting import open_device
 from mcugen.errors import BoardError, ConversionError, DataError
 from mcugen.flow.defaults import Tuning
@@ -89,8 +90,9 @@ def tune_model(
         DoesNotFitError: no way to quantize the model keeps to the limits.
     """
     report = progress or no_progress
+    check_early(source, data, names=wishes.names)
     with naming(source):
-        floats = open_float(source, data, progress)
+        floats = open_float(source, data, progress, names=wishes.names)
 
         def read(made: OpenedModel) -> Model:
             graph = read_opened(made, floats.name, choice.runtime or "aot", trusted=floats.everything.trusted)
@@ -106,7 +108,7 @@ def tune_model(
 
         given = floats.everything
         if given.targets is None and wishes.eval_data is not None:
-            given = load_evaluation(floats.model, wishes.eval_data).samples
+            given = load_evaluation(floats.model, wishes.eval_data, scaling=floats.scaling, names=wishes.names).samples
         judge = Judge(
             floats.model,
             given,
@@ -129,7 +131,7 @@ def tune_model(
         )
         made = floats.quantized(found.best.choices, progress)
     told = replace(made.report, search=found.to_dict())
-    return replace(read(made.model), trusted=told.trusted, report=told, floats=made.float_model)
+    return replace(read(made.model), trusted=told.trusted, report=told, floats=made.float_model, scaling=made.scaling)
 
 
 def _instructions(model: Model, board: Board, choice: Choice, progress: Progress) -> int:

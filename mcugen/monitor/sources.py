@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.data import load_samples, sample_shape
+from mcugen.convert.data import load_samples
 from mcugen.convert.data_files import read_npy
+from mcugen.convert.data_specs import sample_shape
+from mcugen.convert.types import PIXELS_BEYOND
 from mcugen.errors import DataError
 from mcugen.monitor.types import Sample, as_tensor, limits, reals
 from mcugen.numerics.affine import quantize
@@ -26,8 +28,6 @@ _SWEEP = 64
 """Samples of a chirp from its lowest tone to its highest."""
 _LOWEST, _HIGHEST = 2.0, 0.25
 """Of a chirp: waves per sample, and waves per value."""
-_PIXELS_BEYOND = 16.0
-"""A model whose inputs reach beyond this takes pixels from 0 to 255, not from 0 to 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ def _read_folder(
 def _takes_pixels(spec: TensorSpec, known: Range) -> bool:
     """Whether images go in as 0…255, to judge by what the model was quantized for."""
     bounds = known or limits(spec)
-    return bounds is not None and bounds[1] - bounds[0] > _PIXELS_BEYOND
+    return bounds is not None and bounds[1] - bounds[0] > PIXELS_BEYOND
 
 
 def _generator(

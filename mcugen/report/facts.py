@@ -31,7 +31,7 @@ def report_facts(proof: Proof, command: str) -> dict[str, Any]:
         "schema": SCHEMA,
         "mcugen": __version__,
         "command": command,
-        "summary": {"passed": proof.exit_code == 0, "text": verdict_text(proof)},
+        "summary": {"passed": proof.exit_code == 0, "text": verdict_text(proof), "useful": _useful(proof)},
         "proof": proof.to_dict(),
         "board": _board_facts(proof.board),
         "labels": list(proof.ready.project.manifest.labels),
@@ -42,6 +42,12 @@ def report_facts(proof: Proof, command: str) -> dict[str, Any]:
     # Once through JSON: the page sees exactly what a reader of the file sees (tuples are lists, no NaN).
     exact: dict[str, Any] = json.loads(json.dumps(facts, allow_nan=False))
     return exact
+
+
+def _useful(proof: Proof) -> bool | None:
+    """Whether the model says more than a guess; None where nobody knows."""
+    found = proof.assessment.usefulness if proof.assessment is not None else None
+    return None if found is None or found.verdict == "unknown" else found.verdict == "useful"
 
 
 def _board_facts(board: Board) -> dict[str, Any]:

@@ -68,6 +68,17 @@ def say_gate(console: Console, found: Assessment) -> None:
     say_verdict(console, gate.passed, f"{metric} {change} from float32, {gate.max_drop:g} are allowed (--max-drop)")
 
 
+def say_usefulness(console: Console, found: Assessment) -> None:
+    """The verdict on the model itself: whether it says more than a guess. What computes it may still be right."""
+    judged = found.usefulness
+    if judged is None:
+        return
+    if judged.verdict == "useful":
+        say_verdict(console, True, f"the model says more than a guess: {judged.text}")
+    else:
+        say_note(console, judged.text)
+
+
 def title(metric: str) -> str:
     """A metric's name for people."""
     return _TITLES.get(metric, metric)

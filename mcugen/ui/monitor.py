@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mcugen.convert.data import sample_shape
+from mcugen.convert.data_specs import sample_shape
 from mcugen.monitor.types import Facts, Message, Note, Opened, Reading, milliseconds, predictions
 from mcugen.text import bar, number, plain
 from mcugen.ui.terminal import grid, in_words, say_note

@@ -11,7 +11,7 @@ from rich.text import Text
 from mcugen.flow.proof import Cost, Proof
 from mcugen.runtimes.program import ProgramStep
 from mcugen.text import bar, enumerated, memory, number, per_mac, plain, share, size, tail
-from mcugen.ui.accuracy import say_gate, show_against_float, show_assessment, show_layers
+from mcugen.ui.accuracy import say_gate, say_usefulness, show_against_float, show_assessment, show_layers
 from mcugen.ui.quantization import agreement_text
 from mcugen.ui.story import story
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
@@ -45,13 +45,16 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
     console.print()
     if proof.measured is not None:
         say_slow_ops(console, proof.plan.steps, proof.measured)
+    last = proof.assessment.warning if proof.assessment is not None else ""
     for warning in proof.warnings:
-        say_note(console, warning)
+        if warning != last:  # it is the last word
+            say_note(console, warning)
     if not verbose:
         console.print(grid([("more", _more(proof))]))
     say_verdict(console, proof.judged is None or proof.judged.passed, verdict_text(proof))
     if proof.assessment is not None:
         say_gate(console, proof.assessment)
+        say_usefulness(console, proof.assessment)
 
 
 def _size_rows(proof: Proof, verbose: bool) -> list[tuple[str, str]]:

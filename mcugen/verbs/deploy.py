@@ -89,7 +89,8 @@ def deploy(
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         auto, max_flash, max_ram, max_instructions, trials, search_seed: see :func:`mcugen.verbs.quantize.quantize`.
         out: folder of the project. Default: MODEL-BOARD in the current folder.
-        labels: class names for the firmware.
+        labels: class names in the model's order, for the firmware, for labels that are text, and for the results: a
+            text file with one per line, a list with commas, or a sequence. Default: those of class folders and labels.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
@@ -119,13 +120,14 @@ def deploy(
     from mcugen.boards.linker_script import with_linker_script
     from mcugen.builder import build_project
     from mcugen.builder.in_use import using
+    from mcugen.convert.early import check_early
     from mcugen.device.device import Device, ModelStartError
     from mcugen.errors import McugenError, ProjectError
     from mcugen.flash import asking_once
     from mcugen.flow.against_float import check_comparable, compare_with_float
     from mcugen.flow.boards import named_board
     from mcugen.flow.flashing import flash_and_connect
-    from mcugen.flow.inputs import read_inputs
+    from mcugen.flow.inputs import one_path, read_inputs
     from mcugen.flow.judging import (
         Wishes,
         check_wishes,
@@ -155,8 +157,10 @@ def deploy(
     on_hardware = emulator is None and (chosen.emulator is None or named)
     data = read_once(data)
     noise = layers or report is not None
-    wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, noise, samples_on_device)
+    wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, noise, samples_on_device, names)
     check_wishes(data, wishes)
+    check_early(model, wishes.eval_data, "evaluation", names)
+    check_early(model, one_path(inputs), "evaluation")
     choose = asking_once(choose)
     flashes = check_tools(chosen, flash=flash, port=port, probe=probe, tool=tool, emulator=emulator, choose=choose)
     runs = flash or not on_hardware
@@ -177,12 +181,12 @@ def deploy(
             record=lambda name: record_beside(out if out is not None else folder_for(name, chosen)),
         )
     else:
-        loaded = load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations)
+        loaded = load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations, names=names)
     if compare_float:
         check_comparable(loaded, chosen, counted=not on_hardware and named_emulator(emulator).counts_instructions)
     plan = plan_model(loaded, chosen, choice)
     if inputs is not None:
-        read_inputs(inputs, plan.graph)  # refuses before the slow steps what it would refuse after them
+        read_inputs(inputs, plan.graph, loaded.scaling)  # refuses before the slow steps what it would refuse after them
     judged = judge_on_host(loaded, data, wishes, tell)
     loaded = with_problem(loaded, judged)
     folder = Path(out) if out is not None else default_folder(loaded, chosen)
@@ -190,7 +194,14 @@ def deploy(
         tell("generating", -1.0)
         command = command_line("deploy", loaded, plan, chosen)
         project = write_project(
-            loaded, plan, chosen, folder, command=command, labels=names, emulator=emulator, force=force
+            loaded,
+            plan,
+            chosen,
+            folder,
+            command=command,
+            labels=names or read_labels(judged.names or None),
+            emulator=emulator,
+            force=force,
         )
         tell("building", -1.0)
         ready = Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,13 +30,14 @@ class Quantized(Brief):
     """A quantized model and where it was written (None: nowhere).
 
     `assessment` is what samples with labels, or evaluation data, told about it; `layers` the noise per layer, where
-    asked for.
+    asked for; `names` those of the classes, where the user or the data gave them.
     """
 
     model: Model
     out: Path | None
     assessment: Assessment | None = None
     layers: Layers | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -87,6 +88,7 @@ def quantize(
     metric: str | Metric | Callable[[Any, Any], float] | None = None,
     task: TaskName | None = None,
     max_drop: float | None = None,
+    labels: str | Sequence[str] | None = None,
     layers: bool = False,
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
@@ -112,6 +114,8 @@ def quantize(
         metric: name of the metric that counts, or a function of (outputs, labels), see :class:`mcugen.assess.Metric`.
         task: "classification" or "regression", if the labels are ambiguous.
         max_drop: maximum loss of the metric, in percentage points; more is a negative verdict.
+        labels: class names in the model's order, for labels that are text and for the results: a text file with one per
+            line, a list with commas, or a sequence.
         layers: also compare every layer of the float and the quantized model.
         stream: as :func:`mcugen.verbs.verify.verify`.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
@@ -120,9 +124,11 @@ def quantize(
     Raises:
         McugenError: the model or the data cannot be used, or `out` cannot be written.
     """
+    from mcugen.convert.early import check_early
     from mcugen.errors import ConversionError, DataError
     from mcugen.flow.boards import require_board
     from mcugen.flow.judging import Wishes, check_wishes, judge_on_host, read_once, with_problem
+    from mcugen.flow.labels import read_labels
     from mcugen.flow.model import load_model
     from mcugen.flow.runtime import Choice
     from mcugen.flow.tuning import check_tuning, tune_model
@@ -133,8 +139,10 @@ def quantize(
         read = [item for item in (model, data, eval_data) if isinstance(item, str | Path)]
         check_output(path, inputs=read)
     data = read_once(data)
-    wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, layers)
+    names = read_labels(labels)
+    wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, layers, names=names)
     check_wishes(data, wishes)
+    check_early(model, wishes.eval_data, "evaluation", names)
     wanted = Tuning(auto, max_flash, max_ram, max_instructions, trials, search_seed)
     if board is not None and not auto:
         raise DataError(
@@ -154,7 +162,7 @@ def quantize(
             progress=progress,
         )
     else:
-        loaded = load_model(model, data, progress, activations=activations)
+        loaded = load_model(model, data, progress, activations=activations, names=names)
     if layers and loaded.float_data is None:
         raise ConversionError(
             "the model was already quantized, so that its layers have no float32 ones to compare with",
@@ -165,12 +173,12 @@ def quantize(
     loaded = with_problem(loaded, judged)
     if path is not None:
         write_file(path, loaded.data)
-    return Quantized(loaded, path, judged.assessment, judged.layers)
+    return Quantized(loaded, path, judged.assessment, judged.layers, judged.names)
 
 
 def _render(console: Console, result: Quantized) -> None:
     from mcugen.text import size
-    from mcugen.ui.accuracy import say_gate, show_assessment, show_layers
+    from mcugen.ui.accuracy import say_gate, say_usefulness, show_assessment, show_layers
     from mcugen.ui.quantization import show_report
     from mcugen.ui.terminal import say_verdict
 
@@ -178,13 +186,14 @@ def _render(console: Console, result: Quantized) -> None:
     if report is not None:
         show_report(console, report)
     if result.assessment is not None:
-        show_assessment(console, result.assessment)
+        show_assessment(console, result.assessment, result.names)
     if result.layers is not None:
         show_layers(console, result.layers)
     what = "int16 activations, int8 weights" if report is not None and report.activations == "int16" else "full int8"
     say_verdict(console, True, f"wrote {result.out}: {what}, {size(len(result.tflite))}")
     if result.assessment is not None:
         say_gate(console, result.assessment)
+        say_usefulness(console, result.assessment)
 
 
 command = command_for(

@@ -156,10 +156,11 @@ def run(
     import numpy as np
 
     from mcugen.boards.emulated import check_emulator
+    from mcugen.convert.early import check_early
     from mcugen.device.connecting import open_device
     from mcugen.errors import DataError
     from mcugen.flow.boards import named_board
-    from mcugen.flow.inputs import read_inputs
+    from mcugen.flow.inputs import one_path, read_inputs
     from mcugen.flow.prove import device_options
     from mcugen.flow.ready import built
     from mcugen.flow.runtime import Choice
@@ -172,11 +173,12 @@ def run(
         check_output(path, inputs=[item for item in (target, inputs, data) if isinstance(item, str | Path)])
         if path.suffix not in (".npy", ".npz"):
             raise DataError("outputs are written as .npy or .npz", where=str(path), hint="Name it so")
+    check_early(target, one_path(inputs), "evaluation")
     choice = Choice(runtime, optimize, tflm)
     if board is not None:
         check_emulator(named_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=report) as ready:
-        given = read_inputs(inputs, ready.plan.graph)
+        given = read_inputs(inputs, ready.plan.graph, ready.model.scaling)
         tensors = ready.plan.output_tensors()
         if path is not None and path.suffix == ".npy" and len(tensors) > 1:
             raise DataError(
@@ -249,8 +251,8 @@ command = command_for(
             "-i",
             metavar="X.npy",
             show_default=False,
-            help="Inputs (.npy, .npz or .csv), one sample per row: int8 values are used as they are, floats are "
-            "quantized.",
+            help="Inputs (.npy, .npz, .csv, a folder of images or .wav files), one sample per row: int8 values are "
+            "used as they are, floats are quantized.",
         ),
     ],
     out=Spelling(

@@ -75,7 +75,9 @@ def verify(
         McugenError: anything that stops it. A difference is not an error but a negative verdict.
     """
     from mcugen.boards.emulated import check_emulator
+    from mcugen.convert.early import check_early
     from mcugen.flow.boards import named_board
+    from mcugen.flow.inputs import one_path
     from mcugen.flow.project import command_line, is_project
     from mcugen.flow.prove import prove
     from mcugen.flow.ready import built
@@ -86,6 +88,7 @@ def verify(
     page = check_report(report, inputs=(target, data, inputs))
     if board is not None:
         check_emulator(named_board(board), emulator, port)
+    check_early(target, one_path(inputs), "evaluation")
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
         proof = prove(
             ready,

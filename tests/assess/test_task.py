@@ -88,10 +88,11 @@ def test_labels_choose_the_output_that_they_fit() -> None:
 @pytest.mark.parametrize(
     ("y", "options", "message"),
     [
-        ([1, 10, 2], {}, "fit no output"),
+        ([1, 10, 2], {}, "the labels count from 1 to 10, but class indices start at 0. Subtract 1"),
+        ([2, 11, 2], {}, "fit no output"),
         ([[0.5, 1.0, 2.0]] * 3, {}, "3 values per sample"),
-        (["cat", "dog", "cat"], {}, "not numbers"),
-        ([0.5, np.nan, 1.0], {}, "NaN"),
+        (["cat", "dog", "cat"], {}, "name 2 of the model's 10 classes, so that their numbers are unknown"),
+        ([0.5, np.nan, 1.0], {}, "the label of sample 1 is missing"),
         ([0.5, 1.0, 2.0], {"kind": "classification"}, "neither class indices nor one-hot"),
         ([1, 2, 3], {"metric": "auc"}, 'no metric "auc".*accuracy, top_3, macro_f1'),
     ],

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mcugen import api
 from mcugen.errors import BoardError, ConversionError, DataError, ModelError
@@ -17,6 +18,7 @@ from mcugen.verbs.quantize import Quantized
 from tests.assess.conftest import Digits, network
 from tests.cli.conftest import Cli, cli  # noqa: F401 (a fixture)
 from tests.cli.test_json import assert_documented
+from tests.convert.float_models import FloatModel, dense
 from tests.schemas import check
 
 
@@ -121,7 +123,7 @@ def test_calibration_data_whose_labels_fit_nothing_still_calibrates(digits: Digi
     assert made.assessment is None
     assert made.model.report is not None
     assert any("not judged by the labels" in warning for warning in made.model.report.warnings)
-    with pytest.raises(DataError, match="not numbers"):
+    with pytest.raises(DataError, match="so that their numbers are unknown"):
         api.quantize(model, data=strange, max_drop=1)
 
 
@@ -239,3 +241,33 @@ def test_a_float_form_that_does_not_fit_is_part_of_the_answer(tmp_path: Path, cl
     assert ran.code == 0, ran.err
     assert "float32 does not run there" in ran.out
     assert "needs" in ran.out
+
+
+@pytest.mark.emulator
+def test_folders_name_the_classes_in_the_firmware(digits: Digits, tmp_path: Path) -> None:
+    """Images by class: labels to judge by, and names for whoever reads the results."""
+    model = FloatModel()
+    x = model.input((1, 8, 8, 1))
+    x = model.op("RESHAPE", [x, model.constant([1, 64], np.int32)], (1, 64))
+    for number, (weights, bias) in enumerate(digits.layers):
+        x = dense(model, x, weights, bias, 1 if number == 0 else 0)
+    (tmp_path / "m.tflite").write_bytes(model.build(x))
+    for number, (image, label) in enumerate(zip(digits.x_test[:100], digits.y_test, strict=False)):
+        folder = tmp_path / "images" / f"digit_{label}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.uint8(np.round(255 * image)).reshape(8, 8)).save(folder / f"{number}.png")
+    proof = api.deploy(
+        tmp_path / "m.tflite",
+        board="mps2-an386",
+        data=tmp_path / "images",
+        out=tmp_path / "p",
+        samples=1,
+        samples_on_device=3,
+    )
+    assert proof.ready.project.manifest.labels == tuple(f"digit_{n}" for n in range(10))
+    assert proof.assessment is not None
+    assert proof.assessment.usefulness is not None
+    assert proof.assessment.usefulness.verdict == "useful"
+    ran = api.run(tmp_path / "p", inputs=tmp_path / "images")  # the folder alone, as data is read
+    assert len(ran.costs) == 100
+    assert np.mean(ran.outputs[0].argmax(axis=1) == np.sort(digits.y_test[:100])) > 0.8

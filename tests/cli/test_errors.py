@@ -166,7 +166,7 @@ def test_inputs_that_are_no_numpy_file(cli: Cli, project: Path, tmp_path: Path) 
 
 
 def test_missing_inputs(cli: Cli, project: Path) -> None:
-    assert_error(cli("verify", project, "--inputs", "nowhere.npy"), "nowhere.npy", "cannot be read")
+    assert_error(cli("verify", project, "--inputs", "nowhere.npy"), "nowhere.npy", "there is no such file or folder")
 
 
 def test_outputs_of_another_kind(cli: Cli, project: Path, tmp_path: Path) -> None:

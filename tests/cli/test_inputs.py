@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mcugen.convert.data import load_samples
+from mcugen.convert.types import OwnScaling
 from mcugen.errors import DataError, ProjectError
 from mcugen.flow.inputs import read_inputs
 from mcugen.flow.labels import read_labels
@@ -148,6 +150,56 @@ def test_csv_rows_are_integers_where_the_input_takes_such(tmp_path: Path) -> Non
         (tmp_path / "x.csv").write_text(beyond)
         with pytest.raises(DataError, match="int32"):
             read_inputs(tmp_path / "x.csv", graph)
+
+
+def test_a_csv_with_text_labels_is_read(graph: Graph, tmp_path: Path) -> None:
+    tensor = graph.tensor(graph.inputs[0])
+    rows = [",".join(f"{value:.6g}" for value in row) for row in dequantize(VALUES, tensor)]
+    (tmp_path / "x.csv").write_text("\n".join(f"{row},{name}" for row, name in zip(rows, ("up", "down"), strict=True)))
+    assert rows_of(tmp_path / "x.csv", graph) == VALUES.tolist()
+
+
+@pytest.mark.parametrize("form", ["mapping", "rows", "generator", "flat"])
+def test_objects_are_read_as_calibration_data_is(form: str) -> None:
+    image = TensorSpec((1, 2, 3, 1), scale=0.02, zero_point=3, name="image")
+    graph = read_graph(
+        build_model("RELU", None, [image], [TensorSpec((1, 2, 3, 1), scale=0.02, zero_point=3, name="r")])
+    )
+    reals = dequantize(VALUES, graph.tensor(graph.inputs[0])).reshape(2, 2, 3, 1)
+    sources = {
+        "mapping": lambda: {"x": reals, "y": [0, 1]},
+        "rows": lambda: {"image": reals[..., 0]},
+        "generator": lambda: ((each, 1) for each in reals),
+        "flat": lambda: reals.reshape(2, 6),
+    }
+    given = read_inputs(sources[form](), graph)
+    assert [sample[0].reshape(-1).tolist() for sample in given.samples] == VALUES.tolist()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point", "white"),
+    [
+        ("int8", 1.0, -128, 127),
+        ("int8", 1 / 255, -128, 127),
+        ("int16", 255 / 32767, 0, 32767),
+        ("int16", 1 / 32767, 0, 32767),
+    ],
+)
+def test_images_are_scaled_as_the_model_was_quantized(
+    tmp_path: Path, dtype: str, scale: float, zero_point: int, white: int
+) -> None:
+    spec = TensorSpec((1, 2, 2, 1), dtype, scale=scale, zero_point=zero_point, name="image")
+    graph = read_graph(
+        build_model("RESHAPE", None, [spec], [TensorSpec((1, 4), dtype, scale=scale, zero_point=zero_point)])
+    )
+    Image.new("L", (2, 2), 255).save(tmp_path / "white.png")
+    given = read_inputs(tmp_path, graph)
+    assert given.samples[0][0].reshape(-1).tolist() == [white] * 4
+    # Where only the source tells: float32 has no range.
+    image, row = TensorSpec((1, 2, 2, 1), "float32", name="image"), TensorSpec((1, 4), "float32")
+    floats = read_graph(build_model("RESHAPE", None, [image], [row]))
+    for scaling, value in ((None, 1.0), (OwnScaling(1 / 255, "rescaling"), 255.0)):
+        assert read_inputs(tmp_path, floats, scaling).samples[0][0].max() == value
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.csv", "x.parquet"])

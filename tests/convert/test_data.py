@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mcugen.convert.data import choose, load_samples, short_name
+from mcugen.convert.data import choose, load_samples
 from mcugen.convert.data_checks import check_samples
-from mcugen.convert.types import Samples
+from mcugen.convert.data_specs import short_name
+from mcugen.convert.types import OwnScaling, Samples
 from mcugen.errors import DataError
 from mcugen.tflite.types import TensorSpec
 
@@ -65,11 +66,17 @@ def test_one_hot_and_unusable_labels() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "note"),
-    [((7, 4, 6), "reshaped"), ((7, 24), "rows of 24"), ((7, 1, 4, 6, 1), ""), ((4, 6, 1), "")],
+    [
+        ((7, 4, 6), "reshaped"),
+        ((7, 24), "rows of 24"),
+        ((7, 1, 4, 6, 1), ""),
+        ((4, 6, 1), ""),
+        ((4, 6), "samples of shape (4, 6) were reshaped"),
+    ],
 )
 def test_shapes_with_one_meaning(shape: tuple[int, ...], note: str) -> None:
     samples = load_samples(RNG.uniform(size=shape), IMAGE)
-    assert samples.inputs[0].shape == (1 if len(shape) == 3 and shape[0] == 4 else 7, 4, 6, 1)
+    assert samples.inputs[0].shape == (1 if shape[0] == 4 else 7, 4, 6, 1)
     assert note in " ".join(samples.notes)
 
 
@@ -131,7 +138,7 @@ def test_labels_from_pairs() -> None:
 def test_endless_iterables_end() -> None:
     samples = load_samples((np.zeros(5) for _ in itertools.count()), VECTOR)
     assert samples.count == 10_000
-    assert "only the first 10000 items were read" in samples.notes
+    assert "only the first 10000 samples were read" in samples.notes
 
 
 def test_integer_inputs() -> None:
@@ -201,7 +208,14 @@ def test_refusals(source: Any, inputs: tuple[TensorSpec, ...], message: str) -> 
         ("d.csv", b"a,b\n", "no rows"),
         ("d.csv", b"1,2,3,4,5\n1,2,x,4,5\n", r'line 2: column 3 holds "x"'),
         ("d.csv", b"1,2,3\n", r"has 3 values, but one sample \(5,\) takes 5"),
-        ("d.csv", b"1,2,3,4,5,6\n", "needs a header line that names it label"),
+        ("d.csv", b"1,2,3,4,5,6,7\n", r"has 7 values, but one sample \(5,\) takes 5"),
+        ("d.csv", b"a,b,c,d,e\n1,2,,4,5\n", r'line 2: column 3 "c" is empty'),
+        ("d.csv", b"a,b,c,d,e\n1,2,x,4,5\n", r'line 2: column 3 "c" holds "x"'),
+        ("d.csv", b"1;2;3;4;5\n1;2;3,5;4;5\n", r'holds "3,5", which is not a number'),
+        ("d.csv", b"1,2,3,4,5\n1,2,3\n", "line 2: has 3 values, but the rows before it have 5"),
+        ("d.csv", b"label,a,b,c,d,e,class\n1,2,3,4,5,6,7\n", "several columns that may be the label: label, class"),
+        ("d.csv", b"label,a,b,c,d\n1,2,3,4,5\n", r"has 4 values besides the label \(label\), but one sample"),
+        ("d.csv", b"0,2,3,4,5,6\n1,2,3,4,5,6\n2,2,3,4,5,6\n", "does not show whether its first column"),
         ("d.csv", b"\xff\xfe\x00", "not a readable CSV"),
         ("d.csv", b"1,2,3,4,inf\n", "NaN or infinite"),
     ],
@@ -257,6 +271,21 @@ def test_image_refusals(tmp_path: Path) -> None:
         load_samples(tmp_path, VECTOR)
 
 
+def test_pixels_that_no_layer_scales() -> None:
+    pixels = RNG.uniform(0, 255, (30, 4, 6, 1)).astype(np.float32)
+    pixels[0, 0, 0, 0], pixels[0, 0, 1, 0] = 0, 255
+    samples = load_samples(pixels, IMAGE)
+    unscaled, scaled = OwnScaling(1.0, ""), OwnScaling(1 / 255, "rescaling")
+    (found,) = check_samples(samples, IMAGE, scaling=unscaled)
+    assert found == (
+        'input "x": values lie in [0, 255], and no layer of the model scales them: right only if it was trained on '
+        "such values"
+    )
+    assert check_samples(samples, IMAGE, scaling=scaled, expects_pixels=True) == []
+    assert check_samples(samples, IMAGE) == []  # nobody knows
+    assert check_samples(load_samples(pixels / 255, IMAGE), IMAGE, scaling=unscaled) == []
+
+
 def warned(x: Any, labels: Any = None, *, pixels: bool = False, trusted: bool = True) -> str:
     x = np.asarray(x, np.float32).reshape(len(x), -1)
     spec = (TensorSpec("x", (1, x.shape[1]), "float32"),)
@@ -277,7 +306,7 @@ def test_warnings() -> None:
     assert "only 5 calibration samples" in warned(good[:5])
     assert "sorted by label" in warned(good, np.sort(RNG.integers(0, 3, 100)))
     assert "sorted" not in warned(good, RNG.integers(0, 3, 100))
-    assert "the model itself divides by 255: give 0…255" in warned(good, pixels=True)
+    assert "the model itself scales its input: give 0…255" in warned(good, pixels=True)
     assert warned(good * 255, pixels=True) == ""
     # Black and white drawings are not saturated.
     assert warned(RNG.integers(0, 2, (100, 40))) == ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import shutil
 import struct
 import traceback
+import wave
 import zipfile
 import zlib
 from collections import Counter
@@ -22,6 +24,7 @@ from mcugen.boards.read import read_board
 from mcugen.boards.shipped import load_board
 from mcugen.builder.identity import build_id
 from mcugen.convert.data import load_samples
+from mcugen.convert.early import stated_inputs
 from mcugen.convert.sources import identify
 from mcugen.errors import McugenError
 from mcugen.flow.inputs import read_inputs
@@ -78,6 +81,9 @@ def formats(folder: Path) -> list[Format]:
         Format("npz", "x.npz", _npz(samples, False), lambda path: load_samples(path, [spec])),
         Format("packed npz", "x.npz", _npz(samples, True), lambda path: load_samples(path, [spec])),
         Format("csv", "x.csv", _csv(samples), lambda path: load_samples(path, [spec])),
+        Format("labelled csv", "x.csv", _labelled_csv(samples), lambda path: load_samples(path, [spec])),
+        Format("sounds", "a.wav", _sound(), _read_sounds),
+        Format("keras inputs", "model.keras", _keras(), _stated),
         Format("inputs", "x.npz", _npz(samples, True), lambda path: read_inputs(path, graph)),
         Format("images", "image.png", image, _read_images),
         Format("recording", "r.csv", (folder / "recording.csv").read_bytes(), lambda path: list(read_recording(path))),
@@ -159,6 +165,40 @@ def _csv(array: Any) -> bytes:
     rows = np.asarray(array, np.float64).reshape(len(array), -1)[:3]
     lines = [",".join(f"{value:.4g}" for value in row) for row in rows]
     return "\n".join([",".join(f"c{n}" for n in range(rows.shape[1])), *lines]).encode()
+
+
+def _labelled_csv(array: Any) -> bytes:
+    rows = np.asarray(array, np.float64).reshape(len(array), -1)[:4]
+    names = ("up", "down", '"st\nop"', "up")
+    lines = [",".join(f"{value:.4g}" for value in row) + f",{name}" for row, name in zip(rows, names, strict=True)]
+    return "\n".join([",".join([*(f"c{n}" for n in range(rows.shape[1])), '"act\nivity"']), *lines]).encode()
+
+
+def _sound() -> bytes:
+    """Forty samples of 16 bits."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(range(80)))
+    return file.getvalue()
+
+
+def _read_sounds(path: Path) -> object:
+    return load_samples(path.parent, [TensorSpec("x", (1, 40), "float32")])
+
+
+def _keras() -> bytes:
+    settings = {"name": "x", "batch_shape": [None, 3], "dtype": "float32"}
+    layers = [{"class_name": "InputLayer", "config": settings, "inbound_nodes": []}]
+    model = {"class_name": "Functional", "config": {"layers": layers, "input_layers": ["x", 0, 0]}}
+    return _zip({"config.json": json.dumps(model).encode(), "model.weights.h5": b"x"})
+
+
+def _stated(path: Path) -> object:
+    """A damaged configuration states nothing, which is no error; a damaged archive is one."""
+    return stated_inputs(identify(path))
 
 
 def _image() -> bytes:

@@ -125,12 +125,25 @@ def test_sections_without_facts_are_left_out(made: Made) -> None:
 @pytest.mark.emulator
 def test_a_failed_verdict_is_shown_as_one(made: Made) -> None:
     facts = copy.deepcopy(made.facts)
-    facts["summary"] = {"passed": False, "text": "not bit-exact"}
+    facts["summary"] = {"passed": False, "text": "not bit-exact", "useful": None}
     facts["proof"]["accuracy"]["gate"].update(passed=False, drop=51.0)
     page = render_report(facts)
     assert 'class="verdict bad"' in page
     assert "Lost too much:" in page
-    assert 'class="verdict good"' in made.page.read_text()
+    facts["summary"].update(passed=True, useful=None)
+    assert 'class="verdict good"' in render_report(facts)
+
+
+@pytest.mark.emulator
+def test_a_useless_model_is_not_shown_as_a_good_one(made: Made) -> None:
+    """Its labels were drawn at random; the device is right in every bit."""
+    page = made.page.read_text()
+    assert made.facts["summary"]["passed"]
+    assert made.facts["summary"]["useful"] is False
+    assert made.facts["proof"]["accuracy"]["usefulness"]["text"] in made.facts["proof"]["warnings"]
+    assert 'class="verdict doubtful"' in page
+    assert 'aria-label="passed, but look at the model"' in page
+    assert "the float model itself is at chance on this data" in page
 
 
 @pytest.mark.emulator

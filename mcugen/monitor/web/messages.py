@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.data import sample_shape
+from mcugen.convert.data_specs import sample_shape
 from mcugen.monitor.state import DeviceState
 from mcugen.monitor.types import Facts, Note, Reading, limits, milliseconds, predictions, reals
 from mcugen.tflite.types import TensorSpec

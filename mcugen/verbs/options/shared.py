@@ -60,7 +60,8 @@ Data = Annotated[
         "-d",
         metavar="D",
         show_default=False,
-        help="Calibration data for a float model: .npy, .npz, .csv, a folder of images, or 'random' (untrusted).",
+        help="Calibration data for a float model: .npy, .npz, .csv, a folder of images or .wav files, or 'random' "
+        "(untrusted).",
     ),
 ]
 EvalData = Annotated[
@@ -248,7 +249,7 @@ Labels = Annotated[
         "--labels",
         metavar="FILE|A,B,…",
         show_default=False,
-        help="Class names: a text file with one per line, or a comma-separated list.",
+        help="Class names in the model's order: a text file with one per line, or a comma-separated list.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -263,8 +264,8 @@ Inputs = Annotated[
         "-i",
         metavar="X.npy",
         show_default=False,
-        help="Inputs (.npy, .npz or .csv), one sample per row: int8 values are used as they are, floats are "
-        "quantized. Use .npz for several inputs.",
+        help="Inputs (.npy, .npz, .csv, a folder of images or .wav files), one sample per row: int8 values are used "
+        "as they are, floats are quantized. Use .npz for several inputs.",
         rich_help_panel=VERIFICATION,
     ),
 ]
