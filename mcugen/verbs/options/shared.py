@@ -39,7 +39,7 @@ Board = Annotated[
         "--board",
         "-b",
         metavar="BOARD",
-        help="Board name (see mcugen boards), 'auto' for the one that is plugged in, or a board's .toml file.",
+        help="Board (see mcugen boards), 'auto' for what is plugged in, or a .toml file.",
         show_default=False,
     ),
 ]
@@ -124,7 +124,7 @@ ActivationsName = Annotated[
 ]
 NoQuantize = Annotated[
     bool,
-    typer.Option("--no-quantize", help="Run a float model in float32, without quantizing it.", rich_help_panel=MODEL),
+    typer.Option("--no-quantize", help="Keep a float model in float32.", rich_help_panel=MODEL),
 ]
 CustomOps = Annotated[
     list[str] | None,
@@ -140,7 +140,7 @@ TrustModel = Annotated[
     bool,
     typer.Option(
         "--trust-model",
-        help="Load your own Keras file or SavedModel even if it holds code (Lambda layers, other classes).",
+        help="Load your own Keras file or SavedModel even if it holds code.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -150,7 +150,7 @@ CustomObjects = Annotated[
         "--custom-objects",
         metavar="FILE.py",
         show_default=False,
-        help="Your Python file with the layers that a Keras file names.",
+        help="Python file with your own Keras layers.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -182,7 +182,7 @@ RuntimeName = Annotated[
         "--runtime",
         metavar="aot|tflm",
         show_default=False,
-        help="Compiled ahead of time to C (default), or TensorFlow Lite Micro's interpreter.",
+        help="Ahead of time to C (default), or TensorFlow Lite Micro's interpreter.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -325,7 +325,7 @@ Emulator = Annotated[
         "--emulator",
         metavar="|".join(emulators()),
         show_default=False,
-        help="Emulator to use. Default: QEMU. Others may add scripts of their own to the project.",
+        help="Emulator to use instead of QEMU; may add scripts to the project.",
         rich_help_panel=BOARD,
     ),
 ]
@@ -381,7 +381,7 @@ NoFlash = Annotated[
     bool,
     typer.Option(
         "--no-flash",
-        help="Only write and build the project: the board is left alone.",
+        help="Write and build the project only.",
         rich_help_panel=BOARD,
     ),
 ]
