@@ -20,8 +20,8 @@ from mcugen.tflite.schema import load_schema, op_kind, type_name
 from mcugen.tflite.schema_types import ModelT, SubGraphT, TensorT
 
 _DENSE, _COMPRESSED = 0, 1
-_MOST_ELEMENTS = 1 << 25
-"""Of all sparse tensors together, once they are dense."""
+_MOST_ELEMENTS = 1 << 22
+"""Of all sparse tensors together, once they are dense. Their places take many times that on the host."""
 
 _HINT = "Strip the pruning before converting the model"
 

@@ -217,6 +217,15 @@ def test_a_sparse_input_or_odd_bytes_are_refused() -> None:
         open_model(pack_model(model))
 
 
+def test_a_small_file_does_not_become_a_large_one() -> None:
+    values = pruned(1, (4, 6))
+    model = unpack_model(sparse_model(values, *encoded(values, [0, 1], {}, [DENSE, COMPRESSED], 1)))
+    for tensor in model.subgraphs[0].tensors:
+        tensor.shape = np.array([1 << 11, (1 << 11) + 1], np.int32)
+    with pytest.raises(ModelError, match="larger than any board"):
+        open_model(pack_model(model))
+
+
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("block", [1, 4])
 @pytest.mark.parametrize("kind", ["float32", "float16", "int8"])
