@@ -77,7 +77,7 @@ LAW = {
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess flash monitor monitor.web flow",
     "report": "environment errors text resources outputs graph boards runtimes runtimes.aot.plan builder flow ui",
     "verbs.options": "errors names emulators monitor.web ui",
-    "verbs": "errors names text progress outputs graph tflite numerics ops emit emulators boards oracle runtimes"
+    "verbs": "errors names text progress outputs graph numerics ops emit emulators boards oracle runtimes"
     " runtimes.aot.plan runtimes.tflm project builder convert assess device flash monitor sweep flow ui report"
     " verbs.options",
     # The doors.

@@ -39,7 +39,7 @@ def check_control_flow(model: ModelT) -> None:
         parse_lstm(model, main, op)
     if lstms and not takes_sequences(model):
         raise ConversionError(
-            "keeps its state from sample to sample, over which it cannot be calibrated here",
+            "keeps its state from sample to sample, and so cannot be calibrated here",
             where=f'{LSTM} "{flat.layer_of_op(main, lstms[0])}"',
             hint="Pass whole sequences as samples, or an int8 .tflite",
         )
