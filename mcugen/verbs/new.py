@@ -120,7 +120,12 @@ def command(
         str | None, typer.Argument(metavar="[MODEL]", help="The model's file or folder.", show_default=False)
     ] = None,
     data: options.Data = None,
-    board: options.OptionalBoard = None,
+    board: Annotated[
+        str | None,
+        typer.Option(
+            "--board", "-b", metavar="BOARD", help="Board (see mcugen boards), or 'auto'.", show_default=False
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the project.")] = Path(OUT),
     force: options.Force = False,
     json: options.Json = False,
