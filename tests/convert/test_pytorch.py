@@ -83,6 +83,33 @@ def test_module_and_program_objects(module: Any) -> None:
 
 
 @needs_torch
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_recurrent_modules(kind: str) -> None:
+    """They come unrolled from PyTorch, with more states to join than TensorFlow Lite Micro joins at once."""
+    import torch
+
+    class Last(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = getattr(torch.nn, kind)(3, 8, batch_first=True)
+            self.head = torch.nn.Linear(8, 4)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.layer(x)[0][:, -1])
+
+    torch.manual_seed(3)
+    module = Last().eval()
+    x = np.random.default_rng(0).normal(size=(40, 14, 3)).astype(np.float32)
+    converted = convert(module, x)
+    with torch.no_grad():
+        expected = module(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(float_runner(converted)(x), expected, atol=1e-4)
+    sqnr = converted.report.agreement[0].sqnr_db
+    assert sqnr is not None
+    assert sqnr > 30
+
+
+@needs_torch
 def test_refused_programs(tmp_path: Path) -> None:
     import torch
 
