@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 REWRITES: Mapping[str, str] = {
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": "use an LSTM with tanh, without projection, peepholes and normalization",
     "BIDIRECTIONAL_SEQUENCE_LSTM": "build the LSTM layers with unroll=True",
     "UNIDIRECTIONAL_SEQUENCE_RNN": "build the RNN layer with unroll=True",
-    "WHILE": "give the loop a fixed number of rounds",
     "IF": "remove the control flow from the model",
     "CUMSUM": "multiply with a triangle of ones: the reference's int8 kernel adds the zero point to every sum",
     "GELU": "use relu, relu6 or hard_swish instead",

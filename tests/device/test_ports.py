@@ -113,7 +113,7 @@ def test_nobody_listens(scheme: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         url = f"{scheme}://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(DeviceError, match=r"cannot be opened: .*refused.*mcugen serve"):
+        with pytest.raises(DeviceError, match=r"cannot be opened: .*refused.*`api\.serve\(\)`"):
             open_port(url, 115_200)
 
 

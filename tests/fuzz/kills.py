@@ -123,7 +123,10 @@ def victims(folder: Path) -> list[Victim]:
         ),
         Victim(
             "ci",
-            lambda out: ["ci", "init", str(_repository(out)), "--board", BOARD, "--folder", str(out)],
+            lambda out: [
+                *("ci", "init", str(_repository(out)), "--board", BOARD, "--folder", str(out)),
+                *("--install", "wheels/mcugen.whl"),
+            ],
             _is_job,
         ),
     ]
