@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,9 @@ from tests.kernels.weighted_models import Quantized, conv_model, dense_model, de
 PORTABLE = Target()
 MLA = Target("cortex-m3", ("mla",))
 DSP = Target("cortex-m4", ("dsp",))
+
+STRIPES = {"dsp": 900, "mla": 300}
+"""Bytes of scratch with which depthwise kernels make some rows at a time."""
 
 _CONFORMANCE_CASES = 6
 """Of each op and type: as many as keep a set small."""
@@ -65,16 +69,26 @@ def depthwise_convolutions() -> list[bytes]:
         for height, width, stride, same in itertools.product((3, 7, 10), (3, 6), (1, 2), (False, True))
     ]
     models += [depthwise_model((1, 3, 4, 7), (1, 1), quant=quant) for quant in quants]
-    # Planes over stripes of single rows, and of three rows with a rest of two.
-    models += [depthwise_model((1, size, 7, 8), (3, 3)) for size in (22, 40)]
-    models += [depthwise_model((1, 24, 7, channels), (5, 5)) for channels in (6, 8)]
-    models += [depthwise_model((2, 30, 5, 6), (3, 1), dilation=(2, 1), same=same) for same in (False, True)]
+    models += [depthwise_model((1, 9, 6, 3), (3, columns), dilation=(2, 1)) for columns in (1, 2)]
     # One window of whole rows.
     models += [depthwise_model((1, 9, 2, channels), (9, 2), same=False) for channels in (1, 4, 6, 8)]
     models += [depthwise_model((1, 5, 2, 8), (5, 2), same=False, quant=quant) for quant in quants]
     fine = Quantized(input_scale=0.5, weights_scale=0.01, output_scale=0.5)  # a sum that is off by one is seen
     models.append(depthwise_model((1, 1, 1, 256), (1, 1), quant=fine))
     return [*models, *depthwise_filters(), *_conformance(("DEPTHWISE_CONV_2D", "int8"))]
+
+
+def depthwise_in_stripes() -> list[bytes]:
+    """Planes of some rows at a time, where the last stripe has fewer: by `STRIPES`, see `MODEL_SETS`."""
+    return [
+        depthwise_model((2, 12, 7, 8), (3, 3)),
+        depthwise_model((1, 9, 9, 6), (3, 3), stride=(2, 2)),
+        depthwise_model((1, 8, 8, 5), (3, 3), dilation=(2, 1)),
+        depthwise_model((2, 12, 7, 6), (5, 5)),
+        depthwise_model((1, 11, 8, 4), (5, 4), stride=(2, 1)),
+        depthwise_model((1, 9, 10, 3), (3, 5), dilation=(1, 2)),
+        depthwise_model((1, 10, 9, 4), (3, 3), same=False),
+    ]
 
 
 def dense_layers() -> list[bytes]:
@@ -183,6 +197,10 @@ _TARGETS = {"portable": PORTABLE, "dsp": DSP, "mla": MLA}
 
 MODEL_SETS: Mapping[str, tuple[Callable[[], Sequence[bytes]], Target]] = {
     **{f"{name}, {core}": (make, target) for core, target in _TARGETS.items() for name, make in _INT8.items()},
+    **{
+        f"depthwise in stripes, {core}": (depthwise_in_stripes, replace(_TARGETS[core], scratch_limit=limit))
+        for core, limit in STRIPES.items()
+    },
     "int16 layers": (wide_layers, PORTABLE),
     "int16 pools and sums": (wide_pools_and_sums, PORTABLE),
 }

@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tools.mutants.mutate import mutants_of
+from tools.mutants.scores import main as scores_main
 from tools.mutants.table import TableError, read_targets
 
 TOY = '''\
@@ -201,3 +202,15 @@ def test_a_table_says_what_is_wrong_with_it(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('module = "a"\ntests = ["b"]\nlimit = 3\n')
     with pytest.raises(TableError, match="limit is unknown"):
         read_targets(tmp_path)
+
+
+def test_the_table_of_scores_counts_every_fault_that_was_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = {"module": "b", "killed": 1, "explained": 0, "survivors": [{}], "score": 50.0}
+    new = {"module": "b", "killed": 3, "explained": 2, "survivors": [{}], "score": 75.0}
+    other = {"module": "a", "killed": 4, "explained": 0, "survivors": [], "score": 100.0}
+    for name, scores in (("old.json", [old, other]), ("new.json", [new])):
+        (tmp_path / name).write_text(json.dumps(scores))
+    assert scores_main([str(tmp_path / "old.json"), str(tmp_path / "new.json")]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == ["| `a` | 4 | 4 | 0 | 100.0 % |", "| `b` | 6 | 3 | 2 | 75.0 % |"]
