@@ -20,7 +20,7 @@ TRIES = {
     "reach a network": "socket.socket(socket.AF_INET, socket.SOCK_STREAM)",
     "send a datagram": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
     "reach a network by IPv6": "socket.socket(socket.AF_INET6, socket.SOCK_STREAM)",
-    "take much memory": "bytearray(9 << 30)",
+    "take much memory": "import mmap; mmap.mmap(-1, 9 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()",
     "write a huge file": "f = open(sys.argv[1] + '/own', 'w'); f.truncate(5 << 30)",
     "send a signal": "os.kill(int(sys.argv[3]), 0)",
 }
