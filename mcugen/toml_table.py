@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mcugen.errors import BoardError
+from mcugen.errors import BoardError, McugenError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
+
+MAX_FILE_BYTES = 64 * 1024
 
 _REQUIRED: Any = object()
+
+
+def read_toml(path: Path, what: str, error: type[McugenError]) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file of at most `MAX_FILE_BYTES`, and what it says.
+
+    Args:
+        what: that it is to be, for the message about one that is larger.
+
+    Raises:
+        error: it cannot be read, is too large, or is not TOML.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+        if len(raw) > MAX_FILE_BYTES:
+            raise error(f"is larger than {MAX_FILE_BYTES} bytes, so not {what}", where=str(path))
+        text = raw.decode()
+        return text, tomllib.loads(text)
+    except OSError as problem:
+        raise error(f"cannot be read: {problem.strerror}", where=str(path)) from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise error(f"is not valid TOML: {problem}", where=str(path)) from problem
 
 
 class Table:

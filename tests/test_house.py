@@ -40,7 +40,7 @@ LAW = {
     "ops.weighted": "graph numerics ops",
     "ops.pooling": "graph numerics ops",
     "ops.rows": "graph numerics ops",
-    "ops.keeping": "graph numerics ops ops.weighted",
+    "ops.keeping": "graph tflite numerics ops ops.weighted",
     # What runs it. The two runtimes are sisters: neither knows the other.
     "emit": "errors resources graph ops",
     "emulators": "errors cores toml_table emit",
@@ -60,7 +60,7 @@ LAW = {
     " runtimes.aot.emit",
     "qat": "errors numerics",
     "guard": "errors reading",
-    "convert.loops": "errors tflite",
+    "convert.loops": "errors tflite ops",
     "convert": "errors reading outputs children names progress tflite numerics ops oracle verify qat guard"
     " convert.loops",
     "assess": "errors names progress graph tflite oracle runtimes.aot.graph verify convert",
@@ -76,7 +76,7 @@ LAW = {
     " guard convert assess tune device flash monitor",
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess flash monitor monitor.web flow",
     "report": "environment errors text resources outputs graph boards runtimes runtimes.aot.plan builder flow ui",
-    "verbs.options": "errors names emulators monitor.web ui",
+    "verbs.options": "errors names toml_table emulators monitor.web ui",
     "verbs": "errors names text progress outputs graph numerics ops emit emulators boards oracle runtimes"
     " runtimes.aot.plan runtimes.tflm project builder convert assess device flash monitor sweep flow ui report"
     " verbs.options",

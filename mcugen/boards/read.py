@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +18,12 @@ from mcugen.cores.architectures import Architecture, family_architecture
 from mcugen.emulators import emulators
 from mcugen.errors import BoardError
 from mcugen.resources import resource_dir
-from mcugen.toml_table import Table, short
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
-
-MAX_FILE_BYTES = 64 * 1024
+from mcugen.toml_table import Table, read_toml, short
 
 
 def read_board(path: Path) -> Board:
     """Reads and checks one board file; the board's name is the file's name without .toml."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
-        if len(raw) > MAX_FILE_BYTES:
-            raise BoardError(f"larger than {MAX_FILE_BYTES} bytes, so not a board file", where=str(path))
-        data = tomllib.loads(raw.decode())
-    except OSError as error:
-        raise BoardError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BoardError(f"not valid TOML: {error}", where=str(path)) from error
-    return _board(path, data)
+    return _board(path, read_toml(path, "a board file", BoardError)[1])
 
 
 def _board(path: Path, data: dict[str, Any]) -> Board:

@@ -6,15 +6,14 @@ Happens on the float model (`ModelT`), in place, before its ranges are measured.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mcugen.tflite import fields as flat
+from mcugen.tflite.grafts import Graft
 from mcugen.tflite.schema import load_schema, type_name
-from mcugen.tflite.schema_types import ModelT, OperatorT, TensorT
+from mcugen.tflite.schema_types import ModelT, OperatorT
 
 _MOST_DIMENSIONS = 5
 """Of BROADCAST_TO in TensorFlow Lite Micro."""
@@ -23,16 +22,10 @@ _MOST_JOINED = 10
 
 
 @dataclass(frozen=True)
-class Builder:
-    """Adds tensors and ops to a model; the ops, in `made`, are to take the place of `op`."""
+class Builder(Graft):
+    """A graft whose ops are to take the place of `op`."""
 
-    model: ModelT
-    op: OperatorT
-    made: list[OperatorT]
-
-    @property
-    def tensors(self) -> list[TensorT]:
-        return self.model.subgraphs[0].tensors
+    op: OperatorT = field(kw_only=True)
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -42,37 +35,16 @@ class Builder:
     def output(self) -> int:
         return flat.ints(self.op.outputs)[0]
 
-    def constant(self, values: NDArray[Any]) -> int:
-        schema = load_schema()
-        self.model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
-        return self._tensor(values.shape, values.dtype.name, len(self.model.buffers) - 1, "constant")
-
     def tensor(self, like: int, shape: tuple[int, ...] | None = None, dtype: str = "") -> int:
         """A new activation, of the type of another."""
         given = self.tensors[like]
-        self.model.buffers.append(load_schema().BufferT())
-        made = flat.shape_of(given) if shape is None else shape
-        return self._tensor(made, dtype or type_name(given.type), len(self.model.buffers) - 1, "step")
+        return self.activation(flat.shape_of(given) if shape is None else shape, dtype or type_name(given.type))
 
-    def _tensor(self, shape: tuple[int, ...], dtype: str, buffer: int, role: str) -> int:
-        schema = load_schema()
-        name = f"{flat.name_of(self.tensors[self.output], self.output)}/{role}{len(self.tensors)}"
-        kind = getattr(schema.TensorType, dtype.upper())
-        self.tensors.append(schema.TensorT(shape=np.array(shape, np.int32), type=kind, buffer=buffer, name=name))
-        return len(self.tensors) - 1
 
-    def add(self, kind: str, inputs: list[int], output: int, options: Any = None) -> int:
-        schema = load_schema()
-        number = getattr(schema.BuiltinOperator, kind)
-        codes = self.model.operatorCodes
-        codes.append(schema.OperatorCodeT(builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=1))
-        op = schema.OperatorT(opcodeIndex=len(codes) - 1)
-        op.inputs, op.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
-        if options is not None:
-            op.builtinOptions = options
-            op.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
-        self.made.append(op)
-        return output
+def builder_for(model: ModelT, op: OperatorT) -> Builder:
+    main = model.subgraphs[0]
+    named = next(iter(flat.ints(op.outputs)), None)
+    return Builder(model, main, "" if named is None else flat.name_of(main.tensors[named], named), op=op)
 
 
 def use_equivalents(model: ModelT) -> list[str]:
@@ -82,7 +54,7 @@ def use_equivalents(model: ModelT) -> list[str]:
     rewritten: dict[str, None] = {}
     for op in main.operators:
         kind = flat.kind_of(model, op)
-        builder = Builder(model, op, [])
+        builder = builder_for(model, op)
         if kind in REWRITES and REWRITES[kind](builder):
             kept.extend(builder.made)
             rewritten[kind] = None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.equivalents import Builder
+from mcugen.convert.equivalents import Builder, builder_for
 from mcugen.tflite import fields as flat
 from mcugen.tflite.schema import load_schema
 from mcugen.tflite.schema_types import ModelT, OperatorT
@@ -91,7 +91,7 @@ def outputs_as_given(model: ModelT, shapes: list[tuple[int, ...]]) -> None:
         if shape == wanted or len(shape) < 3 or (shape[0], shape[-1], *shape[1:-1]) != wanted:
             continue
         writer = next(op for op in main.operators if i in flat.ints(op.outputs))
-        builder = Builder(model, writer, [])
+        builder = builder_for(model, writer)
         outputs[position] = made = builder.tensor(i, wanted)
         order = np.array([0, len(shape) - 1, *range(1, len(shape) - 1)], np.int32)
         builder.add("TRANSPOSE", [i, builder.constant(order)], made, load_schema().TransposeOptionsT())
@@ -162,7 +162,7 @@ def _past_elementwise(model: ModelT, op: OperatorT, reader: OperatorT) -> bool:
     main = model.subgraphs[0]
     source, order = flat.ints(op.inputs)
     result = flat.ints(reader.outputs)[0]
-    between = Builder(model, reader, []).tensor(source)
+    between = builder_for(model, reader).tensor(source)
     reader.inputs, reader.outputs = np.array([source], np.int32), np.array([between], np.int32)
     op.inputs, op.outputs = np.array([between, order], np.int32), np.array([result], np.int32)
     main.operators.remove(op)
@@ -182,7 +182,7 @@ def _into_transpose(model: ModelT, op: OperatorT, reader: OperatorT) -> bool:
         _read_instead(model, result, source)
         main.operators.remove(reader)
     else:
-        order = Builder(model, reader, []).constant(np.array(both, np.int32))
+        order = builder_for(model, reader).constant(np.array(both, np.int32))
         reader.inputs = np.array([source, order], np.int32)
     return True
 
@@ -200,7 +200,7 @@ def _into_reduction(model: ModelT, op: OperatorT, reader: OperatorT) -> bool:
     left = [axis for axis in order if axis not in reduced]
     if [a for a in left if shape[a] > 1] != sorted(a for a in left if shape[a] > 1):
         return False
-    builder = Builder(model, reader, [])
+    builder = builder_for(model, reader)
     reader.inputs = np.array([source, builder.constant(np.array(sorted(reduced), np.int32))], np.int32)
     computed = tuple(shape[a] for a in range(len(shape)) if a not in reduced)
     reader.builtinOptions.keepDims = False
@@ -233,7 +233,7 @@ def _into_weights(model: ModelT, op: OperatorT, reader: OperatorT) -> bool:
     for layer, values in zip(layers, weights, strict=True):
         assert values is not None
         moved = values.reshape(-1, *before).transpose(0, *back[1:]).reshape(values.shape)
-        made = Builder(model, layer, []).constant(np.ascontiguousarray(moved))
+        made = builder_for(model, layer).constant(np.ascontiguousarray(moved))
         layer.inputs = np.array([flattened, made, *flat.ints(layer.inputs)[2:]], np.int32)
     reader.inputs = np.array([source, *flat.ints(reader.inputs)[1:]], np.int32)
     main.operators.remove(op)
@@ -280,7 +280,7 @@ def _changed_input(model: ModelT, position: int) -> ChangedInput | None:
     for chain in chains:
         assert chain is not None
         last = flat.ints(chain[-1].outputs)[0]
-        builder = Builder(model, chain[-1], [])
+        builder = builder_for(model, chain[-1])
         if flat.shape_of(main.tensors[last]) != after or last in flat.ints(main.outputs):
             _add_reshape(builder, given, last)
         else:

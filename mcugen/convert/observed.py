@@ -13,11 +13,11 @@ from mcugen.convert import calibrate
 from mcugen.convert.calibrate import Observation
 from mcugen.convert.histogram import Statistics
 from mcugen.convert.loops.counted import LOOP
-from mcugen.convert.loops.lstm_op import LSTM
 from mcugen.convert.loops.merged import merge
 from mcugen.convert.loops.unrolled import Unrolled, unroll
 from mcugen.progress import Share
 from mcugen.tflite import fields as flat
+from mcugen.tflite.lstm_operands import LSTM
 from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.schema_types import ModelT
 
@@ -45,10 +45,10 @@ def observe(
     Raises:
         ConversionError: see :func:`mcugen.convert.calibrate.observe`.
     """
-    watched = calibrate.float_activations(merged_copy(model))
-    if not is_recurrent(model):
-        outputs = flat.ints(model.main.outputs)
+    if not is_recurrent(model):  # it has one graph
+        watched, outputs = calibrate.float_activations(model.schema), flat.ints(model.main.outputs)
         return calibrate.observe(model, inputs, watched, outputs, statistics=statistics, progress=progress)
+    watched = calibrate.float_activations(merged_copy(model))
     unrolled = unroll(model)
     main = unrolled.model.main
     seen = {i: unrolled.seen.get(i, ()) for i in watched}

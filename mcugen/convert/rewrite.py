@@ -14,16 +14,14 @@ from mcugen.convert.affine import Affine
 from mcugen.convert.loops.merged import Merged, split
 from mcugen.convert.quantizer import Scheme, activation_inputs, bias_of, weights_of
 from mcugen.tflite import fields as flat
+from mcugen.tflite.grafts import quantization
 from mcugen.tflite.int8_rules import Rule
 from mcugen.tflite.schema import load_schema, op_kind, printable
 from mcugen.tflite.schema_types import (
     ModelT,
     OperatorCodeT,
     OperatorT,
-    QuantizationT,
-    Reals,
     TensorT,
-    Vector,
 )
 from mcugen.tflite.unused import drop_unused
 
@@ -54,7 +52,7 @@ class _Rewriter:
             self._quantize_activation(self.main.tensors[i], params)
         for i, scale in self.scheme.cells.items():
             self.main.tensors[i].type = self.schema.TensorType.INT16
-            self.main.tensors[i].quantization = self._quantization([scale], [0])
+            self.main.tensors[i].quantization = quantization([scale], [0])
         self._insert_requantize()
         self._keep_real()
         self._convert_wide()
@@ -181,7 +179,7 @@ class _Rewriter:
                 type=getattr(self.schema.TensorType, dtype),
                 buffer=len(self.model.buffers) - 1,
                 name=old.name,
-                quantization=self._quantization(scales, zeros, axis),
+                quantization=quantization(scales, zeros, axis),
                 hasRank=old.hasRank,
             )
             self.main.tensors.append(twin)
@@ -206,7 +204,7 @@ class _Rewriter:
                 raw = self.schema.TensorT(shape=target.shape, type=target.type, name=name, hasRank=target.hasRank)
                 self.model.buffers.append(self.schema.BufferT())
                 raw.buffer = len(self.model.buffers) - 1
-                raw.quantization = self._quantization([params.scale], [params.zero_point])
+                raw.quantization = quantization([params.scale], [params.zero_point])
                 self.main.tensors.append(raw)
                 outputs[position] = len(self.main.tensors) - 1
                 requantize = self.schema.OperatorT(opcodeIndex=opcode)
@@ -250,7 +248,7 @@ class _Rewriter:
             type=getattr(self.schema.TensorType, dtype),
             buffer=len(self.model.buffers) - 1,
             name=(printable(tensor.name) or f"tensor_{i}") + suffix,
-            quantization=self._quantization([params.scale], [params.zero_point]) if params is not None else None,
+            quantization=quantization([params.scale], [params.zero_point]) if params is not None else None,
             hasRank=tensor.hasRank,
         )
         self.main.tensors.append(twin)
@@ -294,13 +292,7 @@ class _Rewriter:
         if flat.is_constant(self.model, tensor):
             return  # its readers got quantized twins
         tensor.type = self.schema.TensorType.INT8
-        tensor.quantization = self._quantization([params.scale], [params.zero_point])
-
-    def _quantization(self, scales: Reals, zeros: Vector, axis: int = 0) -> QuantizationT:
-        made: QuantizationT = self.schema.QuantizationParametersT(
-            scale=np.asarray(scales, np.float32), zeroPoint=np.asarray(zeros, np.int64), quantizedDimension=axis
-        )
-        return made
+        tensor.quantization = quantization([params.scale], [params.zero_point])
 
     def _floats(self, i: int) -> NDArray[Any]:
         values = flat.constant(self.model, self.main.tensors[i])

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from mcugen.convert import affine
 from mcugen.convert.histogram import Range
-from mcugen.convert.loops.lstm_op import CELL, GATES, HIDDEN, LSTM, OPERANDS, TO_BIAS, TO_RECURRENT, parse_lstm
+from mcugen.convert.loops.lstm_op import parse_lstm
 from mcugen.convert.loops.rows import drop_unread
 from mcugen.tflite import fields as flat
-from mcugen.tflite.grafts import Graft
-from mcugen.tflite.schema import load_schema, printable
-from mcugen.tflite.schema_types import ModelT, QuantizationT, SubGraphT, TensorT
+from mcugen.tflite.grafts import Graft, quantization
+from mcugen.tflite.lstm_operands import CELL, GATES, HIDDEN, LSTM, OPERANDS, TO_BIAS, TO_RECURRENT
+from mcugen.tflite.schema import printable
+from mcugen.tflite.schema_types import ModelT, SubGraphT
 
 _VERSION = 4
 
@@ -87,7 +88,7 @@ def put_lstms_back(model: ModelT, lstms: Sequence[WideLstm]) -> None:
             ids[at + TO_RECURRENT] = _constant(graft, affine.quantize_weights(recurrent, scales, None), scales)
         for position, scale in ((HIDDEN, hidden_scale), (CELL, affine.power_of_two_scale(lstm.cell))):
             ids[position] = graft.activation(lstm.states, "int16", variable=True)
-            _set_scale(graft.tensors[ids[position]], [scale])
+            graft.tensors[ids[position]].quantization = quantization([scale])
         graft.add(LSTM, ids, output, lstm.options, version=_VERSION)
         main.operators[main.operators.index(writer)] = graft.made[0]
         main.tensors[output].name = graft.name
@@ -102,12 +103,5 @@ def _floats(model: ModelT, graph: SubGraphT, i: int) -> NDArray[Any]:
 
 def _constant(graft: Graft, values: NDArray[Any], scales: NDArray[np.float32]) -> int:
     i = graft.constant(values)
-    _set_scale(graft.tensors[i], scales)
+    graft.tensors[i].quantization = quantization(scales)
     return i
-
-
-def _set_scale(tensor: TensorT, scales: Any) -> None:
-    made: QuantizationT = load_schema().QuantizationParametersT(
-        scale=np.asarray(scales, np.float32), zeroPoint=np.zeros(len(scales), np.int64), quantizedDimension=0
-    )
-    tensor.quantization = made

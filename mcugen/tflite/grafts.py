@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 
 from mcugen.tflite import fields as flat
 from mcugen.tflite.schema import load_schema
-from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT, TensorT
+from mcugen.tflite.schema_types import ModelT, OperatorT, QuantizationT, Reals, SubGraphT, TensorT, Vector
+
+
+def quantization(scales: Reals, zeros: Vector = None, axis: int = 0) -> QuantizationT:
+    """Scales and zero points (0 for all if None) of a tensor, along an axis where there are several."""
+    values = np.asarray(scales, np.float32)
+    made: QuantizationT = load_schema().QuantizationParametersT(
+        scale=values,
+        zeroPoint=np.zeros(len(values), np.int64) if zeros is None else np.asarray(zeros, np.int64),
+        quantizedDimension=axis,
+    )
+    return made
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mcugen.tflite.lstm_operands import CELL, GATES, HIDDEN, LSTM, TO_BIAS, TO_RECURRENT
+
 FixedParams = tuple[float, int]
 
 
@@ -137,14 +139,14 @@ RULES: dict[str, Rule] = {
     "CAST": Rule(real=True),
     "DYNAMIC_UPDATE_SLICE": _SAME_V1,
     "WHILE": _FREE_V1,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": Rule(
+    LSTM: Rule(
         version=3,
         products=(
-            *(Product(weights, weights + 11, 0) for weights in range(1, 5)),
-            *(Product(weights, None, 18) for weights in range(5, 9)),
+            *(Product(weights, weights + TO_BIAS, 0) for weights in GATES.values()),
+            *(Product(weights + TO_RECURRENT, None, HIDDEN) for weights in GATES.values()),
         ),
-        tied=(18,),
-        cell=19,
+        tied=(HIDDEN,),
+        cell=CELL,
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def drop_unused(model: ModelT) -> None:
     """Remove tensors, buffers, operator codes and metadata that nothing refers to any more."""
     schema = load_schema()
     for subgraph in model.subgraphs:
-        _drop_unused_tensors(model, subgraph)
+        take_tensors(model, subgraph, subgraph.tensors)
     operators = [op for subgraph in model.subgraphs for op in subgraph.operators]
     codes = sorted({op.opcodeIndex for op in operators})
     model.operatorCodes = [model.operatorCodes[i] for i in codes]
@@ -37,13 +38,14 @@ def drop_unused(model: ModelT) -> None:
     model.buffers = buffers
 
 
-def _drop_unused_tensors(model: ModelT, subgraph: SubGraphT) -> None:
+def take_tensors(model: ModelT, subgraph: SubGraphT, tensors: Sequence[TensorT]) -> dict[int, int]:
+    """Give a subgraph those of `tensors` that it names, and no others, in place: their new ids by the old ones."""
     used = set(flat.ints(subgraph.inputs)) | set(flat.ints(subgraph.outputs))
     for op in subgraph.operators:
         ids = (*flat.ints(op.inputs), *flat.ints(op.outputs), *flat.ints(op.intermediates))
         used.update(i for i in ids if i >= 0)
     order = {old: new for new, old in enumerate(sorted(used))}
-    subgraph.tensors = [subgraph.tensors[i] for i in sorted(used)]
+    subgraph.tensors = [tensors[i] for i in order]
     for holder in (subgraph, *subgraph.operators):
         for field in ("inputs", "outputs"):
             setattr(holder, field, np.array([order.get(i, -1) for i in flat.ints(getattr(holder, field))], np.int32))
@@ -54,6 +56,7 @@ def _drop_unused_tensors(model: ModelT, subgraph: SubGraphT) -> None:
         for signature in model.signatureDefs or []:
             for entry in (*(signature.inputs or []), *(signature.outputs or [])):
                 entry.tensorIndex = order.get(entry.tensorIndex, 0)
+    return order
 
 
 def own_constants(model: ModelT) -> None:

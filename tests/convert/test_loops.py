@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from mcugen.convert import convert
 from mcugen.convert.loops.counted import counted_loops
 from mcugen.convert.loops.lstm_layers import fuse_lstm_layers
-from mcugen.convert.loops.lstm_op import LSTM
 from mcugen.convert.loops.merged import merge, split
 from mcugen.convert.loops.rows import write_rows_in_place
 from mcugen.convert.loops.unrolled import unroll
@@ -19,6 +18,7 @@ from mcugen.convert.observed import merged_copy, observe
 from mcugen.errors import ConversionError, ModelError
 from mcugen.oracle.oracle import Oracle
 from mcugen.tflite import fields as flat
+from mcugen.tflite.lstm_operands import LSTM
 from mcugen.tflite.opened import OpenedModel, open_model, packed
 from mcugen.tflite.schema_types import ModelT
 from tests.convert.float_models import FloatModel, S

@@ -106,6 +106,7 @@ def _build_for_host(
         f"-DMODEL_INPUTS={inputs}",
         *sources,
         str(DOUBLE / "mcg_model.c"),
+        str(DOUBLE / "clock_port.c"),
         str(DOUBLE / port[0]),
         *port[1:],
         "-o",

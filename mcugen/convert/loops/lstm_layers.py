@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert.loops.counted import counted_loops
-from mcugen.convert.loops.lstm_op import CELL, GATES, HIDDEN, LSTM, OPERANDS, TO_BIAS, TO_RECURRENT
 from mcugen.tflite import fields as flat
 from mcugen.tflite.counted import CountedLoop
 from mcugen.tflite.grafts import Graft
+from mcugen.tflite.lstm_operands import CELL, GATES, HIDDEN, LSTM, OPERANDS, TO_BIAS, TO_RECURRENT
 from mcugen.tflite.schema import load_schema
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
 

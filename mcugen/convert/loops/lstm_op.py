@@ -1,4 +1,4 @@
-"""TensorFlow Lite's op for an LSTM over a whole sequence: where its tensors are."""
+"""TensorFlow Lite's op for an LSTM over a whole sequence, read."""
 
 from __future__ import annotations
 
@@ -6,17 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mcugen.errors import ConversionError
+from mcugen.ops.common import fused_activation_name
 from mcugen.tflite import fields as flat
+from mcugen.tflite.lstm_operands import ABSENT, CELL, GATES, HIDDEN, LSTM, OPERANDS, TO_BIAS, TO_RECURRENT
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
-
-LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-OPERANDS = 24
-GATES = {"input": 1, "forget": 2, "cell": 3, "output": 4}
-"""Position of the weights of the input, by gate."""
-TO_RECURRENT, TO_BIAS = 4, 11
-"""From there to the weights of the hidden state, and to the bias."""
-HIDDEN, CELL = 18, 19
-_ABSENT = (9, 10, 11, 16, 17, 20, 21, 22, 23)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +51,13 @@ def parse_lstm(model: ModelT, graph: SubGraphT, op: OperatorT) -> LstmOp:
         and all(i >= 0 for i in ids[1:9])
         and all(i >= 0 for i in ids[12:16])
     )
-    if not plain or any(ids[position] >= 0 for position in _ABSENT if position < len(ids)):
+    if not plain or any(ids[position] >= 0 for position in ABSENT if position < len(ids)):
         raise ConversionError(
             "has peepholes, projection, normalization or coupled gates, and so no int8 form here",
             where=where,
             hint="Use a plain LSTM layer",
         )
-    name = activation_name(options.fusedActivationFunction)
+    name = fused_activation_name(options.fusedActivationFunction)
     if name != "TANH":
         raise ConversionError(
             f"is an LSTM with the activation {name}, which has no int8 form here", where=where, hint="Use tanh"
@@ -89,8 +82,3 @@ def parse_lstm(model: ModelT, graph: SubGraphT, op: OperatorT) -> LstmOp:
         bool(options.timeMajor),
         float(options.cellClip),
     )
-
-
-def activation_name(code: int) -> str:
-    """Of a fused activation."""
-    return ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")[code] if 0 <= code < 6 else f"code {code}"

@@ -14,6 +14,7 @@ import numpy as np
 from mcugen.convert.loops.counted import is_loop
 from mcugen.tflite import fields as flat
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
+from mcugen.tflite.unused import take_tensors
 
 Ids = tuple[int, ...]
 
@@ -82,27 +83,12 @@ def split(model: ModelT, merged: Merged) -> dict[int, int]:
     moved: dict[int, int] = {}
     start = 0
     for (subgraph, inputs, outputs), ops in zip(merged.parts, operators, strict=True):
-        used = {i for op in ops for i in _tensors_of(op) if i >= 0}
-        order = {old: new for new, old in enumerate(sorted(used.union(inputs, outputs)))}
-        subgraph.tensors, subgraph.operators = [tensors[i] for i in order], ops
-        subgraph.inputs, subgraph.outputs = (np.array([order[i] for i in ids], np.int32) for ids in (inputs, outputs))
-        for op in ops:
-            op.inputs, op.outputs = (
-                np.array([order.get(i, -1) for i in flat.ints(ids)], np.int32) for ids in (op.inputs, op.outputs)
-            )
-            if op.intermediates is not None:
-                op.intermediates = np.array([order[i] for i in flat.ints(op.intermediates)], np.int32)
-        if subgraph is main:
-            for signature in model.signatureDefs or []:
-                for entry in (*(signature.inputs or []), *(signature.outputs or [])):
-                    entry.tensorIndex = order.get(entry.tensorIndex, 0)
+        subgraph.operators = ops
+        subgraph.inputs, subgraph.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+        order = take_tensors(model, subgraph, tensors)
         moved.update((old, start + new) for old, new in order.items())
         start += len(order)
     return moved
-
-
-def _tensors_of(op: OperatorT) -> Ids:
-    return (*flat.ints(op.inputs), *flat.ints(op.outputs), *flat.ints(op.intermediates))
 
 
 def _homes(model: ModelT, merged: Merged) -> dict[int, int]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from mcugen.convert.loops.counted import counted_loops
 from mcugen.convert.loops.lstm_layers import fuse_lstm_layers
-from mcugen.convert.loops.lstm_op import LSTM, parse_lstm
+from mcugen.convert.loops.lstm_op import parse_lstm
 from mcugen.convert.loops.rows import write_rows_in_place
 from mcugen.errors import ConversionError, ModelError
 from mcugen.tflite import fields as flat
+from mcugen.tflite.lstm_operands import LSTM
 from mcugen.tflite.schema import printable
 from mcugen.tflite.schema_types import ModelT
 from mcugen.tflite.state import takes_sequences

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mcugen.convert.loops.counted import counted_loops
-from mcugen.convert.loops.lstm_op import LSTM, LstmOp, parse_lstm
+from mcugen.convert.loops.lstm_op import LstmOp, parse_lstm
 from mcugen.convert.loops.merged import offsets
 from mcugen.tflite import fields as flat
 from mcugen.tflite.counted import CountedLoop, Values
 from mcugen.tflite.grafts import Graft
+from mcugen.tflite.lstm_operands import LSTM
 from mcugen.tflite.opened import OpenedModel, packed
 from mcugen.tflite.schema import load_schema
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT

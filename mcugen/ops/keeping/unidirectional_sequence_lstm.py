@@ -18,15 +18,11 @@ from mcugen.ops.checks import not_empty, quantization_problem
 from mcugen.ops.common import describe, fused_activation_name
 from mcugen.ops.keeping.recurrent import PRODUCTS_BOUND
 from mcugen.ops.variants import fastest
+from mcugen.tflite import lstm_operands
+from mcugen.tflite.lstm_operands import ABSENT, CELL, HIDDEN, LSTM, OPERANDS, TO_BIAS, TO_RECURRENT
 
-_OPERANDS = 24
-
-GATES = (2, 1, 3, 4)
-"""Positions of the input weights of the forget, input, cell and output gates: the order in which kernels have them."""
-TO_RECURRENT, _TO_BIAS = 4, 11
-"""From the position of a gate's input weights to its recurrent weights and its bias."""
-HIDDEN, CELL = 18, 19
-_ABSENT = (*range(9, 12), 16, 17, *range(20, 24))
+GATES = tuple(lstm_operands.GATES[name] for name in ("forget", "input", "cell", "output"))
+"""Positions of the gates' input weights, in the order in which kernels have them."""
 
 GATE_SCALE = 2.0**-12
 """Of the sums that go into sigmoid and tanh."""
@@ -59,10 +55,10 @@ def parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]
 
 def operands(_graph: Graph, op: Op) -> str | None:
     """24 inputs, of which those of peepholes, projection and layer normalization are absent; one output."""
-    if len(op.inputs) != _OPERANDS or len(op.outputs) != 1:
+    if len(op.inputs) != OPERANDS or len(op.outputs) != 1:
         return f"it has {len(op.inputs)} inputs and {len(op.outputs)} outputs"
     for position, i in enumerate(op.inputs):
-        if (i >= 0) == (position in _ABSENT):
+        if (i >= 0) == (position in ABSENT):
             return f"its input {position} is {'given' if i >= 0 else 'absent'}"
     return None
 
@@ -95,7 +91,7 @@ def weights_ids(op: Op) -> list[int]:
 
 
 def bias_ids(op: Op) -> list[int]:
-    return [op.inputs[p + _TO_BIAS] for p in GATES]
+    return [op.inputs[p + TO_BIAS] for p in GATES]
 
 
 def weights_and_states(graph: Graph, op: Op) -> str | None:
@@ -309,7 +305,7 @@ def macs(graph: Graph, op: Op) -> int:
 
 
 SPEC = OpSpec(
-    kind="UNIDIRECTIONAL_SEQUENCE_LSTM",
+    kind=LSTM,
     lower=_lower,
     constraints=(
         operands,

@@ -12,16 +12,17 @@ from mcugen.ops.checks import not_empty
 from mcugen.ops.keeping import unidirectional_sequence_lstm as lstm
 from mcugen.ops.variants import fastest
 from mcugen.ops.weighted import weighted_16x8
+from mcugen.tflite.lstm_operands import CELL, HIDDEN, LSTM
 
 
 def _symmetric(graph: Graph, op: Op) -> str | None:
     """Input, hidden state and output have zero point 0."""
-    return symmetric.symmetric_problem(graph, (op.inputs[0], op.inputs[lstm.HIDDEN], op.outputs[0]))
+    return symmetric.symmetric_problem(graph, (op.inputs[0], op.inputs[HIDDEN], op.outputs[0]))
 
 
 def _accumulators_fit(graph: Graph, op: Op) -> str | None:
     """No sum of products and bias exceeds 47 bits, and none 31 when it is scaled to a gate."""
-    scales = [graph.tensor(op.inputs[p]).scale for p in (0, lstm.HIDDEN) for _ in lstm.GATES]
+    scales = [graph.tensor(op.inputs[p]).scale for p in (0, HIDDEN) for _ in lstm.GATES]
     biases = [lstm.data_of(graph, i) for i in lstm.bias_ids(op)]
     biases += [np.zeros_like(bias) for bias in biases]
     for i, scale, bias in zip(lstm.weights_ids(op), scales, biases, strict=True):
@@ -54,13 +55,13 @@ def _lower(graph: Graph, op: Op, target: Target) -> Lowering:
             recurrent_weights,
             lstm.table_constant(),
         ),
-        outputs=(op.outputs[0], op.inputs[lstm.HIDDEN], op.inputs[lstm.CELL]),
+        outputs=(op.outputs[0], op.inputs[HIDDEN], op.inputs[CELL]),
     )
     return Lowering((fastest(target, call),))
 
 
 SPEC = OpSpec(
-    kind="UNIDIRECTIONAL_SEQUENCE_LSTM",
+    kind=LSTM,
     lower=_lower,
     constraints=(
         lstm.operands,

@@ -7,6 +7,7 @@ from mcugen.ops import float32
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty
 from mcugen.ops.keeping import unidirectional_sequence_lstm as lstm
+from mcugen.tflite.lstm_operands import CELL, HIDDEN, LSTM
 
 
 def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
@@ -21,13 +22,13 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
         ),
         inputs=(op.inputs[0],),
         constants=(input_weights, Constant("bias", bias, f"[{len(bias)},4]"), recurrent_weights),
-        outputs=(op.outputs[0], op.inputs[lstm.HIDDEN], op.inputs[lstm.CELL]),
+        outputs=(op.outputs[0], op.inputs[HIDDEN], op.inputs[CELL]),
     )
     return Lowering((call,))
 
 
 SPEC = OpSpec(
-    kind="UNIDIRECTIONAL_SEQUENCE_LSTM",
+    kind=LSTM,
     lower=_lower,
     constraints=(
         lstm.operands,

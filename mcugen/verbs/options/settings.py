@@ -7,22 +7,16 @@ file's does not read it.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mcugen.errors import ProjectError
+from mcugen.toml_table import read_toml
 from mcugen.verbs.options.derive import PARAMETERS
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
-
 FILE = "mcugen.toml"
-_MOST_BYTES = 64 * 1024
 
 KEYS: Mapping[str, tuple[type, ...]] = {
     "model": (str,), "data": (str,), "board": (str,), "out": (str,), "eval_data": (str,), "labels": (str,),
@@ -98,18 +92,11 @@ def read_settings(path: Path) -> Settings | None:
         ProjectError: it cannot be read, or says what it must not, with the line.
     """
     try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ProjectError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    if len(raw) > _MOST_BYTES:
-        raise ProjectError(f"is larger than {_MOST_BYTES} bytes", where=str(path))
-    try:
-        text = raw.decode()
-        values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProjectError(f"is not valid TOML: {error}", where=str(path)) from error
+        text, values = read_toml(path, "mcugen's settings", ProjectError)
+    except ProjectError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
     for key, value in values.items():
         where = f"{path}, line {_line(text, key)}"
         if key not in KEYS:

@@ -19,7 +19,6 @@ static uint32_t unread_bytes;
 static uint8_t *written;
 static uint32_t written_bytes, written_size;
 static int is_started, was_reset;
-static uint64_t ticks;
 
 static void serve(void) { mcg_harness_main(); }
 
@@ -46,8 +45,6 @@ uint32_t double_exchange(const uint8_t *input, uint32_t input_bytes, uint8_t *ou
 /* A library that was reset has to be loaded again. */
 int double_was_reset(void) { return was_reset; }
 
-void mcg_port_init(void) {}
-
 int mcg_port_getc(void) {
   if (unread_bytes == 0) swapcontext(&server, &host);
   if (unread_bytes == 0) return -1;
@@ -61,31 +58,6 @@ void mcg_port_putc(uint8_t byte) {
 }
 
 void mcg_port_flush(void) {}
-
-const mcg_counter_info *mcg_port_counter(void) {
-  static const mcg_counter_info info = {MCG_COUNTER_DWT, 32, 0, 1000000u};
-  return &info;
-}
-
-void mcg_port_now(mcg_moment *moment) {
-  ticks += 7;
-  moment->ticks = (0xFFFFFF00u + ticks) & 0xFFFFFFFFu;
-  moment->interrupts = 0;
-}
-
-void mcg_port_run_instructions(uint32_t count) { ticks += count; }
-
-void mcg_port_interrupts(int on) { (void)on; }
-
-uint32_t *mcg_port_stack_bottom(void) { return NULL; }
-
-uint32_t mcg_port_stack_bytes(void) { return 0; }
-
-const uint8_t *mcg_port_build_id(uint32_t *bytes) {
-  static const uint8_t id[4] = {0xAB, 0xCD, 0, 1};
-  *bytes = sizeof id;
-  return id;
-}
 
 void mcg_port_reset(void) {
   was_reset = 1;

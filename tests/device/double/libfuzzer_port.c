@@ -21,7 +21,6 @@ static jmp_buf end_of_input;
 static uint8_t stream[STREAM_BYTES];
 static uint32_t stream_bytes, next_byte;
 static uint16_t session;
-static uint64_t ticks;
 
 static void put(uint8_t byte) {
   if (stream_bytes < STREAM_BYTES) stream[stream_bytes++] = byte;
@@ -68,8 +67,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   return 0;
 }
 
-void mcg_port_init(void) {}
-
 int mcg_port_getc(void) {
   if (next_byte == stream_bytes) longjmp(end_of_input, 1);
   return stream[next_byte++];
@@ -78,30 +75,5 @@ int mcg_port_getc(void) {
 void mcg_port_putc(uint8_t byte) { (void)byte; }
 
 void mcg_port_flush(void) {}
-
-const mcg_counter_info *mcg_port_counter(void) {
-  static const mcg_counter_info info = {MCG_COUNTER_DWT, 32, 0, 1000000u};
-  return &info;
-}
-
-void mcg_port_now(mcg_moment *moment) {
-  ticks += 7;
-  moment->ticks = (0xFFFFFF00u + ticks) & 0xFFFFFFFFu;
-  moment->interrupts = 0;
-}
-
-void mcg_port_run_instructions(uint32_t count) { ticks += count; }
-
-void mcg_port_interrupts(int on) { (void)on; }
-
-uint32_t *mcg_port_stack_bottom(void) { return NULL; }
-
-uint32_t mcg_port_stack_bytes(void) { return 0; }
-
-const uint8_t *mcg_port_build_id(uint32_t *bytes) {
-  static const uint8_t id[4] = {0xAB, 0xCD, 0, 1};
-  *bytes = sizeof id;
-  return id;
-}
 
 void mcg_port_reset(void) { longjmp(end_of_input, 1); }

@@ -132,8 +132,11 @@ class Plan:
         for step in self.steps:
             sizes = []
             for values in self._arrays(step):
+                if values.nbytes < SHARED_FROM:
+                    sizes.append(values.nbytes)
+                    continue
                 key = (values.dtype.str, hashlib.sha256(values.tobytes()).digest())
-                if values.nbytes < SHARED_FROM or key not in known:
+                if key not in known:
                     sizes.append(values.nbytes)
                 known.add(key)
             found.append(sizes)
