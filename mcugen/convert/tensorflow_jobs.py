@@ -20,7 +20,7 @@ from mcugen.convert.keras_scale import Dimension, scaled_model
 from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, McugenError
 from mcugen.guard.keras_files import KerasKind, checked_copy
-from mcugen.guard.own_objects import define_objects
+from mcugen.guard.own_objects import define_objects, layers_of_applications
 from mcugen.guard.saved_model import checked_folder
 from mcugen.progress import Share
 
@@ -66,7 +66,8 @@ def load_and_convert(
         import tf_keras
 
         options = {"safe_mode": False} if trusted and kind == "keras" else {}
-        model = tf_keras.models.load_model(copy, compile=False, custom_objects=dict(objects), **options)
+        known = {**layers_of_applications(), **objects}
+        model = tf_keras.models.load_model(copy, compile=False, custom_objects=known, **options)
     else:
         import keras
 

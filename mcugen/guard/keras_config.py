@@ -29,14 +29,14 @@ def check_config(config: object, where: str, own: Container[str] = ()) -> None:
     Raises:
         ModelError: it names a class or function that is not Keras' own, or that does more than compute.
     """
-    layer = ""
+    layer, networks = "", _networks(config)
     for number, item in enumerate(_objects(config)):
         if number > _MOST_OBJECTS:
             raise ModelError(f"its configuration has more than {_MOST_OBJECTS:,} parts", where=where)
         described = item.get("config")
         if isinstance(described, Mapping) and isinstance(described.get("name"), str):
             layer = described["name"]
-        if (problem := _problem(item, own)) and not _is_own(item, own):
+        if (problem := _problem(item, own)) and not _is_own(item, own) and not _is_of(networks, item):
             place = f'{where}, layer "{_shown(layer)}"' if layer else where
             raise ModelError(problem, where=place, hint=_ways_on(item, where))
 
@@ -66,6 +66,21 @@ def _is_own(item: Mapping[str, Any], own: Container[str]) -> bool:
     if registered is None and item.get("module") is None:
         registered = name  # as old files have it
     return isinstance(registered, str) and registered in own
+
+
+def _networks(config: object) -> tuple[str, ...]:
+    """The names of all models in a configuration, the outermost and those inside it."""
+    described = [item.get("config") for item in _objects(config) if item.get("class_name") in names.MODELS]
+    return tuple(str(each["name"]) for each in described if isinstance(each, Mapping) and "name" in each)
+
+
+def _is_of(networks: tuple[str, ...], item: Mapping[str, Any]) -> bool:
+    """Whether an old file, which names no modules, means the layer that one of its networks of the applications has."""
+    name = item.get("class_name")
+    if not isinstance(name, str) or name not in names.APPLICATIONS:
+        return False
+    nameless = item.get("module") is None and item.get("registered_name") in (None, name)
+    return nameless and any(network.startswith(names.APPLICATIONS[name]) for network in networks)
 
 
 def _objects(config: object) -> Iterator[Mapping[str, Any]]:

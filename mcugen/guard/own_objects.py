@@ -6,6 +6,8 @@ names beyond Keras' own must be defined by that file.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import importlib.util
 import sys
 import traceback
@@ -17,6 +19,7 @@ from types import FunctionType
 from typing import Any
 
 from mcugen.errors import ModelError
+from mcugen.guard.keras_names import APPLICATIONS
 
 _MOST_BYTES = 1 << 20
 _given: ContextVar[Path | None] = ContextVar("own_objects", default=None)
@@ -76,4 +79,16 @@ def define_objects(file: Path, registered: Any) -> Mapping[str, Any]:
             found.update({key: value, f"Custom>{key}": value, str(registered(value)): value})
     if not found:
         raise ModelError("defines neither a class nor a function", where=file.name)
+    return found
+
+
+def layers_of_applications() -> dict[str, Any]:
+    """The layers that networks of Keras 2's `applications` define for themselves, by class name.
+
+    Its HDF5 files name no modules, and Keras itself does not find these layers again.
+    """
+    found = {}
+    for name, module in APPLICATIONS.items():
+        with contextlib.suppress(ImportError, AttributeError):  # another version keeps it elsewhere
+            found[name] = getattr(importlib.import_module(f"tf_keras.src.applications.{module}"), name)
     return found

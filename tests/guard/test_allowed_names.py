@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from mcugen.errors import ModelError
+from mcugen.convert.load import load_tflite
+from mcugen.convert.sources import identify
+from mcugen.errors import ConversionError, ModelError
 from mcugen.guard import graph_ops, keras_names
 from mcugen.guard.keras_config import check_config
 
@@ -97,6 +99,29 @@ def test_the_own_layer_of_inception_resnet_passes(package: str) -> None:
     x = module.Input((8, 8, 3))
     model = module.Model(x, own(scale=0.2)([x, module.layers.Conv2D(3, 1)(x)]))
     check_config(json.loads(model.to_json()), package)
+
+
+def old_network(name: str) -> Any:
+    """A Keras 2 model with a layer of ConvNeXt's; its file names no modules."""
+    tf_keras = pytest.importorskip("tf_keras")
+    scale = importlib.import_module("tf_keras.src.applications.convnext").LayerScale
+    x = tf_keras.Input((8, 8, 3))
+    y = scale(0.5, 3, name="scale")(tf_keras.layers.Conv2D(3, 1)(x))
+    whole = tf_keras.Input((8, 8, 3))
+    return tf_keras.Model(whole, tf_keras.layers.Flatten()(tf_keras.Model(x, y, name=name)(whole)))
+
+
+def test_old_files_of_the_applications_load(tmp_path: Path) -> None:
+    """Keras itself does not find the layer again: `Unknown layer: 'LayerScale'`."""
+    old_network("convnext_own").save(tmp_path / "net.h5")
+    model = load_tflite(identify(tmp_path / "net.h5")).model
+    assert len(model.main.outputs) == 1
+
+
+def test_the_same_name_elsewhere_is_somebody_elses(tmp_path: Path) -> None:
+    old_network("network").save(tmp_path / "net.h5")
+    with pytest.raises(ConversionError, match=r'layer "scale": uses the class LayerScale, which is not one of Keras'):
+        load_tflite(identify(tmp_path / "net.h5"))
 
 
 def test_models_with_ops_and_own_layers_pass(tmp_path: Path) -> None:
