@@ -76,11 +76,12 @@ def _networks(config: object) -> tuple[str, ...]:
 
 def _is_of(networks: tuple[str, ...], item: Mapping[str, Any]) -> bool:
     """Whether an old file, which names no modules, means the layer that one of its networks of the applications has."""
-    name = item.get("class_name")
-    if not isinstance(name, str) or name not in names.APPLICATIONS:
+    named = item.get("class_name")
+    name = named.removeprefix("Custom>") if isinstance(named, str) else ""
+    if name not in names.APPLICATIONS or item.get("module") is not None:
         return False
-    nameless = item.get("module") is None and item.get("registered_name") in (None, name)
-    return nameless and any(network.startswith(names.APPLICATIONS[name]) for network in networks)
+    registered = item.get("registered_name") in (None, named)
+    return registered and any(network.startswith(names.APPLICATIONS[name]) for network in networks)
 
 
 def _objects(config: object) -> Iterator[Mapping[str, Any]]:

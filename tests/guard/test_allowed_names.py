@@ -124,6 +124,20 @@ def test_the_same_name_elsewhere_is_somebody_elses(tmp_path: Path) -> None:
         load_tflite(identify(tmp_path / "net.h5"))
 
 
+@pytest.mark.parametrize("name", ["CustomScaleLayer", "Custom>CustomScaleLayer"])
+def test_old_names_count_inside_their_network(name: str) -> None:
+    layer = {"class_name": name, "config": {"name": "scaled", "scale": 0.2}}
+    model: dict[str, Any] = {"class_name": "Functional", "config": {"name": "inception_resnet_v2", "layers": [layer]}}
+    check_config(model, "old.h5")
+    model["config"]["name"] = "network"
+    with pytest.raises(ModelError, match=r'layer "scaled": uses the class .*CustomScaleLayer, which is not one of'):
+        check_config(model, "old.h5")
+    layer["module"] = "somewhere"
+    model["config"]["name"] = "inception_resnet_v2"
+    with pytest.raises(ModelError, match=r"uses the class somewhere.*CustomScaleLayer"):
+        check_config(model, "old.h5")
+
+
 def test_models_with_ops_and_own_layers_pass(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     from mcugen.qat import layers as qat_layers
