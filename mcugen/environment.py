@@ -8,10 +8,23 @@ import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
+from pathlib import Path
 
 from mcugen.errors import ToolError
 
 _TYPED: ContextVar[str] = ContextVar("typed", default="")
+
+
+UNWRITABLE_CACHE = "mcugen keeps its cache there: set MCUGEN_CACHE_DIR to a folder that you can write to"
+
+
+def cache_dir() -> Path:
+    """Where mcugen keeps what it can make again: `$MCUGEN_CACHE_DIR`, else the user's cache folder."""
+    override = os.environ.get("MCUGEN_CACHE_DIR")
+    if override:
+        return Path(override).expanduser().resolve()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "mcugen"
 
 
 @contextlib.contextmanager

@@ -29,6 +29,9 @@ _MARKER_TOOLS = {"emulator": ("arm-none-eabi-gcc", "qemu-system-arm")}
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 """NumPy starts threads when it is imported, a third of its time, in each of a thousand processes that tests start."""
 
+os.environ["MCUGEN_KEEP_CONVERTED"] = "0"
+"""What a run before this one converted proves nothing: tests/convert/test_kept.py has a cache of its own."""
+
 KERNEL_INCLUDES = [f"-I{folder}" for folder in sorted({path.parent for path in kernel_headers().values()})]
 """A compiler's flags that find every kernel's header."""
 

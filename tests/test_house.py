@@ -55,13 +55,14 @@ LAW = {
     # The stages.
     "project": "errors names resources graph emit boards runtimes",
     "formats": "errors names resources graph ops emit boards runtimes runtimes.tflm project",
-    "builder": "errors reading children progress cores boards runtimes runtimes.aot.plan runtimes.tflm project",
+    "builder": "environment errors reading children progress cores boards runtimes runtimes.aot.plan runtimes.tflm"
+    " project",
     "verify": "errors progress graph tflite numerics ops oracle runtimes runtimes.aot.graph runtimes.aot.plan"
     " runtimes.aot.emit",
     "qat": "errors numerics",
     "guard": "errors reading",
     "convert.loops": "errors tflite ops",
-    "convert": "errors reading outputs children names progress tflite numerics ops oracle verify qat guard"
+    "convert": "environment errors reading outputs children names progress tflite numerics ops oracle verify qat guard"
     " convert.loops",
     "assess": "errors names progress graph tflite oracle runtimes.aot.graph verify convert",
     "tune": "errors progress outputs reading graph tflite boards runtimes runtimes.aot.graph builder convert assess",

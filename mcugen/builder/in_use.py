@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mcugen.builder.locks import open_lock
-from mcugen.builder.platformio import UNWRITABLE_CACHE, cache_dir
+from mcugen.environment import UNWRITABLE_CACHE, cache_dir
 from mcugen.errors import ProjectError
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from mcugen.builder.locks import file_lock
 from mcugen.children import running_tree
 from mcugen.cores.architectures import BARE_METAL, Architecture
+from mcugen.environment import UNWRITABLE_CACHE, cache_dir
 from mcugen.errors import DoesNotFitError, McugenError, ToolError
 
 _SCONS_PY = """import sys
@@ -43,18 +44,6 @@ _COMPILER_ERROR = re.compile(
     r"|.*: not found$|Error: .*|.*\bld: .*(?:cannot|not).*)$",
     re.MULTILINE,
 )
-
-
-UNWRITABLE_CACHE = "mcugen keeps its cache there: set MCUGEN_CACHE_DIR to a folder that you can write to"
-
-
-def cache_dir() -> Path:
-    """Where mcugen keeps what it can make again: `$MCUGEN_CACHE_DIR`, else the user's cache folder."""
-    override = os.environ.get("MCUGEN_CACHE_DIR")
-    if override:
-        return Path(override).expanduser().resolve()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "mcugen"
 
 
 @dataclass(frozen=True)

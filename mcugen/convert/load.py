@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mcugen.convert.foreign import load_foreign
+from mcugen.convert.kept import Kept, find_kept, keep, kept_key, read_scaling
 from mcugen.convert.keras_inputs import live_scaling
 from mcugen.convert.keras_scale import Dimension
 from mcugen.convert.sources import Source
@@ -102,6 +103,9 @@ def _from_file(
         # Not in the folder itself, where the process would take it for a module before it is confined.
         (folder / "own").mkdir(exist_ok=True)
         own = Path(shutil.copyfile(own, folder / "own" / own.name))
+    key = kept_key(kind, path, own, trusted=trusted) if scale is None else ""
+    if key and (kept := find_kept(key)) is not None:
+        return Loaded(open_model(kept.tflite), kept.attempts, kept.scaling)
     attempts: list[Attempt] = []
     for step, legacy in ways:
         request = {
@@ -122,7 +126,10 @@ def _from_file(
             continue
         if not answer.error:
             attempts.append(Attempt(step, "ok"))
-            return _made(folder, attempts, answer.result)
+            loaded = _made(folder, attempts, answer.result)
+            if key and kept_key(kind, path, own, trusted=trusted) == key:  # nobody changed the file in the meantime
+                keep(key, Kept(loaded.model.data, loaded.attempts, loaded.scaling))
+            return loaded
         attempts.append(Attempt(step, answer.error))
     raise ConversionError(
         "the model could not be loaded: " + "; ".join(f"{a.step}: {a.outcome}" for a in attempts),
@@ -137,8 +144,7 @@ def _no_objects(where: str) -> ModelError:
 
 def _made(folder: Path, attempts: Sequence[Attempt], result: Mapping[str, Any]) -> Loaded:
     """What the worker left in the folder, and what it found."""
-    told = result.get("scaling")
-    scaling = None if told is None else OwnScaling(float(told["scale"]), str(told["layer"]), float(told["offset"]))
+    scaling = read_scaling(result.get("scaling"))
     return Loaded(open_model((folder / "float.tflite").read_bytes()), tuple(attempts), scaling)
 
 

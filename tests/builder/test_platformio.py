@@ -12,13 +12,13 @@ from mcugen.builder import platformio
 from mcugen.builder.platformio import (
     Versions,
     build_error,
-    cache_dir,
     check_pin,
     ensure_core_dir,
     installed_versions,
     pio_environment,
     run_pio,
 )
+from mcugen.environment import cache_dir
 from mcugen.errors import DoesNotFitError, ToolError
 
 
