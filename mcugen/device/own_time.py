@@ -10,6 +10,9 @@ from pathlib import Path
 LONGEST_SLEEP_S = 0.5
 """Of one look to the next, the most that counts as slept: we may have been held up ourselves."""
 
+SHORTEST_LOOK_S = 0.01
+"""Between two looks: the system counts in such steps, and to read its reports takes longer than a short request."""
+
 _RUNS_OR_WANTS_TO = ("R", "D")
 _STATE, _USER, _SYSTEM = 0, 11, 12  # fields of /proc/PID/stat behind the program's name (man 5 proc)
 
@@ -34,8 +37,10 @@ class OwnTime:
 
     def __call__(self) -> float:
         """Seconds since it was made."""
-        computed, asleep = self._look()
         now = self._wall()
+        if now - self._looked < SHORTEST_LOOK_S:
+            return self._passed
+        computed, asleep = self._look()
         gone, did = now - self._looked, computed - self._computed
         if computed < 0 or self._computed < 0:
             self._passed += gone

@@ -105,3 +105,12 @@ def test_a_stopped_program_sleeps(spinning: subprocess.Popen[bytes]) -> None:
     clock = OwnTime(spinning.pid)
     while clock() < 0.1:
         time.sleep(0.01)
+
+
+def test_it_does_not_look_before_the_system_counts_on(told: Told, clock: OwnTime) -> None:
+    told.wall, _ = 1.0, told.set(100, "R")
+    assert clock() == pytest.approx(1.0)
+    told.wall, _ = 1.009, told.set(500, "R")
+    assert clock() == pytest.approx(1.0)
+    told.wall = 1.011
+    assert clock() == pytest.approx(5.0)
