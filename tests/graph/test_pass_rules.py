@@ -17,6 +17,7 @@ from mcugen.ops.weighted.conv_2d import Conv2DOptions
 from mcugen.runtimes.aot.graph import passes
 from mcugen.runtimes.aot.graph.fold_constants import fold_constants
 from mcugen.runtimes.aot.graph.passes import fuse_activations, fuse_pads, optimize, remove_dead_code
+from mcugen.runtimes.aot.graph.passes.know_shapes import know_shapes
 from tests.plan.hand_made import KEPT, graph_of, op, tensor
 
 QUANT, OTHER = Quantization((0.5,), (3,)), Quantization((0.25,), (3,))
@@ -49,6 +50,66 @@ def test_the_first_tensor_may_be_what_is_needed() -> None:
     ops = [op(0, [2], [0]), op(1, [0], [1])]
     graph = remove_dead_code(graph_of([tensor(i) for i in range(3)], ops, inputs=[2]))
     assert [o.index for o in graph.ops] == [0, 1]
+
+
+# Computed shapes
+
+
+def shaped(kind: str, operand: Tensor, output: Tensor) -> Graph:
+    """t3 = an op of t0 and, as its shape, of t1, which another op computes. Both are read by a second such op."""
+    first, second = ((1, 2, 0), (1, 2, 0, 0)) if kind == "TRANSPOSE_CONV" else ((0, 1), (0, 1, 2))
+    ops = [op(0, [0], [1], "SHAPE"), op(1, first, [3], kind), op(2, second, [4], kind)]
+    tensors = [tensor(0), operand, tensor(2), output, replace(output, id=4), tensor(5)]
+    return graph_of(tensors, ops, outputs=[3, 4])
+
+
+SHAPE = tensor(1, 2, DType.INT32)
+
+
+@pytest.mark.parametrize(("kind", "position"), [("TRANSPOSE_CONV", 0), ("RESHAPE", 1)])
+def test_a_computed_shape_becomes_a_constant(kind: str, position: int) -> None:
+    before = shaped(kind, SHAPE, tensor(3, (5, 7)))
+    graph = know_shapes(before)
+    for made, given, number in zip(graph.ops[1:], before.ops[1:], (6, 7), strict=True):
+        assert made.inputs == (*given.inputs[:position], number, *given.inputs[position + 1 :])
+        found = graph.tensors[number]
+        assert (found.id, found.name, found.shape, found.dtype, found.quant) == (
+            number, f"{given.name}_shape", (2,), DType.INT32, None,
+        )  # fmt: skip
+        assert found.data is not None
+        assert found.data.tolist() == [5, 7]
+        assert found.data.dtype == np.int32
+        assert not found.data.flags.writeable
+    assert graph.ops[0] is before.ops[0]
+    assert {i: graph.tensors[i] for i in range(6)} == before.tensors
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        shaped("ADD", SHAPE, tensor(3, (5, 7))),
+        shaped("RESHAPE", tensor(1, 2, DType.INT32, data=np.array([5, 7], np.int32)), tensor(3, (5, 7))),
+        shaped("RESHAPE", tensor(1, 2, DType.FLOAT32), tensor(3, (5, 7))),
+        shaped("RESHAPE", tensor(1, 3, DType.INT32), tensor(3, (5, 7))),
+        shaped("RESHAPE", tensor(1, (2, 1), DType.INT32), tensor(3, (5, 7))),
+    ],
+    ids=["an op of no shape", "a constant", "another type", "another rank", "a table"],
+)
+def test_what_says_no_shape_stays(graph: Graph) -> None:
+    kept = know_shapes(graph)
+    assert kept.ops == graph.ops
+    assert kept.tensors == graph.tensors
+
+
+@pytest.mark.parametrize(
+    "made",
+    [op(0, [0], [3], "RESHAPE"), op(0, [0, -1], [3], "RESHAPE"), op(0, [0, 1], [3, 2], "RESHAPE")],
+    ids=["no operand", "an empty operand", "two outputs"],
+)
+def test_ops_without_one_shape_stay(made: Op) -> None:
+    tensors = [tensor(0), SHAPE, tensor(2), tensor(3, (5, 7))]
+    graph = graph_of(tensors, [made], outputs=[3])
+    assert know_shapes(graph).ops == (made,)
 
 
 # Constants

@@ -34,7 +34,7 @@ def know_shapes(graph: Graph) -> Graph:
 
 def _computed_shape(graph: Graph, op: Op) -> int | None:
     position = _SHAPE_OPERANDS.get(op.kind)
-    if position is None or position >= len(op.inputs) or len(op.outputs) != 1:
+    if position is None or len(op.outputs) != 1:
         return None
     operand = graph.input_of(op, position)
     if operand is None or operand.is_const or operand.dtype is not DType.INT32:
