@@ -19,7 +19,7 @@ import pytest
 
 from mcugen import children
 from mcugen.resources import kernel_headers
-from tests.warm import WarmPlatformIO
+from tests.warm import WarmPlatformIO, warm_platformio
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = Path(os.environ.get("MCUGEN_MODELS", ROOT.parent / "shared" / "models"))
@@ -156,12 +156,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _warm_builds(tmp_path_factory: pytest.TempPathFactory) -> Generator[None, None, None]:
-    warm = WarmPlatformIO(tmp_path_factory.mktemp("warm"))
-    with pytest.MonkeyPatch.context() as patch:
+def warm_builds(tmp_path_factory: pytest.TempPathFactory) -> Generator[WarmPlatformIO, None, None]:
+    with warm_platformio(tmp_path_factory.mktemp("warm")) as warm, pytest.MonkeyPatch.context() as patch:
         patch.setattr("mcugen.builder.platformio.running_tree", warm.running_tree)
-        yield
-    warm.close()
+        yield warm
 
 
 @pytest.fixture

@@ -46,17 +46,24 @@ class _Build:
         self._connection.close()
 
 
+@contextmanager
+def warm_platformio(folder: Path) -> Iterator[WarmPlatformIO]:
+    """The server, within. Its socket lies in `folder`."""
+    address = folder / "socket"
+    command = [sys.executable, "-m", "tests.warm.server", str(address)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=_ROOT) as server:
+        while not address.exists():  # it imports for a moment
+            if server.poll() is not None:
+                raise RuntimeError(f"tests.warm.server ended with {server.returncode}")
+            time.sleep(0.02)
+        yield WarmPlatformIO(str(address))
+
+
 class WarmPlatformIO:
-    """Stands in for `running_tree` in the builder. Its server starts with the first build."""
+    """Stands in for `running_tree` in the builder, in any process of this computer."""
 
-    def __init__(self, folder: Path) -> None:
-        self._address = str(folder / "socket")
-        self._server: subprocess.Popen[bytes] | None = None
-
-    def close(self) -> None:
-        """End the server, which sees that its standard input ends."""
-        if self._server is not None:
-            self._server.communicate()
+    def __init__(self, address: str) -> None:
+        self.address = address
 
     @contextmanager
     def running_tree(
@@ -66,24 +73,10 @@ class WarmPlatformIO:
         assert list(command[1:3]) == ["-m", "platformio"]
         log = f"/proc/{os.getpid()}/fd/{stdout.fileno()}"
         request = {"arguments": command[3:], "cwd": str(cwd), "environment": dict(env), "log": log}
-        build = _Build(self._connect(), request)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(self.address)
+        build = _Build(connection, request)
         try:
             yield build
         finally:
             build.end()
-
-    def _connect(self) -> socket.socket:
-        """Wait for the server, which imports for a moment."""
-        if self._server is None:
-            command = [sys.executable, "-m", "tests.warm.server", self._address]
-            self._server = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=_ROOT)
-        connection = socket.socket(socket.AF_UNIX)
-        while True:
-            try:
-                connection.connect(self._address)
-            except (FileNotFoundError, ConnectionRefusedError):
-                if self._server.poll() is not None:
-                    raise RuntimeError(f"tests.warm.server ended with {self._server.returncode}") from None
-                time.sleep(0.02)
-            else:
-                return connection

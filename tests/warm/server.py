@@ -17,7 +17,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import platformio.__main__
 import platformio.platform.factory
@@ -32,8 +32,9 @@ _exec_command = proc.exec_command
 def main(address: str) -> None:
     """Serve until standard input ends."""
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
+    listener.bind(f"{address}.new")
     listener.listen()
+    Path(f"{address}.new").rename(address)  # whoever sees it can connect
     threading.Thread(target=_end_with_our_parent, daemon=True).start()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the copies
     while True:
@@ -70,6 +71,7 @@ def _build(connection: socket.socket) -> int:
     with connection, connection.makefile("rw") as stream:
         request = json.loads(stream.readline())
         print(os.getpid(), file=stream, flush=True)
+        threading.Thread(target=_end_with, args=(stream,), daemon=True).start()
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["environment"])
@@ -81,6 +83,12 @@ def _build(connection: socket.socket) -> int:
         sys.stdout.flush()
         print(code, file=stream, flush=True)
     return code
+
+
+def _end_with(stream: IO[str]) -> None:
+    """Whoever asked was killed: so is the build, with all that it started."""
+    stream.readline()
+    os.killpg(0, signal.SIGKILL)
 
 
 def _run_scons(command: list[str], **options: Any) -> dict[str, Any]:
