@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from mcugen import children
 from mcugen.resources import kernel_headers
+from tests.warm import WarmPlatformIO, warm_platformio
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = Path(os.environ.get("MCUGEN_MODELS", ROOT.parent / "shared" / "models"))
@@ -154,3 +156,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"bad links: {len(sent)} kinds, {frames:,} frames, {inferences:,} inferences, no wrong answer"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_builds(tmp_path_factory: pytest.TempPathFactory) -> Generator[WarmPlatformIO, None, None]:
+    with warm_platformio(tmp_path_factory.mktemp("warm")) as warm, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcugen.builder.platformio.running_tree", warm.running_tree)
+        yield warm
+
+
+@pytest.fixture
+def cold_builds() -> Generator[None, None, None]:
+    """For tests of the builder itself: PlatformIO is started as users start it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcugen.builder.platformio.running_tree", children.running_tree)
+        yield

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -19,9 +17,9 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.children import dying_with_us
 from mcugen.environment import seconds_from
 from mcugen.errors import ModelError, ToolError
+from mcugen.oracle.copies import Copy
 from mcugen.oracle.messages import read_message, write_message
 
 TIMEOUT_VARIABLE = "MCUGEN_ORACLE_TIMEOUT"
@@ -85,15 +83,7 @@ class Oracle:
         self.unverified: tuple[str, ...] = ()
         self._timeout, self._is_overdue = oracle_timeout(), False
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        command = [sys.executable, "-m", "mcugen.oracle.oracle_worker"]
-        if threading.current_thread() is threading.main_thread():  # the oracle may outlive any other
-            command = dying_with_us(command)
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-        )
+        self._process = Copy(self._stderr)
         try:
             self._ask({"do": "load"}, [np.frombuffer(model, np.uint8)])
         except BaseException:
@@ -110,16 +100,8 @@ class Oracle:
 
     def close(self) -> None:
         """End the process."""
-        process = self._process
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        for stream in (process.stdin, process.stdout, self._stderr):
-            if stream is not None:
-                try:
-                    stream.close()
-                except BrokenPipeError:
-                    continue  # bytes for a process that has ended: nobody misses them
+        self._process.close()
+        self._stderr.close()
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """One inference: outputs in the model's order, shapes and dtypes."""
@@ -142,17 +124,15 @@ class Oracle:
         self._used = False
 
     def _ask(self, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         # The process is killed where it takes too long; what waits for its answer then comes to an end.
         timer = threading.Timer(self._timeout, self._end_overdue)
         timer.daemon = True
         timer.start()
         try:
-            write_message(self._process.stdin, header, arrays)
-            answer, results = read_message(self._process.stdout)
+            write_message(self._process.requests, header, arrays)
+            answer, results = read_message(self._process.answers)
         except (EOFError, BrokenPipeError, json.JSONDecodeError):
-            self._process.wait()
+            self._process.kill()
             if self._is_overdue:
                 raise self._too_slow() from None
             raise ModelError(

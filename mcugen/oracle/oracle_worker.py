@@ -1,11 +1,16 @@
-"""The oracle's process: holds TFLM's interpreter and answers over stdin and stdout."""
+"""The oracle's process: holds TFLM's interpreter, and answers over pipes."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import signal
+import socket
 import sys
+import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,12 +69,57 @@ def _generous_arena(subgraphs: Sequence[Any]) -> int:
     return total
 
 
-def main() -> None:
-    """Serve until stdin ends."""
-    requests = sys.stdin.buffer
-    # TFLM prints to stdout as well: keep the answers' channel for ourselves.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+def main(channel: socket.socket) -> None:
+    """Make copies of this process until the channel ends; with "end", kill one that was made.
+
+    Their numbers stay theirs: nobody else waits for them.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: whoever started us decides
+    with contextlib.suppress(ImportError):  # the copy says it
+        import tflite_micro.runtime  # noqa: F401
+    libc, original = ctypes.CDLL(None), os.getpid()
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(channel, 100, 3)
+        if not request:
+            return
+        word, *number = request.split()
+        if word == b"end":
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(int(number[0]), signal.SIGKILL)
+                os.waitpid(int(number[0]), 0)
+            channel.send(b"ended")
+            continue
+        copy = os.fork()
+        if copy == 0:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != original:
+                os._exit(1)
+            channel.close()
+            _become_a_worker(*descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        channel.send(b"%d" % copy)
+
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _become_a_worker(requests: int, answers: int, prints: int) -> None:
+    """Serve one oracle, and end this process. TFLM prints to stdout as well: that is no channel for answers."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.dup2(prints, 1)
+    os.dup2(prints, 2)
+    try:
+        serve(os.fdopen(requests, "rb"), os.fdopen(answers, "wb"))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer until the requests end."""
     interpreters: _Interpreters | None = None
     while True:
         try:
@@ -93,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(socket.socket(fileno=int(sys.argv[1])))

@@ -21,6 +21,8 @@ from mcugen.builder.platformio import (
 from mcugen.environment import cache_dir
 from mcugen.errors import DoesNotFitError, ToolError
 
+pytestmark = pytest.mark.usefixtures("cold_builds")
+
 
 @pytest.fixture
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

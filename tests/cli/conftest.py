@@ -17,6 +17,7 @@ import pytest
 from tests.cli.loaded import Loaded
 from tests.kernels.single_op import Node, TensorSpec, build_graph, build_model, constant, options
 from tests.schemas import check
+from tests.warm import WarmPlatformIO
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BOARD = "mps2-an386"
@@ -42,10 +43,10 @@ Cli = Callable[..., Ran]
 
 
 @pytest.fixture(scope="session")
-def cli() -> Iterator[Cli]:
+def cli(warm_builds: WarmPlatformIO) -> Iterator[Cli]:
     """Run `mcugen` in a process of its own, without a terminal: forked (see loaded.py), or `fresh`ly started."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with Loaded(environment) as loaded:
+    with Loaded(environment, warm_builds) as loaded:
 
         def run(
             *arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None, fresh: bool = False

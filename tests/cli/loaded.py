@@ -24,6 +24,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mcugen.builder import platformio
+from tests.warm import WarmPlatformIO
+
 _LARGEST = 1 << 20
 """Bytes of a command line with its environment."""
 
@@ -42,15 +45,16 @@ class Loaded:
 
     Args:
         environment: variables that it starts with.
+        warm: what its commands build with.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], warm: WarmPlatformIO) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel = ours
         self._start = _of_the_start(environment)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.cli.loaded", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.cli.loaded", str(theirs.fileno()), warm.address],
                 cwd=Path(__file__).resolve().parents[2],
                 env=environment,
                 pass_fds=[theirs.fileno()],
@@ -140,6 +144,7 @@ def _become(request: list[Any], streams: Sequence[int]) -> list[str]:
 
 if __name__ == "__main__":
     _load()
+    platformio.running_tree = WarmPlatformIO(sys.argv[2]).running_tree
     sys.argv[1:] = _fork_commands(socket.socket(fileno=int(sys.argv[1])))
     sys.path[0] = str(Path.cwd())  # as it is for `python -m mcugen`
     runpy.run_module("mcugen", run_name="__main__", alter_sys=True)
