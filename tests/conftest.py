@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from mcugen import children
+from mcugen.children import running_tree as RUNNING_TREE
+from mcugen.convert.worker_client import start_worker as START_WORKER
 from mcugen.resources import kernel_headers
-from tests.warm import WarmPlatformIO, warm_platformio
+from tests.warm import WarmPlatformIO, warm
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = Path(os.environ.get("MCUGEN_MODELS", ROOT.parent / "shared" / "models"))
@@ -160,14 +161,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def warm_builds(tmp_path_factory: pytest.TempPathFactory) -> Generator[WarmPlatformIO, None, None]:
-    with warm_platformio(tmp_path_factory.mktemp("warm")) as warm, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mcugen.builder.platformio.running_tree", warm.running_tree)
-        yield warm
+    folder = tmp_path_factory.mktemp("warm")
+    with warm(folder) as (platformio, tensorflow), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcugen.builder.platformio.running_tree", platformio.running_tree)
+        patch.setattr("mcugen.convert.worker_client.start_worker", tensorflow.start_worker)
+        yield platformio
 
 
 @pytest.fixture
-def cold_builds() -> Generator[None, None, None]:
-    """For tests of the builder itself: PlatformIO is started as users start it."""
+def cold() -> Generator[None, None, None]:
+    """For tests of what starts PlatformIO and TensorFlow: they are started as users start them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mcugen.builder.platformio.running_tree", children.running_tree)
+        patch.setattr("mcugen.builder.platformio.running_tree", RUNNING_TREE)
+        patch.setattr("mcugen.convert.worker_client.start_worker", START_WORKER)
         yield

@@ -10,9 +10,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mcugen.children import dying_with_us
 from mcugen.errors import ConversionError, ToolError
@@ -78,15 +79,7 @@ def run_worker(
     read = folder if model is None else model
     size = sum(path.stat().st_size for path in (read, *read.rglob("*")) if path.is_file())
     with log.open("wb") as noise:
-        process = subprocess.Popen(
-            dying_with_us([sys.executable, "-m", "mcugen.guard.enter", str(folder), str(size), _WORKER, str(folder)]),
-            cwd=folder,  # not the user's, whose files Python would take for modules
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=noise,
-            env=environment,
-            text=True,
-        )
+        process = start_worker([str(folder), str(size), _WORKER, str(folder)], folder, noise, environment)
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -111,6 +104,21 @@ def run_worker(
         refused = answer["refused"]
         raise ConversionError(refused["what"], where=refused["where"], hint=refused["hint"])
     return WorkerAnswer(answer.get("result", {}), answer.get("error", ""))
+
+
+def start_worker(
+    arguments: Sequence[str], folder: Path, log: BinaryIO, environment: Mapping[str, str]
+) -> subprocess.Popen[str]:
+    """The confined process, whose stdout is to be read; `arguments` are those of mcugen.guard.enter."""
+    return subprocess.Popen(
+        dying_with_us([sys.executable, "-m", "mcugen.guard.enter", *arguments]),
+        cwd=folder,  # not the user's, whose files Python would take for modules
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=environment,
+        text=True,
+    )
 
 
 def _last_line(log: Path) -> str:

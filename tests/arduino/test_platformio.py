@@ -26,7 +26,7 @@ from mcugen.runtimes.aot.plan.types import Plan
 from tests.cli.conftest import int8_model
 from tests.flash.fakes import fake_tool
 
-pytestmark = pytest.mark.usefixtures("cold_builds")
+pytestmark = pytest.mark.usefixtures("cold")
 
 HERE = Path(__file__).parent
 FRAMEWORK_BOARDS = [name for name, board in load_boards().items() if board.framework]

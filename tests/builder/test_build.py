@@ -126,7 +126,7 @@ def test_the_users_platformio_settings_do_not_matter(
     assert not (tmp_path / "core").exists()
 
 
-@pytest.mark.usefixtures("cold_builds")
+@pytest.mark.usefixtures("cold")
 def test_no_network_is_asked_for(plan: Plan, board: Board, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Python starts every interpreter, PlatformIO's and SCons's as well, with this file: a look-up of a name or a
     # connection ends the build.

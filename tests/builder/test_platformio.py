@@ -21,7 +21,7 @@ from mcugen.builder.platformio import (
 from mcugen.environment import cache_dir
 from mcugen.errors import DoesNotFitError, ToolError
 
-pytestmark = pytest.mark.usefixtures("cold_builds")
+pytestmark = pytest.mark.usefixtures("cold")
 
 
 @pytest.fixture

@@ -42,7 +42,9 @@ def save_model(path: Path) -> Path:
     keras = pytest.importorskip("keras")
     keras.utils.set_random_seed(3)
     layers = keras.layers
-    keras.Sequential([keras.Input((4,)), layers.Rescaling(1 / 255, offset=-1.0), layers.Dense(2)]).save(path)
+    keras.Sequential(
+        [keras.Input((4,)), layers.Rescaling(1 / 255, offset=-1.0, name="rescaling"), layers.Dense(2)]
+    ).save(path)
     return path
 
 

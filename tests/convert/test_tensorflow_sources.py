@@ -166,6 +166,7 @@ def test_refusals(keras: Any, files: Path, tmp_path: Path, in_this_process: None
         convert(tmp_path / "open.keras", "random")
 
 
+@pytest.mark.usefixtures("cold")
 def test_missing_tensorflow_is_said(files: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # A package of that name that cannot be imported stands for one that is not there.
     (tmp_path / "h5py.py").write_text("raise ModuleNotFoundError('No module named h5py', name='h5py')\n")

@@ -25,3 +25,8 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in ("load", "quantize_16x8"):
         monkeypatch.setattr(f"mcugen.convert.{module}.run_worker", run)
+
+
+@pytest.fixture(autouse=True)
+def _as_users_start_it(cold: None) -> None:
+    """What stands in the way of a hostile model is all of the worker, from its first line."""

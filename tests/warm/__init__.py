@@ -1,62 +1,20 @@
-"""Most builds of the tests do not start PlatformIO and SCons from nothing: that would be a sixth of all their time.
+"""Most tests do not start PlatformIO, SCons and TensorFlow from nothing: that would be a third of all their time.
 
-The same programs run, with the same arguments, in copies of a process that has imported them. Tests of the builder
-itself, and all that start mcugen as a program, do without.
+The same programs run, with the same arguments, in copies of a process that has imported them. Tests of the builder and
+of the guard, and all that start mcugen as a program, do without.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
-_ROOT = Path(__file__).resolve().parents[2]
-
-
-class _Build:
-    """As much of a subprocess.Popen as the builder needs."""
-
-    def __init__(self, connection: socket.socket, request: Mapping[str, Any]) -> None:
-        self._connection, self._stream = connection, connection.makefile("rw")
-        print(json.dumps(request), file=self._stream, flush=True)
-        self.pid = int(self._stream.readline())
-        self._code: int | None = None
-
-    def wait(self, timeout: float) -> int:
-        self._connection.settimeout(timeout)
-        try:
-            self._code = int(self._stream.readline() or 1)
-        except TimeoutError:
-            raise subprocess.TimeoutExpired("platformio", timeout) from None
-        return self._code
-
-    def end(self) -> None:
-        if self._code is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
-        self._stream.close()
-        self._connection.close()
-
-
-@contextmanager
-def warm_platformio(folder: Path) -> Iterator[WarmPlatformIO]:
-    """The server, within. Its socket lies in `folder`."""
-    address = folder / "socket"
-    command = [sys.executable, "-m", "tests.warm.server", str(address)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=_ROOT) as server:
-        while not address.exists():  # it imports for a moment
-            if server.poll() is not None:
-                raise RuntimeError(f"tests.warm.server ended with {server.returncode}")
-            time.sleep(0.02)
-        yield WarmPlatformIO(str(address))
+from mcugen.convert.worker_client import start_worker
+from tests.warm.copies import Copy, serving
 
 
 class WarmPlatformIO:
@@ -68,15 +26,51 @@ class WarmPlatformIO:
     @contextmanager
     def running_tree(
         self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdout: BinaryIO, **_: Any
-    ) -> Iterator[_Build]:
+    ) -> Iterator[Copy]:
         """A PlatformIO, within."""
         assert list(command[1:3]) == ["-m", "platformio"]
-        log = f"/proc/{os.getpid()}/fd/{stdout.fileno()}"
-        request = {"arguments": command[3:], "cwd": str(cwd), "environment": dict(env), "log": log}
-        connection = socket.socket(socket.AF_UNIX)
-        connection.connect(self.address)
-        build = _Build(connection, request)
+        request = {"arguments": command[3:], "cwd": str(cwd), "environment": dict(env)}
+        build = Copy(self.address, request, [stdout.fileno()])
         try:
             yield build
         finally:
-            build.end()
+            build.kill()
+
+
+class WarmTensorFlow:
+    """Stands in for `start_worker`. Its server starts with the first model."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder, self._stack, self._address = folder, stack, ""
+
+    def start_worker(
+        self, arguments: Sequence[str], folder: Path, log: BinaryIO, environment: Mapping[str, str]
+    ) -> Any:
+        """A worker, its output to be read as text. Other frameworks have a process to themselves."""
+        job = json.loads((folder / "request.json").read_text())["job"]
+        if job in ("convert torch", "convert onnx"):
+            return start_worker(arguments, folder, log, environment)
+        if not self._address:
+            quiet = {**os.environ, **environment}
+            self._address = self._stack.enter_context(
+                serving("tests.warm.tensorflow_server", self._folder / "tensorflow", quiet)
+            )
+        theirs, ours = _pipe()
+        request = {"arguments": list(arguments), "cwd": str(folder), "environment": dict(environment)}
+        worker: Any = Copy(self._address, request, [theirs, log.fileno()])
+        os.close(theirs)
+        worker.stdout = ours
+        return worker
+
+
+def _pipe() -> tuple[int, TextIO]:
+    ours, theirs = os.pipe()
+    return theirs, os.fdopen(ours, encoding="utf-8")
+
+
+@contextmanager
+def warm(folder: Path) -> Iterator[tuple[WarmPlatformIO, WarmTensorFlow]]:
+    """Both, within. Their sockets lie in `folder`."""
+    with ExitStack() as stack:
+        address = stack.enter_context(serving("tests.warm.platformio_server", folder / "platformio"))
+        yield WarmPlatformIO(address), WarmTensorFlow(folder, stack)
