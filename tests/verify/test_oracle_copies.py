@@ -34,6 +34,15 @@ def parent(oracle: Oracle) -> int:
     return int(status(oracle._process.pid)["PPid"])
 
 
+def await_end(*pids: int) -> None:
+    """Linux kills them, a moment later."""
+    for _ in range(6000):
+        if all(status(pid)["State"][0] in "XZ" for pid in pids):
+            return
+        time.sleep(0.01)
+    pytest.fail("they live on")
+
+
 def test_they_are_copies_of_one() -> None:
     with Oracle(int8_model()) as first, Oracle(int8_model()) as second:
         pids = [oracle._process.pid for oracle in (first, second)]
@@ -54,6 +63,7 @@ def test_what_happens_to_one_happens_to_no_other() -> None:
 def test_the_original_is_started_again() -> None:
     with Oracle(int8_model()) as oracle:
         os.kill(parent(oracle), signal.SIGKILL)
+        await_end(oracle._process.pid)
         with pytest.raises(ModelError, match="TensorFlow Lite Micro crashed on this model"):
             oracle.run([X])
     with Oracle(int8_model()) as oracle:
@@ -89,11 +99,7 @@ def test_all_end_with_who_started_them(tmp_path: Path) -> None:
         copy = int(user.stdout.readline())
         original = int(status(copy)["PPid"])
         user.kill()
-    for _ in range(6000):  # killed by Linux, a moment later
-        if all(status(pid)["State"][0] in "XZ" for pid in (original, copy)):
-            return
-        time.sleep(0.01)
-    pytest.fail("they live on")
+    await_end(original, copy)
 
 
 def test_a_tflm_that_cannot_be_loaded_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
