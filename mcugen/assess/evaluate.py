@@ -126,7 +126,7 @@ def run_quantized(model: bytes | OpenedModel, evaluation: Evaluation, progress: 
         ModelError, ToolError: see :class:`mcugen.oracle.oracle.Oracle`.
     """
     opened = open_model(model)
-    inputs, outputs = flat.input_specs(opened.main), flat.output_specs(opened.main)
+    inputs, outputs = flat.input_specs(opened.schema), flat.output_specs(opened.main)
     return run_int8(opened, evaluation.feeds, inputs, outputs, progress)
 
 
@@ -260,7 +260,7 @@ def _in_both(samples: Samples, used: Samples) -> int:
 
 def encode(evaluation: Evaluation, model: bytes | OpenedModel, numbers: NDArray[np.int64]) -> list[list[NDArray[Any]]]:
     """Some of the samples as a device takes them that runs `model`."""
-    specs = flat.input_specs(open_model(model).main)
+    specs = flat.input_specs(open_model(model).schema)
     return [[encode_input(a[n], spec) for a, spec in zip(evaluation.feeds, specs, strict=True)] for n in numbers]
 
 

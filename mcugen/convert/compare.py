@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.affine import Affine, dequantize_array, quantize_array
+from mcugen.convert.affine import Affine, dequantize_array
 from mcugen.convert.data_specs import short_name
 from mcugen.convert.types import Agreement
+from mcugen.numerics.affine import quantize_features
 from mcugen.progress import Share
 from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.types import TensorSpec
@@ -77,7 +78,7 @@ def sqnr_db(signal: float, noise: float) -> float | None:
 def encode_input(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     """An input as the model takes it: real values quantized if it is, all others as they are."""
     if spec.dtype in ("int8", "int16") and spec.scale > 0 and values.dtype == np.float32:
-        return quantize_array(values, Affine(spec.scale, spec.zero_point), np.dtype(spec.dtype))
+        return quantize_features(values, spec.scale, spec.zero_point, np.dtype(spec.dtype), spec.units)
     return values
 
 

@@ -16,6 +16,7 @@ from mcugen.convert.data import DataSource, choose, load_samples
 from mcugen.convert.data_checks import check_samples
 from mcugen.convert.data_specs import short_name
 from mcugen.convert.equalize import equalize
+from mcugen.convert.features import FeatureScaling, behind, feature_scaling, take_out, units_of
 from mcugen.convert.inspect_source import Inspection
 from mcugen.convert.loops.merged import merge, split
 from mcugen.convert.made_up import not_too_small
@@ -37,10 +38,13 @@ from mcugen.convert.types import (
     TensorRange,
 )
 from mcugen.errors import ConversionError, ModelError, ToolError
+from mcugen.numerics.affine import normalize
 from mcugen.progress import Progress, share_of
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, packed
 from mcugen.tflite.schema_types import SubGraphT
+from mcugen.tflite.units import write_units
+from mcugen.tflite.unused import drop_unused_codes
 
 _TOO_OFTEN_OUTSIDE = 0.01
 _POOR_SQNR_DB = 15.0
@@ -69,6 +73,8 @@ class FloatModel:
         self._inspection = inspection
         self._attempts = attempts
         self.everything = load_samples(data, inspection.inputs, scale_images=not inspection.rescales_input, names=names)
+        self._plain = plain_float(model, inspection, for_int8=True)
+        known = feature_scaling(self._plain.model.schema, flat.ints(self._plain.model.main.inputs))
         self._warnings = (
             *inspection.warnings,
             *check_samples(
@@ -76,9 +82,9 @@ class FloatModel:
                 inspection.inputs,
                 expects_pixels=inspection.rescales_input,
                 scaling=inspection.scaling,
+                measured=[s.position for s in known],
             ),
         )
-        self._plain = plain_float(model, inspection, for_int8=True)
         self._equalized: tuple[OpenedModel, int] | None = None
         self._otherwise: list[str] | None = None
         self._observed: dict[tuple[int, bool], calibrate.Observation] = {}
@@ -112,30 +118,46 @@ class FloatModel:
         if choices.activations == "int16":
             observation = self._observe(choices, floats, samples, None)
             feeds = calibrate.feeds(samples, self._inspection.inputs)
-            quantized = quantize_16x8(floats, feeds, observation.ranges, share_of(progress, "calibrate"))
+            network = floats.copy()
+            scalings = feature_scaling(network, flat.ints(network.subgraphs[0].inputs))
+            if scalings:
+                take_out(network, scalings)
+                drop_unused_codes(network)  # TensorFlow's quantizer looks for an op behind each
+                feeds = [normalize(a, u) for a, u in zip(feeds, units_of(scalings, len(feeds)), strict=True)]
+            cut = packed(network) if scalings else floats
+            quantized = quantize_16x8(cut, feeds, observation.ranges, share_of(progress, "calibrate"))
+            quantized = _with_units(quantized, scalings)
         else:
             model = floats.copy()
             merged = merge(model)
             check_rules(model)  # before the long step
-            watched = calibrate.float_activations(model)
             observation = self._observe(choices, floats, samples, progress)
             main = model.subgraphs[0]
-            known = observation.ranges if samples.trusted else not_too_small(observation.ranges)
+            scalings = feature_scaling(model, merged.parts[0][1])
+            places = take_out(model, scalings)
+            watched = calibrate.float_activations(model)
+            real = behind(scalings, observation.ranges)
             scheme = decide(
                 model,
-                choices,
-                known,
-                observation.statistics,
+                replace(choices, wide=tuple(places[n] for n in choices.wide if n in places)),
+                real if samples.trusted else not_too_small(real),
+                behind(scalings, observation.statistics),
                 self._plain.trained,
                 merged.ties,
                 made_up=not samples.trusted,
             )
             watched = [i for i in watched if i in scheme.activations]
             names = {i: short_name(flat.layer_of(flat.name_of(main.tensors[i], i))) for i in watched}
-            warnings += _range_warnings(self.everything, floats.main, scheme, self._inspection, watched, names)
+            inputs = _normalized(self.everything, scalings)
+            warnings += _range_warnings(inputs, floats.main, scheme, self._inspection, watched, names)
             rewrite(model, scheme, merged)
-            quantized = packed(model)
-            ranges = tuple(_tensor_range(names[i], i, observation.ranges, scheme) for i in watched)
+            quantized = _with_units(packed(model), scalings)
+            ranges = tuple(_tensor_range(names[i], i, real, scheme) for i in watched)
+        notes += [
+            f'input "{short_name(self._inspection.inputs[s.position].name)}" takes its features in the units of the '
+            "data: the model's own scaling is part of how the input is quantized"
+            for s in scalings
+        ]
         warnings += self._read_otherwise(floats, samples, observation)
         compared: tuple[Agreement, ...] = ()
         if compare:
@@ -148,7 +170,7 @@ class FloatModel:
             (*self._attempts, *observation.attempts),
             tuple(warnings),
             (*self._inspection.notes, *notes),
-            flat.input_specs(quantized.main),
+            flat.input_specs(quantized.schema),
             flat.output_specs(quantized.main),
             ranges,
             compared,
@@ -214,7 +236,7 @@ class FloatModel:
     ) -> tuple[Agreement, ...]:
         """Run the quantized model on the samples; adds to the warnings and notes `told`."""
         warnings, notes = told
-        inputs, outputs = flat.input_specs(quantized.main), flat.output_specs(quantized.main)
+        inputs, outputs = flat.input_specs(quantized.schema), flat.output_specs(quantized.main)
         feeds = calibrate.feeds(samples, self._inspection.inputs)
         try:
             results = run_int8(quantized, feeds, inputs, outputs, share_of(progress, "compare"))
@@ -230,6 +252,21 @@ class FloatModel:
         compared = agreement(observation.outputs, results, outputs)
         warnings += _result_warnings(samples, results, compared)
         return compared
+
+
+def _with_units(model: OpenedModel, scalings: Sequence[FeatureScaling]) -> OpenedModel:
+    """The quantized network with the units that its features come in."""
+    if not scalings:
+        return model
+    changed = model.copy()
+    write_units(changed, units_of(scalings, len(flat.ints(model.main.inputs))))
+    return packed(changed)
+
+
+def _normalized(samples: Samples, scalings: Sequence[FeatureScaling]) -> Sequence[NDArray[Any]]:
+    """The samples as the network takes them, without the scaling in front of it."""
+    units = units_of(scalings, len(samples.inputs))
+    return [normalize(values, given) for values, given in zip(samples.inputs, units, strict=True)]
 
 
 def _calibration(samples: Samples, everything: Samples) -> Calibration:
@@ -248,7 +285,7 @@ def _tensor_range(name: str, i: int, observed: Mapping[int, tuple[float, float]]
 
 
 def _range_warnings(
-    everything: Samples,
+    inputs: Sequence[NDArray[Any]],
     main: SubGraphT,
     scheme: Scheme,
     inspection: Inspection,
@@ -256,7 +293,7 @@ def _range_warnings(
     names: Mapping[int, str],
 ) -> list[str]:
     found = []
-    for i, spec, values in zip(flat.ints(main.inputs), inspection.inputs, everything.inputs, strict=True):
+    for i, spec, values in zip(flat.ints(main.inputs), inspection.inputs, inputs, strict=True):
         if i not in scheme.activations:
             continue
         params = scheme.activations[i]

@@ -83,18 +83,19 @@ def inspect_model(opened: OpenedModel, scaling: OwnScaling | None = None) -> Ins
     return Inspection(
         form,
         hybrid[0] if hybrid else "",
-        flat.input_specs(main),
+        flat.input_specs(model),
         flat.output_specs(main),
         tuple(notes),
         tuple(warnings),
-        scaling.takes_pixels if scaling is not None else _rescales(model) or takes_pixels(flat.input_specs(main)[0]),
+        scaling.takes_pixels if scaling is not None else _rescales(model) or takes_pixels(flat.input_specs(model)[0]),
         scaling,
     )
 
 
 def takes_pixels(spec: TensorSpec) -> bool:
     """An input is quantized over a range of values that pixels from 0 to 255 have, and scaled ones do not."""
-    return spec.scale * _STEPS.get(spec.dtype, 0) > PIXELS_BEYOND
+    size = 1.0 if spec.units is None else max(map(abs, spec.units.size))
+    return spec.scale * size * _STEPS.get(spec.dtype, 0) > PIXELS_BEYOND
 
 
 def _check_types(subgraph: SubGraphT) -> None:

@@ -14,6 +14,7 @@ from mcugen.convert.choices import Choices
 from mcugen.convert.compare import run_int8
 from mcugen.convert.data import DataSource, load_samples
 from mcugen.convert.data_specs import describe_inputs, sample_shape
+from mcugen.convert.features import feature_scaling, take_out, units_of
 from mcugen.convert.float_model import FloatModel
 from mcugen.convert.inspect_source import Inspection, inspect_model
 from mcugen.convert.load import load_tflite
@@ -32,6 +33,7 @@ from mcugen.progress import Progress, share_of
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, packed
 from mcugen.tflite.types import TensorSpec
+from mcugen.tflite.units import write_units
 
 _CHECKED = ("keras", "keras h5", "saved_model")
 _TRUSTED = "the model's file was not checked, as `trust_model` asked: what it names ran on this machine"
@@ -159,8 +161,11 @@ def _by_its_shapes(loaded: _Loaded) -> Converted:
     model = plain.model.copy()
     merged = merge(model)
     check_rules(model)
+    scalings = feature_scaling(model, merged.parts[0][1])
+    take_out(model, scalings)
     ranges = made_up_ranges(model, inspection.inputs, pixels=inspection.rescales_input)
     rewrite(model, decide(model, Choices(), ranges, {}, plain.trained, merged.ties, made_up=True), merged)
+    write_units(model, units_of(scalings, len(inspection.inputs)))
     quantized = packed(model)
     report = QuantizationReport(
         loaded.kind,
@@ -168,7 +173,7 @@ def _by_its_shapes(loaded: _Loaded) -> Converted:
         loaded.attempts,
         (*inspection.warnings, "sizes only: without data, all scales are made up"),
         (*inspection.notes, *plain.notes),
-        flat.input_specs(quantized.main),
+        flat.input_specs(quantized.schema),
         flat.output_specs(quantized.main),
         float_bytes=len(plain.model.data),
         int8_bytes=len(quantized.data),

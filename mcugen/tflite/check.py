@@ -14,6 +14,7 @@ from mcugen.errors import ModelError
 from mcugen.tflite.fields import NUMPY_TYPES, ints, name_of, shape_of
 from mcugen.tflite.schema import op_kind, type_name
 from mcugen.tflite.schema_types import BufferT, ModelT, OperatorT, SubGraphT, TensorT, Vector
+from mcugen.tflite.units import read_units
 
 _MOST_SUBGRAPHS = 1000
 _MOST_TENSORS = 100_000
@@ -51,6 +52,7 @@ def check_model(model: ModelT) -> None:
     for entry in model.metadata or ():
         if not 0 <= entry.buffer < len(model.buffers):
             raise ModelError(f"names buffer {entry.buffer}, which does not exist", where="metadata", hint=_CORRUPTED)
+    read_units(model)
 
 
 def _fill_in(model: ModelT) -> None:

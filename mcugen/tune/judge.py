@@ -44,7 +44,7 @@ class Judge:
         samples: int = SAMPLES,
         progress: Share | None = None,
     ) -> None:
-        inputs = flat.input_specs(model.main)
+        inputs = flat.input_specs(model.schema)
         sequence = read_graph(model).streams
         taken = given.take(pick(given.count, samples, sequence=sequence))
         self.evaluation = Evaluation(taken, inputs, tuple(feeds(taken, inputs)), given.count, None, sequence)
