@@ -51,7 +51,7 @@ class FeatureScaling:
     units: Units
 
 
-def feature_scaling(model: ModelT, inputs: Sequence[int], always: bool = False) -> list[FeatureScaling]:
+def feature_scaling(model: ModelT, inputs: Sequence[int], *, always: bool = False) -> list[FeatureScaling]:
     """The scaling at a float model's inputs that belongs in front of the network.
 
     Args:

@@ -74,7 +74,9 @@ class FloatModel:
         self._attempts = attempts
         self.everything = load_samples(data, inspection.inputs, scale_images=not inspection.rescales_input, names=names)
         self._plain = plain_float(model, inspection, for_int8=True)
-        known = feature_scaling(self._plain.model.schema, flat.ints(self._plain.model.main.inputs))
+        known = feature_scaling(
+            self._plain.model.schema, flat.ints(self._plain.model.main.inputs), always=inspection.has_scaler
+        )
         self._warnings = (
             *inspection.warnings,
             *check_samples(
@@ -119,7 +121,9 @@ class FloatModel:
             observation = self._observe(choices, floats, samples, None)
             feeds = calibrate.feeds(samples, self._inspection.inputs)
             network = floats.copy()
-            scalings = feature_scaling(network, flat.ints(network.subgraphs[0].inputs))
+            scalings = feature_scaling(
+                network, flat.ints(network.subgraphs[0].inputs), always=self._inspection.has_scaler
+            )
             if scalings:
                 take_out(network, scalings)
                 drop_unused_codes(network)  # TensorFlow's quantizer looks for an op behind each
@@ -133,7 +137,7 @@ class FloatModel:
             check_rules(model)  # before the long step
             observation = self._observe(choices, floats, samples, progress)
             main = model.subgraphs[0]
-            scalings = feature_scaling(model, merged.parts[0][1])
+            scalings = feature_scaling(model, merged.parts[0][1], always=self._inspection.has_scaler)
             places = take_out(model, scalings)
             watched = calibrate.float_activations(model)
             real = behind(scalings, observation.ranges)

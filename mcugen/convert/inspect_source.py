@@ -37,6 +37,7 @@ class Inspection:
         rescales_input: the model itself scales its input down by so much, or was quantized for such values, that it
             expects pixel values 0…255.
         scaling: what the source's layers say of that; None where only the `.tflite` is known.
+        has_scaler: the user's scaler was put in front of the model.
     """
 
     form: Literal["float", "hybrid", "quantized"]
@@ -47,6 +48,7 @@ class Inspection:
     warnings: tuple[str, ...]
     rescales_input: bool
     scaling: OwnScaling | None = None
+    has_scaler: bool = False
 
 
 def inspect_model(opened: OpenedModel, scaling: OwnScaling | None = None) -> Inspection:

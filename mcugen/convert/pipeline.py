@@ -24,6 +24,7 @@ from mcugen.convert.made_up import made_up_ranges
 from mcugen.convert.plain import host_type, plain_float
 from mcugen.convert.quantizer import check_rules, decide
 from mcugen.convert.rewrite import rewrite
+from mcugen.convert.scaler import given_scaler, with_scaler
 from mcugen.convert.sources import identify
 from mcugen.convert.types import Attempt, Calibration, Converted, QuantizationReport, SourceKind
 from mcugen.errors import ConversionError, DataError, ModelError, ToolError
@@ -129,8 +130,10 @@ class _Loaded:
 def _load(source: object, data: DataSource | None, progress: Progress | None) -> _Loaded:
     found = identify(source)
     given = load_tflite(found, share_of(progress, "load"), data)
-    model = given.model
-    inspection = inspect_model(model, given.scaling)
+    model, scaling, scaler = given.model, given.scaling, given_scaler()
+    if scaler is not None:
+        model, scaling = with_scaler(model, scaler)
+    inspection = replace(inspect_model(model, scaling), has_scaler=scaler is not None)
     if is_trusted() and found.kind in _CHECKED:
         inspection = replace(inspection, warnings=(_TRUSTED, *inspection.warnings))
     kind: SourceKind = (
@@ -161,7 +164,7 @@ def _by_its_shapes(loaded: _Loaded) -> Converted:
     model = plain.model.copy()
     merged = merge(model)
     check_rules(model)
-    scalings = feature_scaling(model, merged.parts[0][1])
+    scalings = feature_scaling(model, merged.parts[0][1], always=inspection.has_scaler)
     take_out(model, scalings)
     ranges = made_up_ranges(model, inspection.inputs, pixels=inspection.rescales_input)
     rewrite(model, decide(model, Choices(), ranges, {}, plain.trained, merged.ties, made_up=True), merged)

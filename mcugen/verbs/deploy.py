@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE, TRIALS, Tuning, record_beside
-from mcugen.flow.within import takes_stream, takes_trust
+from mcugen.flow.within import takes_scaler, takes_stream, takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 @takes_custom_ops
 @takes_trust
+@takes_scaler
 @takes_stream
 def deploy(
     model: object,
@@ -33,6 +34,7 @@ def deploy(
     board: str,
     linker_script: str | Path | None = None,
     data: Any = None,
+    scaler: Any = None,
     quantize: bool = True,
     activations: Activations = "int8",
     auto: bool = False,
@@ -85,6 +87,8 @@ def deploy(
         board: board name, or path of a board's .toml file.
         linker_script: the chip's linker script, for the generic boards.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
+        scaler: what the model's training data went through, so that data and device keep the features' own units: a
+            .npz or .json file, a mapping, or a scikit-learn scaler; see :func:`mcugen.convert.scaler.read_scaler`.
         quantize: False runs a float model in float32.
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         auto, max_flash, max_ram, max_instructions, trials, search_seed: see :func:`mcugen.verbs.quantize.quantize`.

@@ -11,7 +11,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.defaults import EVAL_SAMPLES, TRIALS, Tuning, record_beside
-from mcugen.flow.within import takes_stream, takes_trust
+from mcugen.flow.within import takes_scaler, takes_stream, takes_trust
 from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
@@ -69,11 +69,13 @@ class Quantized(Brief):
 
 
 @takes_trust
+@takes_scaler
 @takes_stream
 def quantize(
     model: object,
     *,
     data: Any = None,
+    scaler: Any = None,
     activations: Activations = "int8",
     auto: bool = False,
     board: str | None = None,
@@ -100,6 +102,8 @@ def quantize(
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
         data: calibration data, see :func:`mcugen.convert.convert`.
+        scaler: what the model's training data went through, so that data and device keep the features' own units: a
+            .npz or .json file, a mapping, or a scikit-learn scaler; see :func:`mcugen.convert.scaler.read_scaler`.
         activations: "int8" or "int16" (with int8 weights, by TensorFlow's quantizer).
         auto: search for the best calibration and quantization settings, see docs/QUANTIZATION.md.
         board: its flash and RAM are the limits of the search, besides those passed here.

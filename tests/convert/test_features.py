@@ -19,8 +19,9 @@ from mcugen.convert.choices import Choices
 from mcugen.convert.features import FeatureScaling, feature_scaling, needs_units, take_out
 from mcugen.convert.inspect_source import takes_pixels
 from mcugen.convert.pipeline import float_runner
+from mcugen.convert.scaler import read_scaler, using_scaler
 from mcugen.convert.types import Converted
-from mcugen.errors import McugenError, ModelError
+from mcugen.errors import DataError, McugenError, ModelError
 from mcugen.flow.inputs import read_inputs
 from mcugen.formats.firmware import _readme
 from mcugen.graph import Units
@@ -292,6 +293,71 @@ def test_images_for_a_quantized_model_are_read_by_its_units() -> None:
     shape = (1, 4, 4, 1)
     assert takes_pixels(TensorSpec("x", shape, "int8", 0.02, 0, Units((127.5,), (127.5,))))
     assert not takes_pixels(TensorSpec("x", shape, "int8", 0.02, 0, Units((0.5,), (0.5,))))
+
+
+def plain() -> bytes:
+    """The network of `weather`, trained on features that a scaler had brought to one size."""
+    return weather(lambda _, x: x)
+
+
+class Fitted:
+    """What a fitted StandardScaler has, and a MinMaxScaler does not."""
+
+    mean_, scale_ = MEAN, DEVIATION
+
+
+@pytest.fixture(scope="module")
+def least() -> dict[str, Any]:
+    """A MinMaxScaler's numbers for the same scaling."""
+    return {"min_": -MEAN / DEVIATION, "scale_": 1 / DEVIATION, "data_min_": MEAN}
+
+
+def test_a_scaler_is_as_good_as_a_layer(converted: Converted, tmp_path: Path, least: dict[str, Any]) -> None:
+    np.savez(tmp_path / "s.npz", mean=MEAN, scale=DEVIATION)
+    (tmp_path / "s.json").write_text(json.dumps({"center": MEAN.tolist(), "scale": DEVIATION.tolist()}))
+    for source in (tmp_path / "s.npz", str(tmp_path / "s.json"), Fitted(), least):
+        made = read_scaler(source)
+        np.testing.assert_allclose(made.offset, MEAN, rtol=1e-6)
+        np.testing.assert_allclose(made.size, DEVIATION, rtol=1e-6)
+    with using_scaler(tmp_path / "s.npz"):
+        made_here = convert(plain(), DATA)
+    assert made_here.report.inputs[0].units == converted.report.inputs[0].units
+    assert [b.data is None or bytes(b.data) for b in made_here.model.schema.buffers][1:4] == [
+        b.data is None or bytes(b.data) for b in converted.model.schema.buffers
+    ][1:4]  # the weights and the first bias: the very network
+
+
+def test_a_scaler_counts_even_where_one_scale_would_do() -> None:
+    with using_scaler({"mean": [0, 0, 0], "scale": [1, 1, 1.5]}):
+        assert convert(plain(), (DATA - MEAN) / DEVIATION).report.inputs[0].units is not None
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ({}, "holds nothing, and neither mean nor scale"),
+        ({"min": [0, 0, 0]}, "min, which goes with scale alone"),
+        ({"mean": [0, 0], "scale": [1, 1, 1]}, "different numbers of features: mean 2, scale 3"),
+        ({"mean": [0], "scale": [0]}, "feature 0 has a scale that is 0 or not finite"),
+        ({"mean": ["a"], "scale": [1]}, "holds what is no number"),
+        ("scaler.pkl", "pickles are not loaded"),
+        ("absent.npz", "there is no such file"),
+    ],
+)
+def test_scalers_that_cannot_be_are_refused(source: Any, what: str) -> None:
+    with pytest.raises(DataError, match=what) as raised:
+        read_scaler(source)
+    assert 'np.savez("scaler.npz", mean=scaler.mean_, scale=scaler.scale_)' in raised.value.hint
+
+
+def test_scalers_of_other_models_are_refused(converted: Converted) -> None:
+    with (
+        pytest.raises(ModelError, match=r"2 features, and a sample has the shape \[3\]"),
+        using_scaler({"scale": [1, 2]}),
+    ):
+        convert(plain(), DATA)
+    with pytest.raises(ModelError, match="belongs in front of the float model"), using_scaler(Fitted()):
+        convert(converted.tflite)
 
 
 def accuracy(values: NDArray[Any], labels: NDArray[Any]) -> float:
