@@ -89,6 +89,13 @@ def convert(
             + ("is already quantized" if quantize else "is to stay float32"),
             hint="Omit `activations`, or pass the float model" if quantize else "Omit `quantize=False`",
         )
+    if chosen.split_outputs and (not quantize or inspection.form == "quantized"):
+        raise ConversionError(
+            "outputs are taken apart when a model is quantized, and this one "
+            + ("is already" if quantize else "is to stay float32"),
+            where="`split_outputs`",
+            hint="Omit it, or pass the float model" if quantize else "Omit it, or `quantize=False`",
+        )
     if not quantize:
         return _keep_float(loaded)
     if inspection.form == "quantized":

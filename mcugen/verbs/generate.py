@@ -81,6 +81,7 @@ def generate(
     scaler: Any = None,
     quantize: bool = True,
     activations: Activations = "int8",
+    split_outputs: bool = False,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
     runtime: Runtime | None = None,
@@ -108,6 +109,7 @@ def generate(
             .npz or .json file, a mapping, or a scikit-learn scaler; see :func:`mcugen.convert.scaler.read_scaler`.
         quantize: False runs a float model in float32.
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
+        split_outputs: parts of an output that differ much in size become outputs of their own (docs/QUANTIZATION.md).
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
@@ -135,7 +137,9 @@ def generate(
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, None)
-    loaded = load_model(model, data, progress, choice.runtime, quantize=quantize, activations=activations)
+    loaded = load_model(
+        model, data, progress, choice.runtime, quantize=quantize, activations=activations, split_outputs=split_outputs
+    )
     plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")
     with using(Path(out), writing=True):

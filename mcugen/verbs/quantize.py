@@ -77,6 +77,7 @@ def quantize(
     data: Any = None,
     scaler: Any = None,
     activations: Activations = "int8",
+    split_outputs: bool = False,
     auto: bool = False,
     board: str | None = None,
     max_flash: int | None = None,
@@ -105,6 +106,7 @@ def quantize(
         scaler: what the model's training data went through, so that data and device keep the features' own units: a
             .npz or .json file, a mapping, or a scikit-learn scaler; see :func:`mcugen.convert.scaler.read_scaler`.
         activations: "int8" or "int16" (with int8 weights, by TensorFlow's quantizer).
+        split_outputs: parts of an output that differ much in size become outputs of their own (docs/QUANTIZATION.md).
         auto: search for the best calibration and quantization settings, see docs/QUANTIZATION.md.
         board: its flash and RAM are the limits of the search, besides those passed here.
         max_flash, max_ram: limits of the search, in bytes.
@@ -153,7 +155,7 @@ def quantize(
             "quantization does not depend on the board", where="`board`", hint="Add `auto=True`, or omit `board`"
         )
     chosen = require_board(board) if board is not None else None
-    check_tuning(wanted, activations=activations, board=chosen)
+    check_tuning(wanted, activations=activations, split_outputs=split_outputs, board=chosen)
     if auto:
         loaded = tune_model(
             model,
@@ -166,7 +168,7 @@ def quantize(
             progress=progress,
         )
     else:
-        loaded = load_model(model, data, progress, activations=activations, names=names)
+        loaded = load_model(model, data, progress, activations=activations, split_outputs=split_outputs, names=names)
     if layers and loaded.float_data is None:
         raise ConversionError(
             "the model was already quantized, so that its layers have no float32 ones to compare with",

@@ -65,6 +65,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "scaler": Spelling(shared.Scaler),
     "quantize": Spelling(shared.NoQuantize, "no_quantize", False, value=lambda given: not given),
     "activations": Spelling(shared.ActivationsName),
+    "split_outputs": Spelling(shared.SplitOutputs),
     "inputs": Spelling(shared.Inputs),
     "samples": Spelling(shared.Samples),
     "seed": Spelling(shared.Seed),

@@ -136,6 +136,10 @@ NoQuantize = Annotated[
     bool,
     typer.Option("--no-quantize", help="Keep a float model in float32.", rich_help_panel=MODEL),
 ]
+SplitOutputs = Annotated[
+    bool,
+    typer.Option("--split-outputs", help="An output per part of another size.", rich_help_panel=MODEL),
+]
 CustomOps = Annotated[
     list[str] | None,
     typer.Option(
@@ -160,7 +164,7 @@ CustomObjects = Annotated[
         "--custom-objects",
         metavar="FILE.py",
         show_default=False,
-        help="Python file with your own Keras layers.",
+        help="Python file of your Keras layers.",
         rich_help_panel=MODEL,
     ),
 ]
