@@ -42,7 +42,7 @@ LAW = {
     "ops.rows": "graph numerics ops",
     "ops.keeping": "graph tflite numerics ops ops.weighted",
     # What runs it. The two runtimes are sisters: neither knows the other.
-    "emit": "errors resources graph ops",
+    "emit": "errors resources graph numerics ops",
     "emulators": "errors cores toml_table emit",
     "boards": "errors resources cores toml_table ops emulators",
     "oracle": "environment children errors graph ops.moving",
@@ -62,9 +62,10 @@ LAW = {
     "qat": "errors numerics",
     "guard": "errors reading",
     "convert.loops": "errors tflite ops",
-    "convert": "environment errors reading outputs children names progress tflite numerics ops oracle verify qat guard"
+    "convert": "environment errors reading outputs children names progress graph tflite numerics ops oracle verify qat"
+    " guard"
     " convert.loops",
-    "assess": "errors names progress graph tflite oracle runtimes.aot.graph verify convert",
+    "assess": "errors names progress graph tflite numerics oracle runtimes.aot.graph verify convert",
     "tune": "errors progress outputs reading graph tflite boards runtimes runtimes.aot.graph builder convert assess",
     "device": "errors progress environment children cores graph emulators boards builder",
     "flash": "errors children boards builder device",

@@ -73,7 +73,9 @@ def document() -> str:
     lines += [
         "## Not here",
         "",
-        f"- An int8 form of what TensorFlow Lite Micro computes in float32 only: {', '.join(FLOAT_ONLY)}.",
+        f"- An int8 form of what TensorFlow Lite Micro computes in float32 only: {', '.join(FLOAT_ONLY)}."
+        " Where a float model is quantized, functions of one number stay in float32 between DEQUANTIZE and QUANTIZE;"
+        " NEG and SQUARE become MUL.",
         f"- What it has no kernel for: {', '.join(WITHOUT_REFERENCE)} (RELU_N1_TO_1 as a fused activation works).",
         "- TensorFlow Lite Micro runs these uses, and this runtime refuses them: int64 numbers but for axes and shapes;"
         " GREATER of int16, whose scales it does not set; ABS of int16 without quantization; EMBEDDING_LOOKUP from int8"

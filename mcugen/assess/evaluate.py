@@ -16,6 +16,7 @@ from mcugen.convert.calibrate import feeds, observe
 from mcugen.convert.compare import agreement, decode_output, encode_input, run_int8
 from mcugen.convert.data import DataSource, choose, load_samples
 from mcugen.convert.inspect_source import inspect_model
+from mcugen.convert.parts import Parts, output_parts
 from mcugen.convert.readings import other_readings
 from mcugen.convert.types import OwnScaling, Samples
 from mcugen.errors import ConversionError
@@ -24,6 +25,7 @@ from mcugen.names import TaskName
 from mcugen.progress import Progress, Share, share_of
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
+from mcugen.tflite.joined import join, joined_specs
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.types import TensorSpec
 
@@ -126,23 +128,25 @@ def run_quantized(model: bytes | OpenedModel, evaluation: Evaluation, progress: 
         ModelError, ToolError: see :class:`mcugen.oracle.oracle.Oracle`.
     """
     opened = open_model(model)
-    inputs, outputs = flat.input_specs(opened.main), flat.output_specs(opened.main)
+    inputs, outputs = flat.input_specs(opened.schema), flat.output_specs(opened.main)
     return run_int8(opened, evaluation.feeds, inputs, outputs, progress)
 
 
 def output_specs(model: OpenedModel) -> tuple[TensorSpec, ...]:
-    """A model's outputs."""
-    return flat.output_specs(model.main)
+    """A model's outputs, those of the float model where parts of one are outputs of their own."""
+    return joined_specs(model.schema)
 
 
 @dataclass(frozen=True, eq=False)
 class HostRuns:
     """What the forms of a model gave on the host, and the task that they are judged by. `floats` is None without one.
 
-    `arithmetic` is that of `results`: "int8", "int16", or "float32" where the model was not quantized. `readings` tell
-    how the float model does on the samples scaled otherwise, where it does badly on them as they are.
+    `model` gave `results`, and `parts` are those of the float model's outputs. `arithmetic` is that of `results`:
+    "int8", "int16", or "float32" where the model was not quantized. `readings` tell how the float model does on the
+    samples scaled otherwise, where it does badly on them as they are.
     """
 
+    model: OpenedModel
     evaluation: Evaluation
     task: Task
     floats: Outputs | None
@@ -150,6 +154,7 @@ class HostRuns:
     outputs: tuple[TensorSpec, ...]
     arithmetic: str
     readings: tuple[Reading, ...] = ()
+    parts: tuple[Parts | None, ...] = ()
 
 
 def run_on_host(
@@ -188,7 +193,8 @@ def run_on_host(
     source = opened if arithmetic == "float32" else float_model
     if source is not None and is_doubtful(skill(task, best)):
         readings = _read_otherwise(source, evaluation, unsettled, share_of(progress, "evaluating float32"))
-    return HostRuns(evaluation, task, floats, results, specs, arithmetic, readings)
+    parts = output_parts(open_model(float_model).schema) if float_model is not None else ()
+    return HostRuns(opened, evaluation, task, floats, results, specs, arithmetic, readings, parts)
 
 
 def _read_otherwise(
@@ -242,7 +248,7 @@ def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
         calibrated_on=evaluation.calibrated_on,
         trusted=evaluation.samples.trusted,
         runs=(after,) if before is None else (before, after),
-        agreement=agreement(floats, runs.results, runs.outputs) if floats is not None else (),
+        agreement=agreement(floats, runs.results, runs.outputs, runs.parts) if floats is not None else (),
         flips=find_flips(task, floats, runs.results) if floats is not None else None,
         gate=gate,
         classes=task.classes,
@@ -260,7 +266,7 @@ def _in_both(samples: Samples, used: Samples) -> int:
 
 def encode(evaluation: Evaluation, model: bytes | OpenedModel, numbers: NDArray[np.int64]) -> list[list[NDArray[Any]]]:
     """Some of the samples as a device takes them that runs `model`."""
-    specs = flat.input_specs(open_model(model).main)
+    specs = flat.input_specs(open_model(model).schema)
     return [[encode_input(a[n], spec) for a, spec in zip(evaluation.feeds, specs, strict=True)] for n in numbers]
 
 
@@ -273,8 +279,9 @@ def with_device(
         numbers: of the samples that the device ran.
         outputs: per sample, the device's outputs as they came.
     """
-    columns = zip(*outputs, strict=True)
-    real = tuple(decode_output(np.stack(column), spec) for column, spec in zip(columns, runs.outputs, strict=True))
+    columns, specs = zip(*outputs, strict=True), flat.output_specs(runs.model.main)
+    decoded = [decode_output(np.stack(column), spec) for column, spec in zip(columns, specs, strict=True)]
+    real = join(decoded, runs.model.schema)
     host = [values[numbers] for values in runs.results]
     equal = sum(
         all(a[n].tobytes() == b[n].tobytes() for a, b in zip(real, host, strict=True)) for n in range(len(numbers))

@@ -19,6 +19,7 @@ from mcugen.convert.data_specs import short_name
 from mcugen.errors import DataError
 from mcugen.graph import Graph, Op, Tensor
 from mcugen.graph.types import DType
+from mcugen.numerics.affine import normalize
 from mcugen.oracle.oracle import Oracle
 from mcugen.progress import Share
 from mcugen.runtimes.aot.graph import read_graph
@@ -49,6 +50,7 @@ class _Sums:
 
     def add(self, real: NDArray[Any], stored: NDArray[Any]) -> None:
         """One sample: the float tensor, and the quantized one as it is stored."""
+        real = normalize(real, self.tensor.units)
         params = _affine(self.tensor)
         if params is None:
             got = best = stored.astype(np.float64)
@@ -201,4 +203,4 @@ def _span(tensor: Tensor, params: Affine) -> tuple[float, float]:
 def _spec(tensor: Tensor) -> TensorSpec:
     params = _affine(tensor)
     scale, zero = (params.scale, params.zero_point) if params is not None else (0.0, 0)
-    return TensorSpec(tensor.name, tensor.shape, tensor.dtype.value, scale, zero)
+    return TensorSpec(tensor.name, tensor.shape, tensor.dtype.value, scale, zero, tensor.units)

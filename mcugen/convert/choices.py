@@ -28,6 +28,7 @@ class Choices:
         per_channel_dense: one scale per output of a fully connected layer. Older runtimes run such layers wrongly.
         equalize: move scale from channel to channel between layers (:mod:`mcugen.convert.equalize`).
         correct_bias: take the mean error of rounded weights out of the biases.
+        split_outputs: parts of an output that differ much in size become outputs of their own.
         wide: positions (in the float `.tflite`) of the ops that compute with int16 activations in an int8 model.
     """
 
@@ -38,6 +39,7 @@ class Choices:
     per_channel_dense: bool = False
     equalize: bool = False
     correct_bias: bool = False
+    split_outputs: bool = False
     wide: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -48,7 +50,7 @@ class Choices:
         if self.samples < 1:
             raise ConversionError(f"calibration is not possible with {self.samples} samples")
         if self.activations == "int16" and (
-            self.method != "minmax" or self.per_channel_dense or self.correct_bias or self.wide
+            self.method != "minmax" or self.per_channel_dense or self.correct_bias or self.split_outputs or self.wide
         ):
             raise ConversionError(
                 "int16 activations use TensorFlow's quantizer, which does not support these choices",
@@ -68,6 +70,7 @@ class Choices:
             parts.append(f"{self.samples} samples")
         parts += ["equalized"] * self.equalize + ["dense per channel"] * self.per_channel_dense
         parts += ["bias corrected"] * self.correct_bias
+        parts += ["outputs taken apart"] * self.split_outputs
         if self.wide:
             parts.append(f"{len(self.wide)} layer{'s' * (len(self.wide) != 1)} in int16")
         return ", ".join(parts)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.affine import Affine, dequantize_array, quantize_array
+from mcugen.convert.affine import Affine, dequantize_array
 from mcugen.convert.data_specs import short_name
+from mcugen.convert.parts import Parts, columns, far_apart
 from mcugen.convert.types import Agreement
+from mcugen.numerics.affine import quantize_features
 from mcugen.progress import Share
-from mcugen.tflite.opened import OpenedModel
+from mcugen.tflite.joined import join
+from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.types import TensorSpec
 from mcugen.verify.parted_oracle import open_oracle
+
+POOR_SQNR_DB = 15.0
+"""Signal to noise below which little is left of an output."""
 
 
 def run_int8(
@@ -25,6 +32,8 @@ def run_int8(
     progress: Share | None = None,
 ) -> tuple[NDArray[Any], ...]:
     """Real-valued outputs, one (N, *shape) array each, of an int8 model on real-valued inputs (N, *shape).
+
+    Outputs that are parts of one output of the float model are joined.
 
     Raises:
         ModelError: TensorFlow Lite Micro refuses the model.
@@ -39,20 +48,41 @@ def run_int8(
                 result.append(decode_output(output, spec))
             if progress is not None:
                 progress((n + 1) / count)
-    return tuple(np.stack(r) for r in results)
+    return join([np.stack(r) for r in results], open_model(model).schema)
 
 
 def agreement(
-    floats: Sequence[NDArray[Any]], ints: Sequence[NDArray[Any]], specs: Sequence[TensorSpec]
+    floats: Sequence[NDArray[Any]],
+    ints: Sequence[NDArray[Any]],
+    specs: Sequence[TensorSpec],
+    parts: Sequence[Parts | None] = (),
 ) -> tuple[Agreement, ...]:
-    """How close the int8 model's outputs are to the float model's."""
-    return tuple(
-        _agreement(a.reshape(len(a), -1).astype(np.float64), b.reshape(len(b), -1).astype(np.float64), spec)
-        for a, b, spec in zip(floats, ints, specs, strict=True)
-    )
+    """How close the int8 model's outputs are to the float model's.
+
+    Args:
+        floats, ints: real values, (N, *shape) each.
+        specs: the outputs.
+        parts: of the float model's outputs, see :func:`mcugen.convert.parts.output_parts`.
+    """
+    found = []
+    known = parts or (None,) * len(specs)
+    for a, b, spec, cut in zip(floats, ints, specs, known, strict=True):
+        name = short_name(spec.name)
+        figures = _agreement(a, b, name)
+        a, b = (values.reshape(len(values), *spec.shape) for values in (a, b))
+        where = cut if cut is not None and far_apart(a, cut) else columns(a)
+        if where is not None:
+            each = zip(where.cut(a), where.cut(b), strict=True)
+            of_parts = tuple(_agreement(x, y, name + where.name(n, len(spec.shape))) for n, (x, y) in enumerate(each))
+            # Columns differ in size in many a classifier: only such as are lost are worth a word.
+            if where is cut or any(part.sqnr_db is not None and part.sqnr_db < POOR_SQNR_DB for part in of_parts):
+                figures = replace(figures, parts=of_parts)
+        found.append(figures)
+    return tuple(found)
 
 
-def _agreement(real: NDArray[Any], quantized: NDArray[Any], spec: TensorSpec) -> Agreement:
+def _agreement(real: NDArray[Any], quantized: NDArray[Any], name: str) -> Agreement:
+    real, quantized = (values.reshape(len(values), -1).astype(np.float64) for values in (real, quantized))
     error = real - quantized
     signal, noise = float(np.sum(real**2)), float(np.sum(error**2))
     norms = float(np.linalg.norm(real) * np.linalg.norm(quantized))
@@ -61,7 +91,7 @@ def _agreement(real: NDArray[Any], quantized: NDArray[Any], spec: TensorSpec) ->
     if real.shape[1] > 1:
         same = float(np.mean(real.argmax(axis=1) == quantized.argmax(axis=1)))
     biggest = float(np.max(np.abs(error), initial=0.0))
-    return Agreement(short_name(spec.name), len(real), cosine, sqnr_db(signal, noise), biggest, same)
+    return Agreement(name, len(real), cosine, sqnr_db(signal, noise), biggest, same)
 
 
 def sqnr_db(signal: float, noise: float) -> float | None:
@@ -77,7 +107,7 @@ def sqnr_db(signal: float, noise: float) -> float | None:
 def encode_input(values: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     """An input as the model takes it: real values quantized if it is, all others as they are."""
     if spec.dtype in ("int8", "int16") and spec.scale > 0 and values.dtype == np.float32:
-        return quantize_array(values, Affine(spec.scale, spec.zero_point), np.dtype(spec.dtype))
+        return quantize_features(values, spec.scale, spec.zero_point, np.dtype(spec.dtype), spec.units)
     return values
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ def check_samples(
     *,
     expects_pixels: bool = False,
     scaling: OwnScaling | None = None,
+    measured: Collection[int] = (),
 ) -> list[str]:
     """What looks wrong, as sentences; empty if nothing does.
 
@@ -30,6 +32,7 @@ def check_samples(
         samples: all samples, not only those used for calibration.
         expects_pixels: the model itself divides by about 255.
         scaling: what its layers do first with its input; None where nobody knows.
+        measured: positions of the inputs whose features come in units of their own, and so with any values.
     """
     found = []
     if samples.trusted and samples.count < _FEW:
@@ -37,13 +40,13 @@ def check_samples(
         found.append(f"only {samples.count} calibration sample{plural}: ranges may be too narrow; use 100 or more")
     if samples.labels is not None and not samples.by_folder and _sorted(samples.labels):
         found.append("the samples are sorted by label: shuffle them before you split or shorten the set")
-    for values, spec in zip(samples.inputs, inputs, strict=True):
+    for position, (values, spec) in enumerate(zip(samples.inputs, inputs, strict=True)):
         if spec.dtype != "float32":
             continue
         name = f'input "{short_name(spec.name)}"'
         # Of several inputs, those that are no images are scaled by other factors.
         pixels = expects_pixels and (len(inputs) == 1 or (len(spec.shape) == 4 and spec.shape[-1] in (1, 3, 4)))
-        found.extend(f"{name}: {text}" for text in _check_values(values, pixels))
+        found.extend(f"{name}: {text}" for text in _check_values(values, pixels, position in measured))
         if samples.trusted and scaling is not None and not expects_pixels and reading_of(values) == "0…255":
             low, high = float(values.min()), float(values.max())
             found.append(
@@ -57,7 +60,7 @@ def _sorted(labels: NDArray[np.int64]) -> bool:
     return len(labels) >= _FEW and len(np.unique(labels)) > 1 and bool(np.all(np.diff(labels) >= 0))
 
 
-def _check_values(values: NDArray[Any], expects_pixels: bool) -> list[str]:
+def _check_values(values: NDArray[Any], expects_pixels: bool, is_measured: bool) -> list[str]:
     low, high = float(values.min()), float(values.max())
     if low == high:
         return [f"constant: every value is {low:g}"]
@@ -70,6 +73,8 @@ def _check_values(values: NDArray[Any], expects_pixels: bool) -> list[str]:
         if repeated > len(flat) // 2:
             found.append(f"{repeated} of {len(flat)} samples repeat another one")
     biggest = max(abs(low), abs(high))
+    if is_measured:
+        return found
     if biggest <= 1.1 / 255:
         found.append(f"values lie in [{low:.3g}, {high:.3g}]: they look divided by 255 twice")
     elif expects_pixels and biggest <= 1.1:

@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert import calibrate
-from mcugen.convert.choices import Choices
-from mcugen.convert.compare import agreement, run_int8
+from mcugen.convert.choices import CALIBRATION_SAMPLES, Choices
+from mcugen.convert.compare import POOR_SQNR_DB, agreement, run_int8
 from mcugen.convert.data import DataSource, choose, load_samples
 from mcugen.convert.data_checks import check_samples
 from mcugen.convert.data_specs import short_name
 from mcugen.convert.equalize import equalize
+from mcugen.convert.features import FeatureScaling, behind, feature_scaling, take_out, units_of
 from mcugen.convert.inspect_source import Inspection
 from mcugen.convert.loops.merged import merge, split
 from mcugen.convert.made_up import not_too_small
-from mcugen.convert.observed import observe
+from mcugen.convert.observed import merged_copy, observe
+from mcugen.convert.parts import Parts, output_parts, take_apart
 from mcugen.convert.plain import plain_float
 from mcugen.convert.quantize_16x8 import quantize_16x8
 from mcugen.convert.quantizer import Scheme, check_rules, decide
@@ -37,13 +39,16 @@ from mcugen.convert.types import (
     TensorRange,
 )
 from mcugen.errors import ConversionError, ModelError, ToolError
+from mcugen.numerics.affine import normalize
 from mcugen.progress import Progress, share_of
 from mcugen.tflite import fields as flat
+from mcugen.tflite.joined import joined_specs, write_joined
 from mcugen.tflite.opened import OpenedModel, packed
 from mcugen.tflite.schema_types import SubGraphT
+from mcugen.tflite.units import write_units
+from mcugen.tflite.unused import drop_unused_codes
 
 _TOO_OFTEN_OUTSIDE = 0.01
-_POOR_SQNR_DB = 15.0
 
 
 class FloatModel:
@@ -69,6 +74,10 @@ class FloatModel:
         self._inspection = inspection
         self._attempts = attempts
         self.everything = load_samples(data, inspection.inputs, scale_images=not inspection.rescales_input, names=names)
+        self._plain = plain_float(model, inspection, for_int8=True)
+        known = feature_scaling(
+            self._plain.model.schema, flat.ints(self._plain.model.main.inputs), always=inspection.has_scaler
+        )
         self._warnings = (
             *inspection.warnings,
             *check_samples(
@@ -76,9 +85,9 @@ class FloatModel:
                 inspection.inputs,
                 expects_pixels=inspection.rescales_input,
                 scaling=inspection.scaling,
+                measured=[s.position for s in known],
             ),
         )
-        self._plain = plain_float(model, inspection, for_int8=True)
         self._equalized: tuple[OpenedModel, int] | None = None
         self._otherwise: list[str] | None = None
         self._observed: dict[tuple[int, bool], calibrate.Observation] = {}
@@ -92,6 +101,15 @@ class FloatModel:
     def scaling(self) -> OwnScaling | None:
         """What the model does first with its input; None where its source does not tell."""
         return self._inspection.scaling
+
+    @property
+    def has_parts_apart(self) -> bool:
+        """Whether an output joins parts that differ much in size."""
+        if not any(output_parts(self.model.schema)):
+            return False
+        samples = choose(self.everything, CALIBRATION_SAMPLES)
+        joined, _ = take_apart(self.model.copy(), self._observe(Choices(), self.model, samples, None).outputs)
+        return any(each.count > 1 for each in joined)
 
     def quantized(self, choices: Choices, progress: Progress | None = None, *, compare: bool = True) -> Converted:
         """Quantize the model.
@@ -112,30 +130,54 @@ class FloatModel:
         if choices.activations == "int16":
             observation = self._observe(choices, floats, samples, None)
             feeds = calibrate.feeds(samples, self._inspection.inputs)
-            quantized = quantize_16x8(floats, feeds, observation.ranges, share_of(progress, "calibrate"))
+            network = floats.copy()
+            scalings = feature_scaling(
+                network, flat.ints(network.subgraphs[0].inputs), always=self._inspection.has_scaler
+            )
+            if scalings:
+                take_out(network, scalings)
+                drop_unused_codes(network)  # TensorFlow's quantizer looks for an op behind each
+                feeds = [normalize(a, u) for a, u in zip(feeds, units_of(scalings, len(feeds)), strict=True)]
+            cut = packed(network) if scalings else floats
+            quantized = quantize_16x8(cut, feeds, observation.ranges, share_of(progress, "calibrate"))
+            quantized = _with_units(quantized, scalings)
         else:
-            model = floats.copy()
-            merged = merge(model)
-            check_rules(model)  # before the long step
-            watched = calibrate.float_activations(model)
+            check_rules(merged_copy(floats))  # before the long step
             observation = self._observe(choices, floats, samples, progress)
+            model = floats.copy()
+            apart = take_apart(model, observation.outputs) if choices.split_outputs else None
+            merged = merge(model)
             main = model.subgraphs[0]
-            known = observation.ranges if samples.trusted else not_too_small(observation.ranges)
+            scalings = feature_scaling(model, merged.parts[0][1], always=self._inspection.has_scaler)
+            places = take_out(model, scalings)
+            kept = (n if apart is None else apart[1].get(n, -1) for n in choices.wide)
+            watched = calibrate.float_activations(model)
+            real = behind(scalings, observation.ranges)
             scheme = decide(
                 model,
-                choices,
-                known,
-                observation.statistics,
+                replace(choices, wide=tuple(places[n] for n in kept if n in places)),
+                real if samples.trusted else not_too_small(real),
+                behind(scalings, observation.statistics),
                 self._plain.trained,
                 merged.ties,
                 made_up=not samples.trusted,
             )
             watched = [i for i in watched if i in scheme.activations]
             names = {i: short_name(flat.layer_of(flat.name_of(main.tensors[i], i))) for i in watched}
-            warnings += _range_warnings(self.everything, floats.main, scheme, self._inspection, watched, names)
+            inputs = _normalized(self.everything, scalings)
+            warnings += _range_warnings(inputs, floats.main, scheme, self._inspection, watched, names)
             rewrite(model, scheme, merged)
-            quantized = packed(model)
-            ranges = tuple(_tensor_range(names[i], i, observation.ranges, scheme) for i in watched)
+            if apart is not None and any(each.count > 1 for each in apart[0]):
+                write_joined(model, apart[0])
+            elif apart is not None:
+                warnings.append("no output joins parts that differ in size by more than 16 times: none was taken apart")
+            quantized = _with_units(packed(model), scalings)
+            ranges = tuple(_tensor_range(names[i], i, real, scheme) for i in watched)
+        notes += [
+            f'input "{short_name(self._inspection.inputs[s.position].name)}" takes its features in the units of the '
+            "data: the model's own scaling is part of how the input is quantized"
+            for s in scalings
+        ]
         warnings += self._read_otherwise(floats, samples, observation)
         compared: tuple[Agreement, ...] = ()
         if compare:
@@ -148,7 +190,7 @@ class FloatModel:
             (*self._attempts, *observation.attempts),
             tuple(warnings),
             (*self._inspection.notes, *notes),
-            flat.input_specs(quantized.main),
+            flat.input_specs(quantized.schema),
             flat.output_specs(quantized.main),
             ranges,
             compared,
@@ -214,7 +256,7 @@ class FloatModel:
     ) -> tuple[Agreement, ...]:
         """Run the quantized model on the samples; adds to the warnings and notes `told`."""
         warnings, notes = told
-        inputs, outputs = flat.input_specs(quantized.main), flat.output_specs(quantized.main)
+        inputs, outputs = flat.input_specs(quantized.schema), flat.output_specs(quantized.main)
         feeds = calibrate.feeds(samples, self._inspection.inputs)
         try:
             results = run_int8(quantized, feeds, inputs, outputs, share_of(progress, "compare"))
@@ -227,9 +269,25 @@ class FloatModel:
                 f"the model with {kind} activations was built, but {error.what}",
                 hint=f"The layer named above, or the op it became, has no {kind} kernel for this use: rewrite it",
             ) from None
-        compared = agreement(observation.outputs, results, outputs)
-        warnings += _result_warnings(samples, results, compared)
+        parts = output_parts(self.model.schema)
+        compared = agreement(observation.outputs, results, joined_specs(quantized.schema), parts)
+        warnings += _result_warnings(samples, results, compared, parts)
         return compared
+
+
+def _with_units(model: OpenedModel, scalings: Sequence[FeatureScaling]) -> OpenedModel:
+    """The quantized network with the units that its features come in."""
+    if not scalings:
+        return model
+    changed = model.copy()
+    write_units(changed, units_of(scalings, len(flat.ints(model.main.inputs))))
+    return packed(changed)
+
+
+def _normalized(samples: Samples, scalings: Sequence[FeatureScaling]) -> Sequence[NDArray[Any]]:
+    """The samples as the network takes them, without the scaling in front of it."""
+    units = units_of(scalings, len(samples.inputs))
+    return [normalize(values, given) for values, given in zip(samples.inputs, units, strict=True)]
 
 
 def _calibration(samples: Samples, everything: Samples) -> Calibration:
@@ -248,7 +306,7 @@ def _tensor_range(name: str, i: int, observed: Mapping[int, tuple[float, float]]
 
 
 def _range_warnings(
-    everything: Samples,
+    inputs: Sequence[NDArray[Any]],
     main: SubGraphT,
     scheme: Scheme,
     inspection: Inspection,
@@ -256,7 +314,7 @@ def _range_warnings(
     names: Mapping[int, str],
 ) -> list[str]:
     found = []
-    for i, spec, values in zip(flat.ints(main.inputs), inspection.inputs, everything.inputs, strict=True):
+    for i, spec, values in zip(flat.ints(main.inputs), inspection.inputs, inputs, strict=True):
         if i not in scheme.activations:
             continue
         params = scheme.activations[i]
@@ -272,13 +330,26 @@ def _range_warnings(
     return found
 
 
-def _result_warnings(samples: Samples, results: Sequence[NDArray[Any]], compared: Sequence[Agreement]) -> list[str]:
+def _result_warnings(
+    samples: Samples, results: Sequence[NDArray[Any]], compared: Sequence[Agreement], parts: Sequence[Parts | None]
+) -> list[str]:
     found = []
     differ = any(len(a) > 1 and bool(np.any(a != a[0])) for a in samples.inputs)
-    for result, figures in zip(results, compared, strict=True):
+    for result, figures, cut in zip(results, compared, parts, strict=True):
+        lost = [part.output for part in figures.parts if part.sqnr_db is not None and part.sqnr_db < POOR_SQNR_DB]
+        if lost and cut is not None:
+            found.append(
+                f'layer "{short_name(cut.layer)}" joins parts of different size, and one scale leaves little of '
+                f'{", ".join(lost)}: pass `split_outputs=True` for an output per part, or `activations="int16"`'
+            )
+        elif lost:
+            found.append(
+                f"one scale leaves little of {', '.join(lost)}, far smaller than the rest of the output: let the model "
+                'return it apart, or pass `activations="int16"`'
+            )
         if differ and bool(np.all(result == result[0])):
             found.append(f'output "{figures.output}" is the same for every sample')
-        elif figures.sqnr_db is not None and figures.sqnr_db < _POOR_SQNR_DB:
+        elif figures.sqnr_db is not None and figures.sqnr_db < POOR_SQNR_DB:
             found.append(
                 f'output "{figures.output}": int8 differs much from float32 '
                 f"(signal to noise {figures.sqnr_db:.1f} dB): check the calibration data"

@@ -37,6 +37,7 @@ class Inspection:
         rescales_input: the model itself scales its input down by so much, or was quantized for such values, that it
             expects pixel values 0…255.
         scaling: what the source's layers say of that; None where only the `.tflite` is known.
+        has_scaler: the user's scaler was put in front of the model.
     """
 
     form: Literal["float", "hybrid", "quantized"]
@@ -47,6 +48,7 @@ class Inspection:
     warnings: tuple[str, ...]
     rescales_input: bool
     scaling: OwnScaling | None = None
+    has_scaler: bool = False
 
 
 def inspect_model(opened: OpenedModel, scaling: OwnScaling | None = None) -> Inspection:
@@ -63,6 +65,7 @@ def inspect_model(opened: OpenedModel, scaling: OwnScaling | None = None) -> Ins
     for subgraph in model.subgraphs:
         _check_types(subgraph)
     _check_ops(model)
+    _refuse_uint8(model)
     notes = [note for i in flat.ints(main.inputs) if (note := _freeze_note(main.tensors[i], i))]
     if opened.densified:
         many = f"{opened.densified} sparse weight tensors"
@@ -83,18 +86,19 @@ def inspect_model(opened: OpenedModel, scaling: OwnScaling | None = None) -> Ins
     return Inspection(
         form,
         hybrid[0] if hybrid else "",
-        flat.input_specs(main),
+        flat.input_specs(model),
         flat.output_specs(main),
         tuple(notes),
         tuple(warnings),
-        scaling.takes_pixels if scaling is not None else _rescales(model) or takes_pixels(flat.input_specs(main)[0]),
+        scaling.takes_pixels if scaling is not None else _rescales(model) or takes_pixels(flat.input_specs(model)[0]),
         scaling,
     )
 
 
 def takes_pixels(spec: TensorSpec) -> bool:
     """An input is quantized over a range of values that pixels from 0 to 255 have, and scaled ones do not."""
-    return spec.scale * _STEPS.get(spec.dtype, 0) > PIXELS_BEYOND
+    size = 1.0 if spec.units is None else max(map(abs, spec.units.size))
+    return spec.scale * size * _STEPS.get(spec.dtype, 0) > PIXELS_BEYOND
 
 
 def _check_types(subgraph: SubGraphT) -> None:
@@ -148,6 +152,23 @@ def _check_ops(model: ModelT) -> None:
             where="; ".join(where for _, where in custom[:4]),
             hint=fallback.hint([kind for kind, _ in custom]),
         )
+
+
+_WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
+
+
+def _refuse_uint8(model: ModelT) -> None:
+    """Networks of uint8, as TensorFlow quantized them until 2019: the kernels for them are gone from every runtime."""
+    for subgraph in model.subgraphs:
+        for i, op in enumerate(subgraph.operators):
+            operands = flat.activations(model, subgraph, flat.ints(op.inputs)[:1])
+            if flat.kind_of(model, op) in _WEIGHTED and any(type_name(t.type) == "uint8" for t in operands):
+                raise ModelError(
+                    "the model computes in uint8, as TensorFlow quantized until 2019; today's kernels take int8",
+                    where=flat.where(model, subgraph, i),
+                    hint="Pass the float model with `data`: it is quantized to int8 here. If only this file is left, "
+                    "look for a newer one of the same network: int8 and float32 files are published of most",
+                )
 
 
 def _freeze_note(tensor: TensorT, index: int) -> str | None:

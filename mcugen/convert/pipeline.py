@@ -14,6 +14,7 @@ from mcugen.convert.choices import Choices
 from mcugen.convert.compare import run_int8
 from mcugen.convert.data import DataSource, load_samples
 from mcugen.convert.data_specs import describe_inputs, sample_shape
+from mcugen.convert.features import feature_scaling, take_out, units_of
 from mcugen.convert.float_model import FloatModel
 from mcugen.convert.inspect_source import Inspection, inspect_model
 from mcugen.convert.load import load_tflite
@@ -23,6 +24,7 @@ from mcugen.convert.made_up import made_up_ranges
 from mcugen.convert.plain import host_type, plain_float
 from mcugen.convert.quantizer import check_rules, decide
 from mcugen.convert.rewrite import rewrite
+from mcugen.convert.scaler import given_scaler, with_scaler
 from mcugen.convert.sources import identify
 from mcugen.convert.types import Attempt, Calibration, Converted, QuantizationReport, SourceKind
 from mcugen.errors import ConversionError, DataError, ModelError, ToolError
@@ -32,6 +34,7 @@ from mcugen.progress import Progress, share_of
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, packed
 from mcugen.tflite.types import TensorSpec
+from mcugen.tflite.units import write_units
 
 _CHECKED = ("keras", "keras h5", "saved_model")
 _TRUSTED = "the model's file was not checked, as `trust_model` asked: what it names ran on this machine"
@@ -86,6 +89,13 @@ def convert(
             + ("is already quantized" if quantize else "is to stay float32"),
             hint="Omit `activations`, or pass the float model" if quantize else "Omit `quantize=False`",
         )
+    if chosen.split_outputs and (not quantize or inspection.form == "quantized"):
+        raise ConversionError(
+            "outputs are taken apart when a model is quantized, and this one "
+            + ("is already" if quantize else "is to stay float32"),
+            where="`split_outputs`",
+            hint="Omit it, or pass the float model" if quantize else "Omit it, or `quantize=False`",
+        )
     if not quantize:
         return _keep_float(loaded)
     if inspection.form == "quantized":
@@ -127,8 +137,10 @@ class _Loaded:
 def _load(source: object, data: DataSource | None, progress: Progress | None) -> _Loaded:
     found = identify(source)
     given = load_tflite(found, share_of(progress, "load"), data)
-    model = given.model
-    inspection = inspect_model(model, given.scaling)
+    model, scaling, scaler = given.model, given.scaling, given_scaler()
+    if scaler is not None:
+        model, scaling = with_scaler(model, scaler)
+    inspection = replace(inspect_model(model, scaling), has_scaler=scaler is not None)
     if is_trusted() and found.kind in _CHECKED:
         inspection = replace(inspection, warnings=(_TRUSTED, *inspection.warnings))
     kind: SourceKind = (
@@ -159,8 +171,11 @@ def _by_its_shapes(loaded: _Loaded) -> Converted:
     model = plain.model.copy()
     merged = merge(model)
     check_rules(model)
+    scalings = feature_scaling(model, merged.parts[0][1], always=inspection.has_scaler)
+    take_out(model, scalings)
     ranges = made_up_ranges(model, inspection.inputs, pixels=inspection.rescales_input)
     rewrite(model, decide(model, Choices(), ranges, {}, plain.trained, merged.ties, made_up=True), merged)
+    write_units(model, units_of(scalings, len(inspection.inputs)))
     quantized = packed(model)
     report = QuantizationReport(
         loaded.kind,
@@ -168,7 +183,7 @@ def _by_its_shapes(loaded: _Loaded) -> Converted:
         loaded.attempts,
         (*inspection.warnings, "sizes only: without data, all scales are made up"),
         (*inspection.notes, *plain.notes),
-        flat.input_specs(quantized.main),
+        flat.input_specs(quantized.schema),
         flat.output_specs(quantized.main),
         float_bytes=len(plain.model.data),
         int8_bytes=len(quantized.data),

@@ -63,7 +63,7 @@ def check_conversion(model: OpenedModel, changed: Sequence[ChangedInput], folder
     Raises:
         ConversionError: an output is not what the original computes, or no interpreter runs the model.
     """
-    inputs, outputs = flat.input_specs(model.main), flat.output_specs(model.main)
+    inputs, outputs = flat.input_specs(model.schema), flat.output_specs(model.main)
     moved = {change.position for change in changed}
     with np.load(folder / "reference.npz", allow_pickle=False) as stored:
         given = [stored[f"input_{n}"] for n in range(len(inputs))]

@@ -14,7 +14,7 @@ from mcugen.convert.affine import Affine
 from mcugen.convert.loops.merged import Merged, split
 from mcugen.convert.quantizer import Scheme, activation_inputs, bias_of, weights_of
 from mcugen.tflite import fields as flat
-from mcugen.tflite.grafts import quantization
+from mcugen.tflite.grafts import Graft, quantization
 from mcugen.tflite.int8_rules import Rule
 from mcugen.tflite.schema import load_schema, op_kind, printable
 from mcugen.tflite.schema_types import (
@@ -227,6 +227,7 @@ class _Rewriter:
                 if i in self.scheme.activations:
                     inputs[position] = self._real_twin(i)
                     result.append(self._conversion("DEQUANTIZE", i, inputs[position]))
+                    inputs[position] = self._within_domain(op, i, inputs[position], result)
             result.append(op)
             for position, i in enumerate(outputs):
                 if i in self.scheme.activations:
@@ -234,6 +235,21 @@ class _Rewriter:
                     result.append(self._conversion("QUANTIZE", outputs[position], i))
             op.inputs, op.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
         self.main.operators = result
+
+    def _within_domain(self, op: OperatorT, quantized: int, real: int, result: list[OperatorT]) -> int:
+        """Keep infinity and NaN, for which QUANTIZE is not defined, from functions of positive numbers."""
+        kind, params = flat.kind_of(self.model, op), self.scheme.activations[quantized]
+        if kind == "LOG":
+            least = params.scale / 2
+        elif kind == "SQRT" and params.zero_point != affine.QMIN:
+            least = 0.0
+        else:
+            return real
+        graft = Graft(self.model, self.main, flat.layer_of_op(self.main, op))
+        options = self.schema.MaximumMinimumOptionsT()
+        held = graft.add("MAXIMUM", [real, graft.constant(np.array(least, np.float32))], self._real_twin(real), options)
+        result.extend(graft.made)
+        return held
 
     def _real_twin(self, i: int) -> int:
         """A float32 tensor of the same shape."""

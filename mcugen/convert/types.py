@@ -140,6 +140,7 @@ class Agreement:
         sqnr_db: signal to quantization noise ratio, 10·log10(Σ float² / Σ (float − int8)²), in dB; None if
             both are equal.
         same_argmax: share of samples with the same top class; None for outputs of one element.
+        parts: the same of its parts, where they differ so much in size that the figures above are those of the largest.
     """
 
     output: str
@@ -148,6 +149,7 @@ class Agreement:
     sqnr_db: float | None
     max_abs_error: float
     same_argmax: float | None
+    parts: tuple[Agreement, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from mcugen import __version__
 from mcugen.emit import c_text
 from mcugen.errors import ModelError
 from mcugen.graph.types import DType, Tensor
+from mcugen.numerics.affine import feature_steps
 from mcugen.ops.common import describe
 
 _CTYPES = {
@@ -33,6 +34,9 @@ _DTYPE_MACROS = {
     DType.BOOL: "MCG_DTYPE_BOOL",
 }
 
+
+_SHOWN = 16
+"""Features whose units comments list."""
 
 QUANTIZED_LIMITS = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
 """Types of inputs and outputs that stand for reals, with their limits."""
@@ -72,8 +76,29 @@ def io_view(position: int, tensor: Tensor, dims: list[int]) -> dict[str, Any]:
         "elements": tensor.elements,
         "bytes": tensor.nbytes,
         "scale": c_text.float_literal(tensor.scale if quantized else 0.0),
+        # Whoever knows no more of the device must not quantize with one scale.
+        "told_scale": c_text.float_literal(tensor.scale if quantized and tensor.units is None else 0.0),
         "zero_point": tensor.zero_point if quantized else 0,
         "low": low,
         "high": high,
         "dtype_macro": _DTYPE_MACROS[tensor.dtype],
+        "units": units_view(tensor),
+    }
+
+
+def units_view(tensor: Tensor) -> dict[str, Any] | None:
+    """What templates show of the numbers of an input whose features come in units of their own; None of any other."""
+    units = tensor.units
+    if units is None:
+        return None
+    offset, size, step = (
+        np.asarray(numbers, np.float32) for numbers in (units.offset, units.size, feature_steps(tensor.scale, units))
+    )
+    return {
+        "count": len(offset),
+        "repeats": len(offset) < tensor.elements,
+        "offset": c_text.initializer(offset),
+        "step": c_text.initializer(step),
+        "shown": [(f"{a:.7g}", f"{b:.7g}") for a, b in zip(offset[:_SHOWN], size[:_SHOWN], strict=True)],
+        "left": max(0, len(offset) - _SHOWN),
     }

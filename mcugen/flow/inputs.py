@@ -17,7 +17,7 @@ from mcugen.convert.inspect_source import takes_pixels
 from mcugen.convert.types import OwnScaling
 from mcugen.errors import DataError
 from mcugen.graph.types import Graph, Tensor
-from mcugen.numerics.affine import quantize
+from mcugen.numerics.affine import normalize, quantize
 from mcugen.ops.common import describe
 from mcugen.tflite.types import TensorSpec
 
@@ -97,7 +97,11 @@ def one_path(source: InputSource | None) -> str | Path | None:
 
 
 def _specs(tensors: Sequence[Tensor]) -> list[TensorSpec]:
-    return [TensorSpec(t.name, t.shape, t.dtype.value, t.scale if t.quant is not None else 0.0) for t in tensors]
+    scales = [t.scale if t.quant is not None else 0.0 for t in tensors]
+    return [
+        TensorSpec(t.name, t.shape, t.dtype.value, scale, units=t.units)
+        for t, scale in zip(tensors, scales, strict=True)
+    ]
 
 
 def _read(
@@ -152,6 +156,8 @@ def _samples(
         )
     if array.dtype == tensor.dtype.numpy:
         return list(np.ascontiguousarray(array))
+    if array.dtype.kind in "iu" and tensor.units is not None:
+        array = array.astype(np.float32)  # such as raw readings of a converter
     if array.dtype.kind == "f" and tensor.quant is not None and tensor.scale > 0:
         if not np.isfinite(array).all():
             first = int(np.argwhere(~np.isfinite(array))[0][0])
@@ -160,7 +166,10 @@ def _samples(
                 where=where,
                 hint="Remove or replace them",
             )
-        notes.append(f'floats quantized for "{tensor.name}": scale {tensor.scale:.6g}, zero point {tensor.zero_point}')
+        how = f"scale {tensor.scale:.6g}, zero point {tensor.zero_point}"
+        if tensor.units is not None:
+            how = f"each feature from its own unit, {how}"
+        notes.append(f'floats quantized for "{tensor.name}": {how}')
         quantized = np.ascontiguousarray(quantize(array, tensor))
         warnings.extend(_scale_warnings(array, quantized, tensor))
         return list(quantized)
@@ -186,6 +195,8 @@ def _scale_warnings(real: NDArray[Any], quantized: NDArray[Any], tensor: Tensor)
     """Signs that the reals are not scaled as the ones that the model was quantized for."""
     if not real.size:
         return []
+    if tensor.units is not None:
+        return _unit_warnings(real, quantized, tensor)
     info = np.iinfo(tensor.dtype.numpy)
     low = (info.min - tensor.zero_point) * tensor.scale
     high = (info.max - tensor.zero_point) * tensor.scale
@@ -199,6 +210,21 @@ def _scale_warnings(real: NDArray[Any], quantized: NDArray[Any], tensor: Tensor)
     if real.min() < real.max() and levels <= _FEW_LEVELS:
         return [f"{lie}, {levels} of {info.max - info.min + 1} levels; {was}"]
     return []
+
+
+def _unit_warnings(real: NDArray[Any], quantized: NDArray[Any], tensor: Tensor) -> list[str]:
+    """The same of features in their own units: values scaled already lie far from where these do."""
+    assert tensor.units is not None
+    info, step = np.iinfo(tensor.dtype.numpy), tensor.scale
+    scaled = normalize(real, tensor.units)
+    low, high = ((end - tensor.zero_point) * step for end in (info.min, info.max))
+    outside = float(np.mean((scaled < low - step) | (scaled > high + step)))
+    if outside <= _OFTEN_OUTSIDE:
+        return []
+    lie = f'values for "{tensor.name}" lie in [{float(real.min()):.3g}, {float(real.max()):.3g}]'
+    return [
+        f"{lie} and {outside:.0%} of them were clipped: the model takes its features as they are measured, not scaled"
+    ]
 
 
 def _expected(tensor: Tensor) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from mcugen.boards.types import Board
 from mcugen.convert import QuantizationReport, convert
+from mcugen.convert.choices import Choices
 from mcugen.convert.early import check_early
 from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, ModelError
@@ -90,6 +91,7 @@ def load_model(
     *,
     quantize: bool = True,
     activations: Activations = "int8",
+    split_outputs: bool = False,
     sizes_only: bool = False,
     names: Sequence[str] = (),
 ) -> Model:
@@ -107,7 +109,7 @@ def load_model(
             source,
             data,
             quantize=quantize,
-            activations=activations,
+            choices=Choices(activations=activations, split_outputs=split_outputs),
             sizes_only=sizes_only,
             names=names,
             progress=progress,

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 
 
 def check_tuning(
-    tuning: Tuning, *, quantize: bool = True, activations: Activations = "int8", board: Board | None = None
+    tuning: Tuning,
+    *,
+    quantize: bool = True,
+    activations: Activations = "int8",
+    split_outputs: bool = False,
+    board: Board | None = None,
 ) -> None:
     """Refuse what `auto` cannot do, and its options without it.
 
@@ -53,6 +58,8 @@ def check_tuning(
                 hint = f"Add `auto=True`, or omit `{name}`"
                 raise DataError("has an effect with `auto=True` only", where=f"`{name}`", hint=hint)
         return
+    if split_outputs:
+        raise DataError("the search tries `split_outputs` by itself", hint="Omit it, or `auto=True`")
     if not quantize or activations != "int8":
         other = "`quantize=False`" if not quantize else "`activations`"
         raise ConversionError(f"`auto=True` chooses {other} itself", hint=f"Omit {other}, or `auto=True`")

@@ -26,6 +26,21 @@ def takes_trust(verb: Callable[P, T]) -> Callable[P, T]:
     return _within(scoped, "trust_model", trusting)
 
 
+def takes_scaler(verb: Callable[P, T]) -> Callable[P, T]:
+    """Gives a verb its argument `scaler`: what the features that a float model was trained on went through."""
+
+    @functools.wraps(verb)
+    def scoped(*args: P.args, **kwargs: P.kwargs) -> T:
+        if kwargs.get("scaler") is None:
+            return verb(*args, **kwargs)
+        from mcugen.convert.scaler import using_scaler
+
+        with using_scaler(kwargs["scaler"]):
+            return verb(*args, **kwargs)
+
+    return scoped
+
+
 def takes_stream(verb: Callable[P, T]) -> Callable[P, T]:
     """Gives a verb its argument `stream`: the model keeps its state from one sample to the next."""
     return _within(verb, "stream", streaming)

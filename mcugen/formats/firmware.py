@@ -10,7 +10,7 @@ from mcugen import __version__
 from mcugen.boards.text import board_toml
 from mcugen.boards.types import Board
 from mcugen.emit import c_text
-from mcugen.emit.interface import QUANTIZED_LIMITS, banner
+from mcugen.emit.interface import QUANTIZED_LIMITS, banner, units_view
 from mcugen.emit.templates import render
 from mcugen.errors import BoardError
 from mcugen.formats.types import Format, Subject
@@ -188,6 +188,7 @@ def _tensor_view(tensor: Tensor) -> dict[str, Any]:
         "elements": tensor.elements,
         "quantized": quantized,
         "quantization": f", scale {tensor.scale:.8g}, zero point {tensor.zero_point}" if quantized else "",
+        "units": units_view(tensor),
     }
 
 

@@ -67,6 +67,17 @@ class Quantization:
         return len(self.scale) > 1
 
 
+@dataclass(frozen=True)
+class Units:
+    """In which units a quantized input takes its features: the tensor stands for (value − offset) / size.
+
+    Element i of a sample is one of feature i % len(offset). All numbers are exact in float32; no size is 0.
+    """
+
+    offset: tuple[float, ...]
+    size: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Tensor:
     """A tensor of the graph. `data` is set for constants, read-only, in `shape`.
@@ -74,6 +85,7 @@ class Tensor:
     `kept` lists the channels (indices along the last axis in the model file) that are left of a tensor of which a
     pass dropped some; None where it is whole.
     `initial` is set for state, which keeps its value between inferences: the value after a reset, in `shape`.
+    `units` is set for a model's input whose features come in units of their own.
     """
 
     id: int
@@ -84,6 +96,7 @@ class Tensor:
     data: NDArray[Any] | None = None
     kept: tuple[int, ...] | None = None
     initial: NDArray[Any] | None = None
+    units: Units | None = None
 
     @property
     def elements(self) -> int:

@@ -73,7 +73,7 @@ def _range(item: Any) -> Range:
 def _spec(tensor: Tensor) -> TensorSpec:
     quantized = tensor.quant is not None and not tensor.quant.per_channel
     scale, zero_point = (tensor.scale, tensor.zero_point) if quantized else (0.0, 0)
-    return TensorSpec(tensor.name, tensor.shape, tensor.dtype.value, scale, zero_point)
+    return TensorSpec(tensor.name, tensor.shape, tensor.dtype.value, scale, zero_point, tensor.units)
 
 
 def _blocks(plan: Plan) -> tuple[Block, ...]:

@@ -17,7 +17,7 @@ from mcugen.convert.data_specs import sample_shape
 from mcugen.convert.types import PIXELS_BEYOND
 from mcugen.errors import DataError
 from mcugen.monitor.types import Sample, as_tensor, limits, reals
-from mcugen.numerics.affine import quantize
+from mcugen.numerics.affine import in_units, normalize, quantize
 from mcugen.tflite.types import TensorSpec
 
 Range = tuple[float, float] | None
@@ -94,7 +94,7 @@ def make_sample(
         bounds = known or limits(spec)
         if bounds is not None:
             room = spec.scale  # the calibration's own limits were rounded to the scale
-            meant = given.reshape(-1).astype(np.float64) if real else reals(given, spec)
+            meant = normalize(given, spec.units).reshape(-1).astype(np.float64) if real else reals(given, spec)
             outside = max(outside, float(np.mean((meant < bounds[0] - room) | (meant > bounds[1] + room))))
         arrays.append(array.reshape(spec.shape))
     return Sample(tuple(arrays), number, outside)
@@ -125,7 +125,8 @@ def _read_folder(
 def _takes_pixels(spec: TensorSpec, known: Range) -> bool:
     """Whether images go in as 0…255, to judge by what the model was quantized for."""
     bounds = known or limits(spec)
-    return bounds is not None and bounds[1] - bounds[0] > PIXELS_BEYOND
+    size = 1.0 if spec.units is None else max(map(abs, spec.units.size))
+    return bounds is not None and (bounds[1] - bounds[0]) * size > PIXELS_BEYOND
 
 
 def _generator(
@@ -150,7 +151,7 @@ def _generated(
         return rng.integers(0, 1 if limit is None else limit, shape, endpoint=True)
     low, high = known or limits(spec) or (-1.0, 1.0)
     level = rng.uniform(0, 1, shape) if kind == "noise" else 0.5 + 0.5 * np.sin(_phase(kind, shape, number))
-    return (low + (high - low) * level).astype(np.float32)
+    return in_units((low + (high - low) * level).astype(np.float32), spec.units)
 
 
 def _phase(kind: str, shape: tuple[int, ...], number: int) -> NDArray[np.float64]:

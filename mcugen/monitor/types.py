@@ -137,7 +137,7 @@ Message = Opened | Reading | Note
 def as_tensor(spec: TensorSpec) -> Tensor:
     """The tensor that a spec describes."""
     quant = Quantization((spec.scale,), (spec.zero_point,)) if spec.scale > 0 else None
-    return Tensor(0, spec.name, spec.shape, DType(spec.dtype), quant)
+    return Tensor(0, spec.name, spec.shape, DType(spec.dtype), quant, units=spec.units)
 
 
 def limits(spec: TensorSpec) -> tuple[float, float] | None:

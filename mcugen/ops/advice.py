@@ -15,8 +15,6 @@ REWRITES: Mapping[str, str] = {
     "SVDF": "give an int8 .tflite of the model",
     "CONV_3D": "use Conv2D over the joined dimensions",
     "POW": "multiply the tensor with itself, or take its rsqrt",
-    "SQRT": "multiply the tensor with its rsqrt",
-    "EXP": "use softmax, sigmoid or tanh, which have exact int8 forms",
     "RELU_0_TO_1": "use ReLU with max_value=6, or minimum and maximum",
     "TILE": "use BROADCAST_TO (tf.broadcast_to) over dimensions of 1, at most five",
     "TOPK_V2": "use ARG_MAX, or sort on the host",

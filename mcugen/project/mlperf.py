@@ -63,6 +63,12 @@ def benchmark_of(plan: Program) -> Benchmark:
     if not name or source.dtype is not DType.INT8:
         own_name = re.sub(r"[^A-Za-z0-9._-]", "_", plan.graph.name)[:40]
         return Benchmark(own_name, "AS_IS", source.nbytes, result.elements)
+    if source.units is not None:
+        raise ProjectError(
+            f"{name} sends features that are scaled already; this model takes them in units of their own",
+            where=f'input "{source.name}"',
+            hint='Omit `protocol="mlperf"`, or pass the model without its scaling',
+        )
     if encoding == "UINT8" and (source.quant is None or source.zero_point != -128):
         raise ProjectError(
             f"{name} gets pixels from 0 to 255, which are the int8 input plus 128; this model's input has another"

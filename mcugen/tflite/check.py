@@ -12,8 +12,10 @@ import numpy as np
 
 from mcugen.errors import ModelError
 from mcugen.tflite.fields import NUMPY_TYPES, ints, name_of, shape_of
+from mcugen.tflite.joined import read_joined
 from mcugen.tflite.schema import op_kind, type_name
 from mcugen.tflite.schema_types import BufferT, ModelT, OperatorT, SubGraphT, TensorT, Vector
+from mcugen.tflite.units import read_units
 
 _MOST_SUBGRAPHS = 1000
 _MOST_TENSORS = 100_000
@@ -51,6 +53,8 @@ def check_model(model: ModelT) -> None:
     for entry in model.metadata or ():
         if not 0 <= entry.buffer < len(model.buffers):
             raise ModelError(f"names buffer {entry.buffer}, which does not exist", where="metadata", hint=_CORRUPTED)
+    read_units(model)
+    read_joined(model)
 
 
 def _fill_in(model: ModelT) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from mcugen.tflite.schema import op_kind, printable, type_name
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT, TensorT, Vector
 from mcugen.tflite.types import TensorSpec
+from mcugen.tflite.units import read_units
 
 NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(name)
@@ -101,8 +103,10 @@ def spec_of(subgraph: SubGraphT, index: int) -> TensorSpec:
     return TensorSpec(name_of(tensor, index), shape_of(tensor), type_name(tensor.type), scale, zero)
 
 
-def input_specs(subgraph: SubGraphT) -> tuple[TensorSpec, ...]:
-    return tuple(spec_of(subgraph, i) for i in ints(subgraph.inputs))
+def input_specs(model: ModelT) -> tuple[TensorSpec, ...]:
+    main = model.subgraphs[0]
+    specs = (spec_of(main, i) for i in ints(main.inputs))
+    return tuple(replace(spec, units=units) for spec, units in zip(specs, read_units(model), strict=True))
 
 
 def output_specs(subgraph: SubGraphT) -> tuple[TensorSpec, ...]:

@@ -137,6 +137,8 @@ RULES: dict[str, Rule] = {
     "LOGICAL_NOT": _FREE_V1,
     "LOGICAL_OR": _FREE_V1,
     "CAST": Rule(real=True),
+    # TensorFlow Lite Micro computes these in float32 alone; each is one number from one.
+    **dict.fromkeys(("CEIL", "COS", "EXP", "FLOOR", "LOG", "ROUND", "SIN", "SQRT"), Rule(real=True)),
     "DYNAMIC_UPDATE_SLICE": _SAME_V1,
     "WHILE": _FREE_V1,
     LSTM: Rule(

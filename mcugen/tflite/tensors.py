@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,18 @@ from mcugen.tflite.check import channel_axis
 from mcugen.tflite.fields import ints, name_of, shape_of
 from mcugen.tflite.schema import printable, type_name
 from mcugen.tflite.schema_types import BufferT, ModelT, SubGraphT, TensorT
+from mcugen.tflite.units import read_units
 
 _DTYPES = {dtype.value: dtype for dtype in DType if dtype is not DType.OTHER}
 
 
 def read_tensors(model: ModelT, subgraph: SubGraphT) -> dict[int, Tensor]:
     """All tensors of a subgraph by their numbers."""
-    return {i: _read_tensor(i, raw, model.buffers[raw.buffer]) for i, raw in enumerate(subgraph.tensors)}
+    read = {i: _read_tensor(i, raw, model.buffers[raw.buffer]) for i, raw in enumerate(subgraph.tensors)}
+    if subgraph is model.subgraphs[0]:
+        for i, units in zip(ints(subgraph.inputs), read_units(model), strict=True):
+            read[i] = replace(read[i], units=units)
+    return read
 
 
 def _read_tensor(index: int, raw: TensorT, buffer: BufferT) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mcugen.graph.types import Units
+
 CHANNELS_LAST = ":channels_last"
 """End of the name of an input that took its channels first in the model that was converted."""
 
@@ -12,7 +14,7 @@ CHANNELS_LAST = ":channels_last"
 class TensorSpec:
     """A model input or output: `shape` includes the batch of 1; `dtype` is a name ("float32", "int8").
 
-    `scale` is 0 where the tensor is not quantized.
+    `scale` is 0 where the tensor is not quantized. `units` is set for inputs whose features come in units of their own.
     """
 
     name: str
@@ -20,6 +22,7 @@ class TensorSpec:
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
+    units: Units | None = None
 
     @property
     def was_channels_first(self) -> bool:

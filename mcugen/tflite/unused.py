@@ -20,11 +20,7 @@ def drop_unused(model: ModelT) -> None:
     schema = load_schema()
     for subgraph in model.subgraphs:
         take_tensors(model, subgraph, subgraph.tensors)
-    operators = [op for subgraph in model.subgraphs for op in subgraph.operators]
-    codes = sorted({op.opcodeIndex for op in operators})
-    model.operatorCodes = [model.operatorCodes[i] for i in codes]
-    for op in operators:
-        op.opcodeIndex = codes.index(op.opcodeIndex)
+    drop_unused_codes(model)
     model.metadata = [m for m in model.metadata or [] if printable(m.name) not in _STALE_METADATA]
     model.metadataBuffer = None
     buffers = [schema.BufferT()]  # buffer 0 is empty by convention
@@ -36,6 +32,15 @@ def drop_unused(model: ModelT) -> None:
             holder.buffer = len(buffers)
             buffers.append(content)
     model.buffers = buffers
+
+
+def drop_unused_codes(model: ModelT) -> None:
+    """Remove the codes of ops that the model does not have (any more)."""
+    operators = [op for subgraph in model.subgraphs for op in subgraph.operators]
+    codes = sorted({op.opcodeIndex for op in operators})
+    model.operatorCodes = [model.operatorCodes[i] for i in codes]
+    for op in operators:
+        op.opcodeIndex = codes.index(op.opcodeIndex)
 
 
 def take_tensors(model: ModelT, subgraph: SubGraphT, tensors: Sequence[TensorT]) -> dict[int, int]:

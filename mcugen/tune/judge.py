@@ -11,6 +11,7 @@ from mcugen.assess.task import with_threshold
 from mcugen.assess.types import Metric
 from mcugen.convert.calibrate import feeds
 from mcugen.convert.compare import agreement
+from mcugen.convert.parts import output_parts
 from mcugen.convert.types import Samples
 from mcugen.progress import Share
 from mcugen.runtimes.aot.graph import read_graph
@@ -44,11 +45,12 @@ class Judge:
         samples: int = SAMPLES,
         progress: Share | None = None,
     ) -> None:
-        inputs = flat.input_specs(model.main)
+        inputs = flat.input_specs(model.schema)
         sequence = read_graph(model).streams
         taken = given.take(pick(given.count, samples, sequence=sequence))
         self.evaluation = Evaluation(taken, inputs, tuple(feeds(taken, inputs)), given.count, None, sequence)
         specs = output_specs(model)
+        self._parts = output_parts(model.schema)
         task = make_task(self.evaluation.samples, specs, kind=kind, metric=metric)
         self._floats = run_float(model, self.evaluation, progress)
         self.task = with_threshold(task, self._floats)
@@ -65,8 +67,10 @@ class Judge:
             ModelError, ToolError: it does not run on the host.
         """
         outputs = run_quantized(quantized, self.evaluation)
-        figures = agreement(self._floats, outputs, output_specs(quantized))
-        known = [figure.sqnr_db for figure in figures if figure.sqnr_db is not None]
+        figures = agreement(self._floats, outputs, output_specs(quantized), self._parts)
+        # Of an output of parts that differ in size, each counts: the whole is as exact as its largest part.
+        each = [p for f, cut in zip(figures, self._parts, strict=True) for p in ((cut and f.parts) or (f,))]
+        known = [figure.sqnr_db for figure in each if figure.sqnr_db is not None]
         sqnr = min(known, default=None)
         if self.float_value is None:
             return (100 * 10 ** (-sqnr / 20) if sqnr is not None else 0.0), None, sqnr

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,10 @@ _DIMENSIONS: tuple[tuple[dict[str, Any], ...], ...] = (
     ({"correct_bias": False}, {"correct_bias": True}),
     ({"samples": 200}, {"samples": 50}, {"samples": 1000}),
 )
+
+
+_APART: tuple[dict[str, Any], ...] = ({"split_outputs": False}, {"split_outputs": True})
+"""Tried for models with such outputs alone."""
 
 
 def search(
@@ -183,6 +188,11 @@ class _Bench:
             for trial in self.done
         ]
 
+    @functools.cached_property
+    def dimensions(self) -> tuple[tuple[dict[str, Any], ...], ...]:
+        """What is changed, one after the other."""
+        return (_APART, *_DIMENSIONS) if self.model.has_parts_apart else _DIMENSIONS
+
     def make(self, choices: Choices) -> OpenedModel:
         return self.model.quantized(choices, compare=False).model
 
@@ -206,7 +216,7 @@ def _climb(bench: _Bench, start: Choices) -> None:
     best = bench.attempt(start)
     while best is not None:
         before = best
-        for dimension in _DIMENSIONS:
+        for dimension in bench.dimensions:
             for change in dimension:
                 if change.get("samples", 0) > bench.model.everything.count:
                     continue
@@ -221,7 +231,7 @@ def _scatter(bench: _Bench, seed: int) -> None:
     """Spend a quarter of the trials on choices at random, which climbing may have missed."""
     rng = np.random.default_rng(seed)
     wanted = bench.quarter
-    for choices in _random_choices(rng, bench.model.everything.count):
+    for choices in _random_choices(rng, bench.dimensions, bench.model.everything.count):
         if wanted <= 0:
             return
         if all(trial.choices != choices for trial in bench.done):
@@ -229,10 +239,12 @@ def _scatter(bench: _Bench, seed: int) -> None:
             wanted -= 1
 
 
-def _random_choices(rng: np.random.Generator, samples: int) -> Iterator[Choices]:
+def _random_choices(
+    rng: np.random.Generator, dimensions: Sequence[Sequence[dict[str, Any]]], samples: int
+) -> Iterator[Choices]:
     for _ in range(200):
         changes: dict[str, Any] = {}
-        for dimension in _DIMENSIONS:
+        for dimension in dimensions:
             changes.update(dimension[int(rng.integers(len(dimension)))])
         if changes["samples"] <= samples:
             yield Choices(**changes)

@@ -112,7 +112,12 @@ def _more(proof: Proof) -> str:
 
 def _agreement_rows(proof: Proof) -> list[tuple[str, str]]:
     report = proof.ready.model.report
-    return [(f"float and {report.activations}", agreement_text(each)) for each in report.agreement] if report else []
+    rows = []
+    for each in report.agreement if report else ():
+        assert report is not None
+        rows.append((f"float and {report.activations}", agreement_text(each)))
+        rows += [("", f"{part.output}: {agreement_text(part)}") for part in each.parts]
+    return rows
 
 
 def show_ops(console: Console, steps: Sequence[ProgramStep], cost: Cost) -> None:

@@ -26,6 +26,7 @@ def show_report(console: Console, report: QuantizationReport) -> None:
         rows.extend(("", note) for note in calibration.notes)
     for agreement in report.agreement:
         rows.append((f"float and {report.activations}", agreement_text(agreement)))
+        rows.extend(("", f"{part.output}: {agreement_text(part)}") for part in agreement.parts)
     if report.float_bytes:
         rows.append(("size", f"{size(report.float_bytes)} as float32, {size(report.int8_bytes)} quantized"))
     rows.extend(("note", note) for note in report.notes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE, TRIALS, Tuning, record_beside
-from mcugen.flow.within import takes_stream, takes_trust
+from mcugen.flow.within import takes_scaler, takes_stream, takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 @takes_custom_ops
 @takes_trust
+@takes_scaler
 @takes_stream
 def deploy(
     model: object,
@@ -33,8 +34,10 @@ def deploy(
     board: str,
     linker_script: str | Path | None = None,
     data: Any = None,
+    scaler: Any = None,
     quantize: bool = True,
     activations: Activations = "int8",
+    split_outputs: bool = False,
     auto: bool = False,
     max_flash: int | None = None,
     max_ram: int | None = None,
@@ -85,8 +88,11 @@ def deploy(
         board: board name, or path of a board's .toml file.
         linker_script: the chip's linker script, for the generic boards.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
+        scaler: what the model's training data went through, so that data and device keep the features' own units: a
+            .npz or .json file, a mapping, or a scikit-learn scaler; see :func:`mcugen.convert.scaler.read_scaler`.
         quantize: False runs a float model in float32.
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
+        split_outputs: parts of an output that differ much in size become outputs of their own (docs/QUANTIZATION.md).
         auto, max_flash, max_ram, max_instructions, trials, search_seed: see :func:`mcugen.verbs.quantize.quantize`.
         out: folder of the project. Default: MODEL-BOARD in the current folder.
         labels: class names in the model's order, for the firmware, for labels that are text, and for the results: a
@@ -168,7 +174,7 @@ def deploy(
         raise ProjectError("a report is about a firmware that ran", where="`report`", hint="Omit it, or `flash=False`")
     page = check_report(report, inputs=(model, linker_script, data, inputs, eval_data))
     wanted = Tuning(auto, max_flash, max_ram, max_instructions, trials, search_seed)
-    check_tuning(wanted, quantize=quantize, activations=activations, board=chosen)
+    check_tuning(wanted, quantize=quantize, activations=activations, split_outputs=split_outputs, board=chosen)
     if auto:
         loaded = tune_model(
             model,
@@ -181,7 +187,16 @@ def deploy(
             record=lambda name: record_beside(out if out is not None else folder_for(name, chosen)),
         )
     else:
-        loaded = load_model(model, data, tell, choice.runtime, quantize=quantize, activations=activations, names=names)
+        loaded = load_model(
+            model,
+            data,
+            tell,
+            choice.runtime,
+            quantize=quantize,
+            activations=activations,
+            split_outputs=split_outputs,
+            names=names,
+        )
     if compare_float:
         check_comparable(loaded, chosen, counted=not on_hardware and named_emulator(emulator).counts_instructions)
     plan = plan_model(loaded, chosen, choice)

@@ -12,7 +12,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.custom_ops import takes_custom_ops
-from mcugen.flow.within import takes_trust
+from mcugen.flow.within import takes_scaler, takes_trust
 from mcugen.names import Protocol
 from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
@@ -70,6 +70,7 @@ class Generated(Brief):
 
 @takes_custom_ops
 @takes_trust
+@takes_scaler
 def generate(
     model: object,
     *,
@@ -77,8 +78,10 @@ def generate(
     linker_script: str | Path | None = None,
     out: str | Path,
     data: Any = None,
+    scaler: Any = None,
     quantize: bool = True,
     activations: Activations = "int8",
+    split_outputs: bool = False,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
     runtime: Runtime | None = None,
@@ -102,8 +105,11 @@ def generate(
         linker_script: the chip's linker script, for the generic boards.
         out: folder of the project: absent, empty, or a project that mcugen generated.
         data: calibration data for a float model, see :func:`mcugen.convert.convert`.
+        scaler: what the model's training data went through, so that data and device keep the features' own units: a
+            .npz or .json file, a mapping, or a scikit-learn scaler; see :func:`mcugen.convert.scaler.read_scaler`.
         quantize: False runs a float model in float32.
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
+        split_outputs: parts of an output that differ much in size become outputs of their own (docs/QUANTIZATION.md).
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "speed" (the default), "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
@@ -131,7 +137,9 @@ def generate(
     choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, None)
-    loaded = load_model(model, data, progress, choice.runtime, quantize=quantize, activations=activations)
+    loaded = load_model(
+        model, data, progress, choice.runtime, quantize=quantize, activations=activations, split_outputs=split_outputs
+    )
     plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")
     with using(Path(out), writing=True):

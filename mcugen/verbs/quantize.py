@@ -11,7 +11,7 @@ import typer
 
 from mcugen import __version__
 from mcugen.flow.defaults import EVAL_SAMPLES, TRIALS, Tuning, record_beside
-from mcugen.flow.within import takes_stream, takes_trust
+from mcugen.flow.within import takes_scaler, takes_stream, takes_trust
 from mcugen.text import Brief
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import Spelling, command_for
@@ -69,12 +69,15 @@ class Quantized(Brief):
 
 
 @takes_trust
+@takes_scaler
 @takes_stream
 def quantize(
     model: object,
     *,
     data: Any = None,
+    scaler: Any = None,
     activations: Activations = "int8",
+    split_outputs: bool = False,
     auto: bool = False,
     board: str | None = None,
     max_flash: int | None = None,
@@ -100,7 +103,10 @@ def quantize(
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
         data: calibration data, see :func:`mcugen.convert.convert`.
+        scaler: what the model's training data went through, so that data and device keep the features' own units: a
+            .npz or .json file, a mapping, or a scikit-learn scaler; see :func:`mcugen.convert.scaler.read_scaler`.
         activations: "int8" or "int16" (with int8 weights, by TensorFlow's quantizer).
+        split_outputs: parts of an output that differ much in size become outputs of their own (docs/QUANTIZATION.md).
         auto: search for the best calibration and quantization settings, see docs/QUANTIZATION.md.
         board: its flash and RAM are the limits of the search, besides those passed here.
         max_flash, max_ram: limits of the search, in bytes.
@@ -149,7 +155,7 @@ def quantize(
             "quantization does not depend on the board", where="`board`", hint="Add `auto=True`, or omit `board`"
         )
     chosen = require_board(board) if board is not None else None
-    check_tuning(wanted, activations=activations, board=chosen)
+    check_tuning(wanted, activations=activations, split_outputs=split_outputs, board=chosen)
     if auto:
         loaded = tune_model(
             model,
@@ -162,7 +168,7 @@ def quantize(
             progress=progress,
         )
     else:
-        loaded = load_model(model, data, progress, activations=activations, names=names)
+        loaded = load_model(model, data, progress, activations=activations, split_outputs=split_outputs, names=names)
     if layers and loaded.float_data is None:
         raise ConversionError(
             "the model was already quantized, so that its layers have no float32 ones to compare with",

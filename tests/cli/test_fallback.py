@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mcugen import cli as command_line
@@ -14,7 +15,7 @@ from mcugen.ops import builtin
 from mcugen.tflite.int8_rules import RULES
 from tests.cli.conftest import BOARD, Cli, int8_model
 from tests.cli.test_json import assert_documented
-from tests.convert.float_models import FloatModel
+from tests.convert.float_models import FloatModel, S
 from tests.kernels.single_op import Node, TensorSpec, build_graph
 
 
@@ -79,9 +80,13 @@ def test_float_ops(tmp_path: Path) -> None:
     """In float32 the op may run; in int8 there may be other words for it."""
     model = FloatModel()
     x = model.input((1, 4))
-    y = model.op("RELU", [model.op("EXP", [model.op("NEG", [x], (1, 4))], (1, 4), name="block/exp")], (1, 4))
+    axis = model.constant(1, np.int32)
+    summed = model.op(
+        "CUMSUM", [model.op("NEG", [x], (1, 4)), axis], (1, 4), name="block/sum", options=S.CumsumOptionsT()
+    )
+    y = model.op("RELU", [summed], (1, 4))
     _, count, (missing,) = survey(model.build(y))
-    assert (count, missing.kind, missing.name) == (3, "EXP", "block/exp")
+    assert (count, missing.kind, missing.name) == (3, "CUMSUM", "block/sum")
     assert {"float32", "rewrite"} == {way.name for way in missing.ways}
     assert survey(model.build(y), quantize=False)[2] == ()
 

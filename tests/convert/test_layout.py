@@ -49,7 +49,7 @@ def results(tflite: bytes, inputs: list[Any]) -> Any:
 def settled(tflite: bytes) -> tuple[Any, tuple[ChangedInput, ...]]:
     """The model with all transpositions folded, after both were run on the same numbers."""
     model = unpack_model(tflite)
-    given = [RNG.normal(size=s.shape) for s in flat.input_specs(model.subgraphs[0])]
+    given = [RNG.normal(size=s.shape) for s in flat.input_specs(model)]
     changed = inputs_channels_last(model)
     fold_transposes(model)
     moved = list(given)
@@ -71,7 +71,7 @@ def test_input_and_flattening() -> None:
     assert changed == (ChangedInput(0, "image", (1, 2, 4, 6), (1, 4, 6, 2)),)
     assert kinds(model) == ["CONV_2D", "RESHAPE", "FULLY_CONNECTED"]
     assert model.subgraphs[0].operators[0].builtinOptions.fusedActivationFunction == S.ActivationFunctionType.RELU
-    assert flat.input_specs(model.subgraphs[0])[0] == TensorSpec("image:channels_last", (1, 4, 6, 2), "float32")
+    assert flat.input_specs(model)[0] == TensorSpec("image:channels_last", (1, 4, 6, 2), "float32")
 
 
 def test_sequences() -> None:
@@ -115,7 +115,7 @@ def test_one_channel_needs_no_mark() -> None:
     m = FloatModel()
     model, changed = settled(m.build(convolved(m, reshaped(m, m.input((1, 1, 4, 6), name="x"), (1, 4, 6, 1)))))
     assert [c.after for c in changed] == [(1, 4, 6, 1)]
-    assert (kinds(model), flat.input_specs(model.subgraphs[0])[0].name) == (["CONV_2D"], "x")
+    assert (kinds(model), flat.input_specs(model)[0].name) == (["CONV_2D"], "x")
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4, 4), (1, 4, 1, 4)])

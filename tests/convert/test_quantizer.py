@@ -12,6 +12,7 @@ from mcugen.errors import ConversionError, DataError
 from mcugen.tflite.int8_rules import RULES
 from mcugen.tflite.schema import op_kind, type_name, unpack_model
 from tests.convert.float_models import FloatModel, S, conv, dense
+from tests.convert.test_real_functions import KINDS
 
 RNG = np.random.default_rng(3)
 
@@ -181,6 +182,7 @@ def test_the_table_above_covers_the_rules() -> None:
         "UNIDIRECTIONAL_SEQUENCE_LSTM",
         "DYNAMIC_UPDATE_SLICE",
         "RSQRT",
+        *KINDS,  # tests/convert/test_real_functions.py
         "DEPTH_TO_SPACE",
         "SPACE_TO_BATCH_ND",
         "BATCH_TO_SPACE_ND",
@@ -341,7 +343,7 @@ def test_float16_weights_are_widened() -> None:
     assert sqnr(converted) > 28
 
 
-@pytest.mark.parametrize(("kind", "hint"), [("GELU", "use relu"), ("ROUND", "write the layer")])
+@pytest.mark.parametrize(("kind", "hint"), [("GELU", "use relu"), ("L2_POOL_2D", "write the layer")])
 def test_ops_without_a_rule(kind: str, hint: str) -> None:
     model = FloatModel()
     y = model.op(kind, [model.input((1, 4))], (1, 4), name="block3/odd;x")

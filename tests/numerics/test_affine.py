@@ -10,8 +10,18 @@ import pytest
 from numpy.typing import NDArray
 
 from mcugen.convert.affine import Affine, dequantize_array, quantize_array, quantize_weights
-from mcugen.graph.types import DType, Quantization, Tensor
-from mcugen.numerics.affine import WEIGHT_MAX, dequantize, quantize, quantize_reals, round_half_away
+from mcugen.graph.types import DType, Quantization, Tensor, Units
+from mcugen.numerics.affine import (
+    WEIGHT_MAX,
+    dequantize,
+    feature_steps,
+    in_units,
+    normalize,
+    quantize,
+    quantize_features,
+    quantize_reals,
+    round_half_away,
+)
 
 SCALES = (1.0, 0.5, 0.1, 0.05, 1 / 255, 3.7, 2.0**-14, 0.0078740157, 1e-30, 1e30)
 ZERO_POINTS = {"int8": (-128, -3, 0, 127), "uint8": (0, 128, 255), "int16": (0,)}
@@ -128,3 +138,39 @@ def test_back_to_reals() -> None:
 
 def test_weights_leave_the_lowest_number_unused() -> None:
     assert np.iinfo(np.int8).max == WEIGHT_MAX
+
+
+UNITS = Units((100.0, -2.0), (8.0, -0.5))
+
+
+def test_features_in_units_of_their_own() -> None:
+    """Element i is one of feature i % 2, whatever the samples' shape; an offset, then one step per feature."""
+    values = np.array([[[104.0, -1.75], [100.0, -2.25]], [[98.0, 100.0], [1e6, -1e6]]], np.float32)
+    np.testing.assert_array_equal(feature_steps(0.25, UNITS), np.float32([2.0, -0.125]))
+    assert feature_steps(0.25, UNITS).dtype == np.float32
+    quantized = quantize_features(values, 0.25, 3, "int8", UNITS)
+    np.testing.assert_array_equal(quantized, np.int8([[[5, 1], [3, 5]], [[2, -128], [127, 127]]]))
+    assert quantized.dtype == np.int8
+    scaled = normalize(values, UNITS)
+    np.testing.assert_array_equal(scaled[0], np.float32([[0.5, -0.5], [0.0, 0.5]]))
+    assert scaled.dtype == np.float32
+    np.testing.assert_array_equal(in_units(scaled, UNITS)[0], values[0])
+    assert in_units(scaled, UNITS).dtype == np.float32
+
+
+def test_without_units_or_values_nothing_is_moved() -> None:
+    values = np.array([1.0, -0.5], np.float32)
+    np.testing.assert_array_equal(
+        quantize_features(values, 0.5, 1, "int8", None), quantize_reals(values, 0.5, 1, "int8")
+    )
+    assert normalize(values, None) is values
+    assert in_units(values, None) is values
+    nothing = np.empty((0, 3), np.float32)
+    assert normalize(nothing, UNITS) is nothing
+    assert in_units(nothing, UNITS) is nothing
+    assert quantize_features(nothing, 0.5, 1, "int8", UNITS).shape == (0, 3)
+
+
+def test_tensors_with_units_are_quantized_by_them() -> None:
+    tensor = Tensor(0, "x", (1, 2), DType.INT8, Quantization((0.25,), (3,)), units=UNITS)
+    np.testing.assert_array_equal(quantize(np.float32([[104.0, -1.75]]), tensor), np.int8([[5, 1]]))

@@ -232,6 +232,12 @@ def make_program(
     store = model_store(board) if options.slot_bytes else None
     _check_slot(options.slot_bytes, len(flatbuffer.data), board, store)
     graph = view.main
+    if options.slot_bytes and any(graph.tensor(i).units is not None for i in graph.inputs):
+        raise ModelError(
+            "the input's features come in units of their own, which a model that is sent does not hold",
+            where="`model_slot`",
+            hint="Omit it, or train the model on scaled features and scale them in your own code",
+        )
     kinds = {registration.kind: registration for registration in found}
     steps = tuple(_step(graph, op, kinds[op.kind], chosen) for op in graph.ops)
     return TflmProgram(

@@ -64,6 +64,16 @@ Data = Annotated[
         "(untrusted).",
     ),
 ]
+Scaler = Annotated[
+    str | None,
+    typer.Option(
+        "--scaler",
+        metavar="S.npz",
+        show_default=False,
+        help="Scaler of the training data.",
+        rich_help_panel=MODEL,
+    ),
+]
 EvalData = Annotated[
     str | None,
     typer.Option(
@@ -118,7 +128,7 @@ ActivationsName = Annotated[
     typer.Option(
         "--activations",
         metavar="int8|int16",
-        help="Type of the activations of a quantized model; weights are int8. int16 is more accurate and slower.",
+        help="Type of the activations; weights are int8. int16 is more accurate and slower.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -126,13 +136,17 @@ NoQuantize = Annotated[
     bool,
     typer.Option("--no-quantize", help="Keep a float model in float32.", rich_help_panel=MODEL),
 ]
+SplitOutputs = Annotated[
+    bool,
+    typer.Option("--split-outputs", help="An output per part of another size.", rich_help_panel=MODEL),
+]
 CustomOps = Annotated[
     list[str] | None,
     typer.Option(
         "--custom-op",
         metavar="NAME=K.c",
         show_default=False,
-        help="Your kernel for the model's custom op NAME, with K.py next to it. Repeatable.",
+        help="Your kernel of the custom op NAME, with K.py beside it. Repeatable.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -150,7 +164,7 @@ CustomObjects = Annotated[
         "--custom-objects",
         metavar="FILE.py",
         show_default=False,
-        help="Python file with your own Keras layers.",
+        help="Python file of your Keras layers.",
         rich_help_panel=MODEL,
     ),
 ]
