@@ -30,6 +30,7 @@ from tests.kernels.single_op import TensorSpec, build_model, options
 from tests.kernels.standalone.arithmetic import write_arithmetic
 from tests.kernels.standalone.program import write_program
 from tests.kernels.test_dsp_host import products, sum_model
+from tests.kernels.test_lanes import paired_models
 from tests.kernels.test_scalar import depthwise_filters
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
 
@@ -56,7 +57,7 @@ def convolutions() -> list[bytes]:
     models += [conv_model((1, 1, windows, depth), (5, 1, 1)) for windows in (2, 5) for depth in range(1, 10)]
     models.append(test_conv_2d.layer_of_biases([*range(-40, 40)], [0.25, 0.125, 0.375, 0.5 - 2**-20] * 20))
     models += [tie_model("CONV_2D", scale, 0.0101, per_channel=per) for scale in (0.0123, 0.7001) for per in (0, 1)]
-    return [*models, *_conformance(("CONV_2D", "int8"))]
+    return [*models, *paired_models(), *_conformance(("CONV_2D", "int8"))]
 
 
 def depthwise_convolutions() -> list[bytes]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mcugen.ops import planes
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.params import integer, integer_list, stage
+from mcugen.ops.lanes import in_lanes
+from mcugen.ops.params import STAGE, integer, integer_list, stage
 from mcugen.ops.planes import Axis
 from mcugen.ops.requantization import doubled_factors, with_doubled_factors
 from mcugen.ops.variants import KernelSet, Site, anywhere
@@ -28,19 +29,26 @@ _PLANES = 4
 
 
 def conv_direct(portable: KernelCall) -> KernelCall:
-    """mcg_conv_direct_s8_dsp."""
+    """mcg_conv_direct_pairs_s8_dsp, or mcg_conv_direct_s8_dsp."""
     depth = integer(portable, "depth")
-    call = with_doubled_factors(_readable_in_words(portable, depth))
-    return replace(call, kernel="mcg_conv_direct_s8_dsp", scratch_bytes=_widened_bytes(depth), variant="dsp")
+    call = replace(with_doubled_factors(portable), scratch_bytes=_widened_bytes(depth), variant="dsp")
+    lanes = in_lanes(call)
+    if isinstance(lanes, str):
+        return replace(_readable_in_words(call, depth), kernel="mcg_conv_direct_s8_dsp")
+    params = tuple(item for item in call.params if item[0] not in STAGE or item[0] == "output_zero_point")
+    return replace(call, kernel="mcg_conv_direct_pairs_s8_dsp", params=params, constants=lanes)
 
 
 def conv_2d(portable: KernelCall) -> KernelCall:
-    """mcg_conv_2d_s8_dsp."""
+    """mcg_conv_2d_pairs_s8_dsp, or mcg_conv_2d_s8_dsp."""
     depth = math.prod(integer(portable, f"filter_{n}") for n in ("height", "width", "channels"))
     gathered_first = 0 if integer(portable, "filter_channels") % 4 == 0 else -(-depth // 4) * 4
-    call = with_doubled_factors(_readable_in_words(portable, depth))
     scratch = _widened_bytes(depth) + gathered_first
-    return replace(call, kernel="mcg_conv_2d_s8_dsp", scratch_bytes=scratch, variant="dsp")
+    call = replace(with_doubled_factors(portable), scratch_bytes=scratch, variant="dsp")
+    lanes = in_lanes(call) if integer(call, "groups") == 1 else "it has groups"
+    if isinstance(lanes, str):
+        return replace(_readable_in_words(call, depth), kernel="mcg_conv_2d_s8_dsp")
+    return replace(call, kernel="mcg_conv_2d_pairs_s8_dsp", constants=lanes)
 
 
 def depthwise_conv_2d(portable: KernelCall, site: Site) -> KernelCall | str:

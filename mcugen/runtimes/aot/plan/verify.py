@@ -20,14 +20,16 @@ from mcugen.runtimes.aot.plan.types import Buffer, Plan, Step
 _WORD = 4
 """Bytes. Kernels read words of buffers that hold smaller elements."""
 
-_WINDOW_BY_WINDOW = frozenset({f"mcg_conv_direct_{kind}" for kind in ("s8", "s8_dsp", "s8_mla", "s8_mve", "s16")})
+_WINDOW_BY_WINDOW = frozenset(
+    {f"mcg_conv_direct_{kind}" for kind in ("pairs_s8_dsp", "s8", "s8_dsp", "s8_mla", "s8_mve", "s16")}
+)
 _COPIES_WINDOWS = frozenset({"mcg_conv_direct_s8_mve"})
 _STRIPE_BY_STRIPE = frozenset(
     {"mcg_depthwise_conv_2d_s8_dsp", "mcg_depthwise_conv_2d_s8_mla", "mcg_depthwise_wide_s8_dsp"}
 )
 _ROW_BY_ROW = frozenset(
     {
-        *(f"mcg_conv_2d_{kind}" for kind in ("f32", "s8", "s8_dsp", "s8_mla", "s8_mve", "s16")),
+        *(f"mcg_conv_2d_{kind}" for kind in ("f32", "pairs_s8_dsp", "s8", "s8_dsp", "s8_mla", "s8_mve", "s16")),
         *(f"mcg_depthwise_conv_2d_{kind}" for kind in ("f32", "s8", "s8_mve", "s16")),
         *(f"mcg_{pool}_pool_2d_{kind}" for pool in ("average", "max") for kind in ("s8", "s8_mve", "s16")),
         "mcg_pool_2d_f32",
