@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import Target
 from tests.conformance.suite import batches
 from tests.kernels import models_16x8 as wide
@@ -25,6 +26,7 @@ from tests.kernels import (
     test_depthwise_conv_2d,
     test_fully_connected,
     test_pool_2d,
+    test_winograd,
 )
 from tests.kernels.single_op import TensorSpec, build_model, options
 from tests.kernels.standalone.arithmetic import write_arithmetic
@@ -202,15 +204,20 @@ MODEL_SETS: Mapping[str, tuple[Callable[[], Sequence[bytes]], Target]] = {
         f"depthwise in stripes, {core}": (depthwise_in_stripes, replace(_TARGETS[core], scratch_limit=limit))
         for core, limit in STRIPES.items()
     },
+    "convolutions by tiles, dsp": (test_winograd.models, DSP),
     "int16 layers": (wide_layers, PORTABLE),
     "int16 pools and sums": (wide_pools_and_sums, PORTABLE),
 }
 """By name: what makes models of one op each, and the core whose kernels they are planned for."""
 
 
+_GOALS: Mapping[str, Goal] = {"convolutions by tiles, dsp": "speed"}
+"""Of sets that are not planned for the default goal."""
+
+
 def _write_models(name: str, folder: Path) -> None:
     make, target = MODEL_SETS[name]
-    write_program(make(), target, folder)
+    write_program(make(), target, folder, goal=_GOALS.get(name, DEFAULT_GOAL))
 
 
 CASE_SETS: Mapping[str, Callable[[Path], None]] = {

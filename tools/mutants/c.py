@@ -41,6 +41,7 @@ HEADERS = (
     "mcg_conv_direct_pairs_s8_dsp",
     "mcg_conv_direct_s8_mla",
     "mcg_conv_direct_s16",
+    "mcg_winograd_s8_dsp",
     "mcg_depthwise_rows",
     "mcg_depthwise_conv_2d_s8",
     "mcg_depthwise_conv_2d_s8_dsp",

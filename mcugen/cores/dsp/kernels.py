@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.ops import planes
+from mcugen.ops import planes, winograd
 from mcugen.ops.base import Constant, KernelCall
 from mcugen.ops.lanes import in_lanes
 from mcugen.ops.params import STAGE, integer, integer_list, stage
@@ -26,6 +26,9 @@ _WINDOWS = 4
 
 _PLANES = 4
 """Channels that depthwise convolutions split from the image at a time, MCG_PLANES in the kernel."""
+
+_WINOGRAD_CODE = 3400
+"""Bytes of code, about, that mcg_winograd_s8_dsp adds to a model."""
 
 
 def conv_direct(portable: KernelCall) -> KernelCall:
@@ -40,15 +43,17 @@ def conv_direct(portable: KernelCall) -> KernelCall:
 
 
 def conv_2d(portable: KernelCall) -> KernelCall:
-    """mcg_conv_2d_pairs_s8_dsp, or mcg_conv_2d_s8_dsp."""
+    """mcg_conv_2d_pairs_s8_dsp, or mcg_conv_2d_s8_dsp; where there is room mcg_winograd_s8_dsp."""
     depth = math.prod(integer(portable, f"filter_{n}") for n in ("height", "width", "channels"))
     gathered_first = 0 if integer(portable, "filter_channels") % 4 == 0 else -(-depth // 4) * 4
     scratch = _widened_bytes(depth) + gathered_first
     call = replace(with_doubled_factors(portable), scratch_bytes=scratch, variant="dsp")
+    readable = _readable_in_words(call, depth)
+    roomier = () if winograd.problem(call) else winograd.by_tiles(call, "mcg_winograd_s8_dsp", _WINOGRAD_CODE)
     lanes = in_lanes(call) if integer(call, "groups") == 1 else "it has groups"
     if isinstance(lanes, str):
-        return replace(_readable_in_words(call, depth), kernel="mcg_conv_2d_s8_dsp")
-    return replace(call, kernel="mcg_conv_2d_pairs_s8_dsp", constants=lanes)
+        return replace(readable, kernel="mcg_conv_2d_s8_dsp", roomier=roomier)
+    return replace(call, kernel="mcg_conv_2d_pairs_s8_dsp", constants=lanes, roomier=roomier)
 
 
 def depthwise_conv_2d(portable: KernelCall, site: Site) -> KernelCall | str:

@@ -170,9 +170,9 @@ Optimize = Annotated[
     Goal | None,
     typer.Option(
         "--optimize",
-        metavar="speed|size|ram",
+        metavar="balanced|speed|size|ram",
         show_default=False,
-        help="What to optimize for: speed (default), code size, or RAM.",
+        help="What to optimize for: all of it (default), speed even if it takes RAM, code size, or RAM.",
         rich_help_panel=MODEL,
     ),
 ]
