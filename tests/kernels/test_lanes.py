@@ -30,6 +30,11 @@ def paired_models() -> list[bytes]:
     for zero in (-128, 127):
         quant = Quantized(input_zero=zero, output_zero=-128, activation="RELU")
         models.append(conv_model((1, 3, 3, 5), (4, 3, 3), weights=_weights((4, 3, 3, 5)), quant=quant))
+    # Sums that are off by one are seen in the outputs.
+    quant = Quantized(per_channel=False, bias=False, input_scale=0.5, weights_scale=0.01, output_scale=0.012)
+    few = np.zeros((3, 1, 1, 516), np.int8)
+    few[:, :, :, ::64] = [[[[1]]], [[[-1]]], [[[1]]]]
+    models.append(conv_model((1, 2, 3, 516), (3, 1, 1), weights=few, quant=quant))
     models += [_extremes(first, second) for first in (-128, 127) for second in (-127, 127)]
     return models
 

@@ -32,18 +32,27 @@ def models() -> list[bytes]:
     return [
         room(),
         conv_model((1, 5, 7, 8), (2, 3, 3)),
-        conv_model((1, 4, 4, 9), (3, 3, 3)),
+        conv_model((1, 8, 7, 9), (3, 3, 3)),
+        conv_model((1, 6, 6, 9), (2, 3, 3), same=False),
         conv_model((2, 7, 6, 10), (4, 3, 3), same=False),
-        conv_model((1, 7, 6, 11), (5, 3, 3), same=False, quant=Quantized(per_channel=False)),
+        conv_model((1, 6, 6, 11), (5, 3, 3), same=False, quant=Quantized(per_channel=False)),
         conv_model((1, 9, 9, 12), (2, 3, 3), quant=Quantized(input_zero=-128, output_zero=-128, activation="RELU")),
         conv_model((1, 1, 17, 13), (3, 3, 3), quant=Quantized(input_zero=127, seed=4)),
         conv_model((1, 16, 1, 16), (4, 3, 3), quant=Quantized(bias=False)),
         conv_model((1, 11, 10, 20), (3, 3, 3)),
         conv_model((2, 5, 6, 24), (2, 3, 3)),
+        fine(),
         extreme(-128, -128),
         extreme(127, -128),
         extreme(-128, 127),
     ]
+
+
+def fine() -> bytes:
+    """Sums that are off by one are seen in the outputs."""
+    weights = np.random.default_rng(0).choice([-1, 0, 0, 0, 0, 1], (4, 3, 3, 8)).astype(np.int8)
+    quant = Quantized(per_channel=False, bias=False, input_scale=0.5, weights_scale=0.01, output_scale=0.012)
+    return conv_model((1, 6, 6, 8), (4, 3, 3), weights=weights, quant=quant)
 
 
 def extreme(weight: int, zero: int) -> bytes:
