@@ -32,7 +32,7 @@ from tests.kernels.single_op import TensorSpec, build_model, options
 from tests.kernels.standalone.arithmetic import write_arithmetic
 from tests.kernels.standalone.program import write_program
 from tests.kernels.test_dsp_host import products, sum_model
-from tests.kernels.test_lanes import paired_models
+from tests.kernels.test_lanes import paired_dense_models, paired_models
 from tests.kernels.test_scalar import depthwise_filters
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
 
@@ -103,7 +103,7 @@ def dense_layers() -> list[bytes]:
     nearly.append(Quantized(per_channel=False, weights_zero=9, input_scale=3.0, weights_scale=5.0, output_scale=0.4))
     models += [dense_model((2, 13), 5, 13, quant=quant) for quant in nearly]
     models += [tie_model("FULLY_CONNECTED", 0.0123, 0.0101, per_channel=per) for per in (False, True)]
-    return [*models, *_conformance(("FULLY_CONNECTED", "int8"))]
+    return [*models, *paired_dense_models(), *_conformance(("FULLY_CONNECTED", "int8"))]
 
 
 def _dense_shapes() -> list[tuple[tuple[int, ...], int, int, dict[str, object]]]:

@@ -12,7 +12,7 @@ from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
 from tests.kernels.cores import join
 from tests.kernels.single_op import assert_bit_exact
-from tests.kernels.weighted_models import Quantized, conv_model, distinct, random_weights
+from tests.kernels.weighted_models import Quantized, conv_model, dense_model, distinct, random_weights
 
 M4 = Target("cortex-m4", ("dsp",))
 
@@ -39,6 +39,26 @@ def paired_models() -> list[bytes]:
     return models
 
 
+def paired_dense_models() -> list[bytes]:
+    """Every rest of depth and of channels, one row and two, extreme weights with sums that just fit."""
+    models = [
+        dense_model((1, depth), channels, depth, quant=Quantized(per_channel=per), weights=_weights((channels, depth)))
+        for depth, channels, per in (
+            *((1, 4, True), (4, 5, False), (7, 6, True), (12, 7, True), (30, 8, False)),
+            *((33, 9, True), (37, 4, False), (64, 5, True), (71, 6, False)),
+        )
+    ]
+    models += [dense_model((2, 36), n, 36, weights=_weights((n, 36)), quant=Quantized(gain=0.5)) for n in (4, 7)]
+    fine = Quantized(per_channel=False, bias=False, input_scale=0.5, weights_scale=0.01, output_scale=0.012)
+    few = np.zeros((6, 516), np.int8)
+    few[:, ::64] = np.array([1, -1, 1, 1, -1, -1], np.int8)[:, None]
+    models.append(dense_model((1, 516), 6, 516, quant=fine, weights=few))
+    extreme = np.array([-128, 127, 127, -127], np.int8)[:, None].repeat(512, axis=1)
+    wide = Quantized(per_channel=False, bias=False, input_zero=0, weights_scale=0.001, output_scale=0.00005 * 128 * 512)
+    models.append(dense_model((1, 512), 4, 512, quant=wide, weights=extreme))
+    return models
+
+
 def _weights(shape: tuple[int, ...]) -> NDArray[np.int8]:
     """Random ones without those that do not fit a lane."""
     return np.maximum(random_weights(shape, sum(shape)), -127)
@@ -59,6 +79,17 @@ def test_the_oracle_agrees() -> None:
     models = paired_models()
     assert kernels(models) == {"mcg_conv_direct_pairs_s8_dsp", "mcg_conv_2d_pairs_s8_dsp"}
     assert distinct(assert_bit_exact(join(models), target=M4)) > 100
+
+
+def test_the_oracle_agrees_on_fully_connected_layers() -> None:
+    models = paired_dense_models()
+    assert kernels(models) == {"mcg_fully_connected_pairs_s8_dsp"}
+    assert distinct(assert_bit_exact(join(models), target=M4)) > 60
+
+
+def test_layers_of_few_channels_are_made_one_by_one() -> None:
+    assert kernels([dense_model((1, 8), 3, 8, weights=_weights((3, 8)))]) == {"mcg_fully_connected_s8_dsp"}
+    assert kernels([dense_model((1, 8), 4, 8, weights=_weights((4, 8)))]) == {"mcg_fully_connected_pairs_s8_dsp"}
 
 
 def test_sums_beyond_24_bits_are_made_alone() -> None:

@@ -150,6 +150,7 @@ def dense_model(
     keep_dims: bool = False,
     output: tuple[int, ...] | None = None,
     quant: Quantized | None = None,
+    weights: NDArray[np.int8] | None = None,
 ) -> bytes:
     """FULLY_CONNECTED. The output is [rows, channels] unless given."""
     quant = quant or Quantized(per_channel=False)
@@ -158,7 +159,8 @@ def dense_model(
         fusedActivationFunction=ACTIVATIONS[quant.activation],
         keepNumDims=keep_dims,
     )
-    weights = random_weights((channels, depth), quant.seed)
+    if weights is None:
+        weights = random_weights((channels, depth), quant.seed)
     output = output or (int(np.prod(source)) // depth, channels)
     return _layer("FULLY_CONNECTED", op_options, source, weights, output, quant, axis=0)
 

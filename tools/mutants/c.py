@@ -52,6 +52,7 @@ HEADERS = (
     "mcg_depthwise_wide_s8_dsp",
     "mcg_fully_connected_s8",
     "mcg_fully_connected_s8_dsp",
+    "mcg_fully_connected_pairs_s8_dsp",
     "mcg_fully_connected_s8_mla",
     "mcg_average_pool_2d_s8",
     "mcg_average_pool_2d_s8_dsp",

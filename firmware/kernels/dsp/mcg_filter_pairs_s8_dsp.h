@@ -138,9 +138,9 @@ MCG_SHARED void mcg_multiply_pairs(mcg_pairs_job *job) {
       "asrs r6, r6, #8\n\t"
       "asrs r7, r7, #8\n\t"
       "cmn r12, #128\n\t"
-      "bne 6f\n\t" MCG_PAIRS_TO_8(MCG_TO_8_FROM_LOWEST)
+      "beq 6f\n\t" MCG_PAIRS_TO_8(MCG_TO_8)
       "b 7f\n"
-      "6:\n\t" MCG_PAIRS_TO_8(MCG_TO_8)
+      "6:\n\t" MCG_PAIRS_TO_8(MCG_TO_8_FROM_LOWEST)
       "7:\n\t"
       "bfi r0, r4, #8, #8\n\t"
       "bfi r1, r5, #8, #8\n\t"

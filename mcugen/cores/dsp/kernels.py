@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mcugen.ops import planes, winograd
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.lanes import in_lanes
+from mcugen.ops.lanes import fours_in_lanes, in_lanes
 from mcugen.ops.params import STAGE, integer, integer_list, stage
 from mcugen.ops.planes import Axis
 from mcugen.ops.requantization import doubled_factors, with_doubled_factors
@@ -26,6 +26,9 @@ _WINDOWS = 4
 
 _PLANES = 4
 """Channels that depthwise convolutions split from the image at a time, MCG_PLANES in the kernel."""
+
+_OF_OTHER_STAGES = ("scale_down", "output_min", "output_max", "fast")
+"""Parameters of an output stage that kernels for fast requantization alone do not need."""
 
 _WINOGRAD_CODE = 3400
 """Bytes of code, about, that mcg_winograd_s8_dsp adds to a model."""
@@ -120,7 +123,8 @@ def _on_planes(portable: KernelCall, site: Site) -> KernelCall | str:
 
 
 def fully_connected(portable: KernelCall) -> KernelCall | str:
-    """mcg_fully_connected_s8_dsp; for many rows, which are windows side by side, mcg_conv_direct_s8_dsp."""
+    """mcg_fully_connected_pairs_s8_dsp or mcg_fully_connected_s8_dsp; for many rows, which are windows side by side,
+    `conv_direct`."""
     get = functools.partial(integer, portable)
     if get("weights_offset"):
         return "the weights' zero point is not 0"
@@ -132,6 +136,10 @@ def fully_connected(portable: KernelCall) -> KernelCall | str:
         return conv_direct(replace(portable, params=params))
     sizes = (("rows", rows), ("depth", depth), ("channels", channels))
     call = with_doubled_factors(replace(portable, params=(*sizes, *stage(portable))), expand=False)
+    lanes = fours_in_lanes(call)
+    if not isinstance(lanes, str):
+        params = tuple(item for item in call.params if item[0] not in _OF_OTHER_STAGES)
+        return replace(call, kernel="mcg_fully_connected_pairs_s8_dsp", params=params, constants=lanes, variant="dsp")
     weights, *others = call.constants
     words = -(-depth // 4)
     padded = np.zeros((channels, words, 4), np.int8)
