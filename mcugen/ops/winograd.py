@@ -64,14 +64,14 @@ def by_tiles(call: KernelCall, kernel: str, code_bytes: int) -> tuple[KernelCall
         code_bytes: its code.
     """
     tiles = -(-integer(call, "output_height") // 2) * -(-integer(call, "output_width") // 2)
-    pairs = 4 * -(-integer(call, "input_channels") // 8)
+    channels = 8 * -(-integer(call, "input_channels") // 8)
     stripes = sorted({min(stripe, -(-tiles // _TILES) * _TILES) for stripe in _STRIPES}, reverse=True)
     return tuple(
         replace(
             call,
             kernel=kernel,
             params=params(call, stripe),
-            scratch_bytes=stripe * (64 * pairs + 12) + 128 * pairs + 512,
+            scratch_bytes=stripe * (32 * channels + 12) + 64 * channels + 512,
             code_bytes=code_bytes,
         )
         for stripe in stripes

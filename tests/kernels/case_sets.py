@@ -205,13 +205,14 @@ MODEL_SETS: Mapping[str, tuple[Callable[[], Sequence[bytes]], Target]] = {
         for core, limit in STRIPES.items()
     },
     "convolutions by tiles, dsp": (test_winograd.models, DSP),
+    "convolutions by tiles, mla": (test_winograd.models, MLA),
     "int16 layers": (wide_layers, PORTABLE),
     "int16 pools and sums": (wide_pools_and_sums, PORTABLE),
 }
 """By name: what makes models of one op each, and the core whose kernels they are planned for."""
 
 
-_GOALS: Mapping[str, Goal] = {"convolutions by tiles, dsp": "speed"}
+_GOALS: Mapping[str, Goal] = {f"convolutions by tiles, {core}": "speed" for core in ("dsp", "mla")}
 """Of sets that are not planned for the default goal."""
 
 

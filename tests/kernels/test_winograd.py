@@ -13,13 +13,14 @@ from mcugen.ops import winograd
 from mcugen.ops.base import Constant, KernelCall, Target
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import Plan, make_plan, planner
-from tests.kernels.cores import M4, M33, Core, join, prove
+from tests.kernels.cores import M3, M4, M33, Core, join, prove
 from tests.kernels.single_op import assert_bit_exact
 from tests.kernels.test_pool_2d import pool_model
 from tests.kernels.weighted_models import Quantized, conv_model, distinct
 
 TARGET = Target("cortex-m4", ("dsp",))
 KERNEL = "mcg_winograd_s8_dsp"
+KERNELS = {M3: "mcg_winograd_s8_mla", M4: KERNEL, M33: KERNEL}
 
 
 def room() -> bytes:
@@ -66,18 +67,19 @@ def kernels(plan: Plan) -> list[str]:
     return [call.kernel for step in plan.steps for call in step.calls]
 
 
-def test_the_oracle_agrees() -> None:
+@pytest.mark.parametrize("core", [M3, M4], ids=lambda core: core.machine)
+def test_the_oracle_agrees(core: Core) -> None:
     model = join(models())
-    plan = make_plan(read_graph(model), TARGET, "speed")
-    assert set(kernels(plan)[1:]) == {KERNEL}
+    plan = make_plan(read_graph(model), core.target, "speed")
+    assert set(kernels(plan)[1:]) == {KERNELS[core]}
     assert plan.arena_bytes <= plan.live_bound + 512
-    assert distinct(assert_bit_exact(model, target=TARGET, goal="speed")) > 100
+    assert distinct(assert_bit_exact(model, target=core.target, goal="speed")) > 100
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("core", [M4, M33], ids=lambda core: core.machine)
+@pytest.mark.parametrize("core", [M3, M4, M33], ids=lambda core: core.machine)
 def test_on_cores(core: Core, tmp_path: Path) -> None:
-    assert set(kernels(prove(models(), core, tmp_path, goal="speed"))[1:]) == {KERNEL}
+    assert set(kernels(prove(models(), core, tmp_path, goal="speed"))[1:]) == {KERNELS[core]}
 
 
 @settings(deadline=None, max_examples=8)
@@ -102,9 +104,9 @@ def test_any_shape(data: st.DataObject) -> None:
         values = data.draw(st.sampled_from([[-128, 127], [-128], [127], list(range(-128, 128))]))
         weights = rng.choice(values, (channels, 3, 3, depth)).astype(np.int8)
         drawn.append(conv_model(image, (channels, 3, 3), same=same, quant=quant, weights=weights))
-    model = join(drawn)
-    assert set(kernels(make_plan(read_graph(model), TARGET, "speed"))[1:]) == {KERNEL}
-    assert_bit_exact(model, 1, target=TARGET, goal="speed")
+    model, core = join(drawn), data.draw(st.sampled_from([M3, M4]))
+    assert set(kernels(make_plan(read_graph(model), core.target, "speed"))[1:]) == {KERNELS[core]}
+    assert_bit_exact(model, 1, target=core.target, goal="speed")
 
 
 def call(weights: int = 1, **changes: int) -> KernelCall:

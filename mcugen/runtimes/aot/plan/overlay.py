@@ -47,6 +47,7 @@ IN_ORDER = frozenset(
         "mcg_pool_2d_f32",
         "mcg_max_pool_2d_s8_mve",
         "mcg_winograd_s8_dsp",
+        "mcg_winograd_s8_mla",
     }
 )
 """Kernels that write row after row, and have read all they need for the rows before; and pixel after pixel likewise

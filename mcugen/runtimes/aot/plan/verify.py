@@ -35,7 +35,7 @@ _ROW_BY_ROW = frozenset(
         "mcg_pool_2d_f32",
     }
 )
-_TILE_BY_TILE = frozenset({"mcg_winograd_s8_dsp"})
+_TILE_BY_TILE = frozenset({"mcg_winograd_s8_dsp", "mcg_winograd_s8_mla"})
 """How kernels go through their image. Those that go another way, and those not named here, need their whole input
 until the end."""
 
