@@ -68,7 +68,9 @@ def _with_roomier(plan: Plan) -> Plan:
     possible: dict[int, list[KernelCall]] = {}
     for n in sorted(wanting, key=lambda n: -lowered[n][2]):
         op, roomier = lowered[n][0], lowered[n][1].calls[0].roomier
-        possible[n] = [call for call in roomier if call.scratch_bytes <= _room(plan, op, most)]
+        why = lowered[n][1].calls[0].why_not_faster
+        fitting = [call for call in roomier if call.scratch_bytes <= _room(plan, op, most)]
+        possible[n] = [replace(call, why_not_faster=why) for call in fitting]
         if roomier[0].code_bytes > code:
             reasons[id(op)] = "a faster variant costs more code than a small model should grow by: optimize for speed"
             del possible[n]
@@ -111,8 +113,11 @@ def _room(plan: Plan, op: Op, arena_bytes: int) -> int:
 
 
 def _with_reason(step: Step, reason: str) -> Step:
-    """The step with a reason why its call is not faster, if there is one."""
-    return replace(step, calls=(replace(step.calls[0], why_not_faster=reason),)) if reason else step
+    """The step with one more reason why its call is not faster, if there is one."""
+    if not reason:
+        return step
+    call = step.calls[0]
+    return replace(step, calls=(replace(call, why_not_faster="; ".join(filter(None, (call.why_not_faster, reason)))),))
 
 
 def _best_plan(
