@@ -170,9 +170,9 @@ Optimize = Annotated[
     Goal | None,
     typer.Option(
         "--optimize",
-        metavar="balanced|speed|size|ram",
+        metavar="GOAL",
         show_default=False,
-        help="What to optimize for: all of it (default), speed even if it takes RAM, code size, or RAM.",
+        help="balanced (default), speed (may take RAM), size, or ram.",
         rich_help_panel=MODEL,
     ),
 ]
