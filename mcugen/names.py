@@ -10,8 +10,11 @@ Runtime = Literal["aot", "tflm"]
 Activations = Literal["int8", "int16"]
 """Types of activations in a quantized model. Weights are int8 with both."""
 
-Goal = Literal["speed", "size", "ram"]
-"""What a plan is best at: few instructions, little code, or a small arena."""
+Goal = Literal["balanced", "speed", "size", "ram"]
+"""What a plan is best at: speed that takes hardly any flash and no RAM, speed even where it takes more of both, little
+code, or a small arena."""
+
+DEFAULT_GOAL: Goal = "balanced"
 
 GOALS: tuple[Goal, ...] = get_args(Goal)
 

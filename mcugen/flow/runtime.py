@@ -10,7 +10,7 @@ from mcugen.boards.types import Board
 from mcugen.convert import Converted
 from mcugen.errors import ProjectError
 from mcugen.graph import Graph
-from mcugen.names import Goal, Runtime
+from mcugen.names import DEFAULT_GOAL, Goal, Runtime
 from mcugen.project.manifest import Manifest, plan_facts
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
@@ -29,7 +29,7 @@ class Choice:
 
     Attributes:
         runtime: None where the user said nothing: a project knows its own, a model runs ahead of time.
-        goal: what the ahead-of-time runtime optimizes for; None for speed.
+        goal: what the ahead-of-time runtime optimizes for; None for the default.
         tflm, keep_names, slot_bytes, arena_bytes: see `mcugen.runtimes.tflm.program.TflmOptions`.
     """
 
@@ -81,7 +81,7 @@ def make(model: OpenedModel, graph: Graph, board: Board, choice: Choice) -> Prog
         McugenError: the runtime cannot run the model on the board.
     """
     if not choice.is_tflm:
-        return make_plan(graph, board.target(), choice.goal or "speed")
+        return make_plan(graph, board.target(), choice.goal or DEFAULT_GOAL)
     options = TflmOptions(choice.tflm, choice.keep_names, choice.slot_bytes, choice.arena_bytes)
     return make_program(model, graph.name, board, options)
 
@@ -126,4 +126,4 @@ def options_text(program: Program) -> str:
         text = " --runtime tflm"
         text += " --keep-names" if program.names_kept else ""
         return text + (f" --model-slot {program.slot_bytes}" if program.slot_bytes else "")
-    return f" --optimize {program.goal}" if program.goal != "speed" else ""
+    return f" --optimize {program.goal}" if program.goal != DEFAULT_GOAL else ""

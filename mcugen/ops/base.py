@@ -82,6 +82,9 @@ class KernelCall:
         output_offset: bytes from the start of the output tensor to the address passed.
         input_offset: bytes from the start of the first input tensor to the address passed.
         source: the kernel's header, where it is the user's own and not in firmware/kernels.
+        roomier: the same work in less time by kernels that take more scratch, the fastest first. The planner takes the
+            first for which there is room.
+        code_bytes: of a call in `roomier`, about how much code its kernel adds to the others.
     """
 
     kernel: str
@@ -96,6 +99,8 @@ class KernelCall:
     output_offset: int = 0
     input_offset: int = 0
     source: str = ""
+    roomier: tuple[KernelCall, ...] = ()
+    code_bytes: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,15 +148,18 @@ def say_slow_ops(console: Console, steps: Sequence[ProgramStep], cost: Cost) -> 
     total = sum(cost.per_op)
     found: dict[str, list[str]] = {}
     spent: dict[str, int] = {}
+    portable: dict[str, bool] = {}
     for step, own in zip(steps, cost.per_op, strict=True):
         if step.why_not_faster:
+            portable[step.why_not_faster] = step.variant == "portable"
             found.setdefault(step.why_not_faster, []).append(_called(step))
             spent[step.why_not_faster] = spent.get(step.why_not_faster, 0) + own
     for reason, layers in found.items():
         if spent[reason] > WORTH_SAYING * total:
             of_all = f"{share(spent[reason], total)} of the {cost.unit}"
             said = f"{enumerated(layers)} take{'s' * (len(layers) == 1)} {of_all}"
-            say_note(console, f"{said}, with the portable kernel: {reason}")
+            kernel = "the portable kernel" if portable[reason] else "a kernel that could be faster"
+            say_note(console, f"{said}, with {kernel}: {reason}")
 
 
 def _called(step: ProgramStep) -> str:

@@ -97,7 +97,7 @@ def deploy(
         out: folder of the project. Default: MODEL-BOARD in the current folder.
         labels: class names in the model's order, for the firmware, for labels that are text, and for the results: a
             text file with one per line, a list with commas, or a sequence. Default: those of class folders and labels.
-        optimize: "speed" (the default), "size" of the code, or "ram".
+        optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.

@@ -123,7 +123,7 @@ def fit(
         boards: board names; all by default.
         scale: also size a Keras model's architecture with its "width" or "input" times 0.75, 0.5, 0.35 and 0.25, with
             new weights: sizes, not accuracy.
-        optimize: "speed" (the default), "size" of the code, or "ram".
+        optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
         data: calibration data for a float model. Default: none, sizes follow from the shapes. Only with real data are
             channels left out that never change.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
@@ -137,12 +137,13 @@ def fit(
     from mcugen.errors import ConversionError
     from mcugen.flow.boards import known_boards, named_board
     from mcugen.flow.model import load_model
+    from mcugen.names import DEFAULT_GOAL
     from mcugen.progress import no_progress
 
     report = progress or no_progress
     chosen = [named_board(name) for name in boards] or known_boards()
     loaded = load_model(model, data, progress, sizes_only=True)
-    candidates = [_candidate(1, loaded, chosen, optimize or "speed")]
+    candidates = [_candidate(1, loaded, chosen, optimize or DEFAULT_GOAL)]
     for factor in FACTORS if scale is not None else ():
         assert scale is not None
         report(f"{scale} × {factor:g}", -1.0)
@@ -151,7 +152,7 @@ def fit(
         except ConversionError as error:
             candidates.append(Candidate(factor, problem=str(error)))
         else:
-            candidates.append(_candidate(factor, scaled, chosen, optimize or "speed"))
+            candidates.append(_candidate(factor, scaled, chosen, optimize or DEFAULT_GOAL))
     return FitResult(loaded, scale, tuple(candidates))
 
 

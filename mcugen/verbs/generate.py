@@ -111,7 +111,7 @@ def generate(
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         split_outputs: parts of an output that differ much in size become outputs of their own (docs/QUANTIZATION.md).
         labels: class names: a text file, "a,b,c", or a sequence.
-        optimize: "speed" (the default), "size" of the code, or "ram".
+        optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.

@@ -46,7 +46,7 @@ def inspect(
     Args:
         model: a model file, a SavedModel folder, or a Keras object. A float model is shown in its int8 form.
         board: show the kernels of this board. Default: the portable ones.
-        optimize: "speed" (the default), "size" of the code, or "ram".
+        optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         measure: build the model for `board` and run it once in its emulator, to measure the cost of every op.
@@ -90,10 +90,11 @@ Plans = tuple["Program", list[tuple["Board", "Program"]], tuple[str, ...]]
 def _plans(model: Model, chosen: Board | None, choice: Choice) -> Plans:
     from mcugen.flow.boards import known_boards
     from mcugen.flow.model import plan_per_board
+    from mcugen.names import DEFAULT_GOAL
     from mcugen.ops.base import Target
     from mcugen.runtimes.aot.plan import make_plan
 
-    goal = choice.goal or "speed"
+    goal = choice.goal or DEFAULT_GOAL
     boards: list[tuple[Board, Program]] = [*plan_per_board(model.graph, known_boards(), goal)]
     return make_plan(model.graph, chosen.target() if chosen else Target(), goal), boards, ()
 

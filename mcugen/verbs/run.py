@@ -137,7 +137,7 @@ def run(
         dequantize: write real values (float32) instead of the output's own.
         data: calibration data, if `target` is a float model.
         quantize: False runs a float `target` in float32.
-        optimize: "speed" (the default), "size" of the code, or "ram"; a project knows its own.
+        optimize: "balanced" (the default), "speed", "size" of the code, or "ram"; a project knows its own.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.

@@ -57,4 +57,5 @@ def _calls(graph: Graph, kind: str) -> Iterator[tuple[OpSpec, KernelCall]]:
         if op.kind == kind:
             spec = ops.supported_spec(graph, op)
             for target in targets():
-                yield from ((spec, call) for call in spec.lower(graph, op, target).calls)
+                for call in spec.lower(graph, op, target).calls:
+                    yield from ((spec, each) for each in (call, *call.roomier))

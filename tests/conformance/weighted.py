@@ -44,6 +44,8 @@ def _convolution(d: Draw) -> Case:
     dilation = (d.integer(1, 2), d.integer(1, 2)) if same else (1, 1)
     size = (d.integer(1, 4), d.integer(1, 4))
     depth, batches = d.integer(1, 9), d.integer(1, 2)
+    if depth >= 8 and not depthwise:  # which some cores compute by tiles
+        size, stride, dilation = (3, 3), (1, 1), (1, 1)
     image = (batches, d.integer(4, 10), d.integer(4, 10), depth)
     multiplier = d.pick([1, 1, 2, 3])
     channels = depth * multiplier if depthwise else d.integer(1, 9)

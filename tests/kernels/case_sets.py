@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import Target
 from tests.conformance.suite import batches
 from tests.kernels import models_16x8 as wide
@@ -25,11 +26,13 @@ from tests.kernels import (
     test_depthwise_conv_2d,
     test_fully_connected,
     test_pool_2d,
+    test_winograd,
 )
 from tests.kernels.single_op import TensorSpec, build_model, options
 from tests.kernels.standalone.arithmetic import write_arithmetic
 from tests.kernels.standalone.program import write_program
 from tests.kernels.test_dsp_host import products, sum_model
+from tests.kernels.test_lanes import paired_dense_models, paired_models
 from tests.kernels.test_scalar import depthwise_filters
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
 
@@ -56,7 +59,7 @@ def convolutions() -> list[bytes]:
     models += [conv_model((1, 1, windows, depth), (5, 1, 1)) for windows in (2, 5) for depth in range(1, 10)]
     models.append(test_conv_2d.layer_of_biases([*range(-40, 40)], [0.25, 0.125, 0.375, 0.5 - 2**-20] * 20))
     models += [tie_model("CONV_2D", scale, 0.0101, per_channel=per) for scale in (0.0123, 0.7001) for per in (0, 1)]
-    return [*models, *_conformance(("CONV_2D", "int8"))]
+    return [*models, *paired_models(), *_conformance(("CONV_2D", "int8"))]
 
 
 def depthwise_convolutions() -> list[bytes]:
@@ -100,7 +103,7 @@ def dense_layers() -> list[bytes]:
     nearly.append(Quantized(per_channel=False, weights_zero=9, input_scale=3.0, weights_scale=5.0, output_scale=0.4))
     models += [dense_model((2, 13), 5, 13, quant=quant) for quant in nearly]
     models += [tie_model("FULLY_CONNECTED", 0.0123, 0.0101, per_channel=per) for per in (False, True)]
-    return [*models, *_conformance(("FULLY_CONNECTED", "int8"))]
+    return [*models, *paired_dense_models(), *_conformance(("FULLY_CONNECTED", "int8"))]
 
 
 def _dense_shapes() -> list[tuple[tuple[int, ...], int, int, dict[str, object]]]:
@@ -201,15 +204,21 @@ MODEL_SETS: Mapping[str, tuple[Callable[[], Sequence[bytes]], Target]] = {
         f"depthwise in stripes, {core}": (depthwise_in_stripes, replace(_TARGETS[core], scratch_limit=limit))
         for core, limit in STRIPES.items()
     },
+    "convolutions by tiles, dsp": (test_winograd.models, DSP),
+    "convolutions by tiles, mla": (test_winograd.models, MLA),
     "int16 layers": (wide_layers, PORTABLE),
     "int16 pools and sums": (wide_pools_and_sums, PORTABLE),
 }
 """By name: what makes models of one op each, and the core whose kernels they are planned for."""
 
 
+_GOALS: Mapping[str, Goal] = {f"convolutions by tiles, {core}": "speed" for core in ("dsp", "mla")}
+"""Of sets that are not planned for the default goal."""
+
+
 def _write_models(name: str, folder: Path) -> None:
     make, target = MODEL_SETS[name]
-    write_program(make(), target, folder)
+    write_program(make(), target, folder, goal=_GOALS.get(name, DEFAULT_GOAL))
 
 
 CASE_SETS: Mapping[str, Callable[[Path], None]] = {

@@ -16,6 +16,7 @@ import flatbuffers
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
@@ -85,14 +86,16 @@ def join(models: Sequence[bytes]) -> bytes:
     return bytes(builder.Output())
 
 
-def prove(models: Sequence[bytes], core: Core, folder: Path, samples: int = 1, seed: int = 0) -> Plan:
+def prove(
+    models: Sequence[bytes], core: Core, folder: Path, samples: int = 1, seed: int = 0, goal: Goal = DEFAULT_GOAL
+) -> Plan:
     """All models, joined, give the oracle's outputs on the core, for three extreme samples and `samples` random ones.
 
     Returns the plan, so that a test can check which kernels ran.
     """
     model = join(models)
     given = make_samples(model, samples, seed)
-    return prove_samples(model, given, oracle(model, given), core, folder)
+    return prove_samples(model, given, oracle(model, given), core, folder, goal)
 
 
 def prove_samples(
@@ -101,12 +104,13 @@ def prove_samples(
     wanted: Sequence[Sequence[NDArray[Any]]],
     core: Core,
     folder: Path,
+    goal: Goal = DEFAULT_GOAL,
 ) -> Plan:
     """The model gives the outputs that are wanted on the core, float32 ones within the conformance suite's tolerance.
 
     Returns the plan.
     """
-    plan = make_plan(read_graph(model), core.target)
+    plan = make_plan(read_graph(model), core.target, goal)
     for path, text in emit_model(plan).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)

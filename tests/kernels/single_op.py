@@ -18,6 +18,7 @@ import flatbuffers
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
@@ -236,17 +237,18 @@ def assert_bit_exact(
     optimized: bool = False,
     flags: Sequence[str] = ("-O1",),
     target: Target | None = None,
+    goal: Goal = DEFAULT_GOAL,
 ) -> list[list[NDArray[Any]]]:
     """Reads, plans, emits and compiles `model` for the host, and compares every output with the oracle.
 
     `samples` is the number of random samples beside three extreme ones, or the samples themselves. `optimized`
-    runs the passes first; `target` chooses the kernels. Returns the outputs, so that a test can check that they say
-    something.
+    runs the passes first; `target` and `goal` choose the kernels. Returns the outputs, so that a test can check
+    that they say something.
     """
     given = make_samples(model, samples, seed) if isinstance(samples, int) else samples
     expected = oracle(model, given)
     graph = optimize(read_graph(model)) if optimized else read_graph(model)
-    with HostModel(make_plan(graph, target), flags=flags) as host:
+    with HostModel(make_plan(graph, target, goal), flags=flags) as host:
         for number, (sample, wanted) in enumerate(zip(given, expected, strict=True)):
             for index, (got, want) in enumerate(zip(host.run(list(sample)), wanted, strict=True)):
                 assert got.dtype == want.dtype

@@ -11,6 +11,7 @@ from mcugen.runtimes.aot.plan.types import Plan
 from tests.kernels import test_conv_2d, test_depthwise_conv_2d, test_fully_connected, test_pool_2d
 from tests.kernels.cores import M4, M7, M33, M55, Core, prove
 from tests.kernels.test_dsp_host import products, sum_model
+from tests.kernels.test_lanes import paired_dense_models, paired_models
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
 
 pytestmark = pytest.mark.emulator
@@ -30,6 +31,7 @@ def test_conv_depths_and_windows(tmp_path: Path) -> None:
     models = [conv_model((1, 3, 3, depth), (3, 1, 1)) for depth in range(1, 20)]
     models += [conv_model((1, 1, windows, 8), (3, 1, 1)) for windows in range(1, 6)]
     models += [conv_model((1, 1, windows, 3), (3, 1, 3)) for windows in range(1, 6)]
+    models += paired_models()
     assert set(variants(prove(models, M4, tmp_path))) == {"dsp"}
 
 
@@ -80,6 +82,7 @@ def test_dense(tmp_path: Path) -> None:
         for source, channels, depth, settings in test_fully_connected.SHAPES.values()
     ]
     models += [dense_model((1, depth), 9, depth) for depth in range(1, 20)]
+    models += paired_dense_models()
     assert set(variants(prove(models, M4, tmp_path))) == {"dsp"}
 
 

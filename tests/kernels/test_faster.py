@@ -43,7 +43,10 @@ def only_call(name: str, core: Core) -> KernelCall:
 @pytest.mark.parametrize("name", LAYERS)
 def test_dsp(name: str) -> None:
     call = only_call(name, M4)
-    assert (call.variant, call.why_not_faster) == ("dsp", "")
+    assert call.variant == "dsp"
+    # By tiles it would be faster still.
+    small = "a faster variant costs more code than a small model should grow by: optimize for speed"
+    assert call.why_not_faster == (small if call.roomier else "")
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -89,8 +89,9 @@ def conv_model(
     dilation: tuple[int, int] = (1, 1),
     same: bool = True,
     quant: Quantized | None = None,
+    weights: NDArray[np.int8] | None = None,
 ) -> bytes:
-    """CONV_2D. `filters` is (output channels, height, width)."""
+    """CONV_2D. `filters` is (output channels, height, width); `weights` are OHWI, random ones by default."""
     quant = quant or Quantized()
     channels, height, width = filters
     rows = output_size(image[1], height, stride[0], dilation[0], same)
@@ -104,7 +105,8 @@ def conv_model(
         dilationWFactor=dilation[1],
         fusedActivationFunction=ACTIVATIONS[quant.activation],
     )
-    weights = random_weights((channels, height, width, image[3] // groups), quant.seed)
+    if weights is None:
+        weights = random_weights((channels, height, width, image[3] // groups), quant.seed)
     output = (image[0], rows, columns, channels)
     return _layer("CONV_2D", op_options, image, weights, output, quant, axis=0)
 
@@ -148,6 +150,7 @@ def dense_model(
     keep_dims: bool = False,
     output: tuple[int, ...] | None = None,
     quant: Quantized | None = None,
+    weights: NDArray[np.int8] | None = None,
 ) -> bytes:
     """FULLY_CONNECTED. The output is [rows, channels] unless given."""
     quant = quant or Quantized(per_channel=False)
@@ -156,7 +159,8 @@ def dense_model(
         fusedActivationFunction=ACTIVATIONS[quant.activation],
         keepNumDims=keep_dims,
     )
-    weights = random_weights((channels, depth), quant.seed)
+    if weights is None:
+        weights = random_weights((channels, depth), quant.seed)
     output = output or (int(np.prod(source)) // depth, channels)
     return _layer("FULLY_CONNECTED", op_options, source, weights, output, quant, axis=0)
 

@@ -100,6 +100,11 @@ class Image:
             "stripe_rows": rows,
         }
 
+    def tiles(self, stripe: int) -> dict[str, int]:
+        """So many tiles of two by two outputs at a time."""
+        channels = {"input_channels": self.channels, "output_channels": self.filters}
+        return {**self.params(), **channels, "stripe_tiles": stripe}
+
     def windows(self) -> dict[str, int]:
         return {
             "batches": 1,

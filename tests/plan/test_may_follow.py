@@ -146,7 +146,7 @@ def test_planner_and_check_know_the_same_kernels() -> None:
     for kernel in IN_ORDER:
         image = PIXELS if "direct" in kernel else SAME
         stripes = kernel.startswith("mcg_depthwise") and kernel.endswith(("_dsp", "_mla"))
-        params = image.windows() if "direct" in kernel else image.stripes(1) if stripes else image.params()
+        params = image.windows() if "direct" in kernel else image.stripes(1) if stripes else image.tiles(4)
         assert may_follow(*image.step(kernel, params), FAR, 0), kernel
 
 

@@ -24,7 +24,6 @@ typedef struct {
   int32_t output_step;
 
   uintptr_t pair_entry;
-  uintptr_t to_8;
   const void *weights_end;
   int32_t tap_row_step;
   int32_t skipped; /* steps of the unrolled loops that their first round leaves out */
@@ -64,14 +63,7 @@ typedef struct {
       "movs r1, #" two_bytes "\n\t"                                                                \
       "adr r2, 4f\n\t"                                                                             \
       "mla r1, r0, r1, r2\n\t"                                                                     \
-      "str r1, [r12, %[pair_entry]]\n\t"                                                           \
-      "ldr r1, [r12, %[zero_point]]\n\t"                                                           \
-      "adr.w r2, 6f + 1\n\t" /* Thumb code has odd addresses */                                    \
-      "adr.w r3, 7f + 1\n\t"                                                                       \
-      "cmn r1, #128\n\t"                                                                           \
-      "it ne\n\t"                                                                                  \
-      "movne r2, r3\n\t"                                                                           \
-      "str r2, [r12, %[to_8]]\n"                                                                   \
+      "str r1, [r12, %[pair_entry]]\n"                                                             \
       "0:\n\t" /* a row */                                                                         \
       "ldr r5, [r12, %[columns]]\n"                                                                \
       "1:\n\t"                                                                                     \
@@ -90,10 +82,10 @@ typedef struct {
       "cmp r11, r7\n\t"                                                                            \
       "bne 2b\n\t"                                                                                 \
       "ldm r12, {r4, r5, r6, r8, r9}\n\t" /* multiplier, right, zero point, output, its step */    \
-      "ldr pc, [r12, %[to_8]]\n"                                                                   \
-      "6:\n\t" MCG_DEPTHWISE_FOUR_TO_8(MCG_TO_8_FROM_LOWEST)                                       \
-      "b 8f\n"                                                                                     \
-      "7:\n\t" MCG_DEPTHWISE_FOUR_TO_8(MCG_TO_8)                                                   \
+      "cmn.w r6, #128\n\t" \
+      "beq 6f\n\t" MCG_DEPTHWISE_FOUR_TO_8(MCG_TO_8) \
+      "b 8f\n" \
+      "6:\n\t" MCG_DEPTHWISE_FOUR_TO_8(MCG_TO_8_FROM_LOWEST) \
       "8:\n\t"                                                                                     \
       "strb r0, [r8]\n\t"                                                                          \
       "strb r1, [r8, r9]\n\t"                                                                      \
@@ -151,8 +143,8 @@ typedef struct {
         [pair_entry] MCG_ROWS_FIELD(pair_entry), [weights_end] MCG_ROWS_FIELD(weights_end),        \
         [tap_row_step] MCG_ROWS_FIELD(tap_row_step), [skipped] MCG_ROWS_FIELD(skipped),            \
         [columns_left] MCG_ROWS_FIELD(columns_left), [rows_left] MCG_ROWS_FIELD(rows_left),        \
-        [columns] MCG_ROWS_FIELD(columns), [to_8] MCG_ROWS_FIELD(to_8),                            \
-        [zero_point] MCG_ROWS_FIELD(zero_point), [row] MCG_ROWS_FIELD(row),                        \
+        [columns] MCG_ROWS_FIELD(columns),                            \
+        [row] MCG_ROWS_FIELD(row),                        \
         [output_row] MCG_ROWS_FIELD(output_row)                                                    \
       : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "lr", "cc", "memory")
 #endif

@@ -87,6 +87,27 @@ MCG_INLINE int32_t mcg_smlad(uint32_t a, uint32_t b, int32_t acc) {
 #endif
 }
 
+/* Sums and differences of both halves, each modulo 2^16. */
+MCG_INLINE uint32_t mcg_add_pairs(uint32_t a, uint32_t b) {
+#if MCG_DSP
+  uint32_t sum;
+  __asm__("sadd16 %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b));
+  return sum;
+#else
+  return mcg_pair(a + b, (a >> 16) + (b >> 16));
+#endif
+}
+
+MCG_INLINE uint32_t mcg_subtract_pairs(uint32_t a, uint32_t b) {
+#if MCG_DSP
+  uint32_t difference;
+  __asm__("ssub16 %0, %1, %2" : "=r"(difference) : "r"(a), "r"(b));
+  return difference;
+#else
+  return mcg_pair(a - b, (a >> 16) - (b >> 16));
+#endif
+}
+
 /* The larger of each of four bytes. */
 MCG_INLINE uint32_t mcg_max_bytes(uint32_t a, uint32_t b) {
 #if MCG_DSP

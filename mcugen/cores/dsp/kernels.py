@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.ops import planes
+from mcugen.ops import planes, winograd
 from mcugen.ops.base import Constant, KernelCall
-from mcugen.ops.params import integer, integer_list, stage
+from mcugen.ops.lanes import fours_in_lanes, in_lanes
+from mcugen.ops.params import STAGE, integer, integer_list, stage
 from mcugen.ops.planes import Axis
 from mcugen.ops.requantization import doubled_factors, with_doubled_factors
 from mcugen.ops.variants import KernelSet, Site, anywhere
@@ -26,21 +27,36 @@ _WINDOWS = 4
 _PLANES = 4
 """Channels that depthwise convolutions split from the image at a time, MCG_PLANES in the kernel."""
 
+_OF_OTHER_STAGES = ("scale_down", "output_min", "output_max", "fast")
+"""Parameters of an output stage that kernels for fast requantization alone do not need."""
+
+_WINOGRAD_CODE = 3400
+"""Bytes of code, about, that mcg_winograd_s8_dsp adds to a model."""
+
 
 def conv_direct(portable: KernelCall) -> KernelCall:
-    """mcg_conv_direct_s8_dsp."""
+    """mcg_conv_direct_pairs_s8_dsp, or mcg_conv_direct_s8_dsp."""
     depth = integer(portable, "depth")
-    call = with_doubled_factors(_readable_in_words(portable, depth))
-    return replace(call, kernel="mcg_conv_direct_s8_dsp", scratch_bytes=_widened_bytes(depth), variant="dsp")
+    call = replace(with_doubled_factors(portable), scratch_bytes=_widened_bytes(depth), variant="dsp")
+    lanes = in_lanes(call)
+    if isinstance(lanes, str):
+        return replace(_readable_in_words(call, depth), kernel="mcg_conv_direct_s8_dsp")
+    params = tuple(item for item in call.params if item[0] not in STAGE or item[0] == "output_zero_point")
+    return replace(call, kernel="mcg_conv_direct_pairs_s8_dsp", params=params, constants=lanes)
 
 
 def conv_2d(portable: KernelCall) -> KernelCall:
-    """mcg_conv_2d_s8_dsp."""
+    """mcg_conv_2d_pairs_s8_dsp, or mcg_conv_2d_s8_dsp; where there is room mcg_winograd_s8_dsp."""
     depth = math.prod(integer(portable, f"filter_{n}") for n in ("height", "width", "channels"))
     gathered_first = 0 if integer(portable, "filter_channels") % 4 == 0 else -(-depth // 4) * 4
-    call = with_doubled_factors(_readable_in_words(portable, depth))
     scratch = _widened_bytes(depth) + gathered_first
-    return replace(call, kernel="mcg_conv_2d_s8_dsp", scratch_bytes=scratch, variant="dsp")
+    call = replace(with_doubled_factors(portable), scratch_bytes=scratch, variant="dsp")
+    readable = _readable_in_words(call, depth)
+    roomier = () if winograd.problem(call) else winograd.by_tiles(call, "mcg_winograd_s8_dsp", _WINOGRAD_CODE)
+    lanes = in_lanes(call) if integer(call, "groups") == 1 else "it has groups"
+    if isinstance(lanes, str):
+        return replace(readable, kernel="mcg_conv_2d_s8_dsp", roomier=roomier)
+    return replace(call, kernel="mcg_conv_2d_pairs_s8_dsp", constants=lanes, roomier=roomier)
 
 
 def depthwise_conv_2d(portable: KernelCall, site: Site) -> KernelCall | str:
@@ -107,7 +123,8 @@ def _on_planes(portable: KernelCall, site: Site) -> KernelCall | str:
 
 
 def fully_connected(portable: KernelCall) -> KernelCall | str:
-    """mcg_fully_connected_s8_dsp; for many rows, which are windows side by side, mcg_conv_direct_s8_dsp."""
+    """mcg_fully_connected_pairs_s8_dsp or mcg_fully_connected_s8_dsp; for many rows, which are windows side by side,
+    `conv_direct`."""
     get = functools.partial(integer, portable)
     if get("weights_offset"):
         return "the weights' zero point is not 0"
@@ -119,6 +136,10 @@ def fully_connected(portable: KernelCall) -> KernelCall | str:
         return conv_direct(replace(portable, params=params))
     sizes = (("rows", rows), ("depth", depth), ("channels", channels))
     call = with_doubled_factors(replace(portable, params=(*sizes, *stage(portable))), expand=False)
+    lanes = fours_in_lanes(call)
+    if not isinstance(lanes, str):
+        params = tuple(item for item in call.params if item[0] not in _OF_OTHER_STAGES)
+        return replace(call, kernel="mcg_fully_connected_pairs_s8_dsp", params=params, constants=lanes, variant="dsp")
     weights, *others = call.constants
     words = -(-depth // 4)
     padded = np.zeros((channels, words, 4), np.int8)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.cores.dsp import kernels as dsp
-from mcugen.ops import planes
+from mcugen.ops import planes, winograd
 from mcugen.ops.base import Constant, KernelCall
 from mcugen.ops.params import integer, integers, stage
 from mcugen.ops.planes import Axis
@@ -25,6 +25,9 @@ _CHANNELS = 4
 _ALWAYS = 1152
 """Bytes of scratch that a layer may have even where the arena grows by them: windows of 3x3 taps of 16 channels."""
 
+
+_WINOGRAD_CODE = 2300
+"""Bytes of code, about, that mcg_winograd_s8_mla adds to a model."""
 
 _TAPS = 3
 """Taps of a row of a depthwise filter that are multiplied at a time."""
@@ -68,10 +71,15 @@ def conv_direct(call: KernelCall, site: Site) -> KernelCall | str:
 
 
 def conv_2d(call: KernelCall, site: Site) -> KernelCall | str:
-    """CONV_2D by mcg_conv_2d_s8_mla, if the scratch fits the budget."""
+    """CONV_2D by mcg_conv_2d_s8_mla, if the scratch fits the budget; where there is room mcg_winograd_s8_mla."""
     depth = math.prod(integer(call, f"filter_{n}") for n in ("height", "width", "channels"))
     channels, groups = integer(call, "output_channels"), integer(call, "groups")
-    return _within(site.budget, _per_channel(_made(call, groups, channels, depth, _scratch_bytes(depth)), channels))
+    made = _within(site.budget, _per_channel(_made(call, groups, channels, depth, _scratch_bytes(depth)), channels))
+    doubled = with_doubled_factors(call)
+    if isinstance(made, str) or winograd.problem(doubled):
+        return made
+    tiles = winograd.by_tiles(replace(doubled, variant="mla"), "mcg_winograd_s8_mla", _WINOGRAD_CODE)
+    return replace(made, roomier=tiles)
 
 
 def depthwise_conv_2d(portable: KernelCall, site: Site) -> KernelCall | str:

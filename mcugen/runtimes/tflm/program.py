@@ -9,7 +9,7 @@ from typing import ClassVar
 from mcugen.boards.types import Board
 from mcugen.errors import DoesNotFitError, ModelError
 from mcugen.graph.types import DType, Graph, Op, Tensor
-from mcugen.names import Goal
+from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.runtimes.tflm.arena import HostArena, arena_bound, host_arena, round_up
 from mcugen.runtimes.tflm.library import TFLM_DIR, Library, build_flags, choose_library, named_library
 from mcugen.runtimes.tflm.resolver import Registration, registrations
@@ -82,7 +82,7 @@ class TflmProgram:
     store: Store | None = None
 
     runtime = RUNTIME
-    goal: ClassVar[Goal] = "speed"
+    goal: ClassVar[Goal] = DEFAULT_GOAL
 
     @property
     def stateful(self) -> bool:

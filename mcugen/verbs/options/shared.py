@@ -184,9 +184,9 @@ Optimize = Annotated[
     Goal | None,
     typer.Option(
         "--optimize",
-        metavar="speed|size|ram",
+        metavar="GOAL",
         show_default=False,
-        help="What to optimize for: speed (default), code size, or RAM.",
+        help="balanced (default), speed (may take RAM), size, or ram.",
         rich_help_panel=MODEL,
     ),
 ]

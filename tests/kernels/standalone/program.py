@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.host import host_compiler
 from mcugen.runtimes.aot.emit.model import emit_model
@@ -39,12 +40,14 @@ _RANGES = 4
 """Of the arena that an op may touch, as main.c reads them."""
 
 
-def write_program(models: Sequence[bytes], target: Target, folder: Path, samples: int = 2) -> frozenset[str]:
+def write_program(
+    models: Sequence[bytes], target: Target, folder: Path, samples: int = 2, goal: Goal = DEFAULT_GOAL
+) -> frozenset[str]:
     """The models side by side, with extreme samples, `samples` random ones and one of small numbers, and the oracle's.
 
     Kernels are in a source of their own, so that a change to one is compiled in no time. Returns their names.
     """
-    plan = make_plan(read_graph(join(models)), target)
+    plan = make_plan(read_graph(join(models)), target, goal)
     kernels = frozenset(call.kernel for step in plan.steps for call in step.calls)
     for path, text in emit_model(plan).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -22,12 +22,14 @@ IN_ORDER = frozenset(
         "mcg_average_pool_2d_s16",
         "mcg_average_pool_2d_s8",
         "mcg_average_pool_2d_s8_mve",
+        "mcg_conv_2d_pairs_s8_dsp",
         "mcg_conv_2d_s16",
         "mcg_conv_2d_s8",
         "mcg_conv_2d_s8_dsp",
         "mcg_conv_2d_s8_mla",
         "mcg_conv_2d_s8_mve",
         "mcg_conv_2d_f32",
+        "mcg_conv_direct_pairs_s8_dsp",
         "mcg_conv_direct_s16",
         "mcg_conv_direct_s8",
         "mcg_conv_direct_s8_dsp",
@@ -44,11 +46,14 @@ IN_ORDER = frozenset(
         "mcg_max_pool_2d_s8",
         "mcg_pool_2d_f32",
         "mcg_max_pool_2d_s8_mve",
+        "mcg_winograd_s8_dsp",
+        "mcg_winograd_s8_mla",
     }
 )
 """Kernels that write row after row, and have read all they need for the rows before; and pixel after pixel likewise
 where windows are single pixels. A parameter `stripe_rows` says how many rows count as one; `kept_rows`, how many rows
-from a window's first on the kernel has copied before it writes the row of that window."""
+from a window's first on the kernel has copied before it writes the row of that window; `stripe_tiles`, how many tiles
+of two by two outputs the kernel reads before it writes any of them."""
 
 _COPIES_WINDOWS = frozenset({"mcg_conv_direct_s8_mve"})
 """Kernels that write window after window, each of which lies in one piece and has been copied before."""
@@ -106,6 +111,13 @@ def lead(graph: Graph, step: Step) -> int:
         # Both grow evenly along a row and from row to row, so that the extremes are at the corners.
         return max(written[pixel] - read[pixel] for pixel in pixels)
     leads = []
+    if tiles := _param(step, "stripe_tiles", 0):
+        across, down = -(-columns // 2), -(-rows // 2)
+        for end in range(tiles, across * down, tiles):
+            # Bytes that the stripes up to here have written, and those that the next one no longer reads.
+            first = min(max(2 * (end // across) - options.pads.top, 0), height)
+            leads.append(min(2 * ((end - 1) // across) + 2, rows) * columns * filters - first * width * channels)
+        return max([*leads, 0])
     for row in range(0, rows, stripe):
         first = min(max(row * options.stride_h - options.pads.top + kept, 0), height)
         leads.append(min(row + stripe, rows) * columns * filters - first * width * channels)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from mcugen import ops
 from mcugen.errors import ModelError
 from mcugen.graph.types import Graph, Op
-from mcugen.names import Goal
+from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import KernelCall, Lowering, Target
 from mcugen.ops.memory import SLACK, UNLIMITED
 from mcugen.ops.movement import Loop, copy_call
@@ -24,11 +24,14 @@ from mcugen.runtimes.aot.supported import check_supported
 _SCRATCH_LIMITS = (None, 8192, 4096, 2048, 1024, 512, 0)
 """Tried when optimizing for RAM, the fastest kernels first: more scratch is worth nothing where a tensor could be."""
 
+_MORE_FLASH = 0.05
+"""The part of the constants by which a faster kernel's code may enlarge the flash, unless optimizing for speed."""
+
 _SMALL_PART = 50
 """When optimizing for size, kernels that do less than this part of all multiply-accumulates are portable ones."""
 
 
-def make_plan(graph: Graph, target: Target | None = None, goal: Goal = "speed") -> Plan:
+def make_plan(graph: Graph, target: Target | None = None, goal: Goal = DEFAULT_GOAL) -> Plan:
     """Lower every op to kernel calls and give every tensor an address in the arena.
 
     Args:
@@ -49,13 +52,84 @@ def make_plan(graph: Graph, target: Target | None = None, goal: Goal = "speed") 
         # Tensors that share memory may leave more room for scratch than can be told before they have their places.
         plan = _best_plan(graph, replace(target, scratch_limit=UNLIMITED), goal)
         if plan.arena_bytes <= plan.live_bound + SLACK:
-            return replace(plan, target=target)
-    return _best_plan(graph, target, goal)
+            return replace(_with_roomier(plan), target=target)
+    return _with_roomier(_best_plan(graph, target, goal))
 
 
-def _best_plan(graph: Graph, target: Target, goal: Goal, *, nested: bool = False) -> Plan:
+def _with_roomier(plan: Plan) -> Plan:
+    """The plan with faster kernels that take more scratch, those of the most work first, where there is room."""
+    lowered = _lower(plan.graph, plan.target, plan.goal)
+    wanting = [n for n, (_, lowering, _) in enumerate(lowered) if any(call.roomier for call in lowering.calls)]
+    if not wanting or plan.goal in ("size", "ram"):
+        return plan
+    most = max(plan.arena_bytes, plan.live_bound + SLACK) if plan.goal == "speed" else plan.arena_bytes
+    code = sum(plan.constant_sizes()) * _MORE_FLASH if plan.goal != "speed" else UNLIMITED
+    reasons: dict[int, str] = {}
+    possible: dict[int, list[KernelCall]] = {}
+    for n in sorted(wanting, key=lambda n: -lowered[n][2]):
+        op, roomier = lowered[n][0], lowered[n][1].calls[0].roomier
+        why = lowered[n][1].calls[0].why_not_faster
+        fitting = [call for call in roomier if call.scratch_bytes <= _room(plan, op, most)]
+        possible[n] = [replace(call, why_not_faster=why) for call in fitting]
+        if roomier[0].code_bytes > code:
+            reasons[id(op)] = "a faster variant costs more code than a small model should grow by: optimize for speed"
+            del possible[n]
+
+    def planned(chosen: Mapping[int, KernelCall]) -> Plan:
+        calls = [
+            replace(lowering, calls=(chosen[n],)) if n in chosen else lowering
+            for n, (_, lowering, _) in enumerate(lowered)
+        ]
+        tried = [(op, lowering, macs) for (op, _, macs), lowering in zip(lowered, calls, strict=True)]
+        return _best_plan(plan.graph, plan.target, plan.goal, tried)
+
+    # All at once takes one plan, where there is much room.
+    found = {n: calls[0] for n, calls in possible.items() if calls}
+    larger = planned(found)
+    if larger.arena_bytes > most:
+        found, larger = {}, plan
+        for n, calls in possible.items():
+            for call in calls:
+                tried = planned({**found, n: call})
+                if tried.arena_bytes <= most:
+                    found, larger = {**found, n: call}, tried
+                    break
+    for n in possible:
+        if n not in found:
+            op, lowering, _ = lowered[n]
+            needed = lowering.calls[0].roomier[-1].scratch_bytes
+            reasons[id(op)] = f"a faster variant takes {needed:,} bytes of scratch, for which the arena has no room"
+    return replace(larger, steps=tuple(_with_reason(step, reasons.get(id(step.op), "")) for step in larger.steps))
+
+
+def _room(plan: Plan, op: Op, arena_bytes: int) -> int:
+    """No more scratch can an op have in an arena of so many bytes, however its tensors lie."""
+    number, step = next((n, step) for n, step in enumerate(plan.steps) if step.op is op)
+    alive = sum(b.size for b in plan.buffers if b.tensors and b.first <= number <= b.last)
+    shared = 0
+    if overlay_call(plan.graph, step):
+        shared = min(plan.graph.tensor(i).nbytes for i in (step.calls[0].inputs[0], step.calls[0].outputs[0]))
+    return arena_bytes - alive + shared
+
+
+def _with_reason(step: Step, reason: str) -> Step:
+    """The step with one more reason why its call is not faster, if there is one."""
+    if not reason:
+        return step
+    call = step.calls[0]
+    return replace(step, calls=(replace(call, why_not_faster="; ".join(filter(None, (call.why_not_faster, reason)))),))
+
+
+def _best_plan(
+    graph: Graph,
+    target: Target,
+    goal: Goal,
+    lowered: list[tuple[Op, Lowering, int]] | None = None,
+    *,
+    nested: bool = False,
+) -> Plan:
     """The plan whose concatenations are put together by copies, or in place where that takes no more memory."""
-    lowered = _lower(graph, target, goal)
+    lowered = lowered or _lower(graph, target, goal)
     if not nested and not any(lowering.calls or lowering.graphs for _, lowering, _ in lowered):
         lowered = _with_copies(graph, lowered)
     states = place_states(graph, [lowering for _, lowering, _ in lowered])

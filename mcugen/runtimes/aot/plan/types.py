@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.names import Goal
+from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import KernelCall, Target
 
 SHARED_FROM = 32
@@ -97,7 +97,7 @@ class Plan:
     scratch: Mapping[int, int]
     arena_bytes: int
     live_bound: int
-    goal: Goal = "speed"
+    goal: Goal = DEFAULT_GOAL
 
     runtime = "aot"
     warnings: ClassVar[Sequence[str]] = ()

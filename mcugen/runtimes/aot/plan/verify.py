@@ -20,19 +20,22 @@ from mcugen.runtimes.aot.plan.types import Buffer, Plan, Step
 _WORD = 4
 """Bytes. Kernels read words of buffers that hold smaller elements."""
 
-_WINDOW_BY_WINDOW = frozenset({f"mcg_conv_direct_{kind}" for kind in ("s8", "s8_dsp", "s8_mla", "s8_mve", "s16")})
+_WINDOW_BY_WINDOW = frozenset(
+    {f"mcg_conv_direct_{kind}" for kind in ("pairs_s8_dsp", "s8", "s8_dsp", "s8_mla", "s8_mve", "s16")}
+)
 _COPIES_WINDOWS = frozenset({"mcg_conv_direct_s8_mve"})
 _STRIPE_BY_STRIPE = frozenset(
     {"mcg_depthwise_conv_2d_s8_dsp", "mcg_depthwise_conv_2d_s8_mla", "mcg_depthwise_wide_s8_dsp"}
 )
 _ROW_BY_ROW = frozenset(
     {
-        *(f"mcg_conv_2d_{kind}" for kind in ("f32", "s8", "s8_dsp", "s8_mla", "s8_mve", "s16")),
+        *(f"mcg_conv_2d_{kind}" for kind in ("f32", "pairs_s8_dsp", "s8", "s8_dsp", "s8_mla", "s8_mve", "s16")),
         *(f"mcg_depthwise_conv_2d_{kind}" for kind in ("f32", "s8", "s8_mve", "s16")),
         *(f"mcg_{pool}_pool_2d_{kind}" for pool in ("average", "max") for kind in ("s8", "s8_mve", "s16")),
         "mcg_pool_2d_f32",
     }
 )
+_TILE_BY_TILE = frozenset({"mcg_winograd_s8_dsp", "mcg_winograd_s8_mla"})
 """How kernels go through their image. Those that go another way, and those not named here, need their whole input
 until the end."""
 
@@ -226,6 +229,8 @@ def _order(graph: Graph, call: KernelCall) -> _Order | None:
         order = _windows(params, copied=call.kernel in _COPIES_WINDOWS)
     elif call.kernel in _STRIPE_BY_STRIPE:
         order = _stripes(params)
+    elif call.kernel in _TILE_BY_TILE:
+        order = _tiles(params)
     elif call.kernel in _ROW_BY_ROW:
         along_row = call.kernel.startswith(_ALONG_ROWS) and params["output_height"] == params["filter_height"] == 1
         order = _rows(params, source.shape[-1], output.shape[-1], along_row=along_row)
@@ -255,6 +260,17 @@ def _stripes(params: Mapping[str, int]) -> _Order | None:
     reads = np.clip(first * params["row_stride"] - params["pad_rows"], 0, params["input_rows"]) * row
     written = np.minimum(first + params["stripe_rows"], params["output_rows"]) * params["output_row_step"]
     return _Order(reads, written)
+
+
+def _tiles(params: Mapping[str, int]) -> _Order:
+    """Stripes of tiles of two rows and columns, row after row of tiles; each is read before it is written."""
+    across, down = -(-params["output_width"] // 2), -(-params["output_height"] // 2)
+    ends = np.arange(0, across * down, params["stripe_tiles"]) + params["stripe_tiles"]
+    next_rows = np.clip(ends // across * 2 - params["pad_top"], 0, params["input_height"])
+    reads = np.where(ends < across * down, next_rows * params["input_width"] * params["input_channels"], _NOTHING)
+    last = np.minimum(ends, across * down) - 1
+    rows = np.minimum(last // across * 2 + 2, params["output_height"])
+    return _Order(reads, rows * params["output_width"] * params["output_channels"])
 
 
 def _rows(params: Mapping[str, int], channels: int, filters: int, *, along_row: bool) -> _Order | None:
