@@ -104,6 +104,18 @@ class Table:
             raise self.error(key, f"is {value}, not between {low} and {high}")
         return value
 
+    def integers(self, key: str, low: int, high: int) -> list[int]:
+        values: list[Any] = self._take(key, list, "a list of integers", _REQUIRED)
+        if any(type(value) is not int or not low <= value <= high for value in values):
+            raise self.error(key, f"is {short(values)}, not a list of integers between {low} and {high}")
+        return list(values)
+
+    def numbers(self, key: str, low: float, high: float) -> list[float]:
+        values: list[Any] = self._take(key, list, "a list of numbers", _REQUIRED)
+        if any(type(value) not in (int, float) or not low <= value <= high for value in values):
+            raise self.error(key, f"is {short(values)}, not a list of numbers between {low:g} and {high:g}")
+        return [float(value) for value in values]
+
     def boolean(self, key: str, default: Any = _REQUIRED) -> bool:
         value: bool = self._take(key, bool, "true or false", default)
         return value

@@ -29,6 +29,9 @@ _TOOL_IS_MISSING = ("install", "could not import", "not found")
 _MARKER_TOOLS = {"emulator": ("arm-none-eabi-gcc", "qemu-system-arm")}
 
 
+os.environ.setdefault("MCUGEN_CYCLES", "no")
+"""Traces for cycles are taken where tests ask for them, not with every firmware that runs."""
+
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 """NumPy starts threads when it is imported, a third of its time, in each of a thousand processes that tests start."""
 

@@ -68,6 +68,7 @@ LAW = {
     "assess": "errors names progress graph tflite numerics oracle runtimes.aot.graph verify convert",
     "tune": "errors progress outputs reading graph tflite boards runtimes runtimes.aot.graph builder convert assess",
     "device": "errors progress environment children cores graph emulators boards builder",
+    "cost": "errors toml_table cores emulators boards builder device",
     "flash": "errors children boards builder device",
     "monitor": "errors outputs reading graph tflite numerics ops.moving runtimes runtimes.aot.plan convert device",
     "monitor.web": "errors tflite convert monitor",
@@ -75,17 +76,18 @@ LAW = {
     # What verbs share, what people see, and the verbs.
     "flow": "errors names text progress outputs cores graph tflite numerics ops emulators boards oracle runtimes"
     " runtimes.aot runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify"
-    " guard convert assess tune device flash monitor",
-    "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess flash monitor monitor.web flow",
+    " guard convert assess tune device cost flash monitor",
+    "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess cost flash monitor monitor.web"
+    " flow",
     "report": "environment errors text resources outputs graph boards runtimes runtimes.aot.plan builder flow ui",
     "verbs.options": "errors names toml_table emulators monitor.web ui",
     "verbs": "errors names text progress outputs graph numerics ops emit emulators boards oracle runtimes"
-    " runtimes.aot.plan runtimes.tflm project builder convert assess device flash monitor sweep flow ui report"
+    " runtimes.aot.plan runtimes.tflm project builder convert assess device cost flash monitor sweep flow ui report"
     " verbs.options",
     # The doors.
     "api": "verbs",
     "cli": "environment errors outputs ui verbs verbs.options",
-    "testing": "graph oracle builder device flow",
+    "testing": "graph oracle builder device cost flow",
     "pytest_plugin": "errors emulators oracle device flow testing",
 }
 """Room → the rooms that it may import. Every one of them stands above it here."""

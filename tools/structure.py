@@ -123,6 +123,7 @@ ROOMS = (
         "assess",
         "tune",
         "device",
+        "cost",
         "flash",
         "monitor",
         "monitor.web",

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mcugen.boards.read_timing import read_power, read_timing
 from mcugen.boards.types import Board, Flashing, Framework, Region, Uart
 from mcugen.cores import cores
 from mcugen.cores.architectures import Architecture, family_architecture
@@ -77,6 +78,8 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
         maker=top.text("maker", default=""),
         aliases=tuple(top.all_matching("aliases", _SPOKEN)),
         near=tuple(top.all_matching("near", _SPOKEN)),
+        timing=read_timing(top.table("timing"), clock_hz) if "timing" in data else None,
+        power=read_power(top.table("power")) if "power" in data else None,
     )
     if framework is not None and board.emulator is not None:
         raise top.error("emulator", "does not go with a framework, whose firmware needs the whole chip")

@@ -88,6 +88,56 @@ class Flashing:
 
 
 @dataclass(frozen=True)
+class Cache:
+    """A cache of `lines` lines of `line_bytes` bytes; without lines every read of another line goes to the memory."""
+
+    lines: int
+    line_bytes: int
+    ways: int
+
+
+@dataclass(frozen=True)
+class FlashFront:
+    """What stands between core and flash.
+
+    Attributes:
+        code, data: the caches for instructions and for data.
+        shared: data goes through the cache for instructions.
+    """
+
+    code: Cache
+    data: Cache
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class MemoryTiming:
+    """How long the flash takes. All other memories answer at once.
+
+    Attributes:
+        miss: (low, nominal, high) cycles that a read waits which no cache holds.
+        hidden: of these, how many pass while the line before is executed, if instructions are fetched ahead.
+        front: the caches; None where flash answers at once, so that they do not matter.
+        multiplier: "fast" or "small" where the core's maker leaves the choice, "" where it is not known.
+        source: the documents that say so.
+    """
+
+    miss: tuple[int, int, int]
+    hidden: tuple[int, int, int]
+    front: FlashFront | None
+    multiplier: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Power:
+    """Power while an inference runs, in mW: the least and the most that was published, and between them the usual."""
+
+    active_mw: tuple[float, float, float]
+    source: str
+
+
+@dataclass(frozen=True)
 class Board:
     """A board.
 
@@ -107,6 +157,8 @@ class Board:
         aliases: what people call it, too. Case, spaces and signs do not count.
         near: names of boards that are not supported and have this one's core or chip family.
         linker_script: the text of that script, made fit for our start-up; "" otherwise, and once a project holds it.
+        timing: how long its flash takes at `clock_hz`; None where that is not known.
+        power: None where none is published.
     """
 
     name: str
@@ -132,6 +184,8 @@ class Board:
     aliases: tuple[str, ...] = field(default=(), compare=False)
     near: tuple[str, ...] = field(default=(), compare=False)
     linker_script: str = field(default="", compare=False)
+    timing: MemoryTiming | None = field(default=None, compare=False)
+    power: Power | None = field(default=None, compare=False)
 
     def model(self, emulator: str) -> Any:
         """How an emulator, by its name, runs the board; None where it does not."""

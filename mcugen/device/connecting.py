@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mcugen.boards.emulated import check_emulator, named_emulator
@@ -26,6 +26,7 @@ def open_device(
     model_sha256: str | None = None,
     paced: bool | None = None,
     emulator: str | None = None,
+    arguments: Sequence[str] = (),
 ) -> Device:
     """Start the firmware `elf` in the board's emulator, or connect to a board that runs it.
 
@@ -36,6 +37,7 @@ def open_device(
         model_sha256: when given, the device must run this model.
         paced: see `Device`.
         emulator: name of the one that is started; None for the default.
+        arguments: of the emulator's program, beyond those that every run has.
 
     Raises:
         DeviceError: no answer, another protocol version, firmware, board or model.
@@ -48,7 +50,7 @@ def open_device(
     if port is None:
 
         def start() -> Link:
-            return _start_emulator(elf, board, name, emulator)
+            return _start_emulator(elf, board, name, emulator, arguments)
 
         link, reopen = start(), start
     else:
@@ -90,8 +92,8 @@ def connect(port: str, *, board: Board | None = None, timeout: float = DEFAULT_T
         raise
 
 
-def _start_emulator(elf: Path, board: Board, name: str, emulator: str | None) -> Link:
-    emulated = EmulatedBoard(elf, board, emulator)
+def _start_emulator(elf: Path, board: Board, name: str, emulator: str | None, arguments: Sequence[str]) -> Link:
+    emulated = EmulatedBoard(elf, board, emulator, arguments=arguments)
     return Link(
         emulated.transport,
         name,

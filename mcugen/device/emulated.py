@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ class EmulatedBoard:
     Args:
         emulator: its name; None for the default one.
         start_seconds: how long it may take to open its port; None for what it usually needs.
+        arguments: of the emulator's program, beyond those that every run has.
 
     Raises:
         BoardError: the emulator does not model the board.
@@ -35,7 +36,13 @@ class EmulatedBoard:
     """
 
     def __init__(
-        self, elf: Path, board: Board, emulator: str | None = None, *, start_seconds: float | None = None
+        self,
+        elf: Path,
+        board: Board,
+        emulator: str | None = None,
+        *,
+        start_seconds: float | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         chosen = named_emulator(emulator)
         if emulator is None and board.model(chosen.name) is None:
@@ -46,6 +53,7 @@ class EmulatedBoard:
         self._title, launch = chosen.title, chosen.launch(elf, board, model)
         if start_seconds is not None:
             launch = replace(launch, start_seconds=start_seconds)
+        self._arguments = tuple(arguments)
         if launch.link == "socket":
             self._start_on_socket(launch)
         else:
@@ -54,7 +62,7 @@ class EmulatedBoard:
     def _start_on_socket(self, launch: Launch) -> None:
         ours, theirs = socket.socketpair()
         try:
-            command = launch.command(theirs.fileno())
+            command = [*launch.command(theirs.fileno()), *self._arguments]
             name = Path(command[0]).name
             self._child = Child(command, name, pass_fds=(theirs.fileno(),), on_end=ours.close)
         except BaseException:
@@ -74,7 +82,7 @@ class EmulatedBoard:
                 else:
                     (Path(folder.name) / name).write_text(content, encoding="utf-8")
             port = _free_port()
-            command = launch.command(port)
+            command = [*launch.command(port), *self._arguments]
             self._child = Child(command, Path(command[0]).name, cwd=Path(folder.name), on_end=folder.cleanup)
         except BaseException:
             folder.cleanup()

@@ -171,6 +171,15 @@ def _host_compiler(tool: _Tool) -> Finding:
     return tool.finding(version=_version_in(_run([path, "--version"])), path=path)
 
 
+def _counting(tool: _Tool) -> Finding:
+    """Compiles QEMU's plugin, if that was not done yet, and lets QEMU load it."""
+    from mcugen.cost.plugin import plugin, qemu_version
+    from mcugen.emulators.qemu import find_qemu
+
+    path = plugin()
+    return tool.finding(version=f"with QEMU {_version_in(qemu_version(find_qemu()))}", path=str(path))
+
+
 def _platformio(tool: _Tool) -> Finding:
     from mcugen.builder.platformio import check_pin, installed_versions
 
@@ -241,6 +250,7 @@ def _checks() -> tuple[tuple[_Tool, Check], ...]:
         (_Tool("platformio", "building firmware", True, pip="platformio>=6.1,<7"), _platformio),
         (_Tool("tflite-micro", "the reference for results", True, pip="tflite-micro"), _python_package),
         (_Tool("host C compiler", "running emitted models on the host", False, apt="gcc", brew="gcc"), _host_compiler),
+        (_Tool("counting plugin", "cycles, time and energy (QEMU's plugin)", False, apt="gcc", brew="gcc"), _counting),
         *_tools_of(RISCV),
         (_Tool("tensorflow", "converting Keras models and SavedModels", False, pip="mcugen[tf]"), _python_package),
         (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),

@@ -12,6 +12,8 @@ from mcugen import __version__
 from mcugen.assess import Assessment, BeforeAfter, Layers
 from mcugen.boards.types import Board
 from mcugen.builder import Firmware
+from mcugen.cost.estimate import NOT_ASKED, Estimate, OpCost, instructions_only
+from mcugen.cost.limit import TimeLimit
 from mcugen.device.device import Device
 from mcugen.errors import DeviceError
 from mcugen.flow.ready import Ready
@@ -70,6 +72,8 @@ class Proof:
         assessment: how right the model is on samples, if there were any to judge it by.
         layers: noise per layer between the float and the quantized model, where asked for.
         against_float: this firmware beside the float32 one, where asked for.
+        estimated: cycles, time and energy of an inference, and how they are known.
+        limit: whether the time keeps to a limit, where one was set.
     """
 
     verb: Literal["verify", "deploy"]
@@ -84,6 +88,8 @@ class Proof:
     assessment: Assessment | None = None
     layers: Layers | None = None
     against_float: BeforeAfter | None = None
+    estimated: Estimate | None = None
+    limit: TimeLimit | None = None
 
     def __repr__(self) -> str:
         sizes = f"flash {self.firmware.flash.total:,} B, RAM {self.firmware.ram.total:,} B"
@@ -93,9 +99,10 @@ class Proof:
 
     @property
     def exit_code(self) -> int:
-        """1 if the device differs from the oracle, or too much accuracy was lost."""
+        """1 if the device differs from the oracle, too much accuracy was lost, or an inference takes too long."""
         wrong = self.judged is not None and not self.judged.passed
-        return 1 if wrong or (self.assessment is not None and not self.assessment.passed) else 0
+        slow = self.limit is not None and not self.limit.passed
+        return 1 if wrong or slow or (self.assessment is not None and not self.assessment.passed) else 0
 
     @property
     def cost(self) -> Cost:
@@ -202,7 +209,8 @@ class Proof:
                 "stack_reserved": ram.stack,
                 "available": self.board.ram.size,
             },
-            "cost": self._cost_facts(self.measured) if self.measured is not None else None,
+            "cost": self._cost_facts(),
+            "time_limit": self.limit.to_dict() if self.limit else None,
             "verify": {**self.judged.to_dict(), "inputs": self.inputs, "notes": list(self.notes)}
             if self.judged is not None
             else None,
@@ -215,13 +223,26 @@ class Proof:
             "warnings": list(self.warnings),
         }
 
-    def _cost_facts(self, cost: Cost) -> dict[str, Any]:
-        per_op = enumerate(zip(self.plan.steps, cost.per_op, strict=True))
+    def _cost_facts(self) -> dict[str, Any] | None:
+        """What was measured, and what was estimated; the latter alone where nothing ran."""
+        cost, found = self.measured, self.estimated
+        if cost is None and (found is None or found.instructions is None):
+            return None
+        estimates = found.per_op if found is not None else ()
+        ops = []
+        for number, step in enumerate(self.plan.steps):
+            estimated = estimates[number] if estimates else None
+            counted = estimated.instructions if estimated is not None else None
+            own = cost.per_op[number] if cost is not None else counted or 0
+            ops.append(_op_facts(number, step, own, estimated))
+        facts = (found or instructions_only(self.board, NOT_ASKED)).to_dict()
+        instructions = facts.pop("instructions")
         return {
-            "unit": cost.unit,
-            "init": cost.init,
-            "invoke": cost.invoke,
-            "per_op": [_op_facts(number, step, of_op) for number, (step, of_op) in per_op],
+            "unit": cost.unit if cost is not None else "instructions",
+            "init": cost.init if cost is not None else None,
+            "invoke": cost.invoke if cost is not None else instructions,
+            **facts,
+            "per_op": ops,
         }
 
 
@@ -240,7 +261,7 @@ def tflm_facts(plan: Program) -> dict[str, Any] | None:
     }
 
 
-def _op_facts(number: int, step: ProgramStep, cost: int) -> dict[str, Any]:
+def _op_facts(number: int, step: ProgramStep, cost: int, estimated: OpCost | None) -> dict[str, Any]:
     return {
         "op": number,
         "index": step.op.index,
@@ -252,6 +273,8 @@ def _op_facts(number: int, step: ProgramStep, cost: int) -> dict[str, Any]:
         "macs": step.macs,
         "cost": cost,
         "cost_per_mac": cost_per_mac(cost, step.macs),
+        "cycles": estimated.cycles.whole() if estimated else None,
+        "time_ms": estimated.time_ms.rounded(4) if estimated and estimated.time_ms else None,
     }
 
 

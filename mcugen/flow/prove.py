@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
+from mcugen.boards.emulated import named_emulator
+from mcugen.cost.limit import limited
 from mcugen.device.connecting import open_device
 from mcugen.device.device import Device
+from mcugen.emulators import DEFAULT
 from mcugen.errors import DataError
+from mcugen.flow.estimating import Place, estimate_run
 from mcugen.flow.inputs import Inputs, InputSource, read_inputs
 from mcugen.flow.proof import Proof, measure
 from mcugen.flow.ready import Ready
@@ -38,6 +44,7 @@ def prove(
     tflm: str | None = None,
     flash: Callable[[Ready], Device] | None = None,
     first: Inputs | None = None,
+    max_ms: float | None = None,
 ) -> Proof:
     """Measure sizes and cost on the device, and judge its results.
 
@@ -48,6 +55,7 @@ def prove(
         emulator: which one; None for QEMU.
         paced: inferences go op by op, see :class:`mcugen.device.Device`.
         first: samples to run before those of `inputs`: what their outputs are is of interest.
+        max_ms: the longest that an inference may take.
 
     Raises:
         McugenError: whatever stops it before there is a verdict.
@@ -57,13 +65,19 @@ def prove(
     # The oracle first: a model that it refuses needs no device.
     with open_oracle(ready.model.opened) as oracle:
         start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port, emulator, paced)))
+        where: Place = "hardware" if port is not None or flash is not None else "qemu"
+        if where == "qemu" and named_emulator(emulator).name != DEFAULT:
+            where = "elsewhere"
         runs_already = port is not None and flash is None
         if not runs_already:
             report("finding the smallest arena", -1.0)
             ready = settle_arena(ready, start, tflm)
         report("starting the device", -1.0)
-        with start(ready) as device:
+        with start(ready) as device, ThreadPoolExecutor(1) as beside:
             cost = measure(device, given.samples[0], share_of(report, "measuring"))
+            # The trace is taken in an emulator of its own, while the device is verified.
+            context = contextvars.copy_context()
+            estimating = beside.submit(context.run, estimate_run, ready, cost, given.samples[0], where, tflm)
             verdict = verify_device(
                 device,
                 ready.plan,
@@ -76,6 +90,8 @@ def prove(
             if runs_already:  # a firmware that is built anew has to be flashed first
                 report("finding the smallest arena", -1.0)
                 found += settle_flashed(ready, device, kept, tflm)
+            report("counting cycles", -1.0)
+            estimated = estimating.result()
     return Proof(
         verb,
         ready,
@@ -86,6 +102,8 @@ def prove(
         project,
         emulated=port is None and flash is None,
         input_warnings=tuple(found),
+        estimated=estimated,
+        limit=limited(max_ms, estimated),
     )
 
 

@@ -137,7 +137,7 @@ FORMS: Mapping[str, Callable[[Any], str]] = {
 
 @dataclass(frozen=True)
 class CostBar:
-    """Lengths of an op's bars, in percent of the longest: its share of the cost, and of the MACs."""
+    """Lengths of an op's bars, in percent of the longest: its share of the cost (cycles if known), and of the MACs."""
 
     cost: float
     macs: float
@@ -145,8 +145,9 @@ class CostBar:
 
 def _cost(facts: Mapping[str, Any]) -> list[CostBar]:
     ops = facts["proof"]["cost"]["per_op"]
-    cost, macs = (max(1, sum(op[key] for op in ops)) for key in ("cost", "macs"))
-    shares = [(op["cost"] / cost, op["macs"] / macs) for op in ops]
+    costs = [op["cycles"]["nominal"] if op["cycles"] else op["cost"] for op in ops]
+    cost, macs = max(1, sum(costs)), max(1, sum(op["macs"] for op in ops))
+    shares = [(own / cost, op["macs"] / macs) for own, op in zip(costs, ops, strict=True)]
     longest = max((max(pair) for pair in shares), default=0) or 1
     return [CostBar(round(100 * a / longest, 2), round(100 * b / longest, 2)) for a, b in shares]
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from mcugen.cost.estimate import OpCost
 from mcugen.flow.proof import Cost, Proof
 from mcugen.runtimes.program import ProgramStep
 from mcugen.text import bar, enumerated, memory, number, per_mac, plain, share, size, tail
 from mcugen.ui.accuracy import say_gate, say_usefulness, show_against_float, show_assessment, show_layers
+from mcugen.ui.cost import cycles_text, time_text
 from mcugen.ui.quantization import agreement_text
 from mcugen.ui.story import story
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
@@ -30,12 +32,12 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
     """
     console.print(Text(plain(story(proof))))
     console.print()
-    rows = [*_size_rows(proof, verbose), *_cost_rows(proof), *_rows_of_the_run(proof)]
+    rows = [*_size_rows(proof, verbose), *_cost_rows(proof), *_time_rows(proof), *_rows_of_the_run(proof)]
     rows.extend(_agreement_rows(proof) if verbose else ())
     console.print(grid(rows))
     if verbose and proof.measured is not None:
         console.print()
-        show_ops(console, proof.plan.steps, proof.measured)
+        show_ops(console, proof.plan.steps, proof.measured, proof.estimated.per_op if proof.estimated else ())
     if proof.layers is not None:
         show_layers(console, proof.layers)
     if proof.assessment is not None:
@@ -52,6 +54,8 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
     if not verbose:
         console.print(grid([("more", _more(proof))]))
     say_verdict(console, proof.judged is None or proof.judged.passed, verdict_text(proof))
+    if proof.limit is not None:
+        say_verdict(console, proof.limit.passed, f"{proof.limit.text} (--max-ms)")
     if proof.assessment is not None:
         say_gate(console, proof.assessment)
         say_usefulness(console, proof.assessment)
@@ -77,6 +81,16 @@ def _cost_rows(proof: Proof) -> list[tuple[str, str]]:
     cost, macs = proof.measured, proof.plan.macs
     each = f", {per_mac(cost.invoke, macs)} per multiply-accumulate" if macs else ""
     return [("cost", f"{number(cost.invoke)} {cost.unit} per inference{each}")]
+
+
+def _time_rows(proof: Proof) -> list[tuple[str, str]]:
+    found = proof.estimated
+    if found is None:
+        return []
+    if found.method == "measured" or found.cycles is None:
+        return [("time", time_text(found))]
+    rows = [("cycles", cycles_text(found))]
+    return [*rows, ("time", time_text(found))] if found.time_ms is not None else rows
 
 
 def _rows_of_the_run(proof: Proof) -> list[tuple[str, str]]:
@@ -120,23 +134,28 @@ def _agreement_rows(proof: Proof) -> list[tuple[str, str]]:
     return rows
 
 
-def show_ops(console: Console, steps: Sequence[ProgramStep], cost: Cost) -> None:
-    """A line per op: where the cost goes. Names of layers are shortened from the left."""
-    most, total = max(cost.per_op, default=0), sum(cost.per_op)
+def show_ops(console: Console, steps: Sequence[ProgramStep], cost: Cost, estimates: Sequence[OpCost] = ()) -> None:
+    """A line per op: where the cost goes, in cycles where they are known. Names are shortened from the left."""
+    cycles = [round(each.cycles.nominal) for each in estimates] if cost.unit != "cycles" else []
+    spent = cycles or cost.per_op
+    most, total = max(spent, default=0), sum(spent)
     wide = console.width >= WIDE
     rows = []
-    for step, own in zip(steps, cost.per_op, strict=True):
-        name = tail(step.op.name, 32 if wide else max(12, console.width - 60))
+    for position, (step, own) in enumerate(zip(steps, cost.per_op, strict=True)):
+        name = tail(step.op.name, (20 if cycles else 32) if wide else max(12, console.width - 60))
+        costs = [number(own), *([number(cycles[position])] if cycles else [])]
+        part = share(spent[position], total)
         if wide:
-            facts = (step.variant, number(step.macs), number(own), per_mac(own, step.macs), share(own, total))
-            rows.append([name, step.op.kind, *facts, bar(own / most if most else 0, 16)])
+            facts = (step.variant, number(step.macs), *costs, per_mac(spent[position], step.macs), part)
+            rows.append([name, step.op.kind, *facts, bar(spent[position] / most if most else 0, 16)])
         else:
-            rows.append([name, step.op.kind, step.variant, number(own), share(own, total)])
+            rows.append([name, step.op.kind, step.variant, costs[-1], part])
+    units = [cost.unit, *(["cycles"] if cycles else [])]
     if wide:
-        headings = ("layer", "op", "kernel", "MACs", cost.unit, "per MAC", "", "")
-        console.print(columns(headings, rows, right=(3, 4, 5, 6)))
+        headings = ("layer", "op", "kernel", "MACs", *units, "per MAC", "", "")
+        console.print(columns(headings, rows, right=tuple(range(3, 6 + len(units)))))
     else:
-        console.print(columns(("layer", "op", "kernel", cost.unit, ""), rows, right=(3, 4), whole=(1, 2)))
+        console.print(columns(("layer", "op", "kernel", units[-1], ""), rows, right=(3, 4), whole=(1, 2)))
 
 
 WORTH_SAYING = 0.02

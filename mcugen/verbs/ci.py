@@ -57,6 +57,7 @@ class Initialized(Brief):
             "flash": self.proof.firmware.flash.total,
             "ram": self.proof.firmware.ram.total,
             "instructions": self.proof.cost.invoke,
+            "cycles": _cycles(self.proof),
         }
 
 
@@ -210,7 +211,8 @@ def _render(
     from mcugen.emit.templates import render
 
     architecture = proof.ready.board.architecture
-    packages = f"{architecture.compiler_apt} {architecture.qemu_apt}"  # by Debian's and Ubuntu's names
+    # By Debian's and Ubuntu's names. This computer's own compiler makes the plugin that counts cycles.
+    packages = f"{architecture.compiler_apt} {architecture.qemu_apt} gcc"
     sudo = "sudo " if provider == "github" else ""  # the other's image runs as root
     steps = [
         {
@@ -232,11 +234,18 @@ def _render(
         flash=_budget(proof.firmware.flash.total),
         ram=_budget(proof.firmware.ram.total),
         instructions=_budget(proof.cost.invoke),
+        cycles=_budget(cycles) if (cycles := _cycles(proof)) is not None else "",
         data=repr(data) if data else "",
         accuracy=accuracy,
         inputs=[_input_line(tensor) for tensor in proof.plan.input_tensors()],
     )
     return render(f"ci/{provider}.yml.j2", steps=steps, minutes=MINUTES), test
+
+
+def _cycles(proof: Proof) -> int | None:
+    """Nominal cycles of an inference, a budget in place of instructions; None where they are not known."""
+    found = proof.estimated
+    return round(found.cycles.nominal) if found is not None and found.cycles is not None else None
 
 
 def _budget(figure: int) -> str:

@@ -62,6 +62,7 @@ def deploy(
     metric: str | Metric | Callable[[Any, Any], float] | None = None,
     task: TaskName | None = None,
     max_drop: float | None = None,
+    max_ms: float | None = None,
     compare_float: bool = False,
     report: str | Path | None = None,
     force: bool = False,
@@ -104,6 +105,7 @@ def deploy(
         inputs, samples, seed, layers: see :func:`mcugen.verbs.verify.verify`; `layers` also compares
             every layer of the float and the quantized model.
         eval_data, eval_samples, metric, task, max_drop: see :func:`mcugen.verbs.quantize.quantize`.
+        max_ms: see :func:`mcugen.verbs.verify.verify`.
         samples_on_device: how many of the evaluation samples also run on the device.
         compare_float: also build and run the float32 model on the same emulated board.
         report: write the results as an HTML page, plus a .json next to it (docs/REPORT.md).
@@ -127,11 +129,13 @@ def deploy(
     from mcugen.builder import build_project
     from mcugen.builder.in_use import using
     from mcugen.convert.early import check_early
+    from mcugen.cost.limit import check_limit, limited
     from mcugen.device.device import Device, ModelStartError
     from mcugen.errors import McugenError, ProjectError
     from mcugen.flash import asking_once
     from mcugen.flow.against_float import check_comparable, compare_with_float
     from mcugen.flow.boards import named_board
+    from mcugen.flow.estimating import estimate_planned
     from mcugen.flow.flashing import flash_and_connect
     from mcugen.flow.inputs import one_path, read_inputs
     from mcugen.flow.judging import (
@@ -170,6 +174,7 @@ def deploy(
     choose = asking_once(choose)
     flashes = check_tools(chosen, flash=flash, port=port, probe=probe, tool=tool, emulator=emulator, choose=choose)
     runs = flash or not on_hardware
+    check_limit(max_ms, chosen, measures=on_hardware and runs)
     if report is not None and not runs:
         raise ProjectError("a report is about a firmware that ran", where="`report`", hint="Omit it, or `flash=False`")
     page = check_report(report, inputs=(model, linker_script, data, inputs, eval_data))
@@ -221,9 +226,9 @@ def deploy(
         tell("building", -1.0)
         ready = Ready(loaded, chosen, plan, project, build_project(folder, tflm=tflm))
         if not runs:
-            return judged_proof(
-                Proof("deploy", ready, None, None, "", project=str(folder), emulated=False), judged, None
-            )
+            found = estimate_planned(loaded, [(chosen, plan)], tflm, tell)[0]
+            nothing_ran = Proof("deploy", ready, None, None, "", project=str(folder), emulated=False)
+            return judged_proof(replace(nothing_ran, estimated=found, limit=limited(max_ms, found)), judged, None)
 
         def flash_it(ready: Ready) -> Device:
             try:
@@ -248,6 +253,7 @@ def deploy(
             tflm=tflm,
             flash=flash_it if flashes else None,
             first=on_device.inputs if on_device is not None else None,
+            max_ms=max_ms,
         )
     proof = judged_proof(proof, judged, on_device)
     if compare_float:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mcugen.boards.types import Board
     from mcugen.builder.blame import Peak, Weight
     from mcugen.builder.fit import Fit
+    from mcugen.cost.estimate import Estimate
     from mcugen.flow.model import Model
     from mcugen.names import Goal
     from mcugen.progress import Progress
@@ -43,6 +44,7 @@ class Candidate:
         problem: why it could not be built so; the rest is empty then.
         weights, macs: bytes of constants, multiply-accumulates.
         peaks: by board, the op that decides the arena.
+        estimates: by board, cycles, time and energy of an inference; empty where they were not asked for.
     """
 
     factor: float
@@ -52,6 +54,7 @@ class Candidate:
     macs: int = 0
     heaviest: tuple[Weight, ...] = ()
     peaks: tuple[Peak, ...] = ()
+    estimates: tuple[Estimate, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,6 +64,19 @@ class FitResult(Brief):
     model: Model
     dimension: Dimension | None
     candidates: tuple[Candidate, ...]
+    max_ms: float | None = None
+
+    def in_time(self, position: int) -> bool:
+        """Whether an inference of the model is known to keep to the limit on a board; True without a limit."""
+        if self.max_ms is None:
+            return True
+        time = self.candidates[0].estimates[position].time_ms
+        return time is not None and time.nominal <= self.max_ms
+
+    @property
+    def good(self) -> tuple[str, ...]:
+        """The boards that the model fits, in size and in time."""
+        return tuple(each.board for n, each in enumerate(self.candidates[0].fits) if each.fits and self.in_time(n))
 
     @property
     def quantized_here(self) -> bool:
@@ -69,8 +85,8 @@ class FitResult(Brief):
 
     @property
     def exit_code(self) -> int:
-        """1 if the model fits none of the boards."""
-        return 0 if any(fit.fits for fit in self.candidates[0].fits) else 1
+        """1 if the model fits none of the boards, or is too slow on all that it fits."""
+        return 0 if self.good else 1
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -80,6 +96,8 @@ class FitResult(Brief):
             "trusted": self.model.trusted,
             "quantized_here": self.quantized_here,
             "scaled": self.dimension,
+            "max_ms": self.max_ms,
+            "good": list(self.good),
             "candidates": [_candidate_facts(candidate) for candidate in self.candidates],
         }
 
@@ -98,8 +116,9 @@ def _candidate_facts(candidate: Candidate) -> dict[str, Any]:
                 "flash_missing": fit.flash_missing,
                 "ram_missing": fit.ram_missing,
                 "peak": {**asdict(peak), "tensors": [{"name": n, "bytes": size} for n, size in peak.tensors]},
+                "cost": candidate.estimates[position].to_dict() if candidate.estimates else None,
             }
-            for fit, peak in zip(candidate.fits, candidate.peaks, strict=True)
+            for position, (fit, peak) in enumerate(zip(candidate.fits, candidate.peaks, strict=True))
         ],
     }
 
@@ -111,12 +130,14 @@ def fit(
     boards: Sequence[str] = (),
     scale: Dimension | None = None,
     optimize: Goal | None = None,
+    cycles: bool = True,
+    max_ms: float | None = None,
     data: Any = None,
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
-    """Plan a model for boards, and report what each board lacks and why.
+    """Plan a model for boards, and report what each board lacks and why, and how long an inference takes on it.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object; of a float model its int8 form.
@@ -124,6 +145,9 @@ def fit(
         scale: also size a Keras model's architecture with its "width" or "input" times 0.75, 0.5, 0.35 and 0.25, with
             new weights: sizes, not accuracy.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
+        cycles: build the model for an emulated twin of every core with a timing, and tell cycles, time and energy
+            (docs/TIMING.md); False only sizes it.
+        max_ms: the longest that an inference may take, in milliseconds; where its time is not known, it is too long.
         data: calibration data for a float model. Default: none, sizes follow from the shapes. Only with real data are
             channels left out that never change.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
@@ -134,16 +158,19 @@ def fit(
     """
     from mcugen.convert.load import load_scaled
     from mcugen.convert.sources import identify
-    from mcugen.errors import ConversionError
+    from mcugen.errors import BoardError, ConversionError
     from mcugen.flow.boards import known_boards, named_board
     from mcugen.flow.model import load_model
     from mcugen.names import DEFAULT_GOAL
     from mcugen.progress import no_progress
 
+    if max_ms is not None and not (cycles and max_ms > 0):
+        wrong = f"{max_ms:g} ms is no time" if cycles else "times are not told with `cycles=False`"
+        raise BoardError(wrong, where="`max_ms`", hint="Give milliseconds above 0, and let cycles be counted")
     report = progress or no_progress
     chosen = [named_board(name) for name in boards] or known_boards()
     loaded = load_model(model, data, progress, sizes_only=True)
-    candidates = [_candidate(1, loaded, chosen, optimize or DEFAULT_GOAL)]
+    candidates = [_candidate(1, loaded, chosen, optimize or DEFAULT_GOAL, report if cycles else None)]
     for factor in FACTORS if scale is not None else ():
         assert scale is not None
         report(f"{scale} × {factor:g}", -1.0)
@@ -153,12 +180,16 @@ def fit(
             candidates.append(Candidate(factor, problem=str(error)))
         else:
             candidates.append(_candidate(factor, scaled, chosen, optimize or DEFAULT_GOAL))
-    return FitResult(loaded, scale, tuple(candidates))
+    return FitResult(loaded, scale, tuple(candidates), max_ms)
 
 
-def _candidate(factor: float, model: Model, boards: Sequence[Board], goal: Goal) -> Candidate:
+def _candidate(
+    factor: float, model: Model, boards: Sequence[Board], goal: Goal, estimating: Progress | None = None
+) -> Candidate:
+    """A model on all boards; with `estimating` also its cycles, whose progress it is told."""
     from mcugen.builder import fit_report
     from mcugen.builder.blame import heaviest_layers, peak
+    from mcugen.flow.estimating import estimate_planned
     from mcugen.flow.model import plan_per_board
 
     planned = plan_per_board(model.graph, boards, goal)
@@ -171,6 +202,7 @@ def _candidate(factor: float, model: Model, boards: Sequence[Board], goal: Goal)
         first.macs,
         tuple(heaviest_layers(first)[:_NAMED]),
         tuple(peak(plan) for _, plan in planned),
+        tuple(estimate_planned(model, planned, progress=estimating)) if estimating is not None else (),
     )
 
 
@@ -190,6 +222,8 @@ def command(
         ),
     ] = None,
     optimize: options.Optimize = None,
+    no_cycles: options.NoCycles = False,
+    max_ms: options.MaxMs = None,
     data: options.Data = None,
     trust_model: options.TrustModel = False,
     custom_objects: options.CustomObjects = None,
@@ -205,6 +239,8 @@ def command(
             boards=board or (),
             scale=scale,
             optimize=optimize,
+            cycles=not no_cycles,
+            max_ms=max_ms,
             data=data,
             trust_model=trust_model,
             custom_objects=custom_objects,
@@ -214,7 +250,7 @@ def command(
 
 
 def _show(console: Console, result: FitResult) -> None:
-    from mcugen.text import number, share, size
+    from mcugen.text import enumerated, number, share, size
     from mcugen.ui.terminal import columns, grid, say_note, say_verdict
 
     own = result.candidates[0]
@@ -228,11 +264,12 @@ def _show(console: Console, result: FitResult) -> None:
         )
     )
     console.print()
-    console.print(
-        columns(
-            ("", "board", "flash, about", "RAM, about", "missing"), [_board_row(f) for f in own.fits], whole=(0, 1, 4)
-        )
-    )
+    times: list[tuple[str, ...]] = [_time(each) for each in own.estimates] or [()] * len(own.fits)
+    headings = ("", "board", "flash, about", "RAM, about", *(("time", "energy") if own.estimates else ()), "missing")
+    rows = [(*row[:4], *time, row[4]) for row, time in zip(map(_board_row, own.fits), times, strict=True)]
+    console.print(columns(headings, rows, whole=(0, 1, len(headings) - 1)))
+    for reason, boards in _untimed(own.estimates).items():
+        say_note(console, f"no time of {enumerated(boards)}: {reason}")
     for blamed in dict.fromkeys(_blame(f, p) for f, p in zip(own.fits, own.peaks, strict=True) if f.ram_missing):
         say_note(console, blamed)
     if result.dimension is not None:
@@ -242,8 +279,11 @@ def _show(console: Console, result: FitResult) -> None:
         say_note(console, "scaled models are untrained: only their sizes are meaningful, not their accuracy")
     if result.quantized_here and not result.model.trusted:
         say_note(console, "a float model: sizes are those of its int8 form")
-    count = sum(f.fits for f in own.fits)
-    say_verdict(console, count > 0, f"fits {count} of {len(own.fits)} boards")
+    count = len(result.good)
+    said = f"fits {count} of {len(own.fits)} boards"
+    if result.max_ms is not None:
+        said = f"fits, and takes at most {result.max_ms:g} ms, on {count} of {len(own.fits)} boards"
+    say_verdict(console, count > 0, said)
 
 
 def _board_row(fit: Fit) -> tuple[str, ...]:
@@ -259,6 +299,22 @@ def _board_row(fit: Fit) -> tuple[str, ...]:
         f"{number(fit.ram_needed)} B of {memory(fit.ram_available)}",
         ", ".join(missing),
     )
+
+
+def _time(found: Estimate) -> tuple[str, str]:
+    from mcugen.ui.cost import energy_text, spread
+
+    time = spread(found.time_ms, " ms", bounds=False) if found.time_ms is not None else ""
+    return time, energy_text(found.energy_uj, bounds=False) if found.energy_uj is not None else ""
+
+
+def _untimed(estimates: Sequence[Estimate]) -> dict[str, list[str]]:
+    """Boards without a time, by the reason."""
+    found: dict[str, list[str]] = {}
+    for each in estimates:
+        if each.time_ms is None:
+            found.setdefault(each.why, []).append(each.board)
+    return found
 
 
 def _blame(fit: Fit, peak: Peak) -> str:

@@ -40,6 +40,7 @@ def verify(
     port: str | None = None,
     emulator: str | None = None,
     paced: bool = False,
+    max_ms: float | None = None,
     report: str | Path | None = None,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
@@ -64,6 +65,8 @@ def verify(
         emulator: the name of the one to start, see :func:`mcugen.emulators.emulators`; None for QEMU.
             Others count in ticks.
         paced: inferences go op by op, for slow boards, see :class:`mcugen.device.Device`.
+        max_ms: the longest that an inference may take, in milliseconds; more is a negative verdict. The time is
+            measured on a board, and else told by a model (docs/TIMING.md).
         report: write the results as an HTML page, plus a .json next to it (docs/REPORT.md).
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
@@ -76,6 +79,7 @@ def verify(
     """
     from mcugen.boards.emulated import check_emulator
     from mcugen.convert.early import check_early
+    from mcugen.cost.limit import check_limit
     from mcugen.flow.boards import named_board
     from mcugen.flow.inputs import one_path
     from mcugen.flow.project import command_line, is_project
@@ -88,8 +92,10 @@ def verify(
     page = check_report(report, inputs=(target, data, inputs))
     if board is not None:
         check_emulator(named_board(board), emulator, port)
+        check_limit(max_ms, named_board(board), measures=port is not None)
     check_early(target, one_path(inputs), "evaluation")
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
+        check_limit(max_ms, ready.board, measures=port is not None)
         proof = prove(
             ready,
             "verify",
@@ -103,6 +109,7 @@ def verify(
             progress=progress,
             kept=is_project(target),
             tflm=tflm,
+            max_ms=max_ms,
         )
         if page is not None:
             whole = f"mcugen verify {shlex.quote(ready.model.source)}"

@@ -18,6 +18,7 @@ import yaml
 from mcugen import __version__, api
 from mcugen.errors import McugenError
 from mcugen.flow import origin
+from mcugen.flow.estimating import OFF
 from tests.cli.conftest import BOARD, ROOT, int8_model
 from tests.schemas import check
 
@@ -71,8 +72,12 @@ def written(repository: Path, provider: Any) -> list[str]:
 
 
 @pytest.mark.emulator
-def test_the_written_job_runs(repository: Path, tmp_path: Path) -> None:
+def test_the_written_job_runs(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(OFF, raising=False)
     for_github = written(repository, "github")
+    test = (repository / "tests" / "test_firmware.py").read_text()
+    assert "assert_cycles_below(mcugen_device, CYCLES)" in test
+    assert "INSTRUCTIONS" not in test
     (repository / "tests" / "test_firmware.py").unlink()
     rest = written(repository, "gitlab")
     assert rest == for_github

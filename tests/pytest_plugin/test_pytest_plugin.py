@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcugen.flow.estimating import OFF
 from mcugen.testing import Outputs
 from tests.cli.conftest import BOARD, int8_model
 
@@ -16,7 +17,9 @@ pytest_plugins = "pytester"
 SUITE = """
 import numpy as np
 import pytest
-from mcugen.testing import assert_cycles_below, assert_flash_below, assert_instructions_below, assert_ram_below
+from mcugen.testing import (
+    assert_cycles_below, assert_flash_below, assert_instructions_below, assert_ram_below, assert_time_below
+)
 
 X = np.linspace(-2, 2, 18, dtype=np.float32).reshape(3, 6)
 
@@ -31,6 +34,7 @@ def test_generous(mcugen_firmware, mcugen_device):
     assert_flash_below(mcugen_firmware, 64 * 1024)
     assert_ram_below(mcugen_firmware, 64 * 1024)
     assert_instructions_below(mcugen_device, 100_000, X)
+    assert_cycles_below(mcugen_device, 150_000, X)
 
 def test_flash(mcugen_firmware):
     assert_flash_below(mcugen_firmware, 100)
@@ -42,7 +46,10 @@ def test_instructions(mcugen_device):
     assert_instructions_below(mcugen_device, 10)
 
 def test_cycles(mcugen_device):
-    assert_cycles_below(mcugen_device, 10**9)
+    assert_cycles_below(mcugen_device, 10)
+
+def test_time(mcugen_device):
+    assert_time_below(mcugen_device, 10)
 
 def test_reset(mcugen_device, mcugen_oracle):
     mcugen_device.reset()
@@ -65,10 +72,11 @@ def run(suite: pytest.Pytester, *options: str) -> pytest.RunResult:
 
 
 @pytest.mark.emulator
-def test_suite_on_the_emulator(suite: pytest.Pytester) -> None:
+def test_suite_on_the_emulator(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(OFF, raising=False)
     suite.makepyfile(SUITE)
     result = run(suite, "--mcugen-model", "model.tflite", "--mcugen-board", BOARD)
-    result.assert_outcomes(passed=3, failed=5)
+    result.assert_outcomes(passed=3, failed=6)
     lines = result.stdout
     lines.re_match_lines_random(
         [
@@ -76,7 +84,8 @@ def test_suite_on_the_emulator(suite: pytest.Pytester) -> None:
             r".*AssertionError: flash takes [\d,]+ B, [\d,]+ more than 100 \(code [\d,]+, weights [\d,]+, harness .*\)",
             r".*AssertionError: RAM takes [\d,]+ B, [\d,]+ more than 100 \(arena .*\)",
             r".*AssertionError: an inference takes [\d,]+ instructions, [\d,]+ more than 10 .*",
-            r".*AssertionError: this device counts instructions, not cycles",
+            r".*AssertionError: an inference takes [\d,]+ cycles, [\d,]+ more than 10 \(nominal, [\d,]+ to [\d,]+\)",
+            r".*AssertionError: the time is not known, 10 ms are allowed: the board file does not say .*",
         ]
     )
     assert "mcugen/testing.py" not in str(lines), "a failed budget shows the user's line, not ours"

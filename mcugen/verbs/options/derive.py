@@ -82,6 +82,8 @@ PARAMETERS: Mapping[str, Spelling] = {
     "metric": Spelling(shared.MetricName),
     "task": Spelling(shared.TaskName),
     "max_drop": Spelling(shared.MaxDrop),
+    "max_ms": Spelling(shared.MaxMs),
+    "cycles": Spelling(shared.NoCycles, "no_cycles", False, value=lambda given: not given),
     "compare_float": Spelling(shared.CompareFloat),
     "auto": Spelling(tuning.Auto),
     "max_flash": Spelling(tuning.MaxFlash),

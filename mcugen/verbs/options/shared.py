@@ -119,9 +119,22 @@ MaxDrop = Annotated[
         "--max-drop",
         metavar="POINTS",
         show_default=False,
-        help="Fail (exit 1) if quantization costs more than POINTS percentage points of the metric.",
+        help="Fail (exit 1) if the metric loses more than POINTS percentage points.",
         rich_help_panel=ACCURACY,
     ),
+]
+MaxMs = Annotated[
+    float | None,
+    typer.Option(
+        "--max-ms",
+        metavar="MS",
+        show_default=False,
+        help="Exit code 1 if inferences are slower.",
+        rich_help_panel=VERIFICATION,
+    ),
+]
+NoCycles = Annotated[
+    bool, typer.Option("--no-cycles", help="Only sizes: build nothing, and tell neither cycles nor time.")
 ]
 ActivationsName = Annotated[
     Activations,
