@@ -76,7 +76,7 @@ def read_scaler(source: object) -> Scaler:
     try:
         numbers = {key: np.asarray(value, np.float64).reshape(-1) for key, value in kept.items()}
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"holds what is no number: {error}", where=where, hint=_hint()) from None
+        raise DataError(f"holds what is not a number: {error}", where=where, hint=_hint()) from None
     centre = next((numbers[key] for key in _CENTRES if key in numbers), None)
     scale, least = numbers.get("scale"), numbers.get("min")
     if least is not None and (scale is None or centre is not None):

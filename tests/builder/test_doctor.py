@@ -105,6 +105,7 @@ def test_an_emulator_without_a_machine_names_it(bin_dir: Path) -> None:
 
 def test_tools_that_crash_or_hang_are_reported(bin_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_module, "_SECONDS", 0.3)
+    monkeypatch.setattr("mcugen.cost.plugin._SECONDS", 0.3)
     (bin_dir / "openocd").write_text("not a program")
     (bin_dir / "openocd").chmod(0o755)
     fake(bin_dir, "qemu-system-arm", "while :; do :; done")

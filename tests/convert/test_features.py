@@ -339,7 +339,7 @@ def test_a_scaler_counts_even_where_one_scale_would_do() -> None:
         ({"min": [0, 0, 0]}, "min, which goes with scale alone"),
         ({"mean": [0, 0], "scale": [1, 1, 1]}, "different numbers of features: mean 2, scale 3"),
         ({"mean": [0], "scale": [0]}, "feature 0 has a scale that is 0 or not finite"),
-        ({"mean": ["a"], "scale": [1]}, "holds what is no number"),
+        ({"mean": ["a"], "scale": [1]}, "holds what is not a number"),
         ("scaler.pkl", "pickles are not loaded"),
         ("absent.npz", "there is no such file"),
     ],

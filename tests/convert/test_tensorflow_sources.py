@@ -275,9 +275,10 @@ def test_as_good_as_tensorflows_own_quantizer(
     reference_model = (
         theirs_with_keras_2(source, x, tmp_path) if keras_version == "2" else theirs(keras, str(source), x)
     )
-    graph = unpack_model(reference_model).subgraphs[0]
+    reference_file = unpack_model(reference_model)
+    graph = reference_file.subgraphs[0]
     feeds = [x[:, None]]
-    outputs = run_int8(reference_model, feeds, input_specs(graph), output_specs(graph))
+    outputs = run_int8(reference_model, feeds, input_specs(reference_file), output_specs(graph))
     floats = float_runner(converted).run(x)
     (reference,) = agreement(floats, outputs, output_specs(graph))
     (ours,) = converted.report.agreement

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -203,8 +204,8 @@ def test_a_killed_emulator_is_a_clear_error(firmware: Build, monkeypatch: pytest
     started: list[EmulatedBoard] = []
 
     class Recorded(EmulatedBoard):
-        def __init__(self, elf: Path, board: Board, emulator: str | None = None) -> None:
-            super().__init__(elf, board, emulator)
+        def __init__(self, elf: Path, board: Board, emulator: str | None = None, **more: Any) -> None:
+            super().__init__(elf, board, emulator, **more)
             started.append(self)
 
     monkeypatch.setattr(connecting, "EmulatedBoard", Recorded)

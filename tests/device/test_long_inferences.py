@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,8 +91,8 @@ def test_a_killed_emulator_is_started_again(plain: Path, monkeypatch: pytest.Mon
     started: list[EmulatedBoard] = []
     original = EmulatedBoard.__init__
 
-    def recorded(self: EmulatedBoard, *arguments: object) -> None:
-        original(self, *arguments)  # type: ignore[arg-type]
+    def recorded(self: EmulatedBoard, *given: Any, **named: Any) -> None:
+        original(self, *given, **named)
         started.append(self)
 
     monkeypatch.setattr(EmulatedBoard, "__init__", recorded)

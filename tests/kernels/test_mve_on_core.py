@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mcugen.graph import Graph
+from mcugen.names import Goal
 from mcugen.ops.base import KernelCall, Target
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
@@ -81,8 +82,8 @@ def test_outputs_over_their_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         for kind in test_pool_2d.KINDS:
             models.append(test_pool_2d.pool_model(kind, (1, 9, 7, 18), size, stride=stride))
 
-    def make_tight_plan(graph: Graph, target: Target) -> Plan:
-        plan = tightened(make_plan(graph, target))
+    def make_tight_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
+        plan = tightened(make_plan(graph, target, goal))
         verify_plan(plan)
         return plan
 
