@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
@@ -58,3 +59,9 @@ def seconds_from(variable: str, default: float) -> float:
     if not 0 < seconds <= threading.TIMEOUT_MAX:
         raise ToolError(f"{text[:40]!r} is not a number of seconds", where=variable, hint="Pass one above 0")
     return seconds
+
+
+def find_host_compiler() -> str | None:
+    """Path of this computer's C compiler: `$CC`, cc, gcc or clang; None if there is none."""
+    names = (os.environ.get("CC", ""), "cc", "gcc", "clang")
+    return next((found for name in names if name and (found := shutil.which(name))), None)

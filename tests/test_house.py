@@ -50,7 +50,7 @@ LAW = {
     "runtimes.aot": "errors graph ops ops.keeping",
     "runtimes.aot.graph": "errors runtimes.aot graph tflite numerics ops ops.rows ops.keeping",
     "runtimes.aot.plan": "errors names graph ops ops.weighted ops.pooling runtimes.aot",
-    "runtimes.aot.emit": "errors resources graph ops emit runtimes.aot.plan",
+    "runtimes.aot.emit": "environment errors resources graph ops emit runtimes.aot.plan",
     "runtimes.tflm": "errors children names resources cores graph tflite ops emit boards oracle",
     # The stages.
     "project": "errors names resources graph emit boards runtimes",

@@ -8,7 +8,6 @@ import hashlib
 import os
 import platform
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from mcugen.cores.architectures import ARM, Architecture
 from mcugen.emulators.qemu import find_qemu
-from mcugen.environment import UNWRITABLE_CACHE, cache_dir
+from mcugen.environment import UNWRITABLE_CACHE, cache_dir, find_host_compiler
 from mcugen.errors import ToolError
 
 SOURCE = Path(__file__).with_name("mcg_trace.c")
@@ -33,16 +32,15 @@ NO_COMPILER = "no C compiler for this computer was found, and QEMU's plugin that
 
 
 def host_compiler() -> str:
-    """Path of this computer's C compiler: `$CC`, cc, gcc or clang.
+    """Path of this computer's C compiler.
 
     Raises:
         ToolError: there is none.
     """
-    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
-        found = shutil.which(name) if name else None
-        if found:
-            return found
-    raise ToolError(NO_COMPILER, hint="Install one: apt-get install gcc")
+    found = find_host_compiler()
+    if found is None:
+        raise ToolError(NO_COMPILER, hint="Install one: apt-get install gcc")
+    return found
 
 
 @functools.cache

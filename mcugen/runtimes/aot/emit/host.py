@@ -7,8 +7,6 @@ milliseconds.
 from __future__ import annotations
 
 import ctypes
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.environment import find_host_compiler
 from mcugen.errors import DataError, ToolError
 from mcugen.graph.types import Tensor
 from mcugen.runtimes.aot.emit.model import emit_model
@@ -30,16 +29,15 @@ _HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
 
 
 def host_compiler() -> str:
-    """Path of the host's C compiler: `$CC`, cc, gcc or clang.
+    """Path of the host's C compiler.
 
     Raises:
         ToolError: none is installed.
     """
-    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
-        found = shutil.which(name) if name else None
-        if found:
-            return found
-    raise ToolError("no C compiler for this computer was found", hint="Install one: apt-get install gcc")
+    found = find_host_compiler()
+    if found is None:
+        raise ToolError("no C compiler for this computer was found", hint="Install one: apt-get install gcc")
+    return found
 
 
 class HostModel:
