@@ -58,10 +58,10 @@ def make_plan(graph: Graph, target: Target | None = None, goal: Goal = DEFAULT_G
 
 def _with_roomier(plan: Plan) -> Plan:
     """The plan with faster kernels that take more scratch, those of the most work first, where there is room."""
+    if plan.goal in ("size", "ram") or not any(call.roomier for step in plan.steps for call in step.calls):
+        return plan
     lowered = _lower(plan.graph, plan.target, plan.goal)
     wanting = [n for n, (_, lowering, _) in enumerate(lowered) if any(call.roomier for call in lowering.calls)]
-    if not wanting or plan.goal in ("size", "ram"):
-        return plan
     most = max(plan.arena_bytes, plan.live_bound + SLACK) if plan.goal == "speed" else plan.arena_bytes
     code = sum(plan.constant_sizes()) * _MORE_FLASH if plan.goal != "speed" else UNLIMITED
     reasons: dict[int, str] = {}
