@@ -12,29 +12,21 @@ from mcugen.errors import DeviceError, McugenError, ProjectError
 from mcugen.flash import Choose, can_flash, check_flashing
 
 
-def check_tools(
-    board: Board,
-    *,
-    flash: bool = True,
-    port: str | None = None,
-    probe: str | None = None,
-    tool: str | None = None,
-    emulator: str | None = None,
-    choose: Choose | None = None,
+def check_build(
+    board: Board, *, flash: bool, port: str | None, probe: str | None, tool: str | None, emulator: str | None
 ) -> bool:
-    """Refuse what could not be built, started or flashed. True if the firmware goes onto a board.
+    """Refuse what could not be built or started. True if the firmware goes onto a board.
 
     Args:
         flash: False leaves a real board alone.
-        port, probe, tool, choose: see :func:`mcugen.flash.flash_board`.
+        port, probe, tool: see :func:`mcugen.flash.flash_board`.
         emulator: the one that was named; None for the default, if it runs the board.
 
     Raises:
-        BoardError, DeviceError, ToolError: with what is missing, and how to go on without a board.
+        BoardError, ToolError: with what is missing.
         ProjectError: a board is named and to be left alone.
     """
-    where = f"board {board.name}"
-    require_build_tools(board, where)
+    require_build_tools(board, f"board {board.name}")
     given = {"port": port, "probe": probe, "tool": tool}
     named = next((name for name, value in given.items() if value is not None), None)
     if emulator is not None or (board.emulator is not None and named is None):
@@ -47,15 +39,25 @@ def check_tools(
                 f"`flash=False` leaves the board alone, so it takes no `{named}`", hint="Omit one of them"
             )
         return False
-    if port is not None and not can_flash(board, port):
-        return False  # the firmware runs there already
+    return port is None or can_flash(board, port)  # else the firmware runs there already
+
+
+def out_of_reach(
+    board: Board, *, port: str | None, probe: str | None, tool: str | None, choose: Choose | None
+) -> McugenError | None:
+    """Why the board cannot be flashed, and how to go on without it; None if it can.
+
+    Args:
+        port, probe, tool, choose: see :func:`mcugen.flash.flash_board`.
+    """
     try:
         check_flashing(board, port=port, probe=probe, tool=tool, choose=choose)
     except McugenError as error:
-        raise type(error)(
-            error.what, where=error.where or where, hint=f"{error.hint.rstrip('.')}. {_without(board)}"
-        ) from error
-    return True
+        where = error.where or f"board {board.name}"
+        missing = type(error)(error.what, where=where, hint=f"{error.hint.rstrip('.')}. {_without(board)}")
+        missing.__cause__ = error
+        return missing
+    return None
 
 
 def _without(board: Board) -> str:

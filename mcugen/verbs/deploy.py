@@ -82,7 +82,7 @@ def deploy(
 
     The board is flashed unless its emulator is used (boards that have one, without `port`, `probe` and `tool`), the
     port is a URL ("socket://…": the firmware already runs there), or mcugen cannot flash it. Missing tools, probes and
-    ports are reported before the work.
+    ports are reported before the work; with `max_ms`, whether the model is too slow for the board comes first.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
@@ -129,6 +129,7 @@ def deploy(
     from mcugen.builder import build_project
     from mcugen.builder.in_use import using
     from mcugen.convert.early import check_early
+    from mcugen.cost.estimate import time_is_known
     from mcugen.cost.limit import check_limit, limited
     from mcugen.device.device import Device, ModelStartError
     from mcugen.errors import McugenError, ProjectError
@@ -154,7 +155,7 @@ def deploy(
     from mcugen.flow.prove import prove
     from mcugen.flow.ready import Ready
     from mcugen.flow.runtime import Choice
-    from mcugen.flow.tools import check_tools, still_built
+    from mcugen.flow.tools import check_build, out_of_reach, still_built
     from mcugen.flow.tuning import check_tuning, tune_model
     from mcugen.progress import no_progress
     from mcugen.report.write import check_report, write_report
@@ -172,10 +173,13 @@ def deploy(
     check_early(model, wishes.eval_data, "evaluation", names)
     check_early(model, one_path(inputs), "evaluation")
     choose = asking_once(choose)
-    flashes = check_tools(chosen, flash=flash, port=port, probe=probe, tool=tool, emulator=emulator, choose=choose)
-    runs = flash or not on_hardware
+    flashes = check_build(chosen, flash=flash, port=port, probe=probe, tool=tool, emulator=emulator)
+    missing = out_of_reach(chosen, port=port, probe=probe, tool=tool, choose=choose) if flashes else None
+    if missing is not None and (max_ms is None or not time_is_known(chosen)):
+        raise missing  # else a model that is too slow for the board is told first
+    runs = (flash or not on_hardware) and missing is None
     check_limit(max_ms, chosen, measures=on_hardware and runs)
-    if report is not None and not runs:
+    if report is not None and not (flash or not on_hardware):
         raise ProjectError("a report is about a firmware that ran", where="`report`", hint="Omit it, or `flash=False`")
     page = check_report(report, inputs=(model, linker_script, data, inputs, eval_data))
     wanted = Tuning(auto, max_flash, max_ram, max_instructions, trials, search_seed)
@@ -228,7 +232,10 @@ def deploy(
         if not runs:
             found = estimate_planned(loaded, [(chosen, plan)], tflm, tell)[0]
             nothing_ran = Proof("deploy", ready, None, None, "", project=str(folder), emulated=False)
-            return judged_proof(replace(nothing_ran, estimated=found, limit=limited(max_ms, found)), judged, None)
+            proof = judged_proof(replace(nothing_ran, estimated=found, limit=limited(max_ms, found)), judged, None)
+            if missing is not None and proof.exit_code == 0:
+                raise still_built(missing, folder, port)
+            return proof
 
         def flash_it(ready: Ready) -> Device:
             try:

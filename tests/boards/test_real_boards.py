@@ -34,7 +34,7 @@ def plan_for(data: bytes, board: Board) -> Plan:
 
 
 def test_which_they_are() -> None:
-    assert BARE_METAL == ["nrf52840-dk", "nucleo-f446re", "stm32f4-discovery"]
+    assert BARE_METAL == ["b-l475e-iot01a", "nrf52840-dk", "nucleo-f446re", "nucleo-l4r5zi", "stm32f4-discovery"]
 
 
 @needs_arm
@@ -66,6 +66,7 @@ def test_what_does_not_fit_is_refused_before_it_is_built() -> None:
 WRONG = [
     ("nucleo-f446re", {"base": 0x40011400}, "neither USART1 (0x40011000) nor USART2 (0x40004400)"),
     ("nrf52840-dk", {"baud": 9600}, "neither 115200 nor 1000000"),
+    ("nucleo-l4r5zi", {"base": 0x40011000}, "USART2 (0x40004400) nor LPUART1 (0x40008000)"),
 ]
 
 
@@ -81,3 +82,13 @@ def test_a_uart_that_start_up_does_not_know_is_refused(
     with pytest.raises(ToolError) as error:
         build_project(tmp_path / "project")
     assert message in error.value.what
+
+
+@needs_arm
+def test_a_clock_that_start_up_does_not_set_is_refused(tmp_path: Path) -> None:
+    board = load_board("nucleo-l4r5zi")
+    board = replace(board, clock_hz=100_000_000, uart=replace(board.uart, clock_hz=100_000_000))
+    plan = plan_for(int8_model(), board)
+    emit_project(plan, board, tmp_path / "project", model_files=emit_model(plan))
+    with pytest.raises(ToolError, match=r"neither 80000000 \(STM32L4\) nor 120000000 \(STM32L4\+\)"):
+        build_project(tmp_path / "project")

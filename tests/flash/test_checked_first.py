@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from mcugen import api
 from mcugen.cli import run
 from mcugen.errors import DeviceError, McugenError, ProjectError, ToolError
 from mcugen.flash import usb
+from mcugen.flow.estimating import OFF
 from mcugen.flow.tools import still_built
+from mcugen.resources import resource_dir
 from tests.cli.conftest import Cli, cli, int8_model
 from tests.flash.fakes import fake_ports, fake_tool
 from tests.schemas import check
@@ -53,6 +57,38 @@ def test_a_missing_flash_tool() -> None:
         r'`flash=False` writes and builds the project, `emulator="renode"` runs it in Renode$',
     ):
         api.deploy(NO_MODEL, board=BOARD)
+
+
+@pytest.mark.emulator
+@pytest.mark.skipif(shutil.which("openocd") is not None, reason="OpenOCD is installed: it would look for a probe")
+def test_with_a_limit_a_model_that_is_too_slow_is_told_first(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(OFF, raising=False)
+    (tmp_path / "small.tflite").write_bytes(int8_model())
+
+    def deployed(*options: str) -> tuple[int, str]:
+        ran = cli("deploy", "small.tflite", "--board", "nucleo-l4r5zi", "-o", "out", "--force", *options, cwd=tmp_path)
+        return ran.code, " ".join((ran.out + ran.err).split())
+
+    code, said = deployed("--max-ms", "0.0001")
+    assert code == 1
+    assert re.search(r"✖ an inference takes about [\d.]+ ms, 0.0001 ms are allowed \(--max-ms\)$", said)
+    code, said = deployed("--max-ms", "1000")
+    assert code == 2, "that it is fast enough is no proof that it is right"
+    assert "openocd and pyocd are not installed" in said
+    assert "The project is written and built in out" in said
+    code, said = deployed("--max-ms", "1000", "--no-flash")
+    assert code == 0
+    assert re.search(r"✔ an inference takes about [\d.]+ ms, 1000 ms are allowed \(--max-ms\)$", said)
+
+
+@pytest.mark.usefixtures("computer")
+def test_without_a_timing_the_missing_tool_is_all_that_is_said(tmp_path: Path) -> None:
+    known, _timing, _ = (resource_dir("boards") / f"{BOARD}.toml").read_text().partition("[timing]")
+    (tmp_path / "untimed.toml").write_text(known)
+    with pytest.raises(ToolError, match="openocd and pyocd are not installed"):
+        api.deploy(NO_MODEL, board=str(tmp_path / "untimed.toml"), max_ms=4)
 
 
 def test_a_missing_probe(computer: Path) -> None:
