@@ -73,6 +73,12 @@ def estimate_emulated(ready: Ready, sample: Sequence[NDArray[Any]]) -> Estimate:
     return _estimated(ready, (ready.board,), sample)[0]
 
 
+def nominal_pace(ready: Ready) -> float:
+    """Nominal milliseconds on the board per instruction of the firmware in QEMU; 0 where they are not known."""
+    found = estimate_emulated(ready, make_inputs(ready.plan.graph, 1, 0)[0])
+    return found.time_ms.nominal / found.instructions if found.time_ms and found.instructions else 0.0
+
+
 def _estimated(ready: Ready, boards: Sequence[Board], sample: Sequence[NDArray[Any]]) -> list[Estimate]:
     """Of boards with one core, by one trace of one firmware."""
     if core_timing(ready.board.cpu) is None:

@@ -11,6 +11,7 @@ from mcugen.text import Brief
 if TYPE_CHECKING:
     from mcugen.boards.types import Board
     from mcugen.builder.fit import Fit
+    from mcugen.cost.estimate import Estimate
     from mcugen.flow.model import Model
     from mcugen.flow.proof import Cost
     from mcugen.graph import Tensor
@@ -28,6 +29,7 @@ class Inspection(Brief):
         left_out: boards whose core the runtime does not know.
         board: the board that the plan is for, if one was named.
         cost: what an inference costs on that board, if it was measured.
+        estimated: its cycles, time and energy there, or why they are not known; None if they were not asked for.
     """
 
     model: Model
@@ -36,6 +38,7 @@ class Inspection(Brief):
     left_out: tuple[str, ...] = ()
     board: Board | None = None
     cost: Cost | None = None
+    estimated: Estimate | None = None
     exit_code: int = 0
 
     @property
@@ -73,6 +76,7 @@ class Inspection(Brief):
             "runtime": plan.runtime,
             "optimize": plan.goal,
             "cost": {"unit": self.cost.unit, "invoke": self.cost.invoke} if self.cost else None,
+            "estimate": self.estimated.to_dict() if self.estimated else None,
             "trusted": model.trusted,
             "quantized_here": self.quantized_here,
             "inputs": [_tensor_facts(tensor, model) for tensor in plan.input_tensors()],
@@ -106,6 +110,7 @@ def _op_facts(found: Inspection, number: int, step: ProgramStep) -> dict[str, An
 
     graph, op = found.plan.graph, step.op
     cost = found.cost.per_op[number] if found.cost else None
+    estimated = found.estimated.per_op[number] if found.estimated and found.estimated.per_op else None
     return {
         "op": number,
         "index": op.index,
@@ -117,6 +122,8 @@ def _op_facts(found: Inspection, number: int, step: ProgramStep) -> dict[str, An
         "why_not_faster": step.why_not_faster,
         "cost": cost,
         "cost_per_mac": cost_per_mac(cost, step.macs) if cost is not None else None,
+        "cycles": estimated.cycles.whole() if estimated else None,
+        "time_ms": estimated.time_ms.rounded(4) if estimated and estimated.time_ms else None,
         "inputs": [_tensor_facts(graph.tensor(i), found.model) for i in op.inputs if i >= 0],
         "outputs": [_tensor_facts(graph.tensor(i), found.model) for i in op.outputs],
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcugen import __version__
 from mcugen.monitor.state import DeviceState, State
-from mcugen.monitor.types import Message
+from mcugen.monitor.types import Message, microjoules, milliseconds
 from mcugen.text import Brief
 
 if TYPE_CHECKING:
@@ -51,12 +51,13 @@ class Watching(Brief):
 
 def _device(device: DeviceState) -> dict[str, Any]:
     facts = device.facts
-    cost = {
+    cost: dict[str, Any] = {
         "unit": facts.unit,
         "lowest": device.lowest_cost,
         "highest": device.highest_cost,
         "mean": device.total_cost / device.count if device.count else 0.0,
     }
+    cost["time_ms"], cost["energy_uj"] = milliseconds(facts, cost["mean"]), microjoules(facts, cost["mean"])
     return {
         "device": facts.device,
         "model": {"name": facts.model, "sha256": facts.sha256},

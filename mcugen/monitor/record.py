@@ -352,7 +352,15 @@ def _facts(data: Any) -> Facts:
             Block(str(b["name"]), *(int(b[key]) for key in ("offset", "size", "first", "last"))) for b in data["blocks"]
         ),
         notes=tuple(str(note) for note in data["notes"]),
+        ms_per_unit=_figure(data.get("ms_per_unit", 0.0)),
+        milliwatts=_figure(data.get("milliwatts", 0.0)),
     )
+
+
+def _figure(value: Any) -> float:
+    if not 0 <= float(value) < 1e9:
+        raise ValueError("no such figure")
+    return float(value)
 
 
 def _spec(data: Any) -> TensorSpec:

@@ -42,6 +42,9 @@ class Facts:
         device: how people call it.
         unit: of costs: "instructions", "cycles" or "ticks".
         hz: cycles per second on hardware; 0 where costs are no time.
+        ms_per_unit: nominal milliseconds on the board per unit of cost, where the device does not count cycles and the
+            core has a timing (docs/TIMING.md); else 0.
+        milliwatts: the board's active power; 0 where it is not published.
         inputs, outputs: the model's, with the batch of 1.
         ranges: per input, what the calibration samples lay between, in real units; None where nobody knows.
         ops: what each op costs; empty where it was not measured.
@@ -66,6 +69,13 @@ class Facts:
     ops: tuple[OpCost, ...] = ()
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()
+    ms_per_unit: float = 0.0
+    milliwatts: float = 0.0
+
+    @property
+    def counts_time(self) -> bool:
+        """Costs are cycles of real hardware, so times are measured and not nominal."""
+        return self.unit == "cycles" and self.hz > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,9 +217,17 @@ def predictions(facts: Facts, reading: Reading, count: int = 3) -> tuple[Predict
     )
 
 
-def milliseconds(facts: Facts, cost: int) -> float | None:
-    """A cost as time, which only the cycles of real hardware are."""
-    return 1000 * cost / facts.hz if facts.hz and facts.unit == "cycles" else None
+def milliseconds(facts: Facts, cost: float) -> float | None:
+    """A cost as time: measured, or nominal by the core's timing; None where neither is known."""
+    if facts.counts_time:
+        return 1000 * cost / facts.hz
+    return cost * facts.ms_per_unit or None
+
+
+def microjoules(facts: Facts, cost: float) -> float | None:
+    """A cost as energy: its time by the board's active power; None where one of them is not known."""
+    ms = milliseconds(facts, cost)
+    return ms * facts.milliwatts or None if ms is not None else None
 
 
 class GaveUpError(DeviceError):

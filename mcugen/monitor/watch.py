@@ -37,6 +37,7 @@ class Known:
         ops: (name, kind) of the planned ops.
         stateful: the model keeps something between inferences.
         sequences: every sample is a whole sequence, which begins afresh.
+        ms_per_unit, milliwatts: see :class:`mcugen.monitor.types.Facts`.
     """
 
     model: str
@@ -50,6 +51,8 @@ class Known:
     stateful: bool
     sequences: bool = False
     notes: tuple[str, ...] = ()
+    ms_per_unit: float = 0.0
+    milliwatts: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,6 +271,8 @@ class _Worker:
             ops=self._profile(device, source) if self._feeding.profile else (),
             blocks=known.blocks if known is not None else (),
             notes=(*source.notes, *(known.notes if known is not None else ()), *device.warnings()),
+            ms_per_unit=known.ms_per_unit if known is not None else 0.0,
+            milliwatts=known.milliwatts if known is not None else 0.0,
         )
         return facts, source
 

@@ -57,6 +57,7 @@ class Outcome:
         key: of the job.
         cost, unit: of one inference.
         text: what was wrong, or "".
+        cycles, time_ms: nominal, of one inference (docs/TIMING.md); 0 where they are not known.
     """
 
     key: str
@@ -69,6 +70,8 @@ class Outcome:
     ram: int = 0
     arena: int = 0
     text: str = ""
+    cycles: int = 0
+    time_ms: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -78,7 +81,7 @@ def parse_outcome(data: object) -> Outcome | None:
     """An outcome out of JSON; None if that holds something else."""
     if not isinstance(data, dict) or set(data) != {field.name for field in fields(Outcome)}:
         return None
-    kinds = {"cost": int, "flash": int, "ram": int, "arena": int}
+    kinds = {"cost": int, "cycles": int, "time_ms": float, "flash": int, "ram": int, "arena": int}
     if any(type(data[name]) is not kinds.get(name, str) for name in data) or data["status"] not in STATUSES:
         return None
     return Outcome(**data)
@@ -162,15 +165,19 @@ def _outcome(job: Job, facts: Mapping[str, Any]) -> Outcome:
     divergent = verdict["first_divergent_op"]
     text = f"first in op {divergent['op']} {divergent['kind']}" if divergent else ""
     good = verdict.get("passed", verdict["bit_exact"])
+    cost = facts["cost"]
+    cycles, time_ms = (cost[name]["nominal"] if cost[name] else 0 for name in ("cycles", "time_ms"))
     return Outcome(
         job.key,
         job.model,
         job.board,
         "exact" if good else "differs",
-        facts["cost"]["invoke"],
-        facts["cost"]["unit"],
+        cost["invoke"],
+        cost["unit"],
         facts["flash"]["total"],
         facts["ram"]["total"],
         facts["ram"]["arena"],
         text,
+        cycles,
+        float(time_ms),
     )

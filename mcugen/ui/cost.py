@@ -37,6 +37,16 @@ def spread(figure: Bounds, unit: str, form: Callable[[float], str] = rounded, *,
     return f"≈ {nominal}{unit} ({low} to {high})"
 
 
+def time_rows(found: Estimate | None) -> list[tuple[str, str]]:
+    """Cycles and time as far as they are known, with what they are called."""
+    if found is None:
+        return []
+    if found.method == "measured" or found.cycles is None:
+        return [("time", time_text(found))]
+    rows = [("cycles", cycles_text(found))]
+    return [*rows, ("time", time_text(found))] if found.time_ms is not None else rows
+
+
 def cycles_text(found: Estimate) -> str:
     """The cycles of an inference."""
     assert found.cycles is not None

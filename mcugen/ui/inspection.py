@@ -9,6 +9,7 @@ from mcugen.graph import Graph, Tensor
 from mcugen.ops.common import describe
 from mcugen.runtimes.program import ProgramStep
 from mcugen.text import memory, number, per_mac, share, size
+from mcugen.ui.cost import time_rows
 from mcugen.ui.proof import say_why_not_faster
 from mcugen.ui.terminal import columns, grid, say_note
 from mcugen.ui.tflm import tflm_rows
@@ -28,13 +29,14 @@ def show_inspection(console: Console, found: Inspection) -> None:
     if found.board and found.cost:
         cost = f"{number(found.cost.invoke)} {found.cost.unit} per inference"
         rows += [(found.board.name, f"{cost} ({per_mac(found.cost.invoke, plan.macs)} per MAC)")]
+    rows += time_rows(found.estimated)
     rows += tflm_rows(plan)
     rows += [("note", note) for note in found.notes]
     console.print(grid(rows))
     console.print()
     wide = console.width >= 100
     cells = [
-        (*_op_row(graph, step, wide, found.board is None), *_kernel_cells(found, n))
+        (*_op_row(graph, step, wide, found.board is None), *_kernel_cells(found, n), *_cost_cells(found, n))
         for n, step in enumerate(plan.steps)
     ]
     headings = ["", "op", "layer", "output", "weights", "MACs"] if wide else ["", "op", "output", "MACs"]
@@ -42,9 +44,10 @@ def show_inspection(console: Console, found: Inspection) -> None:
         headings.remove("weights")  # kernels take their place
     numbers = [0, len(headings) - 1]
     headings += ["kernel"] if found.board else []
-    if found.cost:
+    unit = "cycles" if found.estimated and found.estimated.per_op else found.cost.unit if found.cost else ""
+    if unit:
         numbers += [len(headings), len(headings) + 1]
-        headings += [found.cost.unit, "per MAC"]
+        headings += [unit, "per MAC"]
     console.print(columns(headings, cells, right=numbers))
     if found.board:
         say_why_not_faster(console, plan.steps)
@@ -65,14 +68,19 @@ def show_inspection(console: Console, found: Inspection) -> None:
 
 
 def _kernel_cells(found: Inspection, op: int) -> tuple[str, ...]:
-    """The kernel of an op, if it is for a board, and what it costs there, if that was measured."""
-    step = found.plan.steps[op]
-    if found.board is None:
+    """The kernel of an op, if it is for a board."""
+    return (found.plan.steps[op].variant,) if found.board is not None else ()
+
+
+def _cost_cells(found: Inspection, op: int) -> tuple[str, ...]:
+    """What an op costs on the board, in cycles where they are known; nothing where it was not measured."""
+    if found.estimated is not None and found.estimated.per_op:
+        cost = round(found.estimated.per_op[op].cycles.nominal)
+    elif found.cost is not None:
+        cost = found.cost.per_op[op]
+    else:
         return ()
-    if found.cost is None:
-        return (step.variant,)
-    cost = found.cost.per_op[op]
-    return step.variant, number(cost), per_mac(cost, step.macs)
+    return number(cost), per_mac(cost, found.plan.steps[op].macs)
 
 
 def _described(tensor: Tensor, known: bool) -> str:

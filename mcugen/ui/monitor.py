@@ -15,8 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mcugen.convert.data_specs import sample_shape
-from mcugen.monitor.types import Facts, Message, Note, Opened, Reading, milliseconds, predictions
+from mcugen.cost.types import Bounds
+from mcugen.monitor.types import Facts, Message, Note, Opened, Reading, microjoules, milliseconds, predictions
 from mcugen.text import bar, number, plain
+from mcugen.ui.cost import energy_text
 from mcugen.ui.terminal import grid, in_words, say_note
 
 if TYPE_CHECKING:
@@ -141,8 +143,16 @@ class _NoteLine:
 
 
 def _cost(facts: Facts, cost: int) -> str:
-    ms = milliseconds(facts, cost)
-    return f"{number(cost)} {facts.unit}" + (f" ({ms:.3g} ms)" if ms is not None else "")
+    return f"{number(cost)} {facts.unit}" + (
+        f" ({_time(facts, cost)})" if milliseconds(facts, cost) is not None else ""
+    )
+
+
+def _time(facts: Facts, cost: int) -> str:
+    """Time and energy of a cost whose time is known."""
+    ms, energy = milliseconds(facts, cost) or 0.0, microjoules(facts, cost)
+    said = f"{'' if facts.counts_time else '≈ '}{ms:.3g} ms"
+    return said if energy is None else f"{said} · {energy_text(Bounds(energy, energy, energy))}"
 
 
 def _spread(device: DeviceState) -> str:

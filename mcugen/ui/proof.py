@@ -13,7 +13,7 @@ from mcugen.flow.proof import Cost, Proof
 from mcugen.runtimes.program import ProgramStep
 from mcugen.text import bar, enumerated, memory, number, per_mac, plain, share, size, tail
 from mcugen.ui.accuracy import say_gate, say_usefulness, show_against_float, show_assessment, show_layers
-from mcugen.ui.cost import cycles_text, time_text
+from mcugen.ui.cost import time_rows
 from mcugen.ui.quantization import agreement_text
 from mcugen.ui.story import story
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
@@ -32,7 +32,7 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
     """
     console.print(Text(plain(story(proof))))
     console.print()
-    rows = [*_size_rows(proof, verbose), *_cost_rows(proof), *_time_rows(proof), *_rows_of_the_run(proof)]
+    rows = [*_size_rows(proof, verbose), *_cost_rows(proof), *time_rows(proof.estimated), *_rows_of_the_run(proof)]
     rows.extend(_agreement_rows(proof) if verbose else ())
     console.print(grid(rows))
     if verbose and proof.measured is not None:
@@ -81,16 +81,6 @@ def _cost_rows(proof: Proof) -> list[tuple[str, str]]:
     cost, macs = proof.measured, proof.plan.macs
     each = f", {per_mac(cost.invoke, macs)} per multiply-accumulate" if macs else ""
     return [("cost", f"{number(cost.invoke)} {cost.unit} per inference{each}")]
-
-
-def _time_rows(proof: Proof) -> list[tuple[str, str]]:
-    found = proof.estimated
-    if found is None:
-        return []
-    if found.method == "measured" or found.cycles is None:
-        return [("time", time_text(found))]
-    rows = [("cycles", cycles_text(found))]
-    return [*rows, ("time", time_text(found))] if found.time_ms is not None else rows
 
 
 def _rows_of_the_run(proof: Proof) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from mcugen.verbs.options.derive import as_options
 
 if TYPE_CHECKING:
     from mcugen.boards.types import Board
+    from mcugen.cost.estimate import Estimate
     from mcugen.flow.inspection import Inspection
     from mcugen.flow.model import Model
     from mcugen.flow.proof import Cost
@@ -49,7 +50,8 @@ def inspect(
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
-        measure: build the model for `board` and run it once in its emulator, to measure the cost of every op.
+        measure: build the model for `board` and run it once in its emulator, to measure the cost of every op, and its
+            cycles and time where the core has a timing; of a board without emulator these, by its core's twin.
         data: calibration data for a float model. Default: none, sizes follow from the shapes. Only with real data are
             channels left out that never change.
         quantize: False shows a float model in float32.
@@ -59,9 +61,11 @@ def inspect(
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `measure` without a board, or one that
-            has no emulator.
+            has neither an emulator nor a core with a timing.
     """
+    from mcugen.boards.emulated import named_emulator, require_model
     from mcugen.builder import fit_report
+    from mcugen.cost.rules import core_timing
     from mcugen.errors import BoardError
     from mcugen.flow.boards import named_board
     from mcugen.flow.inspection import Inspection
@@ -74,13 +78,17 @@ def inspect(
         raise BoardError(
             "`measure=True` needs a board to measure on", hint="Add `board=BOARD`; `api.boards()` lists them"
         )
+    if measure and chosen is not None and core_timing(chosen.cpu) is None:
+        require_model(chosen, named_emulator(None))
     choice = Choice(runtime, optimize, tflm)
     loaded = load_model(model, data, progress, runtime, quantize=quantize, sizes_only=True)
     with naming(model):
         plan, plans, left_out = _tflm_plans(loaded, chosen, tflm) if choice.is_tflm else _plans(loaded, chosen, choice)
     fits = tuple(fit_report(each, board) for board, each in plans)
-    cost = _measure(loaded, plan, chosen, tflm, progress or no_progress) if measure and chosen else None
-    return Inspection(loaded, plan, fits, left_out, chosen, cost)
+    cost, estimated = (None, None)
+    if measure and chosen:
+        cost, estimated = _measure(loaded, plan, chosen, tflm, progress or no_progress)
+    return Inspection(loaded, plan, fits, left_out, chosen, cost, estimated)
 
 
 Plans = tuple["Program", list[tuple["Board", "Program"]], tuple[str, ...]]
@@ -125,20 +133,27 @@ def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:
     return max((plan for _, plan in boards), key=lambda plan: plan.arena_bytes), boards, tuple(left_out)
 
 
-def _measure(model: Model, plan: Program, board: Board, tflm: str | None, progress: Progress) -> Cost:
-    """What one inference costs on the emulated board."""
+def _measure(
+    model: Model, plan: Program, board: Board, tflm: str | None, progress: Progress
+) -> tuple[Cost | None, Estimate]:
+    """What one inference costs on the emulated board, and its cycles; of a board without emulator these alone."""
     from mcugen.device.connecting import open_device
+    from mcugen.flow.estimating import estimate_emulated, estimate_planned
     from mcugen.flow.proof import measure
     from mcugen.flow.ready import built_temporarily
     from mcugen.oracle import make_inputs
     from mcugen.progress import share_of
 
+    if board.emulator is None:
+        return None, estimate_planned(model, [(board, plan)], tflm, progress)[0]
     sample = make_inputs(model.graph, 1, 0)[0]
     with (
         built_temporarily(model, plan, board, tflm, progress) as ready,
         open_device(ready.firmware.elf, board, model_sha256=model.graph.sha256) as device,
     ):
-        return measure(device, sample, share_of(progress, "measuring"))
+        cost = measure(device, sample, share_of(progress, "measuring"))
+        progress("counting cycles", -1.0)
+        return cost, estimate_emulated(ready, sample)
 
 
 def command(
@@ -152,7 +167,7 @@ def command(
     tflm: options.Tflm = None,
     measure: Annotated[
         bool,
-        typer.Option("--measure", help="Build for the board, run in its emulator, and show the cost of every layer."),
+        typer.Option("--measure", help="Build for the board, run it in an emulator, and show the cost of every layer."),
     ] = False,
     data: options.Data = None,
     no_quantize: options.NoQuantize = False,

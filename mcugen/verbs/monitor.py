@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -175,13 +176,19 @@ def _at_port(port: str, board: Board | None, labels: tuple[str, ...]) -> Watched
 
 def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...]) -> Watched:
     from mcugen.device.connecting import open_device
+    from mcugen.flow.estimating import nominal_pace
     from mcugen.flow.project import QUANTIZATION_FILE
     from mcugen.flow.prove import device_options
     from mcugen.monitor.known import know
     from mcugen.monitor.watch import Watched
 
-    project = ready.project
+    project, power = ready.project, ready.board.power
     known = know(ready.plan, project.manifest.labels, project.folder / QUANTIZATION_FILE, trusted=ready.model.trusted)
+    known = replace(
+        known,
+        ms_per_unit=nominal_pace(ready) if port is None else 0.0,
+        milliwatts=power.active_mw[1] if power is not None else 0.0,
+    )
     return Watched(
         name, lambda: open_device(ready.firmware.elf, ready.board, **device_options(ready, port)), known, labels
     )

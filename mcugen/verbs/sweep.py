@@ -173,15 +173,20 @@ _CELLS = {"exact": "✔", "differs": "✖ differs", "does not fit": "–", "unsu
 
 def _show(console: Console, result: SweepResult) -> None:
     from mcugen.text import number
+    from mcugen.ui.cost import count, rounded
     from mcugen.ui.terminal import columns, say_note, say_verdict
 
     rows = []
     for outcome in result.outcomes:
         exact = outcome.status == "exact"
         figures = [number(value) if exact else "" for value in (outcome.cost, outcome.flash, outcome.ram)]
+        figures[1:1] = [
+            count(outcome.cycles) if outcome.cycles else "",
+            rounded(outcome.time_ms) if outcome.time_ms else "",
+        ]
         rows.append((outcome.model, outcome.board, _CELLS[outcome.status], *figures))
-    headings = ("model", "board", "", "instructions", "flash B", "RAM B")
-    console.print(columns(headings, rows, right=(3, 4, 5), whole=(1, 2)))
+    headings = ("model", "board", "", "instructions", "cycles", "ms", "flash B", "RAM B")
+    console.print(columns(headings, rows, right=(3, 4, 5, 6, 7), whole=(1, 2)))
     for outcome in result.outcomes:
         if outcome.status in ("differs", "failed", "unsupported"):
             say_note(console, f"{outcome.model} on {outcome.board}: {outcome.text}")

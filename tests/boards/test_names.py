@@ -63,7 +63,10 @@ def test_no_name_means_two_boards() -> None:
             r"unknown board 'zzz'\. Boards: Arduino: nano33ble; Arm: mps2-an385, .*; with your own linker script:",
         ),
         ("", r"unknown board ''\. Boards: Arduino"),
-        ("0483:374b", r"the USB id 0483:374b belongs to several boards\. Name one of them\. ST: nucleo-f446re"),
+        (
+            "0483:374b",
+            r"the USB id 0483:374b belongs to several boards\. Name one of them\. ST: b-l475e-iot01a, nucleo-f446re",
+        ),
         ("dead:beef", r"no board is known by the USB id dead:beef"),
     ],
 )
@@ -82,7 +85,10 @@ def test_what_we_do_not_have(said: str, sentence: str | None) -> None:
         ([("/dev/ttyACM0", "2e8a:000a", ""), ("/dev/ttyS0", "", "")], "pico"),
         ([], r"no board that is plugged in was recognized\. Connect it with a data cable, or name it\.$"),
         ([("/dev/ttyUSB0", "10c4:ea60", "")], r"A USB-to-serial chip is there, as on these boards\. Espressif: esp32"),
-        ([("/dev/ttyACM0", "0483:374b", "")], r"several boards could be plugged in, .* Name yours\. ST: nucleo-f446re"),
+        (
+            [("/dev/ttyACM0", "0483:374b", "")],
+            r"several boards could be plugged in, .* Name yours\. ST: b-l475e-iot01a, nucleo-f446re",
+        ),
         ([("/dev/a", "2341:805a", ""), ("/dev/b", "2e8a:000a", "")], r"Arduino: nano33ble; Raspberry Pi: pico"),
     ],
 )

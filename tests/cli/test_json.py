@@ -184,4 +184,5 @@ def test_inspect_measures_every_op(cli: Cli, model: Path) -> None:
     first, last = facts["ops"]
     assert first["cost_per_mac"] == round(first["cost"] / first["macs"], 3)
     assert last["cost_per_mac"] is None
+    assert facts["estimate"]["why"] == "traces are switched off (MCUGEN_CYCLES=no)"
     assert_documented(facts)

@@ -82,7 +82,7 @@ def test_a_record_survives_a_kill_and_is_one_writers(tmp_path: Path) -> None:
     with Record(tmp_path) as record:
         assert set(record.known) == {"k1", "k4"}
     assert table_csv([first]) == (
-        "model,board,status,cost,unit,flash,ram,arena,text\nm,b,exact,10,instructions,1,2,3,\n"
+        "model,board,status,cost,unit,flash,ram,arena,text,cycles,time_ms\nm,b,exact,10,instructions,1,2,3,,0,0.0\n"
     )
 
 
@@ -155,10 +155,18 @@ def test_verdicts_and_errors_become_outcomes() -> None:
     job = Job("m", "0" * 64, "b", ())
     error = {"error": {"kind": "UnsupportedOpError", "what": "no kernel", "where": "op 3", "hint": "rewrite it"}}
     assert jobs._outcome(job, error) == Outcome(job.key, "m", "b", "unsupported", text="op 3: no kernel")
-    figures = {"cost": {"invoke": 5, "unit": "instructions"}, "flash": {"total": 6}, "ram": {"total": 7, "arena": 8}}
+    timed = {"cycles": {"low": 8, "nominal": 9, "high": 10}, "time_ms": {"low": 0.1, "nominal": 0.25, "high": 1}}
+    figures = {
+        "cost": {"invoke": 5, "unit": "instructions", **timed},
+        "flash": {"total": 6},
+        "ram": {"total": 7, "arena": 8},
+    }
     verdict = {"bit_exact": False, "passed": False, "first_divergent_op": {"op": 2, "kind": "ADD"}}
     outcome = jobs._outcome(job, {**figures, "verify": verdict})
-    assert outcome == Outcome(job.key, "m", "b", "differs", 5, "instructions", 6, 7, 8, "first in op 2 ADD")
+    assert outcome == Outcome(job.key, "m", "b", "differs", 5, "instructions", 6, 7, 8, "first in op 2 ADD", 9, 0.25)
+    untimed = {**figures, "cost": {"invoke": 5, "unit": "instructions", "cycles": None, "time_ms": None}}
+    outcome = jobs._outcome(job, {**untimed, "verify": {**verdict, "passed": True}})
+    assert (outcome.status, outcome.cycles, outcome.time_ms) == ("exact", 0, 0.0)
 
 
 def test_outcomes_are_plain_json() -> None:

@@ -1,4 +1,4 @@
-"""What `verify`, `deploy`, `fit` and `doctor` say of cycles, time and energy."""
+"""What `verify`, `deploy`, `inspect`, `fit`, `sweep`, `monitor` and `doctor` say of cycles, time and energy."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mcugen.flow import estimating
 from mcugen.flow.estimating import OFF
 from mcugen.flow.model import load_model, plan_per_board
 from mcugen.ui.cost import count, energy_text, rounded, spread, time_text
+from mcugen.ui.inspection import show_inspection
 from mcugen.ui.proof import show_proof
 from mcugen.ui.terminal import make_console
 from tests import zoo
@@ -72,6 +73,39 @@ def test_a_board_without_emulator_is_timed_on_the_twin_of_its_core(model: Path, 
     stream = io.StringIO()
     show_proof(make_console(stream), proof)
     assert "✖ an inference takes about" in stream.getvalue()
+
+
+def test_inspect_tells_cycles_and_time_with_and_without_an_emulator(model: Path) -> None:
+    emulated = api.inspect(model, board=BOARD, measure=True)
+    facts = check(emulated.to_dict())
+    assert facts["cost"]["invoke"] == pytest.approx(facts["estimate"]["instructions"], abs=8)
+    ops = [op["cycles"]["nominal"] for op in facts["ops"]]
+    assert sum(ops) == pytest.approx(facts["estimate"]["cycles"]["nominal"], rel=0.01)
+    sold = api.inspect(model, board="nucleo-l4r5zi", measure=True)
+    facts = check(sold.to_dict())
+    assert facts["cost"] is None, "nothing ran on the board"
+    assert facts["estimate"]["traced_on"] == "mps2-an386"
+    assert facts["estimate"]["energy_uj"]["nominal"] > 0
+    stream = io.StringIO()
+    show_inspection(make_console(stream), sold)
+    shown = stream.getvalue()
+    assert f" on nucleo-l4r5zi at 120 MHz · {energy_text(sold.estimated.energy_uj)}" in shown
+    assert f"{round(sold.estimated.per_op[0].cycles.nominal):,}" in shown
+    with pytest.raises(BoardError, match="nucleo-h743zi: QEMU does not model this board"):
+        api.inspect(model, board="nucleo-h743zi", measure=True)
+
+
+def test_sweep_and_monitor_tell_time(model: Path, tmp_path: Path) -> None:
+    swept = api.sweep([model], boards=[BOARD, "mps3-an547"], out=tmp_path / "sweep", samples=1)
+    timed, untimed = swept.outcomes
+    assert timed.cycles > timed.cost
+    assert timed.time_ms == pytest.approx(1000 * timed.cycles / load_board(BOARD).clock_hz, abs=1e-3)
+    assert (untimed.cycles, untimed.time_ms) == (0, 0.0)
+    assert api.sweep([model], boards=[BOARD], out=tmp_path / "sweep", samples=1).outcomes == (timed,)
+    watched = check(api.monitor(model, board=BOARD, count=2).to_dict())
+    cost = watched["devices"][0]["cost"]
+    assert cost["time_ms"] == pytest.approx(timed.time_ms, rel=0.01)
+    assert cost["energy_uj"] is None
 
 
 def test_fit_tells_the_time_of_every_board_whose_core_has_a_timing(model: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -102,10 +103,19 @@ def test_classes_are_named_where_there_are_classes() -> None:
     assert best(binary, 64) == [("on", True), ("off", True)]
 
 
-def test_milliseconds_only_for_hardware() -> None:
-    for told, has_time in ((facts(unit="cycles", hz=1_000_000), True), (facts(), False)):
-        text = "\n".join(drawn(state_of(Opened(0, told), reading([scores(1, 2, 3)], cost=2500)), 80))
-        assert ("2.5 ms" in text) is has_time
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (facts(unit="cycles", hz=1_000_000), "2,500 cycles (2.5 ms)"),
+        (facts(unit="cycles", hz=1_000_000, milliwatts=40), "2,500 cycles (2.5 ms · ≈ 100 µJ)"),
+        (facts(ms_per_unit=1e-3), "2,500 instructions (≈ 2.5 ms)"),
+        (facts(ms_per_unit=1e-3, milliwatts=1000), "2,500 instructions (≈ 2.5 ms · ≈ 2.50 mJ)"),
+        (facts(milliwatts=40), "2,500 instructions"),
+    ],
+)
+def test_time_and_energy_where_they_are_known(told: Facts, said: str) -> None:
+    text = "\n".join(drawn(state_of(Opened(0, told), reading([scores(1, 2, 3)], cost=2500)), 80))
+    assert re.search(rf"{re.escape(said)} *$", text, re.MULTILINE)
 
 
 def test_lines_where_there_is_no_terminal() -> None:

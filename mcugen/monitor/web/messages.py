@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen.convert.data_specs import sample_shape
 from mcugen.monitor.state import DeviceState
-from mcugen.monitor.types import Facts, Note, Reading, limits, milliseconds, predictions, reals
+from mcugen.monitor.types import Facts, Note, Reading, limits, microjoules, milliseconds, predictions, reals
 from mcugen.tflite.types import TensorSpec
 
 MAX_VALUES = 512
@@ -34,6 +34,7 @@ def opened(number: int, state: DeviceState) -> dict[str, Any]:
         "runtime": facts.runtime,
         "sha256": facts.sha256,
         "unit": facts.unit,
+        "measured": facts.counts_time,
         "feed": facts.feed,
         "notes": list(facts.notes),
         "inputs": [_tensor(spec) for spec in facts.inputs],
@@ -61,6 +62,7 @@ def reading(number: int, message: Reading, state: DeviceState, costs: Sequence[i
         "outside": message.sample.outside,
         "cost": message.cost,
         "ms": ms,
+        "uj": microjoules(facts, message.cost),
         "costs": list(costs),
         "lowest": state.lowest_cost,
         "highest": state.highest_cost,

@@ -155,9 +155,11 @@ class DevicePanel {
   }
 
   drawCost(reading) {
-    const { unit } = this.facts;
+    const { unit, measured } = this.facts;
+    const time = reading.ms === null ? "" : ` · ${measured ? "" : "≈ "}${short(reading.ms)} ms`;
+    const energy = reading.uj === null ? "" : ` · ≈ ${short(reading.uj)} µJ`;
     this.find(".figure b").textContent = number(reading.cost);
-    this.find(".figure span").textContent = unit + (reading.ms === null ? "" : ` · ${short(reading.ms)} ms`);
+    this.find(".figure span").textContent = unit + time + energy;
     line(this.find(".line"), this.costs);
     const varied = histogram(this.find(".bins"), this.costs);
     this.find(".bins").classList.toggle("hidden", !varied);
