@@ -122,8 +122,8 @@ class MemoryTiming:
         source: the documents that say so.
     """
 
-    miss: tuple[int, int, int]
-    hidden: tuple[int, int, int]
+    miss: tuple[float, float, float]
+    hidden: tuple[float, float, float]
     front: FlashFront | None
     multiplier: str
     source: str

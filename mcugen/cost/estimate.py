@@ -22,11 +22,19 @@ GENERIC = "the clock and the flash of a generic board are not known"
 
 @dataclass(frozen=True)
 class OpCost:
-    """What one op, or one function, costs. On hardware instructions are not counted."""
+    """What one op, or one function, costs. On hardware instructions are not counted.
+
+    Attributes:
+        waits: of the nominal cycles, those that wait for the flash. Only of ops in a trace.
+        apart, in_sequence: reads of flash that no cache held, as in `Misses`; those of data are `apart`.
+    """
 
     instructions: int | None
     cycles: Bounds
     time_ms: Bounds | None
+    waits: float = 0.0
+    apart: int = 0
+    in_sequence: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class Estimate:
         traced_on: the emulated board that the trace was taken on.
         documents: what the core's timing and the board's are taken from.
         validation: what is known of the model's error; None where it was never compared with a real board.
+        predicted: of measured cycles, what the model said; None where it says nothing.
     """
 
     board: str
@@ -63,6 +72,7 @@ class Estimate:
     traced_on: str = ""
     documents: tuple[str, ...] = ()
     validation: Validation | None = None
+    predicted: Bounds | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """`cost.timing` of the JSON, and what `fit` says of a board; without the parts by op and by function."""
@@ -78,6 +88,7 @@ class Estimate:
             "traced_on": self.traced_on,
             "documents": list(self.documents),
             "validation": asdict(self.validation) if self.validation else None,
+            "predicted_cycles": self.predicted.whole() if self.predicted else None,
         }
 
 
@@ -126,7 +137,12 @@ def instructions_only(board: Board, why: str = "", instructions: int | None = No
 
 
 def estimate(
-    trace: Trace, board: Board, firmware: Firmware, instructions: Mapping[int, Instruction], traced_on: str
+    trace: Trace,
+    board: Board,
+    firmware: Firmware,
+    instructions: Mapping[int, Instruction],
+    traced_on: str,
+    compared: Validation | None = None,
 ) -> Estimate:
     """What a trace costs on a board with the core that it was taken on.
 
@@ -134,6 +150,7 @@ def estimate(
         firmware: that was traced.
         instructions: of this firmware.
         traced_on: the board that it was built for.
+        compared: how this very board's waits compare with what it told; None for what is known of the core.
 
     Raises:
         ToolError: an instruction was executed that the firmware does not have, or that no rule is for.
@@ -145,7 +162,7 @@ def estimate(
     parts = [_Part(counts, timing, memory, instructions) for counts in (trace.whole, *trace.ops)]
     whole = parts[0]
     hz = board.clock_hz if memory is not None else None
-    validation = timing.validation if memory is not None else None
+    validation = compared or (timing.validation if memory is not None else None)
     time_ms = _time(_widened(whole.cycles, validation), hz)
     documents = (*timing.documents.values(), *((memory.source,) if memory else ()))
     return Estimate(
@@ -179,6 +196,8 @@ class _Part:
     ) -> None:
         self.counts = counts
         self.instructions = counts.instructions
+        front = memory.front if memory is not None else None
+        self.misses = [*counts.misses[front].values()] if front is not None else []
         by_core = core_cycles(counts, instructions, timing, memory.multiplier if memory else "")
         by_flash = flash_waits(counts, memory)
         self.waits = _sum(by_flash.values())
@@ -199,7 +218,9 @@ def _widened(cycles: Bounds, validation: Validation | None) -> Bounds:
 
 def _op_cost(part: _Part, validation: Validation | None, hz: int | None) -> OpCost:
     cycles = _widened(part.cycles, validation)
-    return OpCost(part.instructions, cycles, _time(cycles, hz))
+    misses = part.misses
+    apart, in_sequence = sum(each.apart + each.data for each in misses), sum(each.in_sequence for each in misses)
+    return OpCost(part.instructions, cycles, _time(cycles, hz), part.waits.nominal, apart, in_sequence)
 
 
 def flash_waits(counts: Counts, memory: MemoryTiming | None) -> dict[int, Bounds]:

@@ -6,13 +6,17 @@ import contextvars
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from mcugen import __version__
 from mcugen.boards.types import Board
+from mcugen.cost.calibration import calibrated
 from mcugen.cost.decode import instructions_of
 from mcugen.cost.estimate import Estimate, estimate, fronts_of, instructions_only, measured
+from mcugen.cost.measurements import keep_measurement, measurement
 from mcugen.cost.record import MOST_FRONTS, record
 from mcugen.cost.rules import core_timing
 from mcugen.cost.twin import twin_of
@@ -51,10 +55,20 @@ def estimate_run(ready: Ready, cost: Cost, sample: Sequence[NDArray[Any]], where
         tflm: where TensorFlow Lite Micro is.
     """
     if where == "hardware" and cost.unit == "cycles":
-        return measured_estimate(ready.board, cost)
+        return _compared(ready, measured_estimate(ready.board, cost), tflm)
     if where == "qemu":
         return estimate_emulated(ready, sample)
     return estimate_planned(ready.model, [(ready.board, ready.plan)], tflm)[0]
+
+
+def _compared(ready: Ready, told: Estimate, tflm: str | None) -> Estimate:
+    """What a board told, beside what is predicted for it; both are kept for `mcugen calibrate`."""
+    board, graph = ready.board, ready.model.graph
+    predicted = estimate_planned(ready.model, [(board, ready.plan)], tflm)[0]
+    found = measurement(board, graph.name, graph.sha256, ready.runtime, __version__, told, predicted)
+    if found is not None:
+        keep_measurement(board, found)
+    return replace(told, predicted=predicted.cycles)
 
 
 def measured_estimate(board: Board, cost: Cost) -> Estimate:
@@ -88,7 +102,8 @@ def _estimated(ready: Ready, boards: Sequence[Board], sample: Sequence[NDArray[A
     try:
         trace = record(ready.firmware, ready.board, sample, fronts_of(boards), model_sha256=ready.model.graph.sha256)
         decoded = instructions_of(ready.firmware.elf, ready.board.architecture)
-        return [estimate(trace, board, ready.firmware, decoded, ready.board.name) for board in boards]
+        waits = [calibrated(board) for board in boards]
+        return [estimate(trace, board, ready.firmware, decoded, ready.board.name, fit) for board, fit in waits]
     except McugenError as error:
         return [instructions_only(board, _reason(error)) for board in boards]
 

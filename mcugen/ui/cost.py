@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mcugen.cost.calibration import CALIBRATED
 from mcugen.cost.estimate import Estimate
 from mcugen.cost.types import Bounds
 
@@ -65,9 +66,19 @@ def time_text(found: Estimate) -> str:
     energy = f" · {energy_text(found.energy_uj)}" if found.energy_uj is not None else ""
     at = f" on {found.board} at {found.clock_hz / 1e6:g} MHz"
     if found.method == "measured":
-        return f"{rounded(found.time_ms.nominal)} ms{at}, measured{energy}"
+        return f"{rounded(found.time_ms.nominal)} ms{at}, measured{energy}{_prediction(found)}"
     alone = "" if found.validation is not None else ", by the manuals alone"
+    if found.validation is not None and found.validation.what.startswith(CALIBRATED):
+        alone = f", {CALIBRATED}"
     return f"{spread(found.time_ms, ' ms')}{at}{alone}{energy}"
+
+
+def _prediction(found: Estimate) -> str:
+    """How far off the model was; nothing where it predicts nothing."""
+    if found.predicted is None or found.cycles is None or not found.cycles.nominal:
+        return ""
+    error = 100 * (found.predicted.nominal / found.cycles.nominal - 1)
+    return f"; predicted {rounded(1000 * found.predicted.nominal / found.clock_hz)} ms ({error:+.1f} %)"
 
 
 def energy_text(energy_uj: Bounds, *, bounds: bool = True) -> str:
