@@ -13,8 +13,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mcugen.errors import ProjectError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def check_output(path: Path, *, inputs: Sequence[str | Path | None] = ()) -> None:
@@ -84,6 +88,21 @@ def writing(path: Path | str) -> Iterator[None]:
         raise ProjectError(
             f"cannot be written: {error.strerror or error}", where=str(path), hint="Check the disk and its rights"
         ) from error
+
+
+def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """Arrays of numbers as a `.npz` file. `np.savez` itself can be told not to pickle from NumPy 2.1 on only.
+
+    Raises:
+        ValueError: one that holds objects.
+    """
+    import numpy as np
+
+    objects = [name for name, array in arrays.items() if array.dtype.hasobject]
+    if objects:
+        raise ValueError(f"{', '.join(objects)} would be pickled")
+    given: dict[str, Any] = {**arrays}
+    np.savez(str(path), **given)
 
 
 @contextlib.contextmanager

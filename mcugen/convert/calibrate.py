@@ -18,7 +18,7 @@ from mcugen.convert.types import Attempt, Samples
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.oracle.oracle import Oracle
-from mcugen.outputs import temporary_folder
+from mcugen.outputs import temporary_folder, write_arrays
 from mcugen.progress import Share
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, open_model
@@ -161,7 +161,7 @@ def _observe_litert(
 ) -> Observation:
     with temporary_folder() as folder:
         (folder / "model.tflite").write_bytes(tflite)
-        np.savez(str(folder / "samples.npz"), allow_pickle=False, **{f"input_{n}": a for n, a in enumerate(inputs)})
+        write_arrays(folder / "samples.npz", **{f"input_{n}": a for n, a in enumerate(inputs)})
         request = {
             "job": "observe",
             "tensors": list(tensors),

@@ -16,6 +16,7 @@ from mcugen.convert.data_objects import as_array
 from mcugen.convert.data_specs import short_name
 from mcugen.convert.inspect_source import inspect_model
 from mcugen.convert.layout import ChangedInput, fold_transposes, inputs_channels_last, outputs_as_given
+from mcugen.convert.output_names import names_of_signature
 from mcugen.convert.reference import check_conversion, output_shapes
 from mcugen.convert.sources import Source
 from mcugen.convert.types import Attempt
@@ -92,9 +93,9 @@ def _said(change: ChangedInput) -> str:
 
 def _name(model: ModelT, inputs: Sequence[Sequence[str]], outputs: Sequence[Sequence[str]]) -> None:
     """Give inputs and outputs the names and the order of the original (pairs of the name here and there)."""
-    main = model.subgraphs[0]
-    main.inputs = _renamed(main, flat.ints(main.inputs), inputs)
-    main.outputs = _renamed(main, flat.ints(main.outputs), outputs)
+    main, said = model.subgraphs[0], names_of_signature(model)
+    main.inputs = _renamed(main, flat.ints(main.inputs), inputs, said)
+    main.outputs = _renamed(main, flat.ints(main.outputs), outputs, said)
 
 
 def _name_layers(model: ModelT) -> None:
@@ -106,8 +107,18 @@ def _name_layers(model: ModelT) -> None:
                 main.tensors[i].name = f"{flat.kind_of(model, op).lower()}_{number}"
 
 
-def _renamed(main: SubGraphT, tensors: tuple[int, ...], names: Sequence[Sequence[str]]) -> NDArray[np.int32]:
+def _renamed(
+    main: SubGraphT, tensors: tuple[int, ...], names: Sequence[Sequence[str]], said: Mapping[int, str]
+) -> NDArray[np.int32]:
+    """The tensors in the order of `names`.
+
+    Args:
+        said: what the file's signature calls them: of several outputs, converters name all tensors alike.
+    """
     here = {short_name(flat.name_of(main.tensors[i], i)): i for i in tensors}
+    by_signature = {short_name(said[i]): i for i in tensors if i in said}
+    if set(by_signature) == {short_name(old) for old, _ in names}:
+        here = by_signature
     known = [here.get(short_name(old)) for old, _ in names]
     found = [i for i in known if i is not None]
     if len(tensors) == len(names) == 1:

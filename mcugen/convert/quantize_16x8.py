@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert import calibrate
@@ -16,7 +15,7 @@ from mcugen.convert.prepare import constant_outputs, fold_constants
 from mcugen.convert.wide_lstm import name_lstms, put_lstms_back
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError
-from mcugen.outputs import temporary_folder
+from mcugen.outputs import temporary_folder, write_arrays
 from mcugen.progress import Share
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, open_model, packed
@@ -64,7 +63,7 @@ def quantize_16x8(
 def _run(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Share | None) -> bytes:
     with temporary_folder() as folder:
         (folder / "model.tflite").write_bytes(float_tflite)
-        np.savez(str(folder / "samples.npz"), allow_pickle=False, **{f"input_{n}": a for n, a in enumerate(inputs)})
+        write_arrays(folder / "samples.npz", **{f"input_{n}": a for n, a in enumerate(inputs)})
         answer = run_worker(folder, {"job": "quantize_16x8"}, progress=progress)
         if answer.error:
             raise ConversionError(

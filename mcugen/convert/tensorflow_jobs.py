@@ -17,11 +17,13 @@ from mcugen.convert.graph_inputs import graph_scaling
 from mcugen.convert.histogram import Sums
 from mcugen.convert.keras_inputs import live_scaling
 from mcugen.convert.keras_scale import Dimension, scaled_model
+from mcugen.convert.output_names import NamedShape, with_output_names
 from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, McugenError
 from mcugen.guard.keras_files import KerasKind, checked_copy
 from mcugen.guard.own_objects import define_objects, layers_of_applications
 from mcugen.guard.saved_model import checked_folder
+from mcugen.outputs import write_arrays
 from mcugen.progress import Share
 
 SavedKind = KerasKind | Literal["saved_model"]
@@ -108,7 +110,18 @@ def convert_keras(model: Any) -> bytes:
     ]
     if inputs:
         ways.insert(0, lambda: _convert_concrete(model, inputs))
-    return _first_that_works(ways)
+    return with_output_names(_first_that_works(ways), _keras_outputs(model))
+
+
+def _keras_outputs(model: Any) -> list[NamedShape]:
+    """Outputs by the names of their layers, or the keys that the model gives them, in the converter's order."""
+    names, outputs = list(getattr(model, "output_names", None) or []), list(getattr(model, "outputs", None) or [])
+    structure = getattr(model, "output", None) if outputs else None
+    if isinstance(structure, Mapping):
+        names, outputs = sorted(structure), [structure[key] for key in sorted(structure)]
+    if len(names) != len(outputs):
+        return []
+    return [(_plain(name), tuple(output.shape)) for name, output in zip(names, outputs, strict=True)]
 
 
 def _convert_concrete(model: Any, inputs: list[Any]) -> bytes:
@@ -159,7 +172,9 @@ def _convert_saved_model(path: str) -> tuple[bytes, OwnScaling | None]:
     def as_saved() -> bytes:
         return bytes(tf.lite.TFLiteConverter.from_saved_model(path, signature_keys=[name]).convert())
 
-    return _first_that_works([fixed_batch, as_saved]), scaling[0]
+    made = _first_that_works([fixed_batch, as_saved])
+    named = sorted(signature.structured_outputs.items())
+    return with_output_names(made, [(_plain(key), tuple(spec.shape)) for key, spec in named]), scaling[0]
 
 
 def _first_that_works(ways: list[Callable[[], bytes]]) -> bytes:
@@ -209,7 +224,7 @@ def observe(
     for i, total in zip(tensors, sums, strict=False):
         known = total.statistics()
         arrays.update({f"counts_{i}": known.counts, f"mean_{i}": known.mean})
-    np.savez(str(folder / "observed.npz"), allow_pickle=False, low=low, high=high, **arrays)
+    write_arrays(folder / "observed.npz", low=low, high=high, **arrays)
     return {}
 
 

@@ -83,6 +83,7 @@ class MetadataT(Protocol):
 
 
 class TensorMapT(Protocol):
+    name: Text
     tensorIndex: int
 
 

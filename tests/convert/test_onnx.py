@@ -41,6 +41,40 @@ def test_model_with_its_channels_first() -> None:
     assert accuracy(int8) > accuracy(expected) - 0.02
 
 
+def two_outputs(path: Path) -> None:
+    """x (1, 3, 8, 8) → conv → mean → boxes (4) and scores (5)."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    shapes = {"w": (8, 3, 3, 3), "w1": (4, 8), "b1": (4,), "w2": (5, 8), "b2": (5,)}
+    weights = [
+        numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name) for name, shape in shapes.items()
+    ]
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], kernel_shape=[3, 3], pads=[1] * 4),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("GlobalAveragePool", ["r"], ["g"]),
+        helper.make_node("Flatten", ["g"], ["f"]),
+        helper.make_node("Gemm", ["f", "w1", "b1"], ["boxes"], transB=1),
+        helper.make_node("Gemm", ["f", "w2", "b2"], ["logits"], transB=1),
+        helper.make_node("Softmax", ["logits"], ["scores"], axis=1),
+    ]
+    value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)  # noqa: E731
+    outputs = [value("boxes", [1, 4]), value("scores", [1, 5])]
+    graph = helper.make_graph(nodes, "two", [value("x", [1, 3, 8, 8])], outputs, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    onnx.save(model, str(path))
+
+
+@needs_onnx
+def test_two_outputs_keep_their_names_and_order(tmp_path: Path) -> None:
+    two_outputs(tmp_path / "two.onnx")
+    report = convert(tmp_path / "two.onnx", "random").report
+    assert [(spec.name, spec.shape) for spec in report.outputs] == [("boxes", (1, 4)), ("scores", (1, 5))]
+
+
 @needs_onnx
 def test_refusals(tmp_path: Path) -> None:
     import onnx
