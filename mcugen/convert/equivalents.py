@@ -5,7 +5,7 @@ Happens on the float model (`ModelT`), in place, before its ranges are measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,15 +47,23 @@ def builder_for(model: ModelT, op: OperatorT) -> Builder:
     return Builder(model, main, "" if named is None else flat.name_of(main.tensors[named], named), op=op)
 
 
-def use_equivalents(model: ModelT) -> list[str]:
-    """Rewrite the model's ops where that can be done; which kinds of ops were (each once)."""
+def use_equivalents(model: ModelT, *, for_int8: bool = True) -> list[str]:
+    """Rewrite the model's ops where that can be done; which kinds of ops were (each once).
+
+    Args:
+        for_int8: also ops that run in float32 as they are.
+    """
+    return _rewrite(model, {k: way for k, way in REWRITES.items() if for_int8 or k not in FOR_INT8})
+
+
+def _rewrite(model: ModelT, ways: Mapping[str, Callable[[Builder], bool]]) -> list[str]:
     main = model.subgraphs[0]
     kept: list[OperatorT] = []
     rewritten: dict[str, None] = {}
     for op in main.operators:
         kind = flat.kind_of(model, op)
         builder = builder_for(model, op)
-        if kind in REWRITES and REWRITES[kind](builder):
+        if kind in ways and ways[kind](builder):
             kept.extend(builder.made)
             rewritten[kind] = None
         else:
@@ -167,6 +175,9 @@ def _join_in_groups(b: Builder) -> bool:
     return True
 
 
+FOR_INT8 = ("ADD_N", "NEG", "SQUARE")
+"""Rewritten only for a model that is quantized."""
+
 REWRITES: dict[str, Callable[[Builder], bool]] = {
     "ADD_N": _add_in_turn,
     "CONCATENATION": _join_in_groups,
@@ -175,4 +186,82 @@ REWRITES: dict[str, Callable[[Builder], bool]] = {
     "SELECT_V2": _select,
     "SQUARE": _square,
     "TILE": _tile,
+}
+
+
+def use_int16_equivalents(model: ModelT) -> list[str]:
+    """Rewrite ops that have an int8 form here, but an int16 form neither in TensorFlow's quantizer nor in TFLM."""
+    return _rewrite(model, INT16_REWRITES)
+
+
+def _prelu(b: Builder) -> bool:
+    """max(x, 0) − slope · max(−x, 0)."""
+    schema = load_schema()
+    relu = schema.ActivationFunctionType.RELU
+    x, slope = b.inputs
+    values = flat.constant(b.model, b.tensors[slope])
+    if values is None:
+        return False
+    if not values.any():  # as before training: a scale of zeros would be none
+        b.add("RELU", [x], b.output)
+        return True
+    negative = b.constant(np.array(-1.0, np.float32))
+    above = b.add("RELU", [x], b.tensor(x))
+    below = b.add("MUL", [x, negative], b.tensor(x), schema.MulOptionsT(fusedActivationFunction=relu))
+    taken = b.add("MUL", [below, b.constant(-values.astype(np.float32))], b.tensor(x), schema.MulOptionsT())
+    b.add("ADD", [above, taken], b.output, schema.AddOptionsT())
+    return True
+
+
+def _largest(b: Builder) -> bool:
+    """Over dimensions that lie side by side, the largest is that of a window as large as they are."""
+    schema = load_schema()
+    shape = flat.shape_of(b.tensors[b.inputs[0]])
+    axes = flat.constant(b.model, b.tensors[b.inputs[1]])
+    if axes is None:
+        return False
+    over = sorted({int(axis) % len(shape) for axis in axes.reshape(-1)})
+    if over != list(range(over[0], over[-1] + 1)):
+        return False
+    outer, window, inner = (
+        int(np.prod(shape[a:z])) for a, z in ((0, over[0]), (over[0], over[-1] + 1), (over[-1] + 1, None))
+    )
+    image = b.tensor(b.inputs[0], (outer, window, 1, inner))
+    largest = b.tensor(b.inputs[0], (outer, 1, 1, inner))
+    wanted = flat.shape_of(b.tensors[b.output])
+    b.add(
+        "RESHAPE",
+        [b.inputs[0], b.constant(np.array(flat.shape_of(b.tensors[image]), np.int32))],
+        image,
+        schema.ReshapeOptionsT(),
+    )
+    b.add(
+        "MAX_POOL_2D",
+        [image],
+        largest,
+        schema.Pool2DOptionsT(padding=1, strideW=1, strideH=1, filterWidth=1, filterHeight=window),
+    )
+    b.add("RESHAPE", [largest, b.constant(np.array(wanted, np.int32))], b.output, schema.ReshapeOptionsT())
+    return True
+
+
+def _stretch(b: Builder) -> bool:
+    """A dimension of 1 stretches by joining the tensor with itself."""
+    schema = load_schema()
+    source, wanted = (flat.shape_of(b.tensors[i]) for i in (b.inputs[0], b.output))
+    stretched = [axis for axis, (old, new) in enumerate(zip(source, wanted, strict=False)) if old != new]
+    if len(source) != len(wanted) or any(source[axis] != 1 or wanted[axis] > _MOST_JOINED for axis in stretched):
+        return False
+    at, shape = b.inputs[0], list(source)
+    for axis in stretched:
+        shape[axis] = wanted[axis]
+        output = b.output if axis == stretched[-1] else b.tensor(b.output, tuple(shape))
+        at = b.add("CONCATENATION", [at] * wanted[axis], output, schema.ConcatenationOptionsT(axis=axis))
+    return bool(stretched)
+
+
+INT16_REWRITES: dict[str, Callable[[Builder], bool]] = {
+    "BROADCAST_TO": _stretch,
+    "PRELU": _prelu,
+    "REDUCE_MAX": _largest,
 }

@@ -16,6 +16,7 @@ from mcugen.convert.data import DataSource, choose, load_samples
 from mcugen.convert.data_checks import check_samples
 from mcugen.convert.data_specs import short_name
 from mcugen.convert.equalize import equalize
+from mcugen.convert.equivalents import use_int16_equivalents
 from mcugen.convert.features import FeatureScaling, behind, feature_scaling, take_out, units_of
 from mcugen.convert.inspect_source import Inspection
 from mcugen.convert.loops.merged import merge, split
@@ -23,7 +24,7 @@ from mcugen.convert.made_up import not_too_small
 from mcugen.convert.observed import merged_copy, observe
 from mcugen.convert.parts import Parts, output_parts, take_apart
 from mcugen.convert.plain import plain_float
-from mcugen.convert.quantize_16x8 import quantize_16x8
+from mcugen.convert.quantize_16x8 import check_int16, quantize_16x8
 from mcugen.convert.quantizer import Scheme, check_rules, decide
 from mcugen.convert.readings import one_class_unless_scaled
 from mcugen.convert.rewrite import rewrite
@@ -134,12 +135,14 @@ class FloatModel:
             scalings = feature_scaling(
                 network, flat.ints(network.subgraphs[0].inputs), always=self._inspection.has_scaler
             )
+            take_out(network, scalings)
+            if rewritten := use_int16_equivalents(network):
+                notes.append(f"{', '.join(rewritten)} became ops of the same result that run in int16")
+            check_int16(network)
+            drop_unused_codes(network)  # TensorFlow's quantizer looks for an op behind each
             if scalings:
-                take_out(network, scalings)
-                drop_unused_codes(network)  # TensorFlow's quantizer looks for an op behind each
                 feeds = [normalize(a, u) for a, u in zip(feeds, units_of(scalings, len(feeds)), strict=True)]
-            cut = packed(network) if scalings else floats
-            quantized = quantize_16x8(cut, feeds, observation.ranges, share_of(progress, "calibrate"))
+            quantized = quantize_16x8(packed(network), feeds, observation.ranges, share_of(progress, "calibrate"))
             quantized = _with_units(quantized, scalings)
         else:
             check_rules(merged_copy(floats))  # before the long step

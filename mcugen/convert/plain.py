@@ -39,7 +39,8 @@ class Plain:
 def plain_float(given: OpenedModel, inspection: Inspection, *, for_int8: bool = False) -> Plain:
     """Bring a model to float32 without ops on constants.
 
-    `for_int8` also replaces ops that run in float32 alone by others of the same result.
+    Ops that do not run on microcontrollers are replaced by others of the same result, with `for_int8` also those that
+    run in float32 alone.
 
     Raises:
         ModelError: quantized weights without a scale; `for_int8`, and conditions or variables.
@@ -69,13 +70,15 @@ def plain_float(given: OpenedModel, inspection: Inspection, *, for_int8: bool = 
         values = calibrate.observe(plain, zeros, (), flat.ints(plain.main.outputs), keep=folded).values
         fold_constants(model, values)
         notes.append(f"{len(folded)} tensors that depend on constants and shapes alone were computed once")
-    rewritten = []
     if for_int8:
         merged = merge(model)
         rewritten = use_equivalents(model)
         trained = _moved(trained, split(model, merged))
+    else:
+        rewritten = use_equivalents(model, for_int8=False)
     if rewritten:
-        notes.append(f"{', '.join(rewritten)} became ops of the same result that run in int8")
+        runs = "run in int8" if for_int8 else "run on microcontrollers"
+        notes.append(f"{', '.join(rewritten)} became ops of the same result that {runs}")
     changed = changed or bool(folded or rewritten)
     return Plain(packed(model) if changed else given, tuple(notes), trained)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from mcugen import ops
 from mcugen.convert import calibrate
 from mcugen.convert.histogram import Range
 from mcugen.convert.loops.unrolled import drop_zeros, unroll
@@ -19,7 +20,12 @@ from mcugen.outputs import temporary_folder, write_arrays
 from mcugen.progress import Share
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, open_model, packed
+from mcugen.tflite.schema import type_name
+from mcugen.tflite.schema_types import ModelT
 from mcugen.tflite.unused import drop_unused, own_constants, share_equal_constants
+
+_UNROLLED = ("WHILE", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+"""What is brought into another form before it is quantized."""
 
 
 def quantize_16x8(
@@ -58,6 +64,27 @@ def quantize_16x8(
     put_lstms_back(quantized, lstms)
     share_equal_constants(quantized)
     return packed(quantized)
+
+
+def check_int16(model: ModelT) -> None:
+    """Refuse what has no int16 form, by its layer.
+
+    Raises:
+        ConversionError: names the op, its layer, and what to try.
+    """
+    main = model.subgraphs[0]
+    for index, op in enumerate(main.operators):
+        kind, inputs = flat.kind_of(model, op), flat.ints(op.inputs)
+        specs = ops.builtin().get(kind, ())
+        quantized = bool(inputs) and inputs[0] >= 0 and type_name(main.tensors[inputs[0]].type) == "float32"
+        if quantized and kind not in _UNROLLED and not any("int16" in spec.types for spec in specs):
+            known = [name for name in ("int8", "float32") if any(name in spec.types for spec in specs)]
+            only = f": TensorFlow Lite Micro computes it in {' and '.join(known)} alone" if known else ""
+            raise ConversionError(
+                f"{kind} has no int16 form{only}",
+                where=flat.where(model, main, index),
+                hint="Omit `activations` for int8, or write the layer with other ops",
+            )
 
 
 def _run(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Share | None) -> bytes:

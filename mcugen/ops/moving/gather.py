@@ -18,6 +18,7 @@ from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.ops.base import Constant, KernelCall, Lowering, OpSpec, ParamValue, Target
 from mcugen.ops.checks import not_empty
 from mcugen.ops.movement import Loop, Move, counts, lower_moves, moved_types, shape_problem, strides, type_names
+from mcugen.ops.moving.derived_indices import derived
 
 _TYPES = (DType.INT8, DType.FLOAT32)
 _ND_DEPTH = 5  # indices per row that mcg_gather_nd takes
@@ -204,10 +205,12 @@ def _evaluate_nd(graph: Graph, op: Op) -> tuple[NDArray[Any], ...]:
 def index_limit(graph: Graph, tensor_id: int) -> int | None:
     """Largest number that every op which takes this tensor for indices accepts; None if no op does.
 
-    Ops that break their constraints (another runtime may run them) do not count.
+    The indices may be computed from the tensor, value by value. Ops that break their constraints (another runtime may
+    run them) do not count.
     """
     limits: list[int] = []
-    for op in graph.consumers(tensor_id):
+    computed = derived(graph, tensor_id)
+    for op in (op for i in computed for op in graph.consumers(i)):
         spec = next((spec for spec in SPECS if spec.kind == op.kind), None)
         if spec is None or any(constraint(graph, op) for constraint in spec.constraints):
             continue
@@ -216,9 +219,16 @@ def index_limit(graph: Graph, tensor_id: int) -> int | None:
             picked = table.shape[: indices.shape[-1]]
         else:
             indices, picked = _plan(graph, op).indices, (_plan(graph, op).rows,)
-        if indices.id == tensor_id:
-            limits += [size - 1 for size in picked]
+        if indices.id in computed:
+            limits += [_last_before(computed[indices.id], size) for size in picked]
+    limits = [limit for limit in limits if limit >= 0]
     return min(limits, default=None)
+
+
+def _last_before(indices: NDArray[np.int64], size: int) -> int:
+    """The last number up to which all give an index below `size`; -1 if the first does not."""
+    outside = np.flatnonzero((indices < 0) | (indices >= size))
+    return int(outside[0]) - 1 if len(outside) else len(indices) - 1
 
 
 SPECS = (
