@@ -17,6 +17,7 @@ from mcugen.convert.graph_inputs import graph_scaling
 from mcugen.convert.histogram import Sums
 from mcugen.convert.keras_inputs import live_scaling
 from mcugen.convert.keras_scale import Dimension, scaled_model
+from mcugen.convert.mixed_precision import in_float32
 from mcugen.convert.output_names import NamedShape, with_output_names
 from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, McugenError
@@ -95,6 +96,7 @@ def convert_keras(model: Any) -> bytes:
     """
     import tensorflow as tf
 
+    model = in_float32(model)
     inputs = list(getattr(model, "inputs", None) or [])
     for tensor in inputs:
         if any(d is None for d in tensor.shape[1:]):
@@ -285,7 +287,7 @@ def explain(error: BaseException) -> str:
     if custom:
         return (
             f"the model uses the class {custom.group(1)!r}, which this Keras does not know: "
-            "load the model in Python and pass the object to mcugen.quantize"
+            "load the model in Python and pass the object to mcugen.api.quantize"
         )
     if "No model config found" in text or "No model found in config" in text:
         return "the file holds weights only, no model: save the whole model with model.save('model.keras')"
