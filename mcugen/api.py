@@ -19,6 +19,7 @@ from mcugen.verbs import verb_function, verb_names
 if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.boards import boards as boards
     from mcugen.verbs.build import build as build
+    from mcugen.verbs.calibrate import calibrate as calibrate
     from mcugen.verbs.ci import ci as ci
     from mcugen.verbs.deploy import deploy as deploy
     from mcugen.verbs.doctor import doctor as doctor
