@@ -16,6 +16,9 @@ from mcugen.tflite.types import TensorSpec
 _FEW = 20
 _SATURATED = 0.2
 _FAR_OUT = 1000.0
+_WILD = 8.0
+"""A sample that reaches so many times as far as nearly all others takes three bits of every one of these."""
+_WILD_SHARE = 0.01
 
 
 def check_samples(
@@ -75,6 +78,8 @@ def _check_values(values: NDArray[Any], expects_pixels: bool, is_measured: bool)
     biggest = max(abs(low), abs(high))
     if is_measured:
         return found
+    if wild := _wild_samples(values):
+        found.append(wild)
     if biggest <= 1.1 / 255:
         found.append(f"values lie in [{low:.3g}, {high:.3g}]: they look divided by 255 twice")
     elif expects_pixels and biggest <= 1.1:
@@ -90,3 +95,20 @@ def _check_values(values: NDArray[Any], expects_pixels: bool, is_measured: bool)
             if share > _SATURATED:
                 found.append(f"saturated: {share:.0%} of the values equal the {end} one ({value:g})")
     return found
+
+
+def _wild_samples(values: NDArray[Any]) -> str:
+    """Which few samples reach much further than all others, so that they alone make the range; "" if none do."""
+    reach = np.abs(values.reshape(len(values), -1)).max(axis=1)
+    few = max(1, int(len(values) * _WILD_SHARE))
+    order = np.argsort(-reach, kind="stable")
+    for count in range(1, few + 1):
+        rest = float(reach[order[count]]) if len(values) >= _FEW else 0.0
+        if rest > 0 and reach[order[count - 1]] > _WILD * rest:
+            named = ", ".join(str(n) for n in sorted(order[:count].tolist())[:5]) + (", …" if count > 5 else "")
+            which = f"sample {named} reaches" if count == 1 else f"samples {named} reach"
+            return (
+                f"{which} {float(reach[order[count - 1]]):.3g}, all others at most {rest:.3g}: the range of int8 is made "
+                "for what hardly ever comes. Leave such samples out if they are faults"
+            )
+    return ""

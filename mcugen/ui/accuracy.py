@@ -144,6 +144,10 @@ def _class_name(n: int, names: Sequence[str]) -> str:
     return names[n] if n < len(names) else str(n)
 
 
+WORTH_A_WORD_DB = 6.0
+"""A bit of precision: so much is said even where nothing is known of the reason."""
+
+
 def show_layers(console: Console, found: Layers) -> None:
     """Signal to noise per layer, a bar each, and the suspects under it."""
     console.print()
@@ -159,6 +163,9 @@ def show_layers(console: Console, found: Layers) -> None:
     for layer in found.layers:
         for suspect in layer.suspects:
             say_note(console, f"op {layer.index} {layer.kind} ({suspect.kind}): {suspect.text}")
+    worst = max(found.layers, key=lambda layer: layer.lost_db or 0.0, default=None)
+    if worst is not None and (worst.lost_db or 0.0) >= WORTH_A_WORD_DB and not worst.suspects:
+        say_note(console, f"op {worst.index} {worst.kind}: most is lost here, {worst.lost_db:.1f} dB, in {worst.name}")
     if found.unmatched:
         say_note(console, f"without a partner in the float model: {', '.join(found.unmatched)}")
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from mcugen import api
+from mcugen.assess.types import LayerNoise, Layers
 from mcugen.errors import BoardError, ConversionError, DataError, ModelError
 from mcugen.ui.accuracy import say_gate, show_assessment, show_layers
 from mcugen.ui.terminal import make_console
@@ -271,3 +272,13 @@ def test_folders_name_the_classes_in_the_firmware(digits: Digits, tmp_path: Path
     ran = api.run(tmp_path / "p", inputs=tmp_path / "images")  # the folder alone, as data is read
     assert len(ran.costs) == 100
     assert np.mean(ran.outputs[0].argmax(axis=1) == np.sort(digits.y_test[:100])) > 0.8
+
+
+@pytest.mark.parametrize(("lost", "said"), [(41.8, True), (5.9, False), (None, False)])
+def test_the_layer_that_loses_most_is_named(lost: float | None, said: bool) -> None:
+    """Also where nothing tells why."""
+    noise = LayerNoise(3, "ADD", "block/add", "block/add", 12.0, 50.0, lost, -1.0, 1.0, 0.0)
+    first = LayerNoise(0, "CONV_2D", "conv", "conv", 53.8, 55.0, 0.1, -1.0, 1.0, 0.0)
+    stream = io.StringIO()
+    show_layers(make_console(stream), Layers(16, (first, noise)))
+    assert (f"op 3 ADD: most is lost here, {lost} dB, in block/add" in stream.getvalue()) is said

@@ -312,5 +312,28 @@ def test_warnings() -> None:
     assert warned(RNG.integers(0, 2, (100, 40))) == ""
 
 
+@pytest.mark.parametrize(
+    ("count", "wild", "said"),
+    [
+        (100, {7: 80.0}, "sample 7 reaches 80, all others at most 1: the range of int8 is made"),
+        (300, {7: 80.0, 8: -90.0}, "samples 7, 8 reach 80, all others at most 1"),
+        (100, {7: 80.0, 8: -90.0}, ""),  # two of a hundred belong to it
+        (100, {7: 7.0}, ""),
+        (10, {7: 80.0}, ""),  # too few to know
+        (100, {}, ""),
+    ],
+)
+def test_a_sample_that_makes_the_range_alone(count: int, wild: dict[int, float], said: str) -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (count, 8)).astype(np.float32)
+    x[0, 0] = 1
+    for number, value in wild.items():
+        x[number, 3] = value
+    spec = (TensorSpec("x", (1, 8), "float32"),)
+    found = " | ".join(check_samples(Samples((x,), None, "t", True), spec))
+    assert ("reach" in found) == bool(said)
+    assert said in found
+    assert "reach" not in " ".join(check_samples(Samples((x,), None, "t", True), spec, measured=[0]))
+
+
 def test_short_names() -> None:
     assert short_name("serving_default_dense_input:0") == "dense_input"
