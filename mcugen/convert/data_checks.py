@@ -108,7 +108,7 @@ def _wild_samples(values: NDArray[Any]) -> str:
             named = ", ".join(str(n) for n in sorted(order[:count].tolist())[:5]) + (", …" if count > 5 else "")
             which = f"sample {named} reaches" if count == 1 else f"samples {named} reach"
             return (
-                f"{which} {float(reach[order[count - 1]]):.3g}, all others at most {rest:.3g}: the range of int8 is made "
-                "for what hardly ever comes. Leave such samples out if they are faults"
+                f"{which} {float(reach[order[count - 1]]):.3g}, all others at most {rest:.3g}: the range of int8 is "
+                "made for what hardly ever comes. Leave such samples out if they are faults"
             )
     return ""
