@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
 from mcugen.flow.inspection import Inspection
 from mcugen.graph import Graph, Tensor
+from mcugen.graph.repeats import in_rounds
 from mcugen.ops.common import describe
 from mcugen.runtimes.program import ProgramStep
 from mcugen.text import memory, number, per_mac, share, size
@@ -34,8 +37,8 @@ def show_inspection(console: Console, found: Inspection) -> None:
     console.print()
     wide = console.width >= 100
     cells = [
-        (*_op_row(graph, step, wide, found.board is None), *_kernel_cells(found, n))
-        for n, step in enumerate(plan.steps)
+        (*_op_row(graph, [plan.steps[n] for n in rounds], wide, found.board is None), *_kernel_cells(found, rounds))
+        for rounds in in_rounds(graph, [step.op for step in plan.steps])
     ]
     headings = ["", "op", "layer", "output", "weights", "MACs"] if wide else ["", "op", "output", "MACs"]
     if wide and found.board:
@@ -64,15 +67,15 @@ def show_inspection(console: Console, found: Inspection) -> None:
         say_note(console, "a float model: its int8 form is shown, with made-up scales, for its sizes")
 
 
-def _kernel_cells(found: Inspection, op: int) -> tuple[str, ...]:
-    """The kernel of an op, if it is for a board, and what it costs there, if that was measured."""
-    step = found.plan.steps[op]
+def _kernel_cells(found: Inspection, rounds: Sequence[int]) -> tuple[str, ...]:
+    """The kernel of an op, if it is for a board, and what it costs there in all its rounds, if that was measured."""
+    step = found.plan.steps[rounds[0]]
     if found.board is None:
         return ()
     if found.cost is None:
         return (step.variant,)
-    cost = found.cost.per_op[op]
-    return step.variant, number(cost), per_mac(cost, step.macs)
+    cost = sum(found.cost.per_op[n] for n in rounds)
+    return step.variant, number(cost), per_mac(cost, len(rounds) * step.macs)
 
 
 def _described(tensor: Tensor, known: bool) -> str:
@@ -86,17 +89,19 @@ def _described(tensor: Tensor, known: bool) -> str:
     return f"{tensor.name} {describe(tensor)}{quantization}"
 
 
-def _op_row(graph: Graph, step: ProgramStep, wide: bool, with_weights: bool) -> tuple[str, ...]:
-    op = step.op
-    output = describe(graph.output_of(op))
+def _op_row(graph: Graph, rounds: Sequence[ProgramStep], wide: bool, with_weights: bool) -> tuple[str, ...]:
+    """An op, or one that an unrolled layer has in every round."""
+    op = rounds[0].op
+    index, macs = str(op.index), number(sum(step.macs for step in rounds))
+    output = describe(graph.output_of(op)) + (f" × {len(rounds)}" if len(rounds) > 1 else "")
     if not wide:
-        return str(op.index), op.kind, output, number(step.macs)
+        return index, op.kind, output, macs
     if not with_weights:
-        return str(op.index), op.kind, op.name, output, number(step.macs)
+        return index, op.kind, op.name, output, macs
     constants = [tensor for tensor in (graph.tensor(i) for i in op.inputs if i >= 0) if tensor.is_const]
     weights = ""
     if constants:
         scales = len(constants[0].quant.scale) if constants[0].quant else 0
         kind = "" if not scales else " per channel" if scales > 1 else " per tensor"
         weights = describe(constants[0]) + kind
-    return str(op.index), op.kind, op.name, output, weights, number(step.macs)
+    return index, op.kind, op.name, output, weights, macs
