@@ -16,6 +16,7 @@ import numpy as np
 from mcugen.convert.graph_inputs import graph_scaling
 from mcugen.convert.histogram import Sums
 from mcugen.convert.keras_inputs import live_scaling
+from mcugen.convert.keras_recurrent import refuse_masks, without_dropout
 from mcugen.convert.keras_scale import Dimension, scaled_model
 from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, McugenError
@@ -108,7 +109,9 @@ def convert_keras(model: Any) -> bytes:
     ]
     if inputs:
         ways.insert(0, lambda: _convert_concrete(model, inputs))
-    return _first_that_works(ways)
+    refuse_masks(model)
+    with without_dropout(model):
+        return _first_that_works(ways)
 
 
 def _convert_concrete(model: Any, inputs: list[Any]) -> bytes:
