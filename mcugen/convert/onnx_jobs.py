@@ -37,6 +37,7 @@ def convert_onnx(path: Path, folder: Path) -> dict[str, Any]:
         for n in range(len(samples[0]))
     ]
     write_reference(folder, samples, [np.stack(one) for one in zip(*results, strict=True)])
+    _write_out_states(model, onnx)
     made, fixed = folder / "onnx2tf", folder / "fixed.onnx"
     onnx.save(model, str(fixed))
     try:
@@ -52,6 +53,29 @@ def convert_onnx(path: Path, folder: Path) -> dict[str, Any]:
     (found,) = made.glob("*_float32.tflite")
     found.rename(folder / "float.tflite")
     return {"inputs": [(n, n) for n in inputs], "outputs": [(n, n) for n in outputs]}
+
+
+def _write_out_states(model: Any, onnx: Any) -> None:
+    """Give LSTM nodes that begin with zeros these zeros as inputs, in place: onnx2tf asks for them."""
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {
+        value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in (*inferred.value_info, *inferred.input)
+    }
+    for number, node in enumerate(model.graph.node):
+        shape = shapes.get(node.input[0], []) if node.op_type == "LSTM" else []
+        attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+        if len(shape) != 3 or not all(shape) or attributes.get("layout", 0):
+            continue
+        directions = 2 if attributes.get("direction", b"forward") == b"bidirectional" else 1
+        inputs = [*node.input, *[""] * (8 - len(node.input))]
+        for position in (5, 6):  # the states: hidden, cell
+            if not inputs[position]:
+                inputs[position] = f"mcugen_state{number}_{position}"
+                zeros = np.zeros((directions, shape[1], attributes["hidden_size"]), np.float32)
+                model.graph.initializer.append(onnx.numpy_helper.from_array(zeros, inputs[position]))
+        del node.input[:]
+        node.input.extend(inputs if inputs[7] else inputs[:7])
 
 
 def _fix_inputs(model: Any, onnx: Any) -> list[Slot]:

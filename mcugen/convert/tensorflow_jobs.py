@@ -212,7 +212,7 @@ def observe(
     for i, total in zip(tensors, sums, strict=False):
         known = total.statistics()
         arrays.update({f"counts_{i}": known.counts, f"mean_{i}": known.mean})
-    np.savez(str(folder / "observed.npz"), allow_pickle=False, low=low, high=high, **arrays)
+    np.savez(str(folder / "observed.npz"), low=low, high=high, **arrays)
     return {}
 
 
