@@ -161,7 +161,8 @@ def _observe_litert(
 ) -> Observation:
     with temporary_folder() as folder:
         (folder / "model.tflite").write_bytes(tflite)
-        np.savez(str(folder / "samples.npz"), **{f"input_{n}": a for n, a in enumerate(inputs)})
+        named: dict[str, Any] = {f"input_{n}": a for n, a in enumerate(inputs)}
+        np.savez(str(folder / "samples.npz"), **named)
         request = {
             "job": "observe",
             "tensors": list(tensors),

@@ -84,7 +84,8 @@ def _scale_zeros(model: ModelT) -> None:
 def _run(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Share | None) -> bytes:
     with temporary_folder() as folder:
         (folder / "model.tflite").write_bytes(float_tflite)
-        np.savez(str(folder / "samples.npz"), **{f"input_{n}": a for n, a in enumerate(inputs)})
+        named: dict[str, Any] = {f"input_{n}": a for n, a in enumerate(inputs)}
+        np.savez(str(folder / "samples.npz"), **named)
         answer = run_worker(folder, {"job": "quantize_16x8"}, progress=progress)
         if answer.error:
             raise ConversionError(

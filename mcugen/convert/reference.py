@@ -43,7 +43,7 @@ def drawn_inputs(slots: Sequence[Slot], count: int = _SAMPLES) -> list[NDArray[A
 
 def write_reference(folder: Path, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]]) -> None:
     """Keep what the original computes, in `reference.npz`: input_0 …, output_0 …, each (samples, *shape)."""
-    arrays = {f"input_{n}": a for n, a in enumerate(inputs)} | {f"output_{n}": a for n, a in enumerate(outputs)}
+    arrays: dict[str, Any] = {f"input_{n}": a for n, a in enumerate(inputs)} | {f"output_{n}": a for n, a in enumerate(outputs)}
     np.savez(str(folder / "reference.npz"), **arrays)
 
 

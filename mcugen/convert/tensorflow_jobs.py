@@ -207,7 +207,7 @@ def observe(
         for result, details in zip(results, outputs, strict=True):
             result.append(interpreter.get_tensor(details["index"]))
         progress((i + 1) / count)
-    arrays = {f"output_{n}": np.stack(r) for n, r in enumerate(results)}
+    arrays: dict[str, Any] = {f"output_{n}": np.stack(r) for n, r in enumerate(results)}
     arrays.update((f"keep_{i}", interpreter.get_tensor(i)) for i in keep)
     for i, total in zip(tensors, sums, strict=False):
         known = total.statistics()
