@@ -24,6 +24,7 @@ import bakenn
 import cycles
 import layers
 import numpy as np
+import recurrent
 from baseline import MODELS, SOURCE, TARGETS, Baseline
 from numpy.typing import NDArray
 
@@ -193,6 +194,7 @@ def report(
     lines += table(["model", "instructions", "code B", "weights B", "arena B", "stack B"], rows)
     lines += ["Code is without weights and without the harness; TFLM's includes about 700 B of start-up.", ""]
     lines += cycles.section()
+    lines += recurrent.kept_section()
     lines += cores_table(proofs)
     lines += goals_table(goals)
     lines += bakenn.tables(others, {name: goals[name, "speed"] for name in others})

@@ -82,8 +82,8 @@ def load_foreign(source: Source, folder: Path, data: object = None) -> tuple[Ope
         inspect_model(opened)
     except ModelError:
         return opened, tuple(attempts)  # whoever loads the model inspects it, and says what is wrong
-    check_conversion(opened, changed, folder, framework)
-    return opened, (*attempts, Attempt(f"compare with {framework} on random inputs", "ok"))
+    outcome = check_conversion(opened, changed, folder, framework)
+    return opened, (*attempts, Attempt(f"compare with {framework} on random inputs", outcome))
 
 
 def _said(change: ChangedInput) -> str:

@@ -121,3 +121,19 @@ def test_rounds_of_several_layers() -> None:
     """Two matrices in turn: a round is both."""
     plan = assert_every_layer_equal(dense_chain(weights=2, rounds=9))
     assert find_chains(plan) == [Repeat(0, 2, 4)]
+
+
+def test_a_table_may_name_what_a_later_op_of_the_round_brought_along() -> None:
+    """One matrix is requantized in its second round as the other in its first; arrays are per channel."""
+    rng = np.random.default_rng(0)
+    of_channels = [0.02 + 0.001 * n for n in range(32)]
+    a, b = (constant(rng.integers(-60, 60, (32, 32)).astype(np.int8), of_channels) for _ in range(2))
+    ratios = [2.0, 0.5, 0.5, 2.0, 2.0, 0.5, 0.5, 2.0, 2.0, 0.5]
+    scales = [0.1 * float(np.prod(ratios[:n])) for n in range(len(ratios) + 1)]
+    state = [TensorSpec((1, 32), "int8", scale, 0, name=f"y{n}") for n, scale in enumerate(scales)]
+    nodes = [
+        Node("FULLY_CONNECTED", options("FullyConnectedOptions"), [state[n], (a, b)[n % 2]], [state[n + 1]])
+        for n in range(len(ratios))
+    ]
+    plan = assert_every_layer_equal(build_graph(nodes, [state[-1]]))
+    assert find_chains(plan) == [Repeat(0, 2, 5)]

@@ -75,6 +75,10 @@ def join_rounds(views: list[dict[str, Any]], steps: Sequence[dict[str, Any]], ch
     ctypes = {constant["name"]: constant["ctype"] for view in views for constant in view["constants"]}
     gone: set[int] = set()
     for chain in chains:
+        # A table may name what any round of any op brought along.
+        constants = [constant for view in steps[chain.start : chain.end] for constant in view["constants"]]
+        for view in steps[chain.start : chain.end]:
+            view["constants"] = constants if view is steps[chain.start] else []
         for position in range(chain.start, chain.start + chain.period):
             others = range(position + chain.period, chain.end, chain.period)
             _join([steps[position], *(steps[n] for n in others)], ctypes)
@@ -87,8 +91,6 @@ def _join(rounds: Sequence[dict[str, Any]], ctypes: Mapping[str, str]) -> None:
     first["rounds"] = len(rounds)
     numbers = [view["number"] for view in rounds]
     first["facts"].append(f"in {len(rounds)} rounds, as ops {', '.join(numbers[:2])} … {numbers[-1]}")
-    for view in rounds[1:]:
-        first["constants"] += view["constants"]
     tables: dict[tuple[str, str], str] = {}
     for number, calls in enumerate(zip(*(view["calls"] for view in rounds), strict=True)):
         call = calls[0]
