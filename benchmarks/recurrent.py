@@ -144,8 +144,9 @@ def section(known: dict[tuple[str, str], str]) -> Iterator[str]:
                 yield known[source, name]
     yield from [
         "",
-        f"Accuracy on {BOARD} ({JUDGED_ON} windows of examples/recipes/gesture, {STEPS} steps of 3 axes), flash and RAM "
-        "of the firmware in bytes, its stack and harness included, and nominal cycles by the rules of docs/TIMING.md.",
+        f"Accuracy on {BOARD} ({JUDGED_ON} windows of examples/recipes/gesture, {STEPS} steps of 3 axes), flash "
+        "and RAM of the firmware in bytes, its stack and harness included, and nominal cycles by the rules of "
+        "docs/TIMING.md.",
         "",
     ]
 

@@ -178,11 +178,13 @@ def _freeze_note(tensor: TensorT, index: int) -> str | None:
     name = flat.name_of(tensor, index)
     free = [axis for axis, d in enumerate(signature) if d < 0]
     if any(axis > 0 for axis in free):
+        example = ",".join("1" if d < 0 and not axis else "N" if d < 0 else str(d) for axis, d in enumerate(signature))
         raise ModelError(
             f"has the shape {[d if d >= 0 else None for d in signature]}: "
             "only the batch (the first dimension) may be left open",
             where=f'input "{name}"',
-            hint="Export the model with a fixed input shape",
+            hint=f'Say it with `input_shape="{name}={example}"`, a number for each N, '
+            "or export the model with a fixed input shape",
         )
     return f'input "{name}": the batch is open in the model and was frozen to {shape[0]}' if free else None
 
