@@ -65,7 +65,6 @@ def inspect_model(opened: OpenedModel, scaling: OwnScaling | None = None) -> Ins
     for subgraph in model.subgraphs:
         _check_types(subgraph)
     _check_ops(model)
-    _refuse_uint8(model)
     notes = [note for i in flat.ints(main.inputs) if (note := _freeze_note(main.tensors[i], i))]
     if opened.densified:
         many = f"{opened.densified} sparse weight tensors"
@@ -152,23 +151,6 @@ def _check_ops(model: ModelT) -> None:
             where="; ".join(where for _, where in custom[:4]),
             hint=fallback.hint([kind for kind, _ in custom]),
         )
-
-
-_WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
-
-
-def _refuse_uint8(model: ModelT) -> None:
-    """Networks of uint8, as TensorFlow quantized them until 2019: the kernels for them are gone from every runtime."""
-    for subgraph in model.subgraphs:
-        for i, op in enumerate(subgraph.operators):
-            operands = flat.activations(model, subgraph, flat.ints(op.inputs)[:1])
-            if flat.kind_of(model, op) in _WEIGHTED and any(type_name(t.type) == "uint8" for t in operands):
-                raise ModelError(
-                    "the model computes in uint8, as TensorFlow quantized until 2019; today's kernels take int8",
-                    where=flat.where(model, subgraph, i),
-                    hint="Pass the float model with `data`: it is quantized to int8 here. If only this file is left, "
-                    "look for a newer one of the same network: int8 and float32 files are published of most",
-                )
 
 
 def _freeze_note(tensor: TensorT, index: int) -> str | None:

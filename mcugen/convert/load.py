@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mcugen.convert.foreign import load_foreign
+from mcugen.convert.from_uint8 import NOTE, computes_in_uint8, from_uint8
 from mcugen.convert.given_shapes import given_shapes
 from mcugen.convert.kept import Kept, find_kept, keep, kept_key, read_scaling
 from mcugen.convert.keras_inputs import live_scaling
@@ -27,11 +28,13 @@ from mcugen.tflite.opened import OpenedModel, open_model
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A source as a `.tflite`, what was tried on the way, and what its layers do first with the input (or None)."""
+    """A source as a `.tflite`, what was tried on the way, what its layers do first with the input (or None), and notes
+    of what was changed in it."""
 
     model: OpenedModel
     attempts: tuple[Attempt, ...] = ()
     scaling: OwnScaling | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load_tflite(source: Source, progress: Share | None = None, data: object = None) -> Loaded:
@@ -49,7 +52,10 @@ def load_tflite(source: Source, progress: Share | None = None, data: object = No
         raise _no_objects(source.name)
     if source.kind == "tflite":
         opened = source.opened or open_model(source.data)
-        return Loaded(with_shapes(opened, given_shapes()) if given_shapes() else opened)
+        opened = with_shapes(opened, given_shapes()) if given_shapes() else opened
+        if computes_in_uint8(opened.schema):
+            return Loaded(from_uint8(opened), notes=(NOTE,))
+        return Loaded(opened)
     with temporary_folder() as folder:
         if source.kind in ("pytorch", "pytorch object", "onnx", "onnx object"):
             return Loaded(*load_foreign(source, folder, data))

@@ -142,6 +142,7 @@ def _load(source: object, data: DataSource | None, progress: Progress | None) ->
     if scaler is not None:
         model, scaling = with_scaler(model, scaler)
     inspection = replace(inspect_model(model, scaling), has_scaler=scaler is not None)
+    inspection = replace(inspection, notes=(*given.notes, *inspection.notes))
     if is_trusted() and found.kind in _CHECKED:
         inspection = replace(inspection, warnings=(_TRUSTED, *inspection.warnings))
     kind: SourceKind = (
