@@ -42,7 +42,7 @@ LAW = {
     "ops.rows": "graph numerics ops",
     "ops.keeping": "graph tflite numerics ops ops.weighted",
     # What runs it. The two runtimes are sisters: neither knows the other.
-    "emit": "errors resources graph numerics ops",
+    "emit": "environment errors resources graph numerics ops",
     "emulators": "errors cores toml_table emit",
     "boards": "errors resources cores toml_table ops emulators",
     "oracle": "environment children errors graph ops.moving",

@@ -113,7 +113,7 @@ def test_weights_that_do_not_fit_are_refused() -> None:
 
 
 def test_averages_of_an_even_number_are_refused() -> None:
-    with pytest.raises(ModelError, match="uint8.*averages of an even number of values round halves"):
+    with pytest.raises(ModelError, match=r"uint8.*averages of an even number of values round halves"):
         convert(network(pool=2))
 
 
@@ -121,5 +121,5 @@ def test_other_ops_are_refused() -> None:
     x, y, z = (TensorSpec((1, 4), scale=0.1, zero_point=128, dtype="uint8", name=name) for name in ("x", "y", "z"))
     square = TensorSpec((4, 4), scale=0.1, zero_point=128, dtype="uint8", data=np.full((4, 4), 130, np.uint8))
     dense = Node("FULLY_CONNECTED", options("FullyConnectedOptions"), [x, square], [y])
-    with pytest.raises(ModelError, match='op 1 LOGISTIC "z": .*LOGISTIC does not compute the same in int8'):
+    with pytest.raises(ModelError, match=r'op 1 LOGISTIC "z": .*LOGISTIC does not compute the same in int8'):
         convert(build_graph([dense, Node("LOGISTIC", None, [y], [z])], [z]))

@@ -32,7 +32,7 @@ def test_shapes_by_name() -> None:
         with pytest.raises(ConversionError, match=r"which 1,8.* does not fit"):
             fixed_shape("x", [None, None, 3], {"x": wrong})
     check_names(["x"], {"": (1,)})
-    with pytest.raises(ModelError, match="no input 'z'.*Its inputs are: x, y"):
+    with pytest.raises(ModelError, match=r"no input 'z'.*Its inputs are: x, y"):
         check_names(["x", "y"], {"z": (1,)})
     with pytest.raises(ModelError, match="the model has several inputs"):
         check_names(["x", "y"], {"": (1,)})
