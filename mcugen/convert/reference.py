@@ -108,5 +108,5 @@ def _difference(wanted: Sequence[NDArray[Any]], computed: Sequence[NDArray[Any]]
         if not bool(np.all(difference <= _TOLERANCE * max(float(np.abs(original).max()), 1e-6))):
             return position, f"differs by up to {float(difference.max()):.3g}" if np.isfinite(
                 found
-            ).all() else "is no number"
+            ).all() else "is NaN or infinite"
     return 0, ""
