@@ -42,7 +42,7 @@ LAW = {
     "ops.rows": "graph numerics ops",
     "ops.keeping": "graph tflite numerics ops ops.weighted",
     # What runs it. The two runtimes are sisters: neither knows the other.
-    "emit": "errors resources graph numerics ops",
+    "emit": "environment errors resources graph numerics ops",
     "emulators": "errors cores toml_table emit",
     "boards": "errors resources cores toml_table ops emulators",
     "oracle": "environment children errors graph ops.moving",
@@ -55,13 +55,13 @@ LAW = {
     # The stages.
     "project": "errors names resources graph emit boards runtimes",
     "formats": "errors names resources graph ops emit boards runtimes runtimes.tflm project",
-    "builder": "environment errors reading children progress cores boards runtimes runtimes.aot.plan runtimes.tflm"
-    " project",
+    "builder": "environment errors reading children progress cores graph boards runtimes runtimes.aot.plan"
+    " runtimes.tflm project",
     "verify": "errors progress graph tflite numerics ops oracle runtimes runtimes.aot.graph runtimes.aot.plan"
     " runtimes.aot.emit",
     "qat": "errors numerics",
     "guard": "errors reading",
-    "convert.loops": "errors tflite ops",
+    "convert.loops": "errors graph tflite ops",
     "convert": "environment errors reading outputs children names progress graph tflite numerics ops oracle verify qat"
     " guard"
     " convert.loops",

@@ -15,6 +15,7 @@ from typing import Any
 
 from mcugen.boards.types import Board
 from mcugen.errors import DoesNotFitError
+from mcugen.graph.repeats import in_rounds
 from mcugen.project.bsp import max_payload
 from mcugen.runtimes.aot.plan.types import Plan
 from mcugen.runtimes.program import Program
@@ -26,6 +27,8 @@ ALIGNMENT = 16
 MODEL_CODE = 2560
 CALL_CODE = {"DEPTHWISE_CONV_2D": 768, "FULLY_CONNECTED": 160}
 OTHER_CALL_CODE = 448
+ROUND_CODE = 96
+"""Of an op that an unrolled layer has once more: its parameters and addresses."""
 SOFT_FLOAT_CODE = 3 * 1024
 MATHS_CODE = {
     "COS": 2048,
@@ -136,7 +139,10 @@ def fit_report(plan: Program, board: Board) -> Fit:
 def _code_bytes(plan: Program, *, has_fpu: bool) -> int:
     """Estimate of the model's code, and of the C library's that float32 needs."""
     if isinstance(plan, Plan):
-        calls = sum(len(step.calls) * CALL_CODE.get(step.op.kind, OTHER_CALL_CODE) for step in plan.steps)
+        rounds = in_rounds(plan.graph, [step.op for step in plan.steps])
+        first = [plan.steps[numbers[0]] for numbers in rounds]
+        calls = sum(len(step.calls) * CALL_CODE.get(step.op.kind, OTHER_CALL_CODE) for step in first)
+        calls += ROUND_CODE * (len(plan.steps) - len(first))
         real = {step.op.kind for step in plan.steps for call in step.calls if call.kernel.endswith("_f32")}
         soft = SOFT_FLOAT_CODE if real and not has_fpu else 0
         return MODEL_CODE + calls + soft + sum(MATHS_CODE.get(kind, 0) for kind in real)

@@ -107,6 +107,21 @@ def observe(
     return observation
 
 
+def second_witness(model: OpenedModel, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...] | None:
+    """What LiteRT computes as the outputs, one (N, *shape) array each; None where it is absent or does not run this."""
+    first = Attempt(_TFLM, "its results are in doubt")
+    afresh = takes_sequences(model.schema)
+    try:
+        return _observe_litert(model.data, inputs, (), (), False, None, first, afresh=afresh).outputs
+    except (ToolError, ConversionError):
+        return None
+
+
+def ran_in_tflm(observation: Observation) -> bool:
+    """Whether TensorFlow Lite Micro ran the model, and not LiteRT in its place."""
+    return observation.attempts[-1].step == _TFLM
+
+
 def _observe_tflm(
     tflite: bytes,
     inputs: Sequence[NDArray[Any]],

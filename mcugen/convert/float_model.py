@@ -20,6 +20,7 @@ from mcugen.convert.equivalents import use_int16_equivalents
 from mcugen.convert.features import FeatureScaling, behind, feature_scaling, take_out, units_of
 from mcugen.convert.inspect_source import Inspection
 from mcugen.convert.loops.merged import merge, split
+from mcugen.convert.loops.rounds import tied_rounds
 from mcugen.convert.made_up import not_too_small
 from mcugen.convert.observed import merged_copy, observe
 from mcugen.convert.parts import Parts, output_parts, take_apart
@@ -149,6 +150,7 @@ class FloatModel:
             observation = self._observe(choices, floats, samples, progress)
             model = floats.copy()
             apart = take_apart(model, observation.outputs) if choices.split_outputs else None
+            rounds = tied_rounds(model)
             merged = merge(model)
             main = model.subgraphs[0]
             scalings = feature_scaling(model, merged.parts[0][1], always=self._inspection.has_scaler)
@@ -162,7 +164,7 @@ class FloatModel:
                 real if samples.trusted else not_too_small(real),
                 behind(scalings, observation.statistics),
                 self._plain.trained,
-                merged.ties,
+                (*merged.ties, *rounds),
                 made_up=not samples.trusted,
             )
             watched = [i for i in watched if i in scheme.activations]

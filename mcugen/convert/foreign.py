@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mcugen.convert.data_files import read_npy, read_npz
 from mcugen.convert.data_objects import as_array
 from mcugen.convert.data_specs import short_name
+from mcugen.convert.given_shapes import given_shapes
 from mcugen.convert.inspect_source import inspect_model
 from mcugen.convert.layout import ChangedInput, fold_transposes, inputs_channels_last, outputs_as_given
 from mcugen.convert.output_names import names_of_signature
@@ -62,7 +63,7 @@ def load_foreign(source: Source, folder: Path, data: object = None) -> tuple[Ope
         path.write_bytes(source.model.SerializeToString())
     assert path is not None
     job, framework, converter = _FRAMEWORKS[source.kind.split()[0]]
-    answer = run_worker(folder, {"job": job, "path": str(path.resolve())})
+    answer = run_worker(folder, {"job": job, "path": str(path.resolve()), "shapes": given_shapes()})
     where = "" if source.path is None else str(source.path)
     if answer.error:
         raise ConversionError(
@@ -83,8 +84,8 @@ def load_foreign(source: Source, folder: Path, data: object = None) -> tuple[Ope
         inspect_model(opened)
     except ModelError:
         return opened, tuple(attempts)  # whoever loads the model inspects it, and says what is wrong
-    check_conversion(opened, changed, folder, framework)
-    return opened, (*attempts, Attempt(f"compare with {framework} on random inputs", "ok"))
+    outcome = check_conversion(opened, changed, folder, framework)
+    return opened, (*attempts, Attempt(f"compare with {framework} on random inputs", outcome))
 
 
 def _said(change: ChangedInput) -> str:

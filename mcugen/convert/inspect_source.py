@@ -65,7 +65,6 @@ def inspect_model(opened: OpenedModel, scaling: OwnScaling | None = None) -> Ins
     for subgraph in model.subgraphs:
         _check_types(subgraph)
     _check_ops(model)
-    _refuse_uint8(model)
     notes = [note for i in flat.ints(main.inputs) if (note := _freeze_note(main.tensors[i], i))]
     if opened.densified:
         many = f"{opened.densified} sparse weight tensors"
@@ -154,23 +153,6 @@ def _check_ops(model: ModelT) -> None:
         )
 
 
-_WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
-
-
-def _refuse_uint8(model: ModelT) -> None:
-    """Networks of uint8, as TensorFlow quantized them until 2019: the kernels for them are gone from every runtime."""
-    for subgraph in model.subgraphs:
-        for i, op in enumerate(subgraph.operators):
-            operands = flat.activations(model, subgraph, flat.ints(op.inputs)[:1])
-            if flat.kind_of(model, op) in _WEIGHTED and any(type_name(t.type) == "uint8" for t in operands):
-                raise ModelError(
-                    "the model computes in uint8, as TensorFlow quantized until 2019; today's kernels take int8",
-                    where=flat.where(model, subgraph, i),
-                    hint="Pass the float model with `data`: it is quantized to int8 here. If only this file is left, "
-                    "look for a newer one of the same network: int8 and float32 files are published of most",
-                )
-
-
 def _freeze_note(tensor: TensorT, index: int) -> str | None:
     """Refuse dynamic dimensions other than the batch; say that the batch is frozen."""
     signature = flat.ints(tensor.shapeSignature) or flat.shape_of(tensor)
@@ -178,11 +160,13 @@ def _freeze_note(tensor: TensorT, index: int) -> str | None:
     name = flat.name_of(tensor, index)
     free = [axis for axis, d in enumerate(signature) if d < 0]
     if any(axis > 0 for axis in free):
+        example = ",".join("1" if d < 0 and not axis else "N" if d < 0 else str(d) for axis, d in enumerate(signature))
         raise ModelError(
             f"has the shape {[d if d >= 0 else None for d in signature]}: "
             "only the batch (the first dimension) may be left open",
             where=f'input "{name}"',
-            hint="Export the model with a fixed input shape",
+            hint=f'Say it with `input_shape="{name}={example}"`, a number for each N, '
+            "or export the model with a fixed input shape",
         )
     return f'input "{name}": the batch is open in the model and was frozen to {shape[0]}' if free else None
 

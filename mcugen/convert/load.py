@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mcugen.convert.foreign import load_foreign
+from mcugen.convert.from_uint8 import NOTE, computes_in_uint8, from_uint8
+from mcugen.convert.given_shapes import given_shapes
 from mcugen.convert.kept import Kept, find_kept, keep, kept_key, read_scaling
 from mcugen.convert.keras_inputs import live_scaling
 from mcugen.convert.keras_scale import Dimension
+from mcugen.convert.sized import with_shapes
 from mcugen.convert.sources import Source
 from mcugen.convert.types import Attempt, OwnScaling
 from mcugen.convert.worker_client import run_worker
@@ -25,11 +28,13 @@ from mcugen.tflite.opened import OpenedModel, open_model
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A source as a `.tflite`, what was tried on the way, and what its layers do first with the input (or None)."""
+    """A source as a `.tflite`, what was tried on the way, what its layers do first with the input (or None), and notes
+    of what was changed in it."""
 
     model: OpenedModel
     attempts: tuple[Attempt, ...] = ()
     scaling: OwnScaling | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load_tflite(source: Source, progress: Share | None = None, data: object = None) -> Loaded:
@@ -46,7 +51,11 @@ def load_tflite(source: Source, progress: Share | None = None, data: object = No
     if given_objects() is not None and source.kind not in ("keras", "keras h5", "saved_model"):
         raise _no_objects(source.name)
     if source.kind == "tflite":
-        return Loaded(source.opened or open_model(source.data))
+        opened = source.opened or open_model(source.data)
+        opened = with_shapes(opened, given_shapes()) if given_shapes() else opened
+        if computes_in_uint8(opened.schema):
+            return Loaded(from_uint8(opened), notes=(NOTE,))
+        return Loaded(opened)
     with temporary_folder() as folder:
         if source.kind in ("pytorch", "pytorch object", "onnx", "onnx object"):
             return Loaded(*load_foreign(source, folder, data))
@@ -103,7 +112,7 @@ def _from_file(
         # Not in the folder itself, where the process would take it for a module before it is confined.
         (folder / "own").mkdir(exist_ok=True)
         own = Path(shutil.copyfile(own, folder / "own" / own.name))
-    key = kept_key(kind, path, own, trusted=trusted) if scale is None else ""
+    key = kept_key(kind, path, own, trusted=trusted) if scale is None and not given_shapes() else ""
     if key and (kept := find_kept(key)) is not None:
         return Loaded(open_model(kept.tflite), kept.attempts, kept.scaling)
     attempts: list[Attempt] = []
@@ -116,6 +125,7 @@ def _from_file(
             "trusted": trusted,
             "scale": scale,
             "own": str(own) if own is not None else None,
+            "shapes": given_shapes(),
         }
         try:
             answer = run_worker(folder, request, legacy_keras=legacy, progress=progress, model=path)
@@ -160,7 +170,14 @@ def _from_object(model: Any, folder: Path, progress: Share | None) -> Loaded:
         attempts.append(Attempt(step, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"))
     else:
         # The user's own object: what its file names are the user's own layers.
-        request = {"job": "convert", "kind": "keras", "path": str(path), "legacy": legacy, "trusted": True}
+        request = {
+            "job": "convert",
+            "kind": "keras",
+            "path": str(path),
+            "legacy": legacy,
+            "trusted": True,
+            "shapes": given_shapes(),
+        }
         answer = run_worker(folder, request, legacy_keras=legacy, progress=progress)
         attempts.append(Attempt(step, answer.error or "ok"))
         if not answer.error:
@@ -169,7 +186,7 @@ def _from_object(model: Any, folder: Path, progress: Share | None) -> Loaded:
 
     step = "convert the model object in this process"
     try:
-        tflite = convert_keras(model)
+        tflite = convert_keras(model, given_shapes())
     except McugenError:
         raise
     except Exception as error:  # whatever the converter raises

@@ -20,6 +20,7 @@ from mcugen.convert.inspect_source import Inspection, inspect_model
 from mcugen.convert.load import load_tflite
 from mcugen.convert.loops.merged import merge
 from mcugen.convert.loops.prepared import check_control_flow
+from mcugen.convert.loops.rounds import tied_rounds
 from mcugen.convert.made_up import made_up_ranges
 from mcugen.convert.plain import host_type, plain_float
 from mcugen.convert.quantizer import check_rules, decide
@@ -141,6 +142,7 @@ def _load(source: object, data: DataSource | None, progress: Progress | None) ->
     if scaler is not None:
         model, scaling = with_scaler(model, scaler)
     inspection = replace(inspect_model(model, scaling), has_scaler=scaler is not None)
+    inspection = replace(inspection, notes=(*given.notes, *inspection.notes))
     if is_trusted() and found.kind in _CHECKED:
         inspection = replace(inspection, warnings=(_TRUSTED, *inspection.warnings))
     kind: SourceKind = (
@@ -169,12 +171,13 @@ def _by_its_shapes(loaded: _Loaded) -> Converted:
     inspection = loaded.inspection
     plain = plain_float(loaded.model, inspection, for_int8=True)
     model = plain.model.copy()
+    rounds = tied_rounds(model)
     merged = merge(model)
     check_rules(model)
     scalings = feature_scaling(model, merged.parts[0][1], always=inspection.has_scaler)
     take_out(model, scalings)
     ranges = made_up_ranges(model, inspection.inputs, pixels=inspection.rescales_input)
-    rewrite(model, decide(model, Choices(), ranges, {}, plain.trained, merged.ties, made_up=True), merged)
+    rewrite(model, decide(model, Choices(), ranges, {}, plain.trained, (*merged.ties, *rounds), made_up=True), merged)
     write_units(model, units_of(scalings, len(inspection.inputs)))
     quantized = packed(model)
     report = QuantizationReport(

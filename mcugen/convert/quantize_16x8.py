@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mcugen import ops
@@ -24,6 +25,7 @@ from mcugen.tflite.schema import type_name
 from mcugen.tflite.schema_types import ModelT
 from mcugen.tflite.unused import drop_unused, own_constants, share_equal_constants
 
+_SCALE_OF_FRACTIONS = 2.0**-15
 _UNROLLED = ("WHILE", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 """What is brought into another form before it is quantized."""
 
@@ -53,14 +55,10 @@ def quantize_16x8(
     named = floats.copy()
     lstms = name_lstms(named, ranges)
     model = unroll(packed(named)).model.copy()
-    drop_zeros(model)
-    folded = constant_outputs(model)
-    samples = [a[:1] for a in inputs]
-    known = calibrate.observe(packed(model), samples, (), flat.ints(model.subgraphs[0].outputs), keep=folded).values
-    fold_constants(model, known)
-    drop_unused(model)
+    _fold_first_rounds(model, [a[:1] for a in inputs])
     own_constants(model)
     quantized = open_model(_run(packed(model).data, inputs, progress)).copy()
+    _scale_zeros(quantized)
     put_lstms_back(quantized, lstms)
     share_equal_constants(quantized)
     return packed(quantized)
@@ -85,6 +83,27 @@ def check_int16(model: ModelT) -> None:
                 where=flat.where(model, main, index),
                 hint="Omit `activations` for int8, or write the layer with other ops",
             )
+
+
+def _fold_first_rounds(model: ModelT, samples: Sequence[NDArray[Any]]) -> None:
+    """Compute once, in place, what first rounds make of states that are still zero; their zeros disappear."""
+    while True:
+        drop_zeros(model)
+        drop_unused(model)
+        folded = constant_outputs(model)
+        if not folded:
+            return
+        known = calibrate.observe(packed(model), samples, (), flat.ints(model.subgraphs[0].outputs), keep=folded).values
+        fold_constants(model, known)
+
+
+def _scale_zeros(model: ModelT) -> None:
+    """Give constants that are all zeros, and from which the quantizer derives no scale, the one of fractions."""
+    for tensor in model.subgraphs[0].tensors:
+        value = flat.constant(model, tensor)
+        if value is None or value.dtype != np.int16 or value.any() or tensor.quantization is None:
+            continue
+        tensor.quantization.scale = np.array([_SCALE_OF_FRACTIONS], np.float32)
 
 
 def _run(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Share | None) -> bytes:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 
+from mcugen.convert.given_shapes import check_names, fixed_shape
 from mcugen.convert.graph_inputs import graph_scaling
 from mcugen.convert.histogram import Sums
 from mcugen.convert.keras_inputs import live_scaling
+from mcugen.convert.keras_recurrent import refuse_masks, without_dropout
 from mcugen.convert.keras_scale import Dimension, scaled_model
 from mcugen.convert.mixed_precision import in_float32
 from mcugen.convert.output_names import NamedShape, with_output_names
@@ -40,6 +43,7 @@ def load_and_convert(
     trusted: bool = False,
     scale: tuple[Dimension, float] | None = None,
     own: Path | None = None,
+    shapes: Mapping[str, Sequence[int]] = MappingProxyType({}),
 ) -> tuple[bytes, OwnScaling | None]:
     """A Keras file or SavedModel folder as float32 `.tflite`, batch fixed to 1; and what it does first with its input.
 
@@ -47,6 +51,7 @@ def load_and_convert(
         folder: where the checked copy is made that is loaded.
         trusted: what the file names is not checked, and its Lambda layers run.
         own: the user's Python file, whose classes and functions a Keras file may name.
+        shapes: of inputs, as the user gives them.
         scale: take the architecture of a Keras model with this dimension times this factor, and new weights.
 
     Raises:
@@ -56,7 +61,7 @@ def load_and_convert(
         Exception: whatever TensorFlow raises when it cannot load the model.
     """
     if kind == "saved_model":
-        return _convert_saved_model(str(checked_folder(Path(path), folder, trusted=trusted)))
+        return _convert_saved_model(str(checked_folder(Path(path), folder, trusted=trusted)), shapes)
     objects: Mapping[str, Any] = {}
     if own is not None:
         if legacy:
@@ -78,7 +83,7 @@ def load_and_convert(
 
         model = keras.saving.load_model(copy, compile=False, safe_mode=not trusted, custom_objects=dict(objects))
     try:
-        return convert_keras(model if scale is None else scaled_model(model, *scale)), live_scaling(model)
+        return convert_keras(model if scale is None else scaled_model(model, *scale), shapes), live_scaling(model)
     except McugenError:
         raise
     except Exception as error:  # whatever the converter raises
@@ -88,7 +93,7 @@ def load_and_convert(
         ) from error
 
 
-def convert_keras(model: Any) -> bytes:
+def convert_keras(model: Any, shapes: Mapping[str, Sequence[int]] = MappingProxyType({})) -> bytes:
     """A Keras model object (Keras 3 or tf_keras) as float32 `.tflite`, batch fixed to 1.
 
     Ways, in this order: a concrete function with the batch fixed (no dynamic shapes are left in the result),
@@ -98,21 +103,22 @@ def convert_keras(model: Any) -> bytes:
 
     model = in_float32(model)
     inputs = list(getattr(model, "inputs", None) or [])
-    for tensor in inputs:
-        if any(d is None for d in tensor.shape[1:]):
-            raise ConversionError(
-                f"has the shape {[None if d is None else int(d) for d in tensor.shape]}: "
-                "only the batch may be left open",
-                where=f'input "{_plain(tensor.name)}"',
-                hint="Build the model with a fixed input shape",
-            )
+    check_names([_plain(tensor.name) for tensor in inputs], shapes)
+    fixed = [
+        fixed_shape(_plain(tensor.name), _sizes(tensor), shapes, hint="build the model with a fixed input shape")
+        for tensor in inputs
+    ]
     ways: list[Callable[[], bytes]] = [
         lambda: tf.lite.TFLiteConverter.from_keras_model(model).convert(),
         lambda: _export_and_convert(model),
     ]
     if inputs:
-        ways.insert(0, lambda: _convert_concrete(model, inputs))
-    return with_output_names(_first_that_works(ways), _keras_outputs(model))
+        ways.insert(0, lambda: _convert_concrete(model, inputs, fixed))
+    if shapes:
+        del ways[1:]  # which know nothing of them
+    refuse_masks(model)
+    with without_dropout(model):
+        return with_output_names(_first_that_works(ways), _keras_outputs(model))
 
 
 def _keras_outputs(model: Any) -> list[NamedShape]:
@@ -126,10 +132,14 @@ def _keras_outputs(model: Any) -> list[NamedShape]:
     return [(_plain(name), tuple(output.shape)) for name, output in zip(names, outputs, strict=True)]
 
 
-def _convert_concrete(model: Any, inputs: list[Any]) -> bytes:
+def _sizes(tensor: Any) -> list[int | None]:
+    return [None if d is None else int(d) for d in tensor.shape]
+
+
+def _convert_concrete(model: Any, inputs: list[Any], shapes: Sequence[tuple[int, ...]]) -> bytes:
     import tensorflow as tf
 
-    specs = [tf.TensorSpec([1, *t.shape[1:]], t.dtype, name=_plain(t.name)) for t in inputs]
+    specs = [tf.TensorSpec(shape, t.dtype, name=_plain(t.name)) for t, shape in zip(inputs, shapes, strict=True)]
 
     def call(*values: Any) -> Any:
         return model(values[0] if len(values) == 1 else list(values), training=False)
@@ -144,7 +154,9 @@ def _export_and_convert(model: Any) -> bytes:
         return _convert_saved_model(folder)[0]
 
 
-def _convert_saved_model(path: str) -> tuple[bytes, OwnScaling | None]:
+def _convert_saved_model(
+    path: str, shapes: Mapping[str, Sequence[int]] = MappingProxyType({})
+) -> tuple[bytes, OwnScaling | None]:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(path)
@@ -162,11 +174,17 @@ def _convert_saved_model(path: str) -> tuple[bytes, OwnScaling | None]:
     name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
     signature = signatures[name]
 
+    wanted = signature.structured_input_signature[1]
+    check_names(list(wanted), shapes)
+    hint = "save the model with a fixed input shape"
+    fixed = {
+        key: fixed_shape(key, _sizes(spec), shapes, hint=hint) if spec.shape.rank is not None else None
+        for key, spec in wanted.items()
+    }
     scaling: list[OwnScaling | None] = [None]
 
     def fixed_batch() -> bytes:
-        wanted = signature.structured_input_signature[1]
-        specs = {key: tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name=key) for key, spec in wanted.items()}
+        specs = {key: tf.TensorSpec(fixed[key], spec.dtype, name=key) for key, spec in wanted.items()}
         concrete = tf.function(lambda **values: signature(**values)).get_concrete_function(**specs)
         scaling[0] = graph_scaling(concrete)
         return bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
@@ -174,7 +192,7 @@ def _convert_saved_model(path: str) -> tuple[bytes, OwnScaling | None]:
     def as_saved() -> bytes:
         return bytes(tf.lite.TFLiteConverter.from_saved_model(path, signature_keys=[name]).convert())
 
-    made = _first_that_works([fixed_batch, as_saved])
+    made = _first_that_works([fixed_batch] if shapes else [fixed_batch, as_saved])
     named = sorted(signature.structured_outputs.items())
     return with_output_names(made, [(_plain(key), tuple(spec.shape)) for key, spec in named]), scaling[0]
 
@@ -221,13 +239,25 @@ def observe(
         for result, details in zip(results, outputs, strict=True):
             result.append(interpreter.get_tensor(details["index"]))
         progress((i + 1) / count)
-    arrays = {f"output_{n}": np.stack(r) for n, r in enumerate(results)}
+    arrays: dict[str, Any] = {f"output_{n}": np.stack(r) for n, r in enumerate(results)}
     arrays.update((f"keep_{i}", interpreter.get_tensor(i)) for i in keep)
     for i, total in zip(tensors, sums, strict=False):
         known = total.statistics()
         arrays.update({f"counts_{i}": known.counts, f"mean_{i}": known.mean})
     write_arrays(folder / "observed.npz", low=low, high=high, **arrays)
     return {}
+
+
+def shapes_of(folder: Path, inputs: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """The shapes of all tensors of `model.tflite`'s main graph, by id, where its inputs have these shapes."""
+    interpreter = _interpreter((folder / "model.tflite").read_bytes())
+    for details, shape in zip(interpreter.get_input_details(), inputs, strict=True):
+        interpreter.resize_tensor_input(details["index"], list(shape))
+    interpreter.allocate_tensors()
+    for details in interpreter.get_input_details():
+        interpreter.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
+    interpreter.invoke()  # shapes that are computed are known then
+    return {"shapes": {int(t["index"]): [int(d) for d in t["shape"]] for t in interpreter.get_tensor_details()}}
 
 
 def quantize_16x8(folder: Path, progress: Share) -> None:

@@ -26,7 +26,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
     if request["job"] == "convert onnx":
         from mcugen.convert.onnx_jobs import convert_onnx
 
-        return convert_onnx(Path(request["path"]), folder)
+        return convert_onnx(Path(request["path"]), folder, request.get("shapes", {}))
     from mcugen.convert import tensorflow_jobs as jobs
 
     if request["job"] == "convert":
@@ -38,6 +38,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
             trusted=request["trusted"],
             scale=request.get("scale"),
             own=Path(request["own"]) if request.get("own") else None,
+            shapes=request.get("shapes", {}),
         )
         (folder / "float.tflite").write_bytes(tflite)
         return {"scaling": None if scaling is None else dataclasses.asdict(scaling)}
@@ -45,6 +46,8 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
         return jobs.observe(
             folder, request["tensors"], request["keep"], request["statistics"], progress, afresh=request["afresh"]
         )
+    if request["job"] == "shapes":
+        return jobs.shapes_of(folder, request["inputs"])
     if request["job"] == "quantize_16x8":
         jobs.quantize_16x8(folder, progress)
         return {}

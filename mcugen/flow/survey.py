@@ -88,6 +88,7 @@ def find_fallbacks(
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
+    input_shape: str | Sequence[str] | None = None,
 ) -> Fallback:
     """Every op of a model that does not run, with alternatives; nothing is quantized or planned.
 

@@ -16,12 +16,17 @@ T = TypeVar("T")
 
 
 def takes_trust(verb: Callable[P, T]) -> Callable[P, T]:
-    """Gives a verb its arguments `trust_model` and `custom_objects`, see docs/SECURITY.md."""
+    """Gives a verb its arguments `trust_model` and `custom_objects`, see docs/SECURITY.md, and `input_shape`."""
 
     @functools.wraps(verb)
     def scoped(*args: P.args, **kwargs: P.kwargs) -> T:
         with using_objects(kwargs.get("custom_objects")):  # type: ignore[arg-type]
-            return verb(*args, **kwargs)
+            if not kwargs.get("input_shape"):
+                return verb(*args, **kwargs)
+            from mcugen.convert.given_shapes import using_shapes
+
+            with using_shapes(kwargs["input_shape"]):  # type: ignore[arg-type]
+                return verb(*args, **kwargs)
 
     return _within(scoped, "trust_model", trusting)
 

@@ -23,7 +23,7 @@ from mcugen.oracle.copies import Copy
 from mcugen.oracle.messages import read_message, write_message
 
 TIMEOUT_VARIABLE = "MCUGEN_ORACLE_TIMEOUT"
-DEFAULT_TIMEOUT_S = 600.0
+DEFAULT_TIMEOUT_S = 180.0
 """For loading a model, and for one inference: the largest models of microcontrollers take seconds."""
 
 

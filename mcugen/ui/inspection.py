@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
 from mcugen.flow.inspection import Inspection
 from mcugen.graph import Graph, Tensor
+from mcugen.graph.repeats import in_rounds
 from mcugen.ops.common import describe
 from mcugen.runtimes.program import ProgramStep
 from mcugen.text import memory, number, per_mac, share, size
@@ -36,8 +39,12 @@ def show_inspection(console: Console, found: Inspection) -> None:
     console.print()
     wide = console.width >= 100
     cells = [
-        (*_op_row(graph, step, wide, found.board is None), *_kernel_cells(found, n), *_cost_cells(found, n))
-        for n, step in enumerate(plan.steps)
+        (
+            *_op_row(graph, [plan.steps[n] for n in rounds], wide, found.board is None),
+            *_kernel_cells(found, rounds[0]),
+            *_cost_cells(found, rounds),
+        )
+        for rounds in in_rounds(graph, [step.op for step in plan.steps])
     ]
     headings = ["", "op", "layer", "output", "weights", "MACs"] if wide else ["", "op", "output", "MACs"]
     if wide and found.board:
@@ -72,15 +79,15 @@ def _kernel_cells(found: Inspection, op: int) -> tuple[str, ...]:
     return (found.plan.steps[op].variant,) if found.board is not None else ()
 
 
-def _cost_cells(found: Inspection, op: int) -> tuple[str, ...]:
-    """What an op costs on the board, in cycles where they are known; nothing where it was not measured."""
+def _cost_cells(found: Inspection, rounds: Sequence[int]) -> tuple[str, ...]:
+    """What an op costs on the board in all its rounds, in cycles where known; nothing if it was not measured."""
     if found.estimated is not None and found.estimated.per_op:
-        cost = round(found.estimated.per_op[op].cycles.nominal)
+        cost = sum(round(found.estimated.per_op[n].cycles.nominal) for n in rounds)
     elif found.cost is not None:
-        cost = found.cost.per_op[op]
+        cost = sum(found.cost.per_op[n] for n in rounds)
     else:
         return ()
-    return number(cost), per_mac(cost, found.plan.steps[op].macs)
+    return number(cost), per_mac(cost, sum(found.plan.steps[n].macs for n in rounds))
 
 
 def _described(tensor: Tensor, known: bool) -> str:
@@ -94,17 +101,19 @@ def _described(tensor: Tensor, known: bool) -> str:
     return f"{tensor.name} {describe(tensor)}{quantization}"
 
 
-def _op_row(graph: Graph, step: ProgramStep, wide: bool, with_weights: bool) -> tuple[str, ...]:
-    op = step.op
-    output = describe(graph.output_of(op))
+def _op_row(graph: Graph, rounds: Sequence[ProgramStep], wide: bool, with_weights: bool) -> tuple[str, ...]:
+    """An op, or one that an unrolled layer has in every round."""
+    op = rounds[0].op
+    index, macs = str(op.index), number(sum(step.macs for step in rounds))
+    output = describe(graph.output_of(op)) + (f" × {len(rounds)}" if len(rounds) > 1 else "")
     if not wide:
-        return str(op.index), op.kind, output, number(step.macs)
+        return index, op.kind, output, macs
     if not with_weights:
-        return str(op.index), op.kind, op.name, output, number(step.macs)
+        return index, op.kind, op.name, output, macs
     constants = [tensor for tensor in (graph.tensor(i) for i in op.inputs if i >= 0) if tensor.is_const]
     weights = ""
     if constants:
         scales = len(constants[0].quant.scale) if constants[0].quant else 0
         kind = "" if not scales else " per channel" if scales > 1 else " per tensor"
         weights = describe(constants[0]) + kind
-    return str(op.index), op.kind, op.name, output, weights, number(step.macs)
+    return index, op.kind, op.name, output, weights, macs

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from mcugen.cost.estimate import OpCost
 from mcugen.flow.proof import Cost, Proof
-from mcugen.runtimes.program import ProgramStep
+from mcugen.graph.repeats import in_rounds
+from mcugen.runtimes.program import Program, ProgramStep
 from mcugen.text import bar, enumerated, memory, number, per_mac, plain, share, size, tail
 from mcugen.ui.accuracy import say_gate, say_usefulness, show_against_float, show_assessment, show_layers
 from mcugen.ui.cost import time_rows
@@ -37,7 +38,7 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
     console.print(grid(rows))
     if verbose and proof.measured is not None:
         console.print()
-        show_ops(console, proof.plan.steps, proof.measured, proof.estimated.per_op if proof.estimated else ())
+        show_ops(console, proof.plan, proof.measured, proof.estimated.per_op if proof.estimated else ())
     if proof.layers is not None:
         show_layers(console, proof.layers)
     if proof.assessment is not None:
@@ -124,19 +125,32 @@ def _agreement_rows(proof: Proof) -> list[tuple[str, str]]:
     return rows
 
 
-def show_ops(console: Console, steps: Sequence[ProgramStep], cost: Cost, estimates: Sequence[OpCost] = ()) -> None:
-    """A line per op: where the cost goes, in cycles where they are known. Names are shortened from the left."""
-    cycles = [round(each.cycles.nominal) for each in estimates] if cost.unit != "cycles" else []
-    spent = cycles or cost.per_op
+def show_ops(console: Console, program: Program, cost: Cost, estimates: Sequence[OpCost] = ()) -> None:
+    """A line per op: where the cost goes, in cycles where they are known. Names are shortened from the left.
+
+    An op that an unrolled layer has in every round is one line.
+    """
+    rounds = in_rounds(program.graph, [step.op for step in program.steps])
+
+    def of_rounds(values: Sequence[int]) -> list[int]:
+        return [sum(values[n] for n in numbers) for numbers in rounds]
+
+    estimated = [round(each.cycles.nominal) for each in estimates] if cost.unit != "cycles" else []
+    cycles = of_rounds(estimated) if estimated else []
+    counted, macs = of_rounds(cost.per_op), of_rounds([step.macs for step in program.steps])
+    spent = cycles or counted
     most, total = max(spent, default=0), sum(spent)
     wide = console.width >= WIDE
     rows = []
-    for position, (step, own) in enumerate(zip(steps, cost.per_op, strict=True)):
-        name = tail(step.op.name, (20 if cycles else 32) if wide else max(12, console.width - 60))
+    for position, (numbers, own) in enumerate(zip(rounds, counted, strict=True)):
+        step, times = program.steps[numbers[0]], f" × {len(numbers)}" if len(numbers) > 1 else ""
+        name = (
+            tail(step.op.name, ((20 if cycles else 32) if wide else max(12, console.width - 60)) - len(times)) + times
+        )
         costs = [number(own), *([number(cycles[position])] if cycles else [])]
         part = share(spent[position], total)
         if wide:
-            facts = (step.variant, number(step.macs), *costs, per_mac(spent[position], step.macs), part)
+            facts = (step.variant, number(macs[position]), *costs, per_mac(spent[position], macs[position]), part)
             rows.append([name, step.op.kind, *facts, bar(spent[position] / most if most else 0, 16)])
         else:
             rows.append([name, step.op.kind, step.variant, costs[-1], part])

@@ -135,6 +135,7 @@ def fit(
     data: Any = None,
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
+    input_shape: str | Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
     """Plan a model for boards, and report what each board lacks and why, and how long an inference takes on it.
@@ -152,6 +153,7 @@ def fit(
             channels left out that never change.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
+        input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `scale` without a Keras model.
@@ -227,6 +229,7 @@ def command(
     data: options.Data = None,
     trust_model: options.TrustModel = False,
     custom_objects: options.CustomObjects = None,
+    input_shape: options.InputShape = None,
     json: options.Json = False,
 ) -> int:
     """Show which boards a model fits, what the others lack, and which layers are to blame."""
@@ -244,6 +247,7 @@ def command(
             data=data,
             trust_model=trust_model,
             custom_objects=custom_objects,
+            input_shape=input_shape,
             progress=progress,
         )
     return terminal.show(result, lambda console: _show(console, result))

@@ -95,6 +95,7 @@ def generate(
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
+    input_shape: str | Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Generated:
     """Generate the project of a model for a board.
@@ -121,6 +122,7 @@ def generate(
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
+        input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
 
     Raises:
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.

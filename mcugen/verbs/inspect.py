@@ -40,6 +40,7 @@ def inspect(
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
+    input_shape: str | Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Inspection:
     """Read a model, plan it for every board, and report what it needs.
@@ -58,6 +59,7 @@ def inspect(
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
+        input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `measure` without a board, or one that
@@ -174,6 +176,7 @@ def command(
     custom_op: options.CustomOps = None,
     trust_model: options.TrustModel = False,
     custom_objects: options.CustomObjects = None,
+    input_shape: options.InputShape = None,
     fallback: Annotated[
         bool, typer.Option("--fallback", help="Only list the ops that do not run, with the alternatives for each.")
     ] = False,
@@ -194,6 +197,7 @@ def command(
             custom_ops=custom_op or (),
             trust_model=trust_model,
             custom_objects=custom_objects,
+            input_shape=input_shape,
         )
         return terminal.show(found, lambda console: show_fallback(console, found))
     with terminal.progress() as progress:
@@ -209,6 +213,7 @@ def command(
             custom_ops=custom_op or (),
             trust_model=trust_model,
             custom_objects=custom_objects,
+            input_shape=input_shape,
             progress=progress,
         )
     return terminal.show(result, lambda console: show_inspection(console, result))

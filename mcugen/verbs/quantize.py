@@ -95,6 +95,7 @@ def quantize(
     layers: bool = False,
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
+    input_shape: str | Sequence[str] | None = None,
     stream: bool = False,
     progress: Progress | None = None,
 ) -> Quantized:
@@ -126,6 +127,7 @@ def quantize(
         stream: as :func:`mcugen.verbs.verify.verify`.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
+        input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
 
     Raises:
         McugenError: the model or the data cannot be used, or `out` cannot be written.

@@ -121,6 +121,7 @@ def run(
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
+    input_shape: str | Sequence[str] | None = None,
     stream: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
@@ -149,6 +150,7 @@ def run(
             sequence; see docs/ACCURACY.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
+        input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
 
     Raises:
         McugenError: anything that stops it.

@@ -45,6 +45,7 @@ def verify(
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
+    input_shape: str | Sequence[str] | None = None,
     stream: bool = False,
     progress: Progress | None = None,
 ) -> Proof:
@@ -73,6 +74,7 @@ def verify(
             sequence; see docs/ACCURACY.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
+        input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
 
     Raises:
         McugenError: anything that stops it. A difference is not an error but a negative verdict.

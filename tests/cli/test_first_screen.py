@@ -85,8 +85,18 @@ def test_deploy_and_build_say_the_same_ram(cli: Cli, folder: Path, screen: Ran) 
 
 def step(name: str, why: str = "") -> Any:
     return SimpleNamespace(
-        op=SimpleNamespace(kind="SOFTMAX", name=name, index=3), macs=0, variant="portable", why_not_faster=why
+        op=SimpleNamespace(kind="SOFTMAX", name=name, index=3, inputs=(0,)),
+        macs=7,
+        variant="portable",
+        why_not_faster=why,
     )
+
+
+def program(*steps: Any) -> Any:
+    """Steps that all have the same weights."""
+    weights = SimpleNamespace(data=np.ones((2, 2), np.int8))
+    output = SimpleNamespace(shape=(1, 2))
+    return SimpleNamespace(graph=SimpleNamespace(tensor=lambda i: weights, output_of=lambda op: output), steps=steps)
 
 
 def cost(*per_op: int) -> Cost:
@@ -108,11 +118,20 @@ def test_names_of_layers_are_shortened_from_the_left(width: int) -> None:
     stream = io.StringIO()
     console = make_console(stream)
     console.width = width
-    show_ops(console, [step("model/block_1/conv_2d/BiasAdd_with_a_long_name")], cost(12345))
+    show_ops(console, program(step("model/block_1/conv_2d/BiasAdd_with_a_long_name")), cost(12345))
     assert "_long_name" in stream.getvalue()
     assert "model/" not in stream.getvalue()
     assert "12,345" in stream.getvalue()
     assert max(map(len, stream.getvalue().splitlines())) <= width
+
+
+def test_the_rounds_of_an_unrolled_layer_are_one_line() -> None:
+    stream = io.StringIO()
+    console = make_console(stream)
+    console.width = 120
+    show_ops(console, program(*(step(f"cell/round_{n}") for n in range(6))), cost(*range(1000, 1006)))
+    (line,) = [line for line in stream.getvalue().splitlines() if "SOFTMAX" in line]
+    assert re.match(r"cell/round_0 × 6 +SOFTMAX +portable +42 +6,015 +143.21 +100 %", line)
 
 
 def test_words() -> None:

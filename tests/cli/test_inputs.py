@@ -109,7 +109,7 @@ def calibration_rows(source: Path, graph: Graph) -> list[list[int]]:
     ids=["any key", "with labels", "the only one with rows", "a usual key", "named after the input", "one sample"],
 )
 def test_npz_is_read_as_calibration_data_is(graph: Graph, tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
-    np.savez(tmp_path / "x.npz", allow_pickle=False, **arrays)
+    np.savez(tmp_path / "x.npz", **arrays)
     wanted = VALUES[:1] if "one" in arrays else VALUES
     assert rows_of(tmp_path / "x.npz", graph) == calibration_rows(tmp_path / "x.npz", graph) == wanted.tolist()
 

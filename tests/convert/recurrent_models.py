@@ -120,7 +120,10 @@ Cell = Callable[[Loop, int], int]
 
 
 def gate_sums(body: FloatModel, x: int, hidden: int, weights: Weights, way: str) -> list[int]:
-    """The sums of all gates: from one matrix that is split ("joined"), or from a matrix for each ("apart")."""
+    """The sums of all gates: from one matrix that is split ("joined"), or from a matrix for each ("apart").
+
+    "added" splits the sums before biases are added.
+    """
     shape = (1, UNITS)
     if way == "apart":
         sums = []
@@ -133,10 +136,18 @@ def gate_sums(body: FloatModel, x: int, hidden: int, weights: Weights, way: str)
     whole = (1, weights.gates * UNITS)
     first, second = dense(body, x, weights.of_input), dense(body, hidden, weights.of_hidden)
     total = body.op("ADD", [second, first], whole, options=S.AddOptionsT())
-    total = body.op("ADD", [total, body.constant(weights.bias)], whole, options=S.AddOptionsT())
+    if way != "added":
+        total = body.op("ADD", [total, body.constant(weights.bias)], whole, options=S.AddOptionsT())
     axis = body.constant(np.array(1, np.int32), np.int32)
     options = S.SplitOptionsT(numSplits=weights.gates)
-    return list(body.op("SPLIT", [axis, total], *[shape] * weights.gates, options=options))
+    parts = list(body.op("SPLIT", [axis, total], *[shape] * weights.gates, options=options))
+    if way != "added":
+        return parts
+    biases = [body.constant(bias[None]) for bias in np.split(weights.bias, weights.gates)]
+    return [
+        int(body.op("ADD", [part, bias], shape, options=S.AddOptionsT()))
+        for part, bias in zip(parts, biases, strict=True)
+    ]
 
 
 def lstm_cell(

@@ -82,7 +82,7 @@ def test_rows_in_another_place_are_left_alone() -> None:
     assert write_rows_in_place(model, counted) == 0
 
 
-@pytest.mark.parametrize("way", ["joined", "apart"])
+@pytest.mark.parametrize("way", ["joined", "apart", "added"])
 @pytest.mark.parametrize("swap", [False, True])
 @pytest.mark.parametrize("sequences", [False, True])
 def test_an_lstm_becomes_one_op(way: str, swap: bool, sequences: bool) -> None:

@@ -12,6 +12,8 @@ import pytest
 from mcugen.convert import convert, float_runner
 from mcugen.convert.compare import run_int8
 from mcugen.errors import ConversionError, ToolError
+from mcugen.tflite import fields as flat
+from mcugen.tflite.lstm_operands import LSTM
 from tests.convert.digits_channels import ONNX, TRAINING, digits
 
 needs_onnx = pytest.mark.skipif(find_spec("onnx2tf") is None, reason="without the extra mcugen[onnx]")
@@ -94,3 +96,54 @@ def test_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"onnx is needed .*pip install 'mcugen\[onnx\]'"):
         convert(ONNX, "random")
+
+
+def recurrent_onnx(kind: str, *, steps: int = 6, features: int = 3, units: int = 5, **attributes: Any) -> Any:
+    """x [1, steps, features] → a recurrent node of ONNX → its last state → softmax over 4."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(4)
+    rows = {"GRU": 3, "LSTM": 4, "RNN": 1}[kind] * units
+    ways = 2 if attributes.get("direction") == "bidirectional" else 1
+    constants = {
+        "W": rng.normal(0, 0.5, (ways, rows, features)).astype(np.float32),
+        "R": rng.normal(0, 0.4, (ways, rows, units)).astype(np.float32),
+        "B": rng.normal(0, 0.2, (ways, 2 * rows)).astype(np.float32),
+        "D": rng.normal(0, 0.8, (ways * units, 4)).astype(np.float32),
+        "flat": np.array([1, ways * units]),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["rows"], perm=[1, 0, 2]),
+        helper.make_node(kind, ["rows", "W", "R", "B"], ["", "last"], hidden_size=units, **attributes),
+        helper.make_node("Transpose", ["last"], ["side"], perm=[1, 0, 2]),
+        helper.make_node("Reshape", ["side", "flat"], ["state"]),
+        helper.make_node("MatMul", ["state", "D"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["y"], axis=-1),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", steps, features])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])
+    weights = [numpy_helper.from_array(values, name) for name, values in constants.items()]
+    graph = helper.make_graph(nodes, kind, [x], [y], weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
+
+
+@needs_onnx
+@pytest.mark.parametrize(
+    ("kind", "attributes", "op"),
+    [
+        ("LSTM", {}, LSTM),
+        ("LSTM", {"direction": "bidirectional"}, LSTM),
+        ("GRU", {"linear_before_reset": 1}, "WHILE"),
+        ("GRU", {"linear_before_reset": 0}, "WHILE"),
+        ("RNN", {}, "WHILE"),
+    ],
+)
+def test_recurrent_nodes(kind: str, attributes: dict[str, Any], op: str) -> None:
+    """Nodes whose states begin with zeros, which they do not say."""
+    x = np.random.default_rng(0).normal(size=(60, 6, 3)).astype(np.float32)
+    converted = convert(recurrent_onnx(kind, **attributes), x)
+    main = converted.model.main
+    assert op in [flat.kind_of(converted.model.schema, each) for each in main.operators]
+    figures = converted.report.agreement[0]
+    assert figures.sqnr_db is not None
+    assert figures.sqnr_db > 25

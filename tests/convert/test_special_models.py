@@ -56,7 +56,7 @@ def test_signatures_of_a_saved_model(tmp_path: Path) -> None:
 
 def test_uint8_networks_say_what_they_are() -> None:
     x, y = (TensorSpec((1, 4), scale=0.1, zero_point=128, dtype="uint8", name=name) for name in ("x", "old/layer"))
-    weights = TensorSpec((4, 4), scale=0.1, zero_point=120, dtype="uint8", data=np.full((4, 4), 130, np.uint8))
+    weights = TensorSpec((4, 4), scale=0.1, zero_point=120, dtype="uint8", data=np.full((4, 4), 255, np.uint8))
     model = build_model("FULLY_CONNECTED", options("FullyConnectedOptions"), [x, weights], [y])
     with pytest.raises(ModelError, match="computes in uint8, as TensorFlow quantized until 2019") as raised:
         convert(model)

@@ -34,8 +34,8 @@ class _Sum:
     bias: Floats
 
     def rows(self, start: int, count: int) -> _Sum:
-        end = start + count
-        return _Sum(self.of_input[start:end], self.of_hidden[start:end], self.bias[start:end])
+        parts = (self.of_input, self.of_hidden, self.bias)
+        return _Sum(*(part if len(part) == 1 else part[start : start + count] for part in parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class _Reader:
                 gates = self._cell_gates(new_cell, cell)
                 if gates is None:
                     continue
-                sums = {name: self._gate(i) for name, i in {**gates, "output": output_sum}.items()}
+                sums = {name: self._linear(i) for name, i in {**gates, "output": output_sum}.items()}
                 known = {name: found for name, found in sums.items() if found is not None}
                 if len(known) == len(GATES) and len(set(self._found)) == 1:
                     return _Layer(self._found[0], hidden, cell, known)
@@ -130,19 +130,16 @@ class _Reader:
     def _is(self, op: OperatorT, kind: str) -> bool:
         return flat.kind_of(self._model, op) == kind
 
-    def _gate(self, i: int) -> _Sum | None:
-        """The sum of one gate, which may be a part of the sums of all."""
-        op = self._writers.get(i)
-        if op is not None and self._is(op, "SPLIT"):
-            parts = flat.ints(op.outputs)
-            whole = self._linear(flat.ints(op.inputs)[1])
-            size = flat.shape_of(self._body.tensors[i])[-1]
-            axis = flat.constant(self._model, self._body.tensors[flat.ints(op.inputs)[0]])
-            rank = len(flat.shape_of(self._body.tensors[i]))
-            if whole is None or axis is None or int(axis.reshape(-1)[0]) % rank != rank - 1:
-                return None
-            return whole.rows(parts.index(i) * size, size)
-        return self._linear(i)
+    def _part(self, op: OperatorT, i: int) -> _Sum | None:
+        """A sum of one gate that is a part of the sums of all."""
+        parts = flat.ints(op.outputs)
+        whole = self._linear(flat.ints(op.inputs)[1])
+        size = flat.shape_of(self._body.tensors[i])[-1]
+        axis = flat.constant(self._model, self._body.tensors[flat.ints(op.inputs)[0]])
+        rank = len(flat.shape_of(self._body.tensors[i]))
+        if whole is None or axis is None or int(axis.reshape(-1)[0]) % rank != rank - 1:
+            return None
+        return whole.rows(parts.index(i) * size, size)
 
     def _linear(self, i: int) -> _Sum | None:
         tensor = self._body.tensors[i]
@@ -152,6 +149,8 @@ class _Reader:
         op = self._writers.get(i)
         if op is None:
             return None
+        if self._is(op, "SPLIT"):
+            return self._part(op, i)
         if self._is(op, "RESHAPE"):
             return self._linear(flat.ints(op.inputs)[0])
         if self._is(op, "ADD") and not op.builtinOptions.fusedActivationFunction:

@@ -14,6 +14,7 @@ from mcugen.tflite.schema_types import ModelT
 from mcugen.tflite.state import takes_sequences
 from mcugen.tflite.unused import drop_unused
 
+_VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 _OTHER_GRAPHS = ("IF", "CALL", "CALL_ONCE")
 
 
@@ -26,6 +27,15 @@ def check_control_flow(model: ModelT) -> None:
     """
     main = model.subgraphs[0]
     kinds = [flat.kind_of(model, op) for op in main.operators]
+    variable = next((n for n, kind in enumerate(kinds) if kind in _VARIABLES), None)
+    if variable is not None:
+        raise ModelError(
+            "the model keeps a state from sample to sample in variables, as layers with stateful=True do, which cannot "
+            "be calibrated here",
+            where=flat.where(model, main, variable),
+            hint="Build the layer without stateful=True and pass whole sequences as samples, or run the model in "
+            "float32 with `quantize=False`",
+        )
     other = next((n for n, kind in enumerate(kinds) if kind in _OTHER_GRAPHS), None)
     if other is not None or (len(model.subgraphs) > 1 and "WHILE" not in kinds):
         where = f'subgraph 1 "{printable(model.subgraphs[1].name)}"' if other is None else ""

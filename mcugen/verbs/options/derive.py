@@ -62,6 +62,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "custom_ops": Spelling(shared.CustomOps, "custom_op", None, value=lambda given: given or ()),
     "trust_model": Spelling(shared.TrustModel),
     "custom_objects": Spelling(shared.CustomObjects),
+    "input_shape": Spelling(shared.InputShape),
     "scaler": Spelling(shared.Scaler),
     "quantize": Spelling(shared.NoQuantize, "no_quantize", False, value=lambda given: not given),
     "activations": Spelling(shared.ActivationsName),

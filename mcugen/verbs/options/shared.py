@@ -181,6 +181,16 @@ CustomObjects = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+InputShape = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input-shape",
+        metavar="NAME=1,96,96,3",
+        show_default=False,
+        help="Shape of an input that the model leaves open; repeatable.",
+        rich_help_panel=MODEL,
+    ),
+]
 Stream = Annotated[
     bool,
     typer.Option(

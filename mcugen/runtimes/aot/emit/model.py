@@ -18,6 +18,7 @@ from mcugen.graph.types import Tensor
 from mcugen.ops.base import KernelCall, ParamValue
 from mcugen.ops.common import describe
 from mcugen.resources import kernel_headers
+from mcugen.runtimes.aot.emit.chains import Address, find_chains, join_rounds, order
 from mcugen.runtimes.aot.emit.control import control_lines
 from mcugen.runtimes.aot.emit.sharing import Place, SharedFunction, shared_functions
 from mcugen.runtimes.aot.plan.types import SHARED_FROM, Plan, Step
@@ -87,7 +88,8 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
     kernels = {call.kernel for call in calls}
     if all(call.source for call in calls):
         kernels.add("mcg_common")  # which the others include
-    shared = shared_functions(plan)
+    chains = find_chains(plan)
+    shared = shared_functions(plan, chains)
     shared_by = {place: function for function in shared for place in function.places}
     functions: list[dict[str, Any]] = []
     known: Known = {}
@@ -95,6 +97,7 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
         _step_view(plan, step, _Scope(str(number), 0, number), shared_by, functions, known)
         for number, step in enumerate(plan.steps)
     ]
+    join_rounds(functions, steps, chains)
     return {
         "comment_name": c_text.comment(graph.name),
         "string_name": c_text.string(graph.name),
@@ -110,6 +113,7 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
         "params": _join_params(functions),
         "functions": functions,
         "steps": steps,
+        "order": order(steps, chains),
         "sequences": graph.sequences,
         "states": [_state_view(number, plan, tensor) for number, tensor in enumerate(graph.states)],
         "dims": dims or [0],
@@ -216,6 +220,8 @@ def _step_view(
         "name": c_text.comment(op.name),
         "facts": facts,
         "constants": constants,
+        "rounds": 0,
+        "tables": [],
         "calls": calls,
         "control": _control(plan, step, scope, constants, functions, known) if step.plans else [],
         "output_address": plan.addresses[output.id] + scope.base,
@@ -309,7 +315,7 @@ def _call_view(
 ) -> dict[str, Any]:
     suffix = f"_{call_number}" if call_number else ""
     params = [(name, value) for name, value in call.params if shared is None or name in shared.varying]
-    arguments: list[str] = []
+    arguments: list[object] = []
 
     def add_constant(role: str, values: NDArray[Any], note: str) -> str:
         return _add_constant(constants, f"{scope.label}{suffix}", role, values, note, known)
@@ -321,17 +327,16 @@ def _call_view(
             name = add_constant(f"input{position}", np.ascontiguousarray(tensor.data), describe(tensor))
             arguments.append(f"{name} + {offset // tensor.dtype.itemsize}" if offset else name)
         else:
-            arguments.append(
-                f"(const {_CTYPES[tensor.dtype.numpy]} *)mcg_at({plan.addresses[i] + scope.base + offset}u)"
-            )
+            pointer = f"const {_CTYPES[tensor.dtype.numpy]} *"
+            arguments.append(Address(pointer, plan.addresses[i] + scope.base + offset))
     for constant in call.constants:
         arguments.append(add_constant(constant.role, constant.values, constant.note))
     for position, i in enumerate(call.outputs):
         tensor = plan.graph.tensor(i)
         offset = call.output_offset if position == 0 else 0
-        arguments.append(f"({_CTYPES[tensor.dtype.numpy]} *)mcg_at({plan.addresses[i] + scope.base + offset}u)")
+        arguments.append(Address(f"{_CTYPES[tensor.dtype.numpy]} *", plan.addresses[i] + scope.base + offset))
     if call.scratch_bytes:
-        arguments.append(f"mcg_at({plan.scratch[scope.number] + scope.base}u)")
+        arguments.append(Address("", plan.scratch[scope.number] + scope.base))
     return {
         "function": shared.name if shared else call.kernel,
         "params_type": f"{shared.name}_values" if shared else f"{call.kernel}_params",

@@ -7,12 +7,14 @@ copy of the kernel per layer. Calls that share a function give it what they do n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mcugen.graph.repeats import Repeat
 from mcugen.graph.types import DType
 from mcugen.ops.base import KernelCall, ParamValue
 from mcugen.resources import kernel_headers
+from mcugen.runtimes.aot.emit.chains import first_of_its_kind
 from mcugen.runtimes.aot.plan.types import Plan
 
 _MOST_SHAPES = 3
@@ -43,13 +45,15 @@ class SharedFunction:
     varying: tuple[str, ...]
 
 
-def shared_functions(plan: Plan) -> list[SharedFunction]:
+def shared_functions(plan: Plan, chains: Sequence[Repeat] = ()) -> list[SharedFunction]:
     """The functions that calls share, in the order of their first calls.
 
     When optimizing for speed, calls of the same shape share one, and so do the lesser calls of a kernel that would
     otherwise be copied for more than a few shapes. For size or RAM, all calls of a kernel share one.
+    The rounds of a chain always do.
     """
     calls = {(n, m): call for n, step in enumerate(plan.steps) for m, call in enumerate(step.calls)}
+    of_chain = first_of_its_kind(chains)
     by_kernel: dict[object, list[Place]] = {}
     for place, call in calls.items():
         # A kernel without parameters is small; one that is a function already is shared as it is.
@@ -60,17 +64,25 @@ def shared_functions(plan: Plan) -> list[SharedFunction]:
         if plan.goal == "size":
             groups.append(places)
         else:
-            groups += _by_shape(plan, calls, places)
+            groups += _by_shape(plan, calls, places, of_chain)
     shared = sorted(group for group in groups if len(group) > 1)
     return [_shared(number, calls, group) for number, group in enumerate(shared)]
 
 
-def _by_shape(plan: Plan, calls: Mapping[Place, KernelCall], places: list[Place]) -> list[list[Place]]:
-    """Calls of the same shape together; beyond a few shapes, all that do least work together."""
+def _by_shape(
+    plan: Plan, calls: Mapping[Place, KernelCall], places: list[Place], of_chain: Mapping[int, int]
+) -> list[list[Place]]:
+    """Calls of the same shape together; beyond a few shapes, all that do least work together.
+
+    `of_chain` names, by step, the one that it repeats: their calls stay together, whatever their shapes.
+    """
     by_shape: dict[object, list[Place]] = {}
-    for place in places:
-        shape = tuple((k, v) for k, v in calls[place].params if not _PER_LAYER.fullmatch(k))
-        by_shape.setdefault(shape, []).append(place)
+    shape_of: dict[Place, object] = {}  # of the first round of a chain
+    for step, position in places:
+        place = of_chain.get(step, step), position
+        own = tuple((k, v) for k, v in calls[step, position].params if not _PER_LAYER.fullmatch(k))
+        shape = shape_of.setdefault(place, own)
+        by_shape.setdefault(shape, []).append((step, position))
     groups = sorted(by_shape.values(), key=lambda group: -sum(plan.steps[step].macs for step, _ in group))
     if len(groups) <= _MOST_SHAPES:
         return groups
