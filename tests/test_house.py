@@ -74,7 +74,7 @@ LAW = {
     "monitor.web": "errors tflite convert monitor",
     "sweep": "errors outputs children builder",
     # What verbs share, what people see, and the verbs.
-    "flow": "errors names text progress outputs cores graph tflite numerics ops emulators boards oracle runtimes"
+    "flow": "errors names text progress outputs cores graph tflite numerics ops emit emulators boards oracle runtimes"
     " runtimes.aot runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify"
     " guard convert assess tune device cost flash monitor",
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess cost flash monitor monitor.web"

@@ -52,7 +52,7 @@ def write_project(
         ProjectError: the folder is not mcugen's, or was changed by hand.
     """
     check_fit(plan, board)
-    _check_labels(labels, plan)
+    check_labels(labels, plan)
     scripts = emulator_files(board, emulator)
     return emit_project(
         plan,
@@ -67,7 +67,7 @@ def write_project(
     )
 
 
-def _check_labels(labels: Sequence[str], plan: Program) -> None:
+def check_labels(labels: Sequence[str], plan: Program) -> None:
     """A table shorter than the output would be read beyond its end by the user's own code."""
     classes = [tensor.shape[-1] for tensor in plan.output_tensors() if tensor.shape]
     # One output between two classes: the probability of the second.

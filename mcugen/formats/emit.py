@@ -8,7 +8,7 @@ from pathlib import Path
 from mcugen import __version__
 from mcugen.boards.types import Board
 from mcugen.formats import formats
-from mcugen.formats.types import Subject
+from mcugen.formats.types import Part, Subject
 from mcugen.names import Protocol
 from mcugen.project.folder import digest
 from mcugen.project.manifest import (
@@ -51,7 +51,9 @@ def emit_project(
         ProjectError: `out_dir` is not mcugen's, holds changed or added files, or cannot be written.
         BoardError: the runtime does not go with the board's framework.
     """
-    subject = Subject(plan, board, model_files, extra_files or {}, command, labels, protocol)
+    subject = Subject(
+        (Part(plan, model_files, labels),), board, extra_files=extra_files or {}, command=command, protocol=protocol
+    )
     files = {
         path: content.encode() if isinstance(content, str) else content
         for path, content in formats()[format].files(subject).items()
