@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcugen.boards.shipped import load_boards
 from mcugen.boards.types import Board
+from mcugen.builder import check_fit
 from mcugen.cores import cores
 from mcugen.emit.style import Arena, Style, check_name, name_of
-from mcugen.errors import BoardError, ModelError, ProjectError
+from mcugen.errors import BoardError, DoesNotFitError, ModelError, ProjectError
 from mcugen.flow.boards import named_board
 from mcugen.flow.model import Model
-from mcugen.flow.project import check_labels
+from mcugen.flow.project import check_labels, model_files
 from mcugen.formats import formats
+from mcugen.formats.emit import emit_models_project
 from mcugen.formats.types import Format, Part, Subject
 from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import Target
@@ -142,6 +144,65 @@ def write_export(
     return write_exported(folder, files, facts, force=force), facts, plans
 
 
+def write_firmware(
+    models: Sequence[Model],
+    chosen: Chosen,
+    folder: Path,
+    *,
+    names: Sequence[str],
+    goal: Goal | None = None,
+    arena: Arena = "static",
+    force: bool = False,
+) -> tuple[Path, Exported, list[Plan]]:
+    """Write the firmware of several models; gives what `write_export` gives.
+
+    Raises:
+        BoardError: no board, or a generic one.
+        DoesNotFitError: with the numbers.
+        ModelError: state that a shared arena would lose.
+        ProjectError: the folder is not mcugen's, or was changed by hand.
+    """
+    if chosen.board is None:
+        raise BoardError("firmware is made for a board", where="`format`", hint="Pass `board=BOARD`")
+    plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL) for model in models]
+    if arena == "shared":
+        _check_shareable(plans)
+    _check_fit(plans, chosen.board, arena)
+    command = _command(models, chosen, formats()["firmware"], names, goal, arena)
+    subject = make_subject(plans, names, chosen, arena=arena, command=command)
+    kept: dict[str, str | bytes] = {}
+    for model, name in zip(models, names, strict=True):
+        kept |= model_files(model, name)
+    project = emit_models_project(replace(subject, extra_files=kept), folder, force=force)
+    facts = Exported(
+        format="firmware",
+        name=subject.name,
+        core=chosen.core,
+        arena=arena,
+        command=command,
+        models=[_facts(part) for part in subject.parts],
+        files=project.manifest.files,
+    )
+    return project.folder, facts, plans
+
+
+def _check_fit(plans: Sequence[Plan], board: Board, arena: Arena) -> None:
+    """Each model alone, and all constants and arenas together; the code that they share is for the linker to sum up."""
+    for plan in plans:
+        check_fit(plan, board)
+    sizes = [plan.arena_bytes for plan in plans]
+    ram = (max(sizes) if arena == "shared" else sum(sizes)) + board.stack_bytes
+    flash = sum(sum(plan.constant_sizes()) for plan in plans)
+    for what, needed, memory in (("RAM", ram, board.ram), ("flash", flash, board.flash)):
+        if needed > memory.size:
+            raise DoesNotFitError(
+                f"{len(plans)} models do not fit {board.title} together; {what}: needs {needed:,} bytes for "
+                f"{'arenas and stack' if what == 'RAM' else 'constants'} alone, has {memory.size:,}",
+                where=f"board {board.name}",
+                hint="Pass `share_arena=True` if they never run at once, or choose a board with more memory",
+            )
+
+
 def make_subject(
     plans: Sequence[Plan],
     names: Sequence[str],
@@ -159,7 +220,7 @@ def make_subject(
             **emit_model(plan, labels=labels, command=command, style=Style(name, arena, several))
         }
         if arena == "shared":
-            files["mcg_shared_arena.c"] = _shared_arena(max(plan.arena_bytes for plan in plans))
+            files["mcg_arena.c"] = _shared_arena(max(plan.arena_bytes for plan in plans))
         parts.append(Part(plan, files, labels, name))
     name = names[0] if not several else "_".join(names)[:40].rstrip("_")
     return Subject(tuple(parts), chosen.board, name, arena, chosen.core, command=command)
@@ -169,7 +230,7 @@ def _shared_arena(size: int) -> str:
     return (
         "/* SPDX-License-Identifier: Apache-2.0 */\n/* The arena of all models of this export, one at a time. */\n"
         '#include <stdint.h>\n\n#include "kernels/mcg_compiler.h"\n\n'
-        f"extern uint8_t mcg_shared_arena[];\n\nMCG_ALIGNED uint8_t mcg_shared_arena[{size}];\n"
+        f"extern uint8_t mcg_arena[];\n\nMCG_ALIGNED uint8_t mcg_arena[{size}];\n"
     )
 
 

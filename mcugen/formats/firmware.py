@@ -9,8 +9,10 @@ from mcugen import __version__
 from mcugen.boards.text import board_toml
 from mcugen.boards.types import Board
 from mcugen.emit.interface import banner
+from mcugen.emit.style import Style
 from mcugen.emit.templates import render
 from mcugen.errors import BoardError
+from mcugen.formats.package import below, text, view
 from mcugen.formats.types import Format, Subject
 from mcugen.formats.views import has_float_kernels, library_flags, markdown, tensor_view
 from mcugen.project.arduino import arduino_files
@@ -34,6 +36,8 @@ def _files(subject: Subject) -> dict[str, str | bytes]:
     """All files but the manifest, by path in the project."""
     plan, board, command = subject.program, subject.board, subject.command
     assert board is not None
+    if len(subject.parts) > 1:
+        return _several(subject)
     _check_runtime(plan, board)
     first_line = banner(plan.graph.sha256, command)
     files: dict[str, str | bytes] = {
@@ -54,6 +58,33 @@ def _files(subject: Subject) -> dict[str, str | bytes]:
     else:
         files |= harness_files(board, max_payload(plan, board))
     return files
+
+
+def _several(subject: Subject) -> dict[str, str | bytes]:
+    """The same of several models: one library, and the harness's interface to that which it serves."""
+    board, plans = subject.board, [part.program for part in subject.parts]
+    assert board is not None
+    first_line = banner(subject.program.graph.sha256, subject.command)
+    names = {**view(subject), **Style().view()}
+    flags = list(dict.fromkeys(flag for plan in plans for flag in library_flags(plan)))
+    library = {
+        **subject.model_files,
+        "mcg_model.h": render("aot/mcg_models.h.j2", **names),
+        "mcg_model.c": render("aot/mcg_models.c.j2", **names),
+        "library.json": render("project/model_library.json.j2", version=__version__, flags=flags),
+    }
+    # The harness gets as much of the RAM as the model with the largest arena leaves it.
+    payload = min(max_payload(plan, board) for plan in plans)
+    starts = arduino_files if board.framework else _bare_metal_files
+    return {
+        "README.md": text("README.md.j2", subject, format="firmware"),
+        "LICENSE": licence_text(),
+        board_path(board.name): board_toml(board),
+        **below("lib/mcg_model", library),
+        **subject.extra_files,
+        **starts(board, subject.program, first_line),
+        **harness_files(board, payload),
+    }
 
 
 def _check_runtime(plan: Program, board: Board) -> None:

@@ -20,6 +20,7 @@ from mcugen.verbs.options.derive import Spelling, command_for
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mcugen.emit.style import Arena
     from mcugen.flow.model import Model
     from mcugen.names import Activations, Goal
     from mcugen.progress import Progress
@@ -99,7 +100,8 @@ def export(
 
     Args:
         models: a model file, a SavedModel folder or a Keras object; or a sequence of them, which are linked together.
-        format: a name among :func:`mcugen.formats.formats`, but "firmware": that is :func:`mcugen.api.generate`.
+        format: a name among :func:`mcugen.formats.formats`. "firmware" is for several models on a board; of a single
+            one it is :func:`mcugen.api.generate`.
         out: folder of the library: absent, empty, or an export of mcugen's.
         board: name of a board whose core the kernels are chosen for.
         core: name of the core instead, like "cortex-m4f". Default: portable C for any core.
@@ -122,17 +124,19 @@ def export(
         McugenError: a model cannot be used, names clash, or `out` is not an export of mcugen's.
     """
     from mcugen.errors import ProjectError
-    from mcugen.flow.exporting import choose_core, choose_names, find_format, write_export
+    from mcugen.flow.exporting import choose_core, choose_names, find_format, write_export, write_firmware
     from mcugen.flow.labels import read_labels
     from mcugen.flow.model import load_model
 
     given = list(models) if isinstance(models, list | tuple) else [models]
     chosen_format, chosen, class_names = find_format(format), choose_core(board, core), read_labels(labels)
-    if chosen_format.needs_board:
+    if chosen_format.needs_board and (len(given) == 1 or context):
         raise ProjectError(
-            f"{chosen_format.name} is a whole project for a board",
+            f"{chosen_format.name} is a whole project for a board, and holds one instance of each model"
+            if context
+            else f"{chosen_format.name} of one model is a whole project, and another verb's",
             where="`format`",
-            hint="Make one: `api.generate(MODEL, board=BOARD, out=DIR)`",
+            hint="Omit `context=True`" if context else "Make it: `api.generate(MODEL, board=BOARD, out=DIR)`",
         )
     if share_arena and context:
         raise ProjectError("`share_arena` and `context` exclude each other", hint="Contexts bring their own arenas")
@@ -148,6 +152,12 @@ def export(
         for one in given
     ]
     names = choose_names([model.graph.name for model in loaded], [name] if isinstance(name, str) else list(name))
+    arena: Arena = "shared" if share_arena else "context" if context else "static"
+    if chosen_format.needs_board:
+        folder, facts, _ = write_firmware(
+            loaded, chosen, Path(out), names=names, goal=optimize, arena=arena, force=force
+        )
+        return Export(folder, facts, loaded)
     folder, facts, _ = write_export(
         loaded,
         chosen,
@@ -156,7 +166,7 @@ def export(
         names=names,
         labels=class_names,
         goal=optimize,
-        arena="shared" if share_arena else "context" if context else "static",
+        arena=arena,
         force=force,
     )
     return Export(folder, facts, loaded)

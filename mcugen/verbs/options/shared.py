@@ -71,7 +71,7 @@ Format = Annotated[
     typer.Option(
         "--as",
         metavar="FORMAT",
-        help="Format: c, cmake, arduino, platformio, esp-idf, zephyr or cmsis-pack.",
+        help="Format: c, cmake, arduino, platformio, esp-idf, zephyr, cmsis-pack, or firmware (several models).",
         show_default=False,
     ),
 ]
