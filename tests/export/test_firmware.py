@@ -102,7 +102,7 @@ def test_the_plugin_takes_a_model_of_the_firmware(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "import numpy as np\n\n"
         "def test_it(mcugen_device, mcugen_oracle):\n"
-        "    x = np.full((1, 3072), 7, np.int8).reshape(mcugen_device.device.inputs[0].shape)\n"
+        "    x = np.full(mcugen_device.device.inputs[0].shape, 7, np.int8)\n"
         "    assert mcugen_device.run(x) == mcugen_oracle(x)\n"
     )
     model = f"--mcugen-model={tmp_path / 'fw'}:two"
