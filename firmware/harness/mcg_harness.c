@@ -34,6 +34,11 @@ static void serve(const mcg_request *request) {
     case MCG_INIT:
       mcg_serve_init(request);
       break;
+#ifdef MCG_MODEL_COUNT
+    case MCG_SELECT_MODEL:
+      mcg_serve_select_model(request);
+      break;
+#endif
 #ifdef MCG_MODEL_TFLM
     case MCG_ERROR_TEXT:
       mcg_serve_error_text();

@@ -42,7 +42,30 @@ void mcg_serve_hello(void) {
   mcg_put_string(m->generator);
   mcg_put_string(m->name);
   mcg_put8(mcg_port_watchdog != NULL ? HAS_WATCHDOG : 0);
+#ifdef MCG_MODEL_COUNT
+  mcg_put8(MCG_MODEL_COUNT);
+#endif
 }
+
+#ifdef MCG_MODEL_COUNT
+/* The model with this hash runs from now on, afresh. */
+void mcg_serve_select_model(const mcg_request *request) {
+  if (request->bytes != sizeof mcg_server.model->sha256) {
+    mcg_respond(MCG_BAD_LENGTH);
+    return;
+  }
+  for (uint32_t i = 0; i < MCG_MODEL_COUNT; i++) {
+    if (memcmp(mcg_model_get_info_of(i)->sha256, request->payload, request->bytes) != 0) continue;
+    mcg_model_select(i);
+    mcg_server.model = mcg_model_get_info();
+    mcg_server.has_output = 0;
+    mcg_run_measured(mcg_model_init, MCG_MEASURE_COST | MCG_MEASURE_STACK, &mcg_server.init);
+    mcg_respond(MCG_OK);
+    return;
+  }
+  mcg_respond(MCG_BAD_INDEX);
+}
+#endif
 
 /* The tensor that a request names by input (0) or output (1) and index, or NULL. */
 static const mcg_tensor_info *find_tensor(uint32_t is_output, uint32_t index) {

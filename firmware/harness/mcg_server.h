@@ -32,6 +32,9 @@ void mcg_serve_init(const mcg_request *request);
 /* Leaves no response if another session began meanwhile, whose request is `mcg_server.ahead`. */
 void mcg_serve_invoke(const mcg_request *request);
 
+#ifdef MCG_MODEL_COUNT
+void mcg_serve_select_model(const mcg_request *request);
+#endif
 #ifdef MCG_MODEL_TFLM
 void mcg_serve_error_text(void);
 #endif

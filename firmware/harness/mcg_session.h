@@ -26,7 +26,8 @@ enum {
   MCG_WRITE_MODEL = 0x0A,
   MCG_LOAD_MODEL = 0x0B,
   MCG_ERROR_TEXT = 0x0C,
-  MCG_STORED = 0x0D
+  MCG_STORED = 0x0D,
+  MCG_SELECT_MODEL = 0x0E
 };
 
 /* Status of a response, its first byte. */

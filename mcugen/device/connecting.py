@@ -118,12 +118,8 @@ def _check_identity(device: Device, elf: Path, board: Board, model_sha256: str |
     again = "Flash this firmware, or check the port"
     if hello.board != board.name:
         raise WrongFirmwareError(f"the device is a {hello.board}", where=board.name, hint=again)
-    if model_sha256 is not None and hello.model_sha256 != model_sha256:
-        raise WrongFirmwareError(
-            f"the device runs another model (sha256 {hello.model_sha256[:12]}…, expected {model_sha256[:12]}…)",
-            where=board.name,
-            hint=again,
-        )
+    if model_sha256 is not None and hello.models == 1:
+        device.select_model(model_sha256)
     expected = build_id(elf)
     if expected and hello.build_id != expected:
         raise WrongFirmwareError(
@@ -131,3 +127,5 @@ def _check_identity(device: Device, elf: Path, board: Board, model_sha256: str |
             where=board.name,
             hint=again,
         )
+    if model_sha256 is not None and hello.models > 1:
+        device.select_model(model_sha256)

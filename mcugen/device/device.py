@@ -263,6 +263,8 @@ class Device:
             if old.goes_on_at(link):
                 return True
             self._begin(link, request_timeout())
+            if self.hello.models > 1:  # a restarted device runs the first
+                self.select_model(old.hello.model_sha256)
             for now, before, what in (
                 (self.hello.board, old.hello.board, "board"),
                 (self.hello.build_id, old.hello.build_id, "firmware"),
@@ -294,6 +296,37 @@ class Device:
         request = protocol.init_request(arena_bytes)
         started: Started = self._session.ask(Command.INIT, protocol.parse_init, request, timeout=self._timeout)
         return started
+
+    def select_model(self, sha256: str) -> None:
+        """Run another of the firmware's models from now on, afresh.
+
+        Args:
+            sha256: of the model's file, in hex.
+
+        Raises:
+            WrongFirmwareError: the firmware has no such model.
+            DeviceError: no answer, or the model does not start.
+        """
+        if self.hello.model_sha256 == sha256:
+            return
+        if self.hello.models == 1:
+            raise WrongFirmwareError(
+                f"the device runs another model (sha256 {self.hello.model_sha256[:12]}…, expected {sha256[:12]}…)",
+                where=self._name,
+                hint="Flash this firmware, or check the port",
+            )
+        try:
+            self._session.ask(Command.SELECT_MODEL, bytes, bytes.fromhex(sha256), timeout=self._timeout)
+        except DeviceError as error:
+            raise WrongFirmwareError(
+                f"none of the device's {self.hello.models} models is the expected one (sha256 {sha256[:12]}…)",
+                where=self._name,
+                hint=f"Flash this firmware, or check the port. {error.what}",
+            ) from error
+        self._session.hello_again()
+        if self.hello.init_result != 0:
+            raise self._start_error(self.hello.init_result)
+        self.inputs, self.outputs = self._session.tensors()
 
     def forget(self) -> None:
         """Start the model afresh in its whole arena.

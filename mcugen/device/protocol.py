@@ -43,6 +43,7 @@ class Command(enum.IntEnum):
     LOAD_MODEL = 0x0B
     ERROR_TEXT = 0x0C
     STORED = 0x0D
+    SELECT_MODEL = 0x0E
 
 
 class Status(enum.IntEnum):
@@ -168,6 +169,7 @@ class Hello:
         init_stack, stack_bytes: stack that init used, and that is reserved.
         build_id: of the running firmware, in hex.
         has_watchdog: its watchdog must be fed between ops, so that inferences must be paced.
+        models: how many models the firmware has, of which it runs one at a time.
     """
 
     max_payload: int
@@ -193,6 +195,7 @@ class Hello:
     generator: str
     model: str
     has_watchdog: bool = False
+    models: int = 1
 
 
 CALIBRATION_INSTRUCTIONS = 65_536
@@ -232,6 +235,7 @@ def parse_hello(payload: bytes) -> Hello:
         generator=r.text(),
         model=r.text(),
         has_watchdog=r.left > 0 and r.integer(1) & 1 == 1,  # older firmware ends here
+        models=max(1, r.integer(1)) if r.left > 0 else 1,  # and firmware of one model here
     )
     r.finish()
     return hello

@@ -7,11 +7,13 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mcugen.boards.emulated import emulator_files
 from mcugen.boards.types import Board
 from mcugen.builder import check_fit
+from mcugen.emit.style import FIRMWARE_NAME
 from mcugen.errors import DataError, ProjectError
 from mcugen.flow.boards import named_board
 from mcugen.flow.model import Model
@@ -52,14 +54,14 @@ def write_project(
         ProjectError: the folder is not mcugen's, or was changed by hand.
     """
     check_fit(plan, board)
-    _check_labels(labels, plan)
+    check_labels(labels, plan)
     scripts = emulator_files(board, emulator)
     return emit_project(
         plan,
         board,
         folder,
         model_files=library_files(plan, labels, command),
-        extra_files={**_model_files(model), **scripts},
+        extra_files={**model_files(model), **scripts},
         command=command,
         labels=labels,
         protocol=protocol,
@@ -67,7 +69,7 @@ def write_project(
     )
 
 
-def _check_labels(labels: Sequence[str], plan: Program) -> None:
+def check_labels(labels: Sequence[str], plan: Program) -> None:
     """A table shorter than the output would be read beyond its end by the user's own code."""
     classes = [tensor.shape[-1] for tensor in plan.output_tensors() if tensor.shape]
     # One output between two classes: the probability of the second.
@@ -79,12 +81,22 @@ def _check_labels(labels: Sequence[str], plan: Program) -> None:
         )
 
 
-def _model_files(model: Model) -> dict[str, str | bytes]:
+def model_file(name: str) -> str:
+    """Where a project keeps a model."""
+    return MODEL_FILE if name == FIRMWARE_NAME else f"model/{name}.tflite"
+
+
+def quantization_file(name: str) -> str:
+    """Where a project says how a model was quantized."""
+    return QUANTIZATION_FILE if name == FIRMWARE_NAME else f"model/{name}.json"
+
+
+def model_files(model: Model, name: str = FIRMWARE_NAME) -> dict[str, str | bytes]:
     """What a project keeps of its model, so that it can be verified again: the model, and how it was made."""
-    files: dict[str, str | bytes] = {MODEL_FILE: model.data}
+    files: dict[str, str | bytes] = {model_file(name): model.data}
     if model.report is not None:
         facts = {"schema": "mcugen.quantization/1", **model.report.to_dict()}
-        files[QUANTIZATION_FILE] = json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n"
+        files[quantization_file(name)] = json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n"
     return files
 
 
@@ -111,8 +123,40 @@ def folder_for(name: str, board: Board) -> Path:
 
 
 def is_project(target: object) -> bool:
-    """Whether a verb's DIR|MODEL argument is a project folder."""
-    return isinstance(target, str | Path) and (Path(target) / MANIFEST_NAME).is_file()
+    """Whether a verb's DIR|MODEL argument is a project folder, or DIR:NAME, one of its models."""
+    return isinstance(target, str | Path) and (project_folder(target) / MANIFEST_NAME).is_file()
+
+
+def project_folder(target: str | Path) -> Path:
+    """The folder of DIR or DIR:NAME."""
+    return _parted(target)[0]
+
+
+def _parted(target: str | Path) -> tuple[Path, str]:
+    folder, colon, name = str(target).rpartition(":")
+    if colon and not Path(target).exists() and (Path(folder) / MANIFEST_NAME).is_file():
+        return Path(folder), name
+    return Path(target), ""
+
+
+def _chosen(project: Project, name: str) -> Project:
+    """The project, with the facts of one of its models.
+
+    Raises:
+        ProjectError: there is none of that name, or several and none was named.
+    """
+    manifest = project.manifest
+    models = {one.name: one for one in (replace(manifest, others=()), *manifest.others)}
+    if not name and len(models) == 1:
+        return project
+    if name not in models:
+        what = f"has no model {plain(name)[:40]!r}" if name else f"holds {len(models)} models"
+        raise ProjectError(
+            what,
+            where=str(project.folder),
+            hint="Name one: " + ", ".join(f"{project.folder.name}:{one}" for one in models),
+        )
+    return replace(project, manifest=replace(models[name], files=manifest.files))
 
 
 def open_project(
@@ -127,7 +171,8 @@ def open_project(
         ProjectError: not a project, made by another version, for another board, or its model is not the one in
             its manifest.
     """
-    project = load_project(folder)
+    folder, name = _parted(folder)
+    project = _chosen(load_project(folder), name)
     manifest = project.manifest
     if board_name is not None and board_name != manifest.board:
         board_name = named_board(board_name).name
@@ -156,7 +201,7 @@ def open_project(
 
 def _project_model(project: Project) -> Model:
     folder, manifest = project.folder, project.manifest
-    path = folder / MODEL_FILE
+    path = folder / model_file(manifest.name)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -168,14 +213,14 @@ def _project_model(project: Project) -> Model:
     if hashlib.sha256(data).hexdigest() != manifest.model_sha256:
         raise ProjectError("is not the model of this project", where=str(path))
     name = manifest.model_name
-    opened, trusted = open_model(data), _trusted(folder)
+    opened, trusted = open_model(data), _trusted(folder / quantization_file(manifest.name))
     graph = read_opened(opened, name, "tflm" if manifest.runtime == "tflm" else "aot", trusted=trusted)
-    return Model(opened, graph, plain(folder.name), trusted, None)
+    source = folder.name if manifest.name == FIRMWARE_NAME else f"{folder.name}:{manifest.name}"
+    return Model(opened, graph, plain(source), trusted, None)
 
 
-def _trusted(folder: Path) -> bool:
-    """Whether a project's model was quantized with real data, or needed no quantization."""
-    path = folder / QUANTIZATION_FILE
+def _trusted(path: Path) -> bool:
+    """Whether a project's model was quantized with real data, or needed no quantization, by its file."""
     if not path.exists():
         return True
     try:

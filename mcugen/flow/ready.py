@@ -18,6 +18,7 @@ from mcugen.flow.project import (
     command_line,
     is_project,
     open_project,
+    project_folder,
     write_project,
 )
 from mcugen.flow.runtime import Choice
@@ -66,7 +67,7 @@ def built(
             raise ProjectError("a generated project takes no calibration data", hint="Omit `data`")
         if not quantize:
             raise ProjectError("a generated project has its model already", hint="Omit `quantize=False`")
-        with using(folder):
+        with using(project_folder(folder)):
             project, model, board, plan = open_project(folder, board_name, choice)
             if project.manifest.protocol == "mlperf":
                 raise ProjectError(
@@ -76,7 +77,7 @@ def built(
                     hint='Generate the same model without `protocol="mlperf"`; the benchmark\'s runner drives this one',
                 )
             progress("building", -1.0)
-            firmware = build_project(folder, tflm=choice.tflm)
+            firmware = build_project(project.folder, tflm=choice.tflm)
             yield Ready(model, board, plan, project, firmware, tuple(changed_files(project)))
         return
     board = require_board(board_name)

@@ -8,7 +8,7 @@ from pathlib import Path
 from mcugen import __version__
 from mcugen.boards.types import Board
 from mcugen.formats import formats
-from mcugen.formats.types import Subject
+from mcugen.formats.types import Part, Subject
 from mcugen.names import Protocol
 from mcugen.project.folder import digest
 from mcugen.project.manifest import (
@@ -18,6 +18,39 @@ from mcugen.project.manifest import (
 )
 from mcugen.project.project import Project, write_project
 from mcugen.runtimes.program import Program
+
+
+def emit_models_project(subject: Subject, out_dir: Path, *, force: bool = False) -> Project:
+    """Write the firmware of several models; see `emit_project`."""
+    assert subject.board is not None
+    files = _encoded(formats()["firmware"].files(subject))
+
+    def facts(part: Part, files: Mapping[str, str], others: tuple[Manifest, ...] = ()) -> Manifest:
+        assert subject.board is not None
+        return Manifest(
+            mcugen=__version__,
+            board=subject.board.name,
+            command=subject.command,
+            labels=tuple(part.labels),
+            protocol=subject.protocol,
+            files=files,
+            name=part.name,
+            others=others,
+            **plan_facts(part.program),
+        )
+
+    first, *rest = subject.parts
+    hashes = {path: digest(content) for path, content in files.items()}
+    manifest = facts(first, hashes, tuple(facts(part, {}) for part in rest))
+    return write_project(out_dir, files, manifest, subject.board, force=force)
+
+
+def _encoded(files: Mapping[str, str | bytes]) -> dict[str, bytes]:
+    encoded = {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
+    for path in encoded:
+        if not is_inside(path):
+            raise AssertionError(f"emitted path {path!r} leaves the project")
+    return encoded
 
 
 def emit_project(
@@ -51,14 +84,10 @@ def emit_project(
         ProjectError: `out_dir` is not mcugen's, holds changed or added files, or cannot be written.
         BoardError: the runtime does not go with the board's framework.
     """
-    subject = Subject(plan, board, model_files, extra_files or {}, command, labels, protocol)
-    files = {
-        path: content.encode() if isinstance(content, str) else content
-        for path, content in formats()[format].files(subject).items()
-    }
-    for path in files:
-        if not is_inside(path):
-            raise AssertionError(f"emitted path {path!r} leaves the project")
+    subject = Subject(
+        (Part(plan, model_files, labels),), board, extra_files=extra_files or {}, command=command, protocol=protocol
+    )
+    files = _encoded(formats()[format].files(subject))
     manifest = Manifest(
         mcugen=__version__,
         board=board.name,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from mcugen import __version__
 from mcugen.boards.text import board_toml
 from mcugen.boards.types import Board
-from mcugen.emit import c_text
-from mcugen.emit.interface import QUANTIZED_LIMITS, banner, units_view
+from mcugen.emit.interface import banner
+from mcugen.emit.style import Style
 from mcugen.emit.templates import render
 from mcugen.errors import BoardError
+from mcugen.formats.package import below, text, view
 from mcugen.formats.types import Format, Subject
-from mcugen.graph.types import DType, Tensor
-from mcugen.ops.common import describe
+from mcugen.formats.views import has_float_kernels, library_flags, markdown, tensor_view
 from mcugen.project.arduino import arduino_files
 from mcugen.project.bsp import (
     bsp_files,
@@ -32,17 +31,13 @@ from mcugen.resources import licence_text, resource_dir
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.library import parse_variant
 
-_SPEED_FLAGS = ["-O2"]
-"""Of the ahead-of-time runtime unless it shall be small. The rest is built with -Os, as is what calls TFLM's
-interpreter, whose kernels are built already."""
-
-_EXACT_FLOAT_FLAGS = ["-ffp-contract=off"]
-"""Kernels of float32 round after every product, as the reference, in whatever project the library is built."""
-
 
 def _files(subject: Subject) -> dict[str, str | bytes]:
     """All files but the manifest, by path in the project."""
     plan, board, command = subject.program, subject.board, subject.command
+    assert board is not None
+    if len(subject.parts) > 1:
+        return _several(subject)
     _check_runtime(plan, board)
     first_line = banner(plan.graph.sha256, command)
     files: dict[str, str | bytes] = {
@@ -53,7 +48,7 @@ def _files(subject: Subject) -> dict[str, str | bytes]:
     files["lib/mcg_model/library.json"] = render(
         "project/model_library.json.j2",
         version=__version__,
-        flags=_library_flags(plan),
+        flags=library_flags(plan),
     )
     files |= {f"lib/mcg_model/{path}": content for path, content in subject.model_files.items()}
     files |= subject.extra_files
@@ -63,6 +58,33 @@ def _files(subject: Subject) -> dict[str, str | bytes]:
     else:
         files |= harness_files(board, max_payload(plan, board))
     return files
+
+
+def _several(subject: Subject) -> dict[str, str | bytes]:
+    """The same of several models: one library, and the harness's interface to that which it serves."""
+    board, plans = subject.board, [part.program for part in subject.parts]
+    assert board is not None
+    first_line = banner(subject.program.graph.sha256, subject.command)
+    names = {**view(subject), **Style().view()}
+    flags = list(dict.fromkeys(flag for plan in plans for flag in library_flags(plan)))
+    library = {
+        **subject.model_files,
+        "mcg_model.h": render("aot/mcg_models.h.j2", **names),
+        "mcg_model.c": render("aot/mcg_models.c.j2", **names),
+        "library.json": render("project/model_library.json.j2", version=__version__, flags=flags),
+    }
+    # The harness gets as much of the RAM as the model with the largest arena leaves it.
+    payload = min(max_payload(plan, board) for plan in plans)
+    starts = arduino_files if board.framework else _bare_metal_files
+    return {
+        "README.md": text("README.md.j2", subject, format="firmware"),
+        "LICENSE": licence_text(),
+        board_path(board.name): board_toml(board),
+        **below("lib/mcg_model", library),
+        **subject.extra_files,
+        **starts(board, subject.program, first_line),
+        **harness_files(board, payload),
+    }
 
 
 def _check_runtime(plan: Program, board: Board) -> None:
@@ -75,18 +97,6 @@ def _check_runtime(plan: Program, board: Board) -> None:
         where=f"board {board.name}",
         hint='Omit `runtime="tflm"`: the model runs compiled ahead of time',
     )
-
-
-def _library_flags(plan: Program) -> list[str]:
-    """Compiler flags of the model library."""
-    if plan.runtime != "aot":
-        return []
-    fast = _SPEED_FLAGS if plan.goal != "size" else []
-    return [*fast, *_EXACT_FLOAT_FLAGS] if _has_float_kernels(plan) else fast
-
-
-def _has_float_kernels(plan: Program) -> bool:
-    return plan.runtime == "aot" and any("_f32" in step.kernels for step in plan.steps)
 
 
 def _bare_metal_files(board: Board, plan: Program, first_line: str) -> dict[str, str]:
@@ -141,10 +151,10 @@ def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
             "macs": plan.macs,
             "op_count": len(plan.steps),
             "weight_bytes": sum(plan.constant_sizes()),
-            "real": _has_float_kernels(plan),
+            "real": has_float_kernels(plan),
         },
-        inputs=[_tensor_view(tensor) for tensor in plan.input_tensors()],
-        outputs=[_tensor_view(tensor) for tensor in plan.output_tensors()],
+        inputs=[tensor_view(tensor) for tensor in plan.input_tensors()],
+        outputs=[tensor_view(tensor) for tensor in plan.output_tensors()],
     )
 
 
@@ -169,32 +179,10 @@ def _emulate_command(board: Board) -> str:
     )
 
 
-_CTYPES = {
-    DType.FLOAT32: "float",
-    DType.INT8: "int8_t",
-    DType.UINT8: "uint8_t",
-    DType.INT16: "int16_t",
-    DType.INT32: "int32_t",
-    DType.BOOL: "uint8_t",
-}
-
-
-def _tensor_view(tensor: Tensor) -> dict[str, Any]:
-    quantized = tensor.quant is not None and tensor.dtype in QUANTIZED_LIMITS and tensor.scale > 0
-    return {
-        "name": markdown(tensor.name),
-        "shown": describe(tensor),
-        "ctype": _CTYPES[tensor.dtype],
-        "elements": tensor.elements,
-        "quantized": quantized,
-        "quantization": f", scale {tensor.scale:.8g}, zero point {tensor.zero_point}" if quantized else "",
-        "units": units_view(tensor),
-    }
-
-
-def markdown(text: str) -> str:
-    """Text from outside, harmless in Markdown: one line of ASCII without markup."""
-    return re.sub(r"[`|<>\[\]#*~&!]", "?", c_text.comment(text))
-
-
-FORMAT = Format("firmware", "a PlatformIO project, ready to build, flash and verify", _files)
+FORMAT = Format(
+    "firmware",
+    "a PlatformIO project, ready to build, flash and verify",
+    _files,
+    proved="run: built and run in QEMU on every emulated board; every output equals the reference",
+    needs_board=True,
+)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from mcugen.errors import ProjectError
@@ -36,6 +36,46 @@ def differences(folder: Path, files: Mapping[str, str]) -> tuple[list[str], list
     present = set(_walk(folder))
     changed = [path for path in present & files.keys() if _digest_of(folder / path) != files[path]]
     return sorted(changed), sorted(present - files.keys())
+
+
+def paths_to_keep(folder: Path, manifest: str, written: Callable[[], Mapping[str, str]], force: bool) -> list[str]:
+    """Refuse to replace what is not mcugen's. Gives the paths in the folder that have to be kept.
+
+    Args:
+        manifest: name of the file that marks the folder as mcugen's.
+        written: reads it: relative path → SHA-256 of what was written.
+        force: changed and added files are no reason to refuse.
+
+    Raises:
+        ProjectError: the folder is not mcugen's, or holds changed or added files.
+    """
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        raise ProjectError("is a file, not a folder", where=str(folder), hint="Choose another output folder")
+    if not any(folder.iterdir()):
+        return []
+    if not (folder / manifest).is_file():
+        raise ProjectError(
+            f"is not empty and not mcugen's (it has no {manifest}), so nothing was written",
+            where=str(folder),
+            hint="Choose another output folder, or empty this one yourself",
+        )
+    try:
+        old = written()
+    except ProjectError as error:
+        hint = "mcugen cannot tell its own files from yours there: choose another folder, or empty this one yourself"
+        raise ProjectError(error.what, where=error.where, hint=hint) from error
+    changed, added = differences(folder, {**old, manifest: digest((folder / manifest).read_bytes())})
+    if (changed or added) and not force:
+        names = [f"{path} (changed)" for path in changed] + [f"{path} (added)" for path in added]
+        more = f", and {len(names) - 10} more" if len(names) > 10 else ""
+        raise ProjectError(
+            f"contains files that differ from what mcugen wrote: {', '.join(names[:10])}{more}",
+            where=str(folder),
+            hint="Choose another output folder, or pass `force=True`: it replaces changed files and keeps added ones",
+        )
+    return [*added, *(name for name in sorted(OWN_BY_USER) if (folder / name).exists())]
 
 
 def _walk(folder: Path) -> Iterator[str]:

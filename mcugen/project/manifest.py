@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
+from mcugen.emit.style import FIRMWARE_NAME
 from mcugen.errors import ProjectError
 from mcugen.graph.types import Tensor
 from mcugen.names import GOALS, PROTOCOLS, Goal, Protocol
@@ -54,6 +55,9 @@ class OpFacts:
 class Manifest:
     """The project's facts. Sizes are in bytes; `files` maps every emitted file to its SHA-256.
 
+    `name` is the prefix of the model's C functions. Firmware of several models has the facts of the first here, and
+    those of the others, which list no files of their own, in `others`.
+
     `optimize` is the plan's goal. `library`, `slot_bytes`, `names_kept` and `arena_exact` are as in
     `mcugen.runtimes.program.Program`.
     """
@@ -79,6 +83,8 @@ class Manifest:
     optimize: Goal
     ops: tuple[OpFacts, ...]
     files: Mapping[str, str]
+    name: str = FIRMWARE_NAME
+    others: tuple[Manifest, ...] = ()
 
 
 def plan_facts(plan: Program) -> dict[str, Any]:
@@ -152,6 +158,10 @@ def parse_manifest(text: str, where: str) -> Manifest:
             where=where,
             hint="Another version of mcugen generated it: generate the project again, or use that version",
         )
+    return _read_facts(top)
+
+
+def _read_facts(top: _Fields) -> Manifest:
     return Manifest(
         mcugen=top.text("mcugen"),
         model_name=top.text("model_name"),
@@ -174,6 +184,8 @@ def parse_manifest(text: str, where: str) -> Manifest:
         optimize=_read_goal(top),
         ops=top.items("ops", _read_op),
         files=_read_files(top),
+        name=top.matching("name", r"[a-z][a-z0-9_]{0,40}") if top.has("name") else FIRMWARE_NAME,
+        others=top.items("others", _read_facts) if top.has("others") else (),
     )
 
 
@@ -255,6 +267,9 @@ class _Fields:
         if type(value) is not kind:
             raise self.error(key, f"is {_short(value)}, not {kind_name}")
         return value
+
+    def has(self, key: str) -> bool:
+        return key in self._data
 
     def text(self, key: str) -> str:
         value: str = self.take(key, str, "a string")

@@ -11,7 +11,7 @@ from mcugen import __version__
 from mcugen.boards.read import read_board
 from mcugen.boards.types import Board
 from mcugen.errors import BoardError, ProjectError
-from mcugen.project.folder import OWN_BY_USER, differences, digest, replace_folder
+from mcugen.project.folder import differences, paths_to_keep, replace_folder
 from mcugen.project.manifest import (
     MANIFEST_NAME,
     MAX_MANIFEST_BYTES,
@@ -45,7 +45,7 @@ def write_project(
         ProjectError: `out_dir` is not mcugen's, holds changed or added files, or cannot be written.
     """
     folder = out_dir.expanduser().resolve()
-    keep = _check_replaceable(folder, force)
+    keep = paths_to_keep(folder, MANIFEST_NAME, lambda: _read_manifest(folder).files, force)
     written = {**files, MANIFEST_NAME: manifest_text(manifest).encode()}
     replace_folder(folder, written, [path for path in keep if path not in written])
     return Project(folder, manifest, board)
@@ -109,37 +109,6 @@ def _read_manifest(folder: Path) -> Manifest:
     except (OSError, UnicodeDecodeError) as error:
         raise ProjectError(f"cannot be read: {error}", where=str(path), hint=hint) from error
     return parse_manifest(text, str(path))
-
-
-def _check_replaceable(folder: Path, force: bool) -> list[str]:
-    """Refuse to replace what is not mcugen's. Gives the paths in the folder that have to be kept."""
-    if not folder.exists():
-        return []
-    if not folder.is_dir():
-        raise ProjectError("is a file, not a folder", where=str(folder), hint="Choose another output folder")
-    if not any(folder.iterdir()):
-        return []
-    if not (folder / MANIFEST_NAME).is_file():
-        raise ProjectError(
-            f"is not empty and not mcugen's (it has no {MANIFEST_NAME}), so nothing was written",
-            where=str(folder),
-            hint="Choose another output folder, or empty this one yourself",
-        )
-    try:
-        old = _read_manifest(folder)
-    except ProjectError as error:
-        hint = "mcugen cannot tell its own files from yours there: choose another folder, or empty this one yourself"
-        raise ProjectError(error.what, where=error.where, hint=hint) from error
-    changed, added = differences(folder, {**old.files, MANIFEST_NAME: digest((folder / MANIFEST_NAME).read_bytes())})
-    if (changed or added) and not force:
-        names = [f"{path} (changed)" for path in changed] + [f"{path} (added)" for path in added]
-        more = f", and {len(names) - 10} more" if len(names) > 10 else ""
-        raise ProjectError(
-            f"contains files that differ from what mcugen wrote: {', '.join(names[:10])}{more}",
-            where=str(folder),
-            hint="Choose another output folder, or pass `force=True`: it replaces changed files and keeps added ones",
-        )
-    return [*added, *(name for name in sorted(OWN_BY_USER) if (folder / name).exists())]
 
 
 def board_path(name: str) -> str:

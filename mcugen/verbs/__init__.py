@@ -11,7 +11,20 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
-ORDER = ("new", "deploy", "verify", "run", "quantize", "inspect", "generate", "build", "flash", "boards", "doctor")
+ORDER = (
+    "new",
+    "deploy",
+    "verify",
+    "run",
+    "quantize",
+    "inspect",
+    "generate",
+    "export",
+    "build",
+    "flash",
+    "boards",
+    "doctor",
+)
 """How `--help` lists the verbs; others follow in alphabetical order."""
 
 

@@ -15,7 +15,7 @@ from mcugen.boards.text import board_toml
 from mcugen.boards.types import Board
 from mcugen.errors import BoardError, ProjectError
 from mcugen.formats.emit import emit_project
-from mcugen.formats.firmware import markdown
+from mcugen.formats.views import markdown
 from mcugen.project import folder as folder_module
 from mcugen.project import project as project_module
 from mcugen.project.bsp import max_payload

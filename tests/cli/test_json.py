@@ -47,7 +47,7 @@ def assert_documented(facts: Any) -> None:
 
 
 def test_every_verb_has_a_schema() -> None:
-    others = {"error", "fallback", "manifest", "quantization", "report"}
+    others = {"error", "exported", "fallback", "manifest", "quantization", "report"}
     assert set(names()) == {*verb_names(), *others}
     for name in names():
         validator(name)
@@ -138,6 +138,17 @@ def test_generate(cli: Cli, model: Path, tmp_path: Path) -> None:
     assert facts["schema"] == "mcugen.generate/1"
     assert all((out / name).is_file() for name in facts["files"])
     check(json.loads((out / "mcugen.json").read_text()), "manifest")
+    assert_documented(facts)
+
+
+def test_export(cli: Cli, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "lib"
+    ran = cli("export", model, "--as", "c", "--core", "cortex-m4f", "--name", "net", "-o", out, "--json")
+    assert ran.code == 0, ran.err
+    facts = ran.json
+    assert facts["schema"] == "mcugen.export/1"
+    assert all((out / name).is_file() for name in facts["files"])
+    check(json.loads((out / "mcugen-export.json").read_text()))
     assert_documented(facts)
 
 

@@ -57,7 +57,7 @@ def test_kernels_are_told_where_memory_is_shared(name: str) -> None:
     """Fully connected layers need their whole input for every output: nothing follows behind there."""
     plan = ram_plan(model_bytes(name))
     shares = name in ("ds_cnn", "kws_ref_model")
-    assert ("#define restrict" in emit_model(plan)["mcg_model.c"]) == shares
+    assert ("#define MCG_RESTRICT" in emit_model(plan)["mcg_model.c"]) == shares
     assert (plan.arena_bytes < plan.live_bound) == shares
 
 

@@ -46,7 +46,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("bundle")
 def test_a_model_is_written_in_a_new_format(tmp_path: Path) -> None:
-    assert list(formats()) == ["bundle", "firmware"]
+    assert "bundle" in formats()
     tensors = [TensorSpec((1, 8), "int8", 0.1, name=name) for name in ("a", "b", "y")]
     board = load_board("mps2-an386")
     plan = make_plan(read_graph(build_model("ADD", options("AddOptions"), tensors[:2], tensors[2:])), board.target())

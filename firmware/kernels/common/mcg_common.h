@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all kernels share: compiler attributes and fixed-point arithmetic.
+/* What all kernels share: fixed-point arithmetic.
  *
  * The arithmetic is that of TensorFlow Lite's reference kernels (double rounding), bit for bit.
  */
@@ -9,22 +9,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "mcg_compiler.h"
+
 /* Raised whenever kernels and generated code have to change together. Generated code checks it. */
 #define MCG_RUNTIME_VERSION 1
-
-/* Kernels are inlined into their one caller, which passes constant parameters. */
-#if defined(__GNUC__)
-#define MCG_INLINE static inline __attribute__((always_inline, unused))
-#else
-#define MCG_INLINE static inline
-#endif
-
-/* Parts that would be copied into every layer for nothing: one copy for the whole model. */
-#if defined(__GNUC__)
-#define MCG_SHARED static __attribute__((noinline, unused))
-#else
-#define MCG_SHARED static
-#endif
 
 /* C99 leaves both to the implementation; all arithmetic below relies on them. */
 typedef char mcg_assert_arithmetic_shift_32[((int32_t)-3 >> 1) == -2 ? 1 : -1];

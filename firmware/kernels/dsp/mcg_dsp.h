@@ -136,7 +136,8 @@ MCG_INLINE uint32_t mcg_add_even_bytes(uint32_t sum, uint32_t word) {
   __asm__("sxtab16 %0, %0, %1" : "+r"(sum) : "r"(word));
   return sum;
 #else
-  return mcg_pair(sum + (uint32_t)(int8_t)word, (sum >> 16) + (uint32_t)(int8_t)(word >> 16));
+  const int32_t low = (int8_t)word, high = (int8_t)(word >> 16);
+  return mcg_pair(sum + (uint32_t)low, (sum >> 16) + (uint32_t)high);
 #endif
 }
 

@@ -191,8 +191,10 @@ MCG_SHARED void mcg_multiply_pairs(mcg_pairs_job *job) {
     for (int32_t n = MCG_WINDOWS - 1; n >= 0; --n) {
       const int32_t b = (int32_t)((uint32_t)both[n] - (uint32_t)a[n]) >> 8;
       int8_t *output = job->output + at[n];
-      output[0] = (int8_t)mcg_requantize_to_8(a[n], factors[2], right & 255u, job->zero_point);
-      output[1] = (int8_t)mcg_requantize_to_8(b, factors[3], right >> 8, job->zero_point);
+      output[0] =
+          (int8_t)mcg_requantize_to_8(a[n], factors[2], (int32_t)(right & 255u), job->zero_point);
+      output[1] =
+          (int8_t)mcg_requantize_to_8(b, factors[3], (int32_t)(right >> 8), job->zero_point);
     }
     job->factors += MCG_PAIR_FACTORS;
   }

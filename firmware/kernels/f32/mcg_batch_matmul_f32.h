@@ -48,8 +48,8 @@ MCG_INLINE void mcg_matmul_f32(const mcg_batch_matmul_f32_params *p, const float
 }
 
 MCG_INLINE void mcg_batch_matmul_f32(const mcg_batch_matmul_f32_params *p,
-                                     const float *restrict input1, const float *restrict input2,
-                                     float *restrict output) {
+                                     const float *MCG_RESTRICT input1,
+                                     const float *MCG_RESTRICT input2, float *MCG_RESTRICT output) {
   for (int32_t a = 0; a < p->batches[0]; ++a) {
     for (int32_t b = 0; b < p->batches[1]; ++b) {
       for (int32_t c = 0; c < p->batches[2]; ++c) {

@@ -66,8 +66,9 @@ MCG_INLINE void mcg_conv_2d_f32_pixel(const mcg_conv_2d_f32_params *p, int32_t r
   }
 }
 
-MCG_INLINE void mcg_conv_2d_f32(const mcg_conv_2d_f32_params *p, const float *restrict input,
-                                const float *weights, const float *bias, float *restrict output) {
+MCG_INLINE void mcg_conv_2d_f32(const mcg_conv_2d_f32_params *p, const float *MCG_RESTRICT input,
+                                const float *weights, const float *bias,
+                                float *MCG_RESTRICT output) {
   const int32_t filter_size = p->filter_height * p->filter_width * p->filter_channels;
   const int32_t group_channels = p->output_channels / p->groups;
   const int32_t image_size = p->input_height * p->input_width * p->input_channels;

@@ -63,8 +63,8 @@ MCG_INLINE void mcg_depthwise_conv_2d_f32_pixel(const mcg_depthwise_conv_2d_f32_
 }
 
 MCG_INLINE void mcg_depthwise_conv_2d_f32(const mcg_depthwise_conv_2d_f32_params *p,
-                                          const float *restrict input, const float *weights,
-                                          const float *bias, float *restrict output) {
+                                          const float *MCG_RESTRICT input, const float *weights,
+                                          const float *bias, float *MCG_RESTRICT output) {
   const int32_t channels = p->input_channels * p->depth_multiplier;
   const int32_t in_fours = p->depth_multiplier == 1 ? channels - channels % 4 : 0;
   for (int32_t batch = 0; batch < p->batches; ++batch) {

@@ -27,8 +27,8 @@ MCG_INLINE void mcg_fully_connected_f32_outputs(const mcg_fully_connected_f32_pa
 }
 
 MCG_INLINE void mcg_fully_connected_f32(const mcg_fully_connected_f32_params *p,
-                                        const float *restrict input, const float *weights,
-                                        const float *bias, float *restrict output) {
+                                        const float *MCG_RESTRICT input, const float *weights,
+                                        const float *bias, float *MCG_RESTRICT output) {
   for (int32_t row = 0; row < p->rows; ++row) {
     int32_t channel = 0;
     for (; channel + 4 <= p->channels; channel += 4) {

@@ -49,8 +49,8 @@ MCG_INLINE float mcg_pool_2d_f32_window(const mcg_pool_2d_f32_params *p, const f
   return p->pool == MCG_POOL_L2 ? sqrtf(mean) : mean;
 }
 
-MCG_INLINE void mcg_pool_2d_f32(const mcg_pool_2d_f32_params *p, const float *restrict input,
-                                float *restrict output) {
+MCG_INLINE void mcg_pool_2d_f32(const mcg_pool_2d_f32_params *p, const float *MCG_RESTRICT input,
+                                float *MCG_RESTRICT output) {
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     for (int32_t row = 0; row < p->output_height; ++row) {
       const int32_t top = row * p->stride_h - p->pad_top;

@@ -52,8 +52,8 @@ MCG_INLINE void mcg_transpose_conv_f32_pixel(const mcg_transpose_conv_f32_params
 }
 
 MCG_INLINE void mcg_transpose_conv_f32(const mcg_transpose_conv_f32_params *p,
-                                       const float *restrict input, const float *weights,
-                                       const float *bias, float *restrict output) {
+                                       const float *MCG_RESTRICT input, const float *weights,
+                                       const float *bias, float *MCG_RESTRICT output) {
   const int32_t filter_size = p->filter_height * p->filter_width * p->depth;
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     for (int32_t row = 0; row < p->output_height; ++row) {

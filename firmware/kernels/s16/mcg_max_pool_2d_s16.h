@@ -26,7 +26,8 @@ typedef struct {
 } mcg_max_pool_2d_s16_params;
 
 MCG_INLINE void mcg_max_pool_2d_s16(const mcg_max_pool_2d_s16_params *p,
-                                    const int16_t *restrict input, int16_t *restrict output) {
+                                    const int16_t *MCG_RESTRICT input,
+                                    int16_t *MCG_RESTRICT output) {
   const int32_t image_size = p->input_height * p->input_width * p->channels;
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     const int16_t *image = input + batch * image_size;

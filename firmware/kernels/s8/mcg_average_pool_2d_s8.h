@@ -28,7 +28,8 @@ typedef struct {
 } mcg_average_pool_2d_s8_params;
 
 MCG_INLINE void mcg_average_pool_2d_s8(const mcg_average_pool_2d_s8_params *p,
-                                       const int8_t *restrict input, int8_t *restrict output) {
+                                       const int8_t *MCG_RESTRICT input,
+                                       int8_t *MCG_RESTRICT output) {
   const int32_t image_bytes = p->input_height * p->input_width * p->channels;
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     const int8_t *image = input + batch * image_bytes;

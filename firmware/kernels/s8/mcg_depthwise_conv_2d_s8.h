@@ -95,11 +95,12 @@ MCG_INLINE void mcg_depthwise_conv_2d_s8_inner_sums(const mcg_depthwise_conv_2d_
 }
 
 MCG_INLINE void mcg_depthwise_conv_2d_s8(const mcg_depthwise_conv_2d_s8_params *p,
-                                         const int8_t *restrict input,
-                                         const int8_t *restrict weights,
-                                         const int32_t *restrict bias,
-                                         const int32_t *restrict multiplier,
-                                         const int8_t *restrict shift, int8_t *restrict output) {
+                                         const int8_t *MCG_RESTRICT input,
+                                         const int8_t *MCG_RESTRICT weights,
+                                         const int32_t *MCG_RESTRICT bias,
+                                         const int32_t *MCG_RESTRICT multiplier,
+                                         const int8_t *MCG_RESTRICT shift,
+                                         int8_t *MCG_RESTRICT output) {
   const mcg_output_stage stage = {
       multiplier,           shift,         p->per_channel, p->scale_down,
       p->output_zero_point, p->output_min, p->output_max,

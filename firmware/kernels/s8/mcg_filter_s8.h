@@ -55,8 +55,8 @@ MCG_INLINE void mcg_finish(const mcg_output_stage *stage, int32_t channel, const
 }
 
 /* Inner products of one window with `rows` (1, 2 or 4) rows of weights. */
-MCG_INLINE void mcg_filter_rows(const int8_t *restrict window, int32_t depth,
-                                const int8_t *restrict weights, int32_t rows, int32_t *sums) {
+MCG_INLINE void mcg_filter_rows(const int8_t *MCG_RESTRICT window, int32_t depth,
+                                const int8_t *MCG_RESTRICT weights, int32_t rows, int32_t *sums) {
   /* The index counts up to 0, so that it is its own loop counter. */
   const int8_t *x = window + depth;
   const int8_t *w0 = weights + depth;
@@ -111,10 +111,11 @@ MCG_INLINE void mcg_filter_rows(const int8_t *restrict window, int32_t depth,
 /* Inner products of one window with every row of weights, as int8 outputs.
  * weights is [channels][depth]; bias already holds the input's zero point; base is added to every
  * accumulator. */
-MCG_SHARED void mcg_filter_window(const mcg_output_stage *restrict stage,
-                                  const int8_t *restrict window, int32_t depth, int32_t base,
-                                  const int8_t *restrict weights, const int32_t *restrict bias,
-                                  int8_t *restrict output, int32_t channels) {
+MCG_SHARED void mcg_filter_window(const mcg_output_stage *MCG_RESTRICT stage,
+                                  const int8_t *MCG_RESTRICT window, int32_t depth, int32_t base,
+                                  const int8_t *MCG_RESTRICT weights,
+                                  const int32_t *MCG_RESTRICT bias, int8_t *MCG_RESTRICT output,
+                                  int32_t channels) {
   int32_t sums[4];
   int32_t channel = 0;
   while (channel < channels) {

@@ -25,8 +25,8 @@ typedef struct {
   int32_t output_max;
 } mcg_max_pool_2d_s8_params;
 
-MCG_INLINE void mcg_max_pool_2d_s8(const mcg_max_pool_2d_s8_params *p, const int8_t *restrict input,
-                                   int8_t *restrict output) {
+MCG_INLINE void mcg_max_pool_2d_s8(const mcg_max_pool_2d_s8_params *p,
+                                   const int8_t *MCG_RESTRICT input, int8_t *MCG_RESTRICT output) {
   const int32_t image_bytes = p->input_height * p->input_width * p->channels;
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     const int8_t *image = input + batch * image_bytes;

@@ -11,6 +11,7 @@ import numpy as np
 from mcugen import __version__
 from mcugen.emit import c_text
 from mcugen.emit.interface import banner, io_view
+from mcugen.emit.style import Style
 from mcugen.emit.templates import render
 from mcugen.resources import resource_dir
 from mcugen.runtimes.tflm.program import TflmProgram
@@ -28,7 +29,7 @@ def emit_tflm(program: TflmProgram, *, labels: Sequence[str] = (), command: str 
         ModelError: an input or output of a type that the interface cannot carry.
     """
     view = _model_view(program, labels)
-    values = {"banner": banner(program.graph.sha256, command), "model": view}
+    values = {"banner": banner(program.graph.sha256, command), "model": view, **Style().view()}
     dynamic = {**values, "model": {**view, **_run_time_quantization(view)}} if program.slot_bytes else values
     files = {
         "mcg_model.h": render("tflm/mcg_model.h.j2", **dynamic),

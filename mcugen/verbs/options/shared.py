@@ -53,6 +53,53 @@ OptionalBoard = Annotated[
         show_default=False,
     ),
 ]
+OptionalCoreBoard = Annotated[
+    str | None,
+    typer.Option("--board", "-b", metavar="BOARD", help="Board whose core to make code for.", show_default=False),
+]
+CoreName = Annotated[
+    str | None,
+    typer.Option(
+        "--core",
+        metavar="CORE",
+        help="Core to make code for, like cortex-m4f. Default: portable C.",
+        show_default=False,
+    ),
+]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="FORMAT",
+        help="Format: c, cmake, arduino, platformio, esp-idf, zephyr, cmsis-pack, or firmware (several models).",
+        show_default=False,
+    ),
+]
+Name = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="Prefix of the C functions, one --name per model. Default: the model's own name.",
+        show_default=False,
+    ),
+]
+ShareArena = Annotated[
+    bool,
+    typer.Option("--share-arena", help="One arena for models that never run at once.", rich_help_panel=OUTPUT),
+]
+EvidencePack = Annotated[
+    bool,
+    typer.Option(
+        "--evidence",
+        help="Add a folder of evidence: verdict, stack bound, MISRA C:2012, SBOM, … Needs an emulated board.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Context = Annotated[
+    bool,
+    typer.Option("--context", help="Functions take a context: several instances of the model.", rich_help_panel=OUTPUT),
+]
 Data = Annotated[
     str | None,
     typer.Option(

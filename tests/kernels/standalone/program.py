@@ -94,10 +94,10 @@ def _put_constants_aside(folder: Path) -> None:
     definitions = []
 
     def declare(definition: re.Match[str]) -> str:
-        definitions.append(f"const MCG_ALIGNED {definition[1]} = {{\n{definition[2]}\n}};\n")
+        definitions.append(f"MCG_ALIGNED const {definition[1]} = {{\n{definition[2]}\n}};\n")
         return f"extern const {definition[1]};"
 
-    text = re.sub(r"static const MCG_ALIGNED (\w+ mcg_const_\w+\[\d+\]) = \{\n([^}]*)\n\};", declare, model.read_text())
+    text = re.sub(r"MCG_ALIGNED static const (\w+ mcg_const_\w+\[\d+\]) = \{\n([^}]*)\n\};", declare, model.read_text())
     model.write_text(text)
     head = "#include <stdint.h>\n#define MCG_ALIGNED __attribute__((aligned(16)))\n"
     (folder / _CONSTANTS).write_text(head + "".join(definitions))

@@ -17,7 +17,7 @@ def control_lines(
 
     Args:
         base: where the plan's addresses count from in the arena; `inner_base` the same of the step's own plans.
-        functions: names of the functions that run the steps of each of the step's plans.
+        functions: calls of the functions that run the steps of each of the step's plans.
     """
     control = _Control(plan, step, base, inner_base, add_constant)
     if step.op.kind == "WHILE":
@@ -78,7 +78,7 @@ class _Control:
                 self._copy(inner, mine, self._inner_base, outer, i, self._base)
                 for mine, i in zip(graph.inputs, inputs, strict=True)
             ),
-            *(f"{function}();" for function in functions),
+            *(f"{function};" for function in functions),
             *(
                 self._copy(outer, i, self._base, inner, mine, self._inner_base)
                 for mine, i in zip(graph.outputs[: len(outputs)], outputs, strict=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mcugen import __version__
 from mcugen.emit import c_text
 from mcugen.emit.interface import _CTYPES, banner, io_view
+from mcugen.emit.style import Style
 from mcugen.emit.templates import render
 from mcugen.graph.types import Tensor
 from mcugen.ops.base import KernelCall, ParamValue
@@ -22,6 +23,8 @@ from mcugen.runtimes.aot.emit.chains import Address, find_chains, join_rounds, o
 from mcugen.runtimes.aot.emit.control import control_lines
 from mcugen.runtimes.aot.emit.sharing import Place, SharedFunction, shared_functions
 from mcugen.runtimes.aot.plan.types import SHARED_FROM, Plan, Step
+
+_FIRMWARE = Style()
 
 CONSTANT_PREFIX = "mcg_const_"
 """Every array of weights in the emitted C has a name that starts so; the size report tells them by it."""
@@ -36,22 +39,25 @@ def runtime_version() -> int:
     return int(found.group(1))
 
 
-def emit_model(plan: Plan, *, labels: Sequence[str] = (), command: str = "") -> dict[str, str]:
+def emit_model(
+    plan: Plan, *, labels: Sequence[str] = (), command: str = "", style: Style = _FIRMWARE
+) -> dict[str, str]:
     """The files of the model library, by path relative to its folder.
 
     Args:
         plan: a verified plan.
         labels: class names, emitted as `mcg_model_labels`.
         command: shown in the banner.
+        style: how the library is called, and where its arena is.
 
     Raises:
         ModelError: an input or output of a type that the interface cannot carry.
     """
-    view = _model_view(plan, labels)
-    values = {"banner": banner(plan.graph.sha256, command), "model": view}
+    view = _model_view(plan, labels, style)
+    values = {"banner": banner(plan.graph.sha256, command), "model": view, **style.view()}
     files = {
-        "mcg_model.h": render("aot/mcg_model.h.j2", **values),
-        "mcg_model.c": render("aot/mcg_model.c.j2", **values),
+        f"{style.name}.h": render("aot/mcg_model.h.j2", **values),
+        f"{style.name}.c": render("aot/mcg_model.c.j2", **values),
     }
     own = {f"{call.kernel}.h": call.source for step in plan.steps for call in step.all_calls() if call.source}
     return {**files, **{f"kernels/{header}": text for header, text in _with_includes(view["headers"], own).items()}}
@@ -78,7 +84,7 @@ def _guarded(header: str, source: str) -> str:
     return f"#ifndef {guard}\n#define {guard}\n\n{source}{end}\n#endif\n"
 
 
-def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
+def _model_view(plan: Plan, labels: Sequence[str], style: Style) -> dict[str, Any]:
     """What the templates show of a plan."""
     dims: list[int] = []
     graph = plan.graph
@@ -94,7 +100,7 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
     functions: list[dict[str, Any]] = []
     known: Known = {}
     steps = [
-        _step_view(plan, step, _Scope(str(number), 0, number), shared_by, functions, known)
+        _step_view(plan, step, _Scope(str(number), 0, number, style), shared_by, functions, known)
         for number, step in enumerate(plan.steps)
     ]
     join_rounds(functions, steps, chains)
@@ -186,6 +192,7 @@ class _Scope:
     label: str
     base: int
     number: int
+    style: Style
 
 
 Known = dict[tuple[str, int, str], str]
@@ -245,11 +252,17 @@ def _control(
     for part, nested in enumerate(step.plans):
         views = [
             _step_view(
-                nested, inner, _Scope(f"{scope.label}_{part}_{number}", inner_base, number), {}, functions, known
+                nested,
+                inner,
+                _Scope(f"{scope.label}_{part}_{number}", inner_base, number, scope.style),
+                {},
+                functions,
+                known,
             )
             for number, inner in enumerate(nested.steps)
         ]
-        called.append([f"mcg_op_{view['number']}" for view in views])
+        argument = scope.style.view()["style"]["op_argument"]
+        called.append([f"mcg_op_{view['number']}({argument})" for view in views])
 
     def add_constant(owner: Plan, tensor: int) -> str:
         data = owner.graph.tensor(tensor).data

@@ -1,0 +1,1 @@
+/* The settings are given on the command line. */
