@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mcugen.convert import convert
 from mcugen.convert.loops.unrolled import unroll
+from mcugen.emit.style import Style
+from mcugen.environment import find_host_compiler
 from mcugen.graph.repeats import Repeat, repeats
 from mcugen.names import GOALS, Goal
 from mcugen.oracle.oracle import Oracle
@@ -137,3 +142,29 @@ def test_a_table_may_name_what_a_later_op_of_the_round_brought_along() -> None:
     ]
     plan = assert_every_layer_equal(build_graph(nodes, [state[-1]]))
     assert find_chains(plan) == [Repeat(0, 2, 5)]
+
+
+def test_rounds_take_the_context_of_an_instance(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two instances of a library whose functions take a context, one after the other op."""
+    model = unrolled_gru(monkeypatch, features=4)
+    plan = make_plan(optimize(read_graph(model)))
+    for name, text in emit_model(plan, style=Style("gru", "context")).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    library = tmp_path / "gru.so"
+    flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{tmp_path}"]
+    subprocess.run([str(find_host_compiler()), *flags, "-o", str(library), str(tmp_path / "gru.c")], check=True)
+    code = ctypes.CDLL(str(library))
+    for function in (code.gru_input, code.gru_output):
+        function.restype = ctypes.c_void_p
+    contexts = [ctypes.create_string_buffer(plan.arena_bytes + 64) for _ in range(2)]
+    at = [ctypes.c_void_p(-(-ctypes.addressof(c) // 16) * 16) for c in contexts]
+    samples = make_samples(model, 2)[:2]
+    for where, sample in zip(at, samples, strict=True):
+        assert code.gru_init(where) == 0
+        ctypes.memmove(code.gru_input(where, 0), sample[0].ctypes.data, sample[0].nbytes)
+    assert [code.gru_invoke(where) for where in at] == [0, 0]
+    with Oracle(model) as oracle:
+        for where, sample in zip(at, samples, strict=True):
+            want = oracle.run(sample)[0]
+            assert ctypes.string_at(code.gru_output(where, 0), want.nbytes) == want.tobytes()
