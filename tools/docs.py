@@ -18,6 +18,7 @@ PAGES = {
     "images/structure.svg": ("structure.py", "document"),
     "BOARDS.md": ("boards_doc.py", "document"),
     "SUPPORTED_OPS.md": ("supported_ops.py", "document"),
+    "LAYERS.md": ("layers_doc.py", "document"),
     "reference/cli.md": ("reference.py", "cli_page"),
     "reference/api.md": ("reference.py", "api_page"),
     "reference/json.md": ("json_reference.py", "document"),

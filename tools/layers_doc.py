@@ -12,10 +12,13 @@ FORMS = ("int8", "int16", "float32")
 
 HEAD = """# Layers by form
 
-Generated from `tests/forms/results.json` by `make docs`. `python -m tests.forms.run` makes the results: each layer stands in a small model with seeded weights, which is
-quantized to int8, to int16 activations ("16x8"), or left in float32, built for `mps2-an386` and run in its emulator. ✔: the emulated board gave the results of TensorFlow
-Lite Micro, bit for bit (float32: within the stated tolerance). A number: refused, with the sentence below; nothing was built. What this does not say is how much accuracy a form costs:
-`mcugen deploy MODEL --data DATA` does ([ACCURACY.md](ACCURACY.md)).
+Generated from `tests/forms/results.json` by `make docs`. `python -m tests.forms.run` makes the results: each layer
+stands in a small model with seeded weights, which is quantized to int8, to int16 activations ("16x8"), or left in
+float32, built for `mps2-an386` and run in its emulator.
+
+✔: the emulated board gave the results of TensorFlow Lite Micro, bit for bit (float32: within the stated tolerance).
+A number: refused, with the sentence below; nothing was built. How much accuracy a form costs is not said here:
+`mcugen deploy MODEL --data DATA` tells it ([ACCURACY.md](ACCURACY.md)).
 """
 
 

@@ -29,7 +29,9 @@ def test_every_case_has_its_outcomes(framework: str) -> None:
 
 
 def outcomes() -> list[tuple[str, str, str, str]]:
-    return [(f, n, form, said) for f, cases in RESULTS.items() for n, forms in cases.items() for form, said in forms.items()]
+    return [
+        (f, n, form, said) for f, cases in RESULTS.items() for n, forms in cases.items() for form, said in forms.items()
+    ]
 
 
 @pytest.mark.parametrize(("framework", "name", "form", "said"), [o for o in outcomes() if o[3] != run.EXACT])
