@@ -70,13 +70,14 @@ LAW = {
     "device": "errors progress environment children cores graph emulators boards builder",
     "cost": "environment errors toml_table cores emulators boards builder device",
     "flash": "errors children boards builder device",
+    "evidence": "environment errors runtimes.aot.plan project",
     "monitor": "errors outputs reading graph tflite numerics ops.moving runtimes runtimes.aot.plan convert device",
     "monitor.web": "errors tflite convert monitor",
     "sweep": "errors outputs children builder",
     # What verbs share, what people see, and the verbs.
     "flow": "errors names text progress outputs cores graph tflite numerics ops emit emulators boards oracle runtimes"
     " runtimes.aot runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify"
-    " guard convert assess tune device cost flash monitor",
+    " guard convert assess tune device cost flash evidence monitor",
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess cost flash monitor monitor.web"
     " flow",
     "report": "environment errors text resources outputs graph boards runtimes runtimes.aot.plan builder flow ui",

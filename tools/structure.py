@@ -125,6 +125,7 @@ ROOMS = (
         "device",
         "cost",
         "flash",
+        "evidence",
         "monitor",
         "monitor.web",
         "sweep",

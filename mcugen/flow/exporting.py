@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -106,15 +106,15 @@ def write_export(
     labels: Sequence[str] = (),
     goal: Goal | None = None,
     arena: Arena = "static",
-    more: Mapping[str, bytes] | None = None,
+    prove: Callable[[Sequence[Plan], Subject], Mapping[str, bytes]] | None = None,
     force: bool = False,
-) -> tuple[Path, Exported, list[Plan]]:
-    """Write models in a format; gives the folder, what its manifest says, and the plans.
+) -> tuple[Path, Exported]:
+    """Write models in a format; gives the folder, and what its manifest says.
 
     Args:
         names: a prefix for every model.
         labels: class names of the only model.
-        more: further files, by path.
+        prove: makes further files, by path, of what is written.
 
     Raises:
         ModelError: state that a shared arena would lose.
@@ -128,9 +128,10 @@ def write_export(
         _check_shareable(plans)
     command = _command(models, chosen, format, names, goal, arena)
     subject = make_subject(plans, names, chosen, labels=labels, arena=arena, command=command)
+    further = prove(plans, subject) if prove is not None else {}
     files = {
         path: content.encode() if isinstance(content, str) else content
-        for path, content in {**format.files(subject), **(more or {})}.items()
+        for path, content in {**format.files(subject), **further}.items()
     }
     facts = Exported(
         format=format.name,
@@ -141,7 +142,7 @@ def write_export(
         models=[_facts(part) for part in subject.parts],
         files=hashes(files),
     )
-    return write_exported(folder, files, facts, force=force), facts, plans
+    return write_exported(folder, files, facts, force=force), facts
 
 
 def write_firmware(
@@ -153,7 +154,7 @@ def write_firmware(
     goal: Goal | None = None,
     arena: Arena = "static",
     force: bool = False,
-) -> tuple[Path, Exported, list[Plan]]:
+) -> tuple[Path, Exported]:
     """Write the firmware of several models; gives what `write_export` gives.
 
     Raises:
@@ -183,7 +184,7 @@ def write_firmware(
         models=[_facts(part) for part in subject.parts],
         files=project.manifest.files,
     )
-    return project.folder, facts, plans
+    return project.folder, facts
 
 
 def _check_fit(plans: Sequence[Plan], board: Board, arena: Arena) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mcugen.emit.style import Arena
+    from mcugen.flow.evidencing import Evidence
     from mcugen.flow.model import Model
+    from mcugen.formats.types import Subject
     from mcugen.names import Activations, Goal
     from mcugen.progress import Progress
     from mcugen.project.exported import Exported
+    from mcugen.runtimes.aot.plan import Plan
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,7 +37,12 @@ class Export(Brief):
     folder: Path
     facts: Exported
     models: Sequence[Model]
-    exit_code: int = 0
+    evidence: Evidence | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """1 if the evidence does not hold."""
+        return 1 if self.evidence is not None and not self.evidence.holds else 0
 
     @property
     def arena(self) -> int:
@@ -65,6 +73,7 @@ class Export(Brief):
                 }
                 for part, model in zip(facts.models, self.models, strict=True)
             ],
+            "evidence": [asdict(check) for check in self.evidence.checks] if self.evidence is not None else None,
             "folder": str(self.folder),
             "files": sorted(facts.files),
         }
@@ -90,6 +99,7 @@ def export(
     split_outputs: bool = False,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
+    evidence: bool = False,
     force: bool = False,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
@@ -115,6 +125,8 @@ def export(
         split_outputs: parts of an output that differ much in size become outputs of their own (docs/QUANTIZATION.md).
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
+        evidence: add what a person needs who must sign for the code (docs/EVIDENCE.md); needs an emulated board. The
+            exit code is 1 if a claim does not hold.
         force: replace files even if they were edited.
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
@@ -138,6 +150,11 @@ def export(
             where="`format`",
             hint="Omit `context=True`" if context else "Make it: `api.generate(MODEL, board=BOARD, out=DIR)`",
         )
+    if evidence and (share_arena or context or chosen_format.needs_board):
+        raise ProjectError(
+            "`evidence` is about models with arenas of their own, exported as a library",
+            hint="Omit `share_arena`, `context`, or choose another format",
+        )
     if share_arena and context:
         raise ProjectError("`share_arena` and `context` exclude each other", hint="Contexts bring their own arenas")
     if len(given) > 1 and (data is not None or scaler is not None or labels is not None):
@@ -152,13 +169,24 @@ def export(
         for one in given
     ]
     names = choose_names([model.graph.name for model in loaded], [name] if isinstance(name, str) else list(name))
+    made: list[Evidence] = []
+
+    def prove(plans: Sequence[Plan], subject: Subject) -> Mapping[str, bytes]:
+        from mcugen.flow.evidencing import make_evidence
+        from mcugen.progress import no_progress
+
+        made.append(make_evidence(loaded, plans, subject, progress or no_progress))
+        return made[0].files
+
+    if evidence:
+        from mcugen.flow.evidencing import check_board
+
+        check_board(chosen.board)
     arena: Arena = "shared" if share_arena else "context" if context else "static"
     if chosen_format.needs_board:
-        folder, facts, _ = write_firmware(
-            loaded, chosen, Path(out), names=names, goal=optimize, arena=arena, force=force
-        )
+        folder, facts = write_firmware(loaded, chosen, Path(out), names=names, goal=optimize, arena=arena, force=force)
         return Export(folder, facts, loaded)
-    folder, facts, _ = write_export(
+    folder, facts = write_export(
         loaded,
         chosen,
         Path(out),
@@ -167,9 +195,10 @@ def export(
         labels=class_names,
         goal=optimize,
         arena=arena,
+        prove=prove if evidence else None,
         force=force,
     )
-    return Export(folder, facts, loaded)
+    return Export(folder, facts, loaded, made[0] if made else None)
 
 
 def _render(console: Console, result: Export) -> None:
@@ -190,6 +219,8 @@ def _render(console: Console, result: Export) -> None:
     readme = next(path for path in sorted(facts.files) if path.endswith("README.md"))
     rows.append(("next", f"{shlex.quote(str(result.folder / readme))} says how to use it"))
     console.print(grid(rows))
+    for check in result.evidence.checks if result.evidence is not None else ():
+        say_verdict(console, check.holds, f"{check.claim}: {check.found}")
     say_verdict(console, True, f"wrote {result.folder} as {facts.format} for {facts.core}, {len(facts.files)} files")
 
 

@@ -55,6 +55,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "name": Spelling(shared.Name),
     "share_arena": Spelling(shared.ShareArena),
     "context": Spelling(shared.Context),
+    "evidence": Spelling(shared.EvidencePack),
     "data": Spelling(shared.Data),
     "out": Spelling(shared.OutDir),
     "port": Spelling(shared.Port),

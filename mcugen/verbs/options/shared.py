@@ -88,6 +88,14 @@ ShareArena = Annotated[
     bool,
     typer.Option("--share-arena", help="One arena for models that never run at once.", rich_help_panel=OUTPUT),
 ]
+EvidencePack = Annotated[
+    bool,
+    typer.Option(
+        "--evidence",
+        help="Add a folder of evidence: verdict, stack bound, MISRA C:2012, SBOM, … Needs an emulated board.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Context = Annotated[
     bool,
     typer.Option("--context", help="Functions take a context: several instances of the model.", rich_help_panel=OUTPUT),
