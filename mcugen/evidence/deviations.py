@@ -23,8 +23,8 @@ DEVIATIONS: Mapping[str, tuple[str, str]] = {
     ),
     "2.7": (
         "Unused parameters",
-        "A portable form of a function has the parameters of its form for another core. In contexts, an op whose output "
-        "is its input has nothing to do.",
+        "A portable form of a function has the parameters of its form for another core. In contexts, an op whose "
+        "output is its input has nothing to do.",
     ),
     "8.4": (
         "Declarations before definitions with external linkage",
@@ -74,14 +74,14 @@ DEVIATIONS: Mapping[str, tuple[str, str]] = {
     ),
     "11.3": (
         "Casts between pointers to different types",
-        "Words of four bytes are read from tensors of bytes, whose addresses the planner aligns; the compilers named in "
-        "mcg_compiler.h do not see where the address comes from.",
+        "Words of four bytes are read from tensors of bytes, whose addresses the planner aligns; the compilers named "
+        "in mcg_compiler.h do not see where the address comes from.",
     ),
     "11.4": ("Casts between pointers and integers", "None but of addresses fixed by hardware."),
     "11.5": (
         "Pointers to void become pointers to objects",
-        "All tensors of a model lie in one array of bytes; the planner gives each its address, aligned for its type, and "
-        "a second program checks it.",
+        "All tensors of a model lie in one array of bytes; the planner gives each its address, aligned for its type, "
+        "and a second program checks it.",
     ),
     "11.8": ("Casts that drop const", "None of memory that is written."),
     "11.9": ("NULL in place of 0", "A kernel's optional input is absent as a constant 0."),
@@ -95,8 +95,8 @@ DEVIATIONS: Mapping[str, tuple[str, str]] = {
     ),
     "12.3": (
         "The comma operator",
-        "Two declarations on one line, of values that belong together. The checker takes the comma between them for the "
-        "operator.",
+        "Two declarations on one line, of values that belong together. The checker takes the comma between them for "
+        "the operator.",
     ),
     "12.4": ("Constant expressions that wrap", "Masks are made with unsigned constants."),
     "13.3": (
@@ -133,8 +133,8 @@ DEVIATIONS: Mapping[str, tuple[str, str]] = {
     ),
     "18.4": (
         "Arithmetic on pointers",
-        "Kernels walk through tensors, whose sizes and bounds the generator fixed; indices would cost registers that the "
-        "smallest cores do not have.",
+        "Kernels walk through tensors, whose sizes and bounds the generator fixed; indices would cost registers that "
+        "the smallest cores do not have.",
     ),
     "19.2": ("Unions", "A word and its four bytes."),
     "20.5": ("#undef", "A header's own macro does not outlive it."),

@@ -1,4 +1,4 @@
-"""The most stack that an inference takes, from the compiler's call graph and from the machine code of what it calls."""
+"""The most stack that an inference takes: the compiler's call graph, and what the machine code pushes."""
 
 from __future__ import annotations
 
@@ -160,10 +160,14 @@ def stack_bound(compiler: str, flags: list[str], source: Path, elf: Path, name: 
     if built.code != 0 or not graph.is_file():
         raise ToolError(f"the call graph was not written: {built.output[:2000]}", where=name)
     own = call_graph(graph.read_text())
-    listed = run_tool([compiler.replace("gcc", "objdump"), "-d", str(elf)], folder, name)
-    if listed.code != 0:
-        raise ToolError(f"the firmware was not disassembled: {listed.output[:2000]}", where=name)
-    library = machine_code(listed.output)
+    disassemble = [compiler.replace("gcc", "objdump"), "-d"]
+    listings = [run_tool([*disassemble, path], folder, name) for path in (f"{name}.o", str(elf))]
+    if failed := next((listed for listed in listings if listed.code != 0), None):
+        raise ToolError(f"the code was not disassembled: {failed.output[:2000]}", where=name)
+    written, library = (machine_code(listed.output) for listed in listings)
+    for function, node in own.items():  # the compiler does not know what assembly pushes
+        if node.own is not None and function in written:
+            node.own = max(node.own, written[function].own or 0)
     graph.unlink()
     source.with_name(f"{name}.o").unlink()
     return {what: bound(own, f"{name}_{what}", library) for what in ("invoke", "init")}

@@ -261,8 +261,8 @@ def _summary(subject: Subject, board: Board, checks: Sequence[Check]) -> str:
         "|---|---|---|---|",
         *(f"| {c.claim} | {'yes' if c.holds else '**no**'} | {c.found} | `{c.file}` |" for c in checks),
         "",
-        "`SHA256SUMS` lists the C files that all of this is about, `tools.json` the tools, `sbom.cdx.json` is the software "
-        "bill of materials (CycloneDX 1.5).",
+        "`SHA256SUMS` lists the C files that all of this is about, `tools.json` the tools, `sbom.cdx.json` is the "
+        "software bill of materials (CycloneDX 1.5).",
         "",
     ]
     return "\n".join(lines)
