@@ -35,6 +35,17 @@ def readme() -> str:
     return text
 
 
+FORMATS = re.compile(r"(?<=<!-- formats: make docs -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def integration() -> str:
+    """docs/INTEGRATION.md with the table of export formats as the code has them now."""
+    table = runpy.run_path(str(ROOT / "tools" / "export_doc.py"))["table"]()
+    text, count = FORMATS.subn(lambda _: table + "\n", (DOCS / "INTEGRATION.md").read_text("utf-8"))
+    assert count == 1, "docs/INTEGRATION.md has no place for the formats"
+    return text
+
+
 def page(name: str) -> str:
     """The text of a generated page, as the code has it now."""
     tool, function = PAGES[name]
@@ -44,7 +55,7 @@ def page(name: str) -> str:
 
 def stale() -> dict[str, str]:
     """The texts of the generated pages that are not committed as the code says. Making them all takes a while."""
-    made = {**{name: page(name) for name in PAGES}, "../README.md": readme()}
+    made = {**{name: page(name) for name in PAGES}, "../README.md": readme(), "INTEGRATION.md": integration()}
     return {
         name: text
         for name, text in made.items()

@@ -32,4 +32,12 @@ def _keywords(subject: Subject) -> str:
     return "\n".join(lines) + "\n"
 
 
-FORMAT = Format("arduino", "an Arduino library, and its zip for the IDE", _files)
+FORMAT = Format(
+    "arduino",
+    "an Arduino library, and its zip for the IDE",
+    _files,
+    proved=(
+        "run on the host: the library from its zip and the sketch, with a stand-in for Arduino's `Serial`; the "
+        "library's rules are checked line by line. Not built with an Arduino core"
+    ),
+)

@@ -15,4 +15,12 @@ def _files(subject: Subject) -> Files:
     }
 
 
-FORMAT = Format("c", "C files and a Makefile fragment, for any project", _files)
+FORMAT = Format(
+    "c",
+    "C files and a Makefile fragment, for any project",
+    _files,
+    proved=(
+        "run: built with make for the host and for Cortex-M4F, and run there (in QEMU); every output equals the "
+        "reference"
+    ),
+)

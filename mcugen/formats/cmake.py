@@ -16,4 +16,12 @@ def _files(subject: Subject) -> Files:
     }
 
 
-FORMAT = Format("cmake", "a CMake package, for add_subdirectory and find_package", _files)
+FORMAT = Format(
+    "cmake",
+    "a CMake package, for add_subdirectory and find_package",
+    _files,
+    proved=(
+        "run: built with CMake by `add_subdirectory` and by `find_package`, for the host and for Cortex-M4F, and "
+        "run there (in QEMU); every output equals the reference"
+    ),
+)

@@ -13,4 +13,12 @@ def _files(subject: Subject) -> Files:
     return {description: packed[description], pack: archive(packed), "README.md": packed["README.md"]}
 
 
-FORMAT = Format("cmsis-pack", "a CMSIS-Pack: .pdsc and .pack", _files)
+FORMAT = Format(
+    "cmsis-pack",
+    "a CMSIS-Pack: .pdsc and .pack",
+    _files,
+    proved=(
+        "run on the host: the files that the .pdsc names, from the pack; the .pdsc is valid by Arm's schema "
+        "(tested where that is at hand). Not installed with a CMSIS tool"
+    ),
+)

@@ -33,4 +33,12 @@ def _files(subject: Subject) -> Files:
     }
 
 
-FORMAT = Format("esp-idf", "an ESP-IDF component with an example application", _files)
+FORMAT = Format(
+    "esp-idf",
+    "an ESP-IDF component with an example application",
+    _files,
+    proved=(
+        "run on the host: the component by its own CMakeLists.txt, and the example with stand-ins for FreeRTOS; "
+        "idf-component-manager validates the manifests, kconfiglib reads the settings. Not built with ESP-IDF"
+    ),
+)

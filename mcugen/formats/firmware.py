@@ -179,4 +179,10 @@ def _emulate_command(board: Board) -> str:
     )
 
 
-FORMAT = Format("firmware", "a PlatformIO project, ready to build, flash and verify", _files, needs_board=True)
+FORMAT = Format(
+    "firmware",
+    "a PlatformIO project, ready to build, flash and verify",
+    _files,
+    proved="run: built and run in QEMU on every emulated board; every output equals the reference",
+    needs_board=True,
+)

@@ -33,4 +33,9 @@ def _files(subject: Subject) -> Files:
     }
 
 
-FORMAT = Format("platformio", "a PlatformIO library", _files)
+FORMAT = Format(
+    "platformio",
+    "a PlatformIO library",
+    _files,
+    proved=("run on the host: the example, with the library's own flags; PlatformIO reads and validates the manifest"),
+)

@@ -86,10 +86,12 @@ class Format:
         summary: what it is, in half a sentence.
         files: the content of every file by its path, the same bytes for the same subject wherever and whenever.
             Raises BoardError where the format does not go with the board or the runtime.
+        proved: how tests use it, and with which real tools; docs/INTEGRATION.md shows it.
         needs_board: a core is not enough.
     """
 
     name: str
     summary: str
     files: Callable[[Subject], Files]
+    proved: str = ""
     needs_board: bool = False

@@ -47,4 +47,13 @@ def _sample(subject: Subject) -> str:
     )
 
 
-FORMAT = Format("zephyr", "a Zephyr module with a sample", _files)
+FORMAT = Format(
+    "zephyr",
+    "a Zephyr module with a sample",
+    _files,
+    proved=(
+        "run on the host: the module by its own CMakeLists.txt, with stand-ins for Zephyr's functions, and the "
+        "sample; module.yml and sample.yaml have the keys that Zephyr's schemas allow, kconfiglib reads the "
+        "settings. Not built with Zephyr"
+    ),
+)

@@ -42,6 +42,11 @@ def test_the_readme_lists_the_emulated_boards() -> None:
     assert (ROOT / "README.md").read_text(encoding="utf-8") == runpy.run_path(str(TOOL))["readme"](), "run make docs"
 
 
+def test_the_page_on_integration_lists_the_formats() -> None:
+    page = ROOT / "docs" / "INTEGRATION.md"
+    assert page.read_text(encoding="utf-8") == runpy.run_path(str(TOOL))["integration"](), "run make docs"
+
+
 def commands(text: str) -> Iterator[str]:
     """The lines of code blocks, indented or fenced, that call mcugen, and the calls within a sentence."""
     fenced = False
