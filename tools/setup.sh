@@ -47,6 +47,8 @@ missing_packages() {
   # libFuzzer attacks the harness.
   echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null ||
     echo clang libclang-rt-dev
+  command -v cmake >/dev/null || echo cmake # tests build exports
+  command -v cppcheck >/dev/null || echo cppcheck # evidence: MISRA C:2012
   find_python >/dev/null || [[ -x "$venv/bin/python" ]] || echo python3 python3-venv
 }
 

@@ -65,7 +65,7 @@ def compilers_say(folder: Path, sources: Sequence[str], headers: Sequence[str], 
 
 def analyzers_say(folder: Path, sources: Sequence[str]) -> list[Finding]:
     """GCC's analyzer, and clang's where it is installed."""
-    runs = [("gcc-analyzer", [host_gcc(), "-std=c99", "-O2", "-fanalyzer", "-c", *sources])]
+    runs = [("gcc-analyzer", [host_gcc(), "-std=c99", "-fanalyzer", "-c", *sources])]
     if clang := shutil.which("clang"):
         runs.append(("clang-analyzer", [clang, "-std=c99", "--analyze", "--analyzer-output", "text", *sources]))
     return [_ran(tool, command, folder) for tool, command in runs]

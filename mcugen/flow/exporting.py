@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from mcugen.cores import cores
 from mcugen.emit.style import Arena, Style, check_name, name_of
 from mcugen.errors import BoardError, DoesNotFitError, ModelError, ProjectError
 from mcugen.flow.boards import named_board
+from mcugen.flow.evidencing import Evidence, make_evidence
 from mcugen.flow.model import Model
 from mcugen.flow.project import check_labels, model_files
 from mcugen.formats import formats
@@ -21,6 +22,7 @@ from mcugen.formats.emit import emit_models_project
 from mcugen.formats.types import Format, Part, Subject
 from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import Target
+from mcugen.progress import Progress, no_progress
 from mcugen.project.exported import Exported, ExportedModel, hashes, write_exported
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.plan import Plan, make_plan
@@ -106,15 +108,16 @@ def write_export(
     labels: Sequence[str] = (),
     goal: Goal | None = None,
     arena: Arena = "static",
-    prove: Callable[[Sequence[Plan], Subject], Mapping[str, bytes]] | None = None,
+    evidence: bool = False,
     force: bool = False,
-) -> tuple[Path, Exported]:
-    """Write models in a format; gives the folder, and what its manifest says.
+    progress: Progress | None = None,
+) -> tuple[Path, Exported, Evidence | None]:
+    """Write models in a format; gives the folder, what its manifest says, and the evidence if it was asked for.
 
     Args:
         names: a prefix for every model.
         labels: class names of the only model.
-        prove: makes further files, by path, of what is written.
+        evidence: find the facts about what is written, and write them, too.
 
     Raises:
         ModelError: state that a shared arena would lose.
@@ -128,10 +131,10 @@ def write_export(
         _check_shareable(plans)
     command = _command(models, chosen, format, names, goal, arena)
     subject = make_subject(plans, names, chosen, labels=labels, arena=arena, command=command)
-    further = prove(plans, subject) if prove is not None else {}
+    found = make_evidence(models, plans, subject, progress or no_progress) if evidence else None
     files = {
         path: content.encode() if isinstance(content, str) else content
-        for path, content in {**format.files(subject), **further}.items()
+        for path, content in {**format.files(subject), **(found.files if found else {})}.items()
     }
     facts = Exported(
         format=format.name,
@@ -142,7 +145,7 @@ def write_export(
         models=[_facts(part) for part in subject.parts],
         files=hashes(files),
     )
-    return write_exported(folder, files, facts, force=force), facts
+    return write_exported(folder, files, facts, force=force), facts, found
 
 
 def write_firmware(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     from mcugen.emit.style import Arena
     from mcugen.flow.evidencing import Evidence
     from mcugen.flow.model import Model
-    from mcugen.formats.types import Subject
     from mcugen.names import Activations, Goal
     from mcugen.progress import Progress
     from mcugen.project.exported import Exported
-    from mcugen.runtimes.aot.plan import Plan
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -169,15 +167,6 @@ def export(
         for one in given
     ]
     names = choose_names([model.graph.name for model in loaded], [name] if isinstance(name, str) else list(name))
-    made: list[Evidence] = []
-
-    def prove(plans: Sequence[Plan], subject: Subject) -> Mapping[str, bytes]:
-        from mcugen.flow.evidencing import make_evidence
-        from mcugen.progress import no_progress
-
-        made.append(make_evidence(loaded, plans, subject, progress or no_progress))
-        return made[0].files
-
     if evidence:
         from mcugen.flow.evidencing import check_board
 
@@ -186,7 +175,7 @@ def export(
     if chosen_format.needs_board:
         folder, facts = write_firmware(loaded, chosen, Path(out), names=names, goal=optimize, arena=arena, force=force)
         return Export(folder, facts, loaded)
-    folder, facts = write_export(
+    folder, facts, found = write_export(
         loaded,
         chosen,
         Path(out),
@@ -195,10 +184,11 @@ def export(
         labels=class_names,
         goal=optimize,
         arena=arena,
-        prove=prove if evidence else None,
+        evidence=evidence,
         force=force,
+        progress=progress,
     )
-    return Export(folder, facts, loaded, made[0] if made else None)
+    return Export(folder, facts, loaded, found)
 
 
 def _render(console: Console, result: Export) -> None:

@@ -85,7 +85,7 @@ def flash(
     from mcugen.errors import ProjectError
     from mcugen.flash import flash_board
     from mcugen.flow.flashing import flash_and_connect
-    from mcugen.flow.project import is_project
+    from mcugen.flow.project import is_project, project_folder
     from mcugen.flow.ready import built
     from mcugen.flow.runtime import Choice
     from mcugen.progress import no_progress
@@ -98,7 +98,7 @@ def flash(
             where=str(folder),
             hint="Do it all at once: `api.deploy(MODEL, board=BOARD, port=PORT)`",
         )
-    project = load_project(Path(folder))
+    project = load_project(project_folder(folder))
     if project.manifest.protocol != "mcugen":
         report("building", -1.0)
         firmware = build_project(Path(folder), tflm=tflm)
