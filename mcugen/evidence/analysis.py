@@ -122,15 +122,29 @@ class Misra:
 _FINDING = re.compile(r"^misra-c2012-([\d.]+)\|([^|]*)\|(\d+)$", re.MULTILINE)
 
 
+_TABLE = re.compile(r"(?<=\] = \{\n)[-0-9a-z.,() \n]{200,}(?=\n *\};)")
+
+
+def _without_numbers(table: re.Match[str]) -> str:
+    """A table of zeros on as many lines: findings keep their places."""
+    return "    0" + "\n" * table[0].count("\n")
+
+
 def misra_says(folder: Path, sources: Sequence[str]) -> Misra:
-    """Check the sources as plain C99.
+    """Check the sources as plain C99, without the numbers in their tables, of which the checker reads thousands.
 
     Raises:
         ToolError: cppcheck is not installed.
     """
     path = require("cppcheck", "cppcheck")
     command = [path, "--addon=misra", "--enable=style", "--std=c99", "--platform=unix32", "-q", "-I."]
-    ran = run_tool([*command, "--template={id}|{file}|{line}", *sources], folder, "cppcheck")
+    copies = folder / "misra"
+    for file in sorted(folder.rglob("*.[ch]")):
+        copy = copies / file.relative_to(folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(_TABLE.sub(_without_numbers, file.read_text(encoding="utf-8")), encoding="utf-8")
+    ran = run_tool([*command, "--template={id}|{file}|{line}", *sources], copies, "cppcheck")
+    shutil.rmtree(copies)
     found = sorted(set(_FINDING.findall(ran.output)), key=lambda item: (_order(item[0]), item[1], int(item[2])))
     counts = Counter(rule for rule, _, _ in found)
     rules = sorted(counts, key=_order)
