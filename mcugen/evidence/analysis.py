@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mcugen.evidence.deviations import DEVIATIONS
-from mcugen.evidence.tools import host_gcc, require, run_tool, version_of
+from mcugen.evidence.tools import beside, host_gcc, require, run_tool, version_of
 
 WARNINGS = (
     "-Wall",
@@ -55,8 +55,7 @@ def compilers_say(folder: Path, sources: Sequence[str], headers: Sequence[str], 
     ]
     if clang := shutil.which("clang"):
         runs.append(("warnings-host-clang", [clang, "-std=c99", "-O2", *WARNINGS, "-fsyntax-only", *sources]))
-    plus = cross[0].replace("gcc", "g++")
-    if shutil.which(plus):
+    if plus := shutil.which(beside(cross[0], "g++")):
         flags = [flag for flag in WARNINGS if flag not in _C_ONLY]
         cpp = [plus, *cross[1:], "-std=c++11", *flags, "-fsyntax-only", "-x", "c++", *headers]
         runs.append(("warnings-target-g++-headers", cpp))

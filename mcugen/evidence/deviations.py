@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 DEVIATIONS: Mapping[str, tuple[str, str]] = {
+    "2.2": ("Dead code", "The generated conversion of outputs subtracts the zero point, also where it is 0."),
     "2.3": (
         "Unused type definitions",
         "Array types of one or -1 elements are static assertions, which C99 has no other form of.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mcugen.errors import ToolError
-from mcugen.evidence.tools import run_tool
+from mcugen.evidence.tools import beside, require, run_tool
 
 INDIRECT = "__indirect_call"
 
@@ -160,7 +160,7 @@ def stack_bound(compiler: str, flags: list[str], source: Path, elf: Path, name: 
     if built.code != 0 or not graph.is_file():
         raise ToolError(f"the call graph was not written: {built.output[:2000]}", where=name)
     own = call_graph(graph.read_text())
-    disassemble = [compiler.replace("gcc", "objdump"), "-d"]
+    disassemble = [require(beside(compiler, "objdump"), "the compiler's package"), "-d"]
     listings = [run_tool([*disassemble, path], folder, name) for path in (f"{name}.o", str(elf))]
     if failed := next((listed for listed in listings if listed.code != 0), None):
         raise ToolError(f"the code was not disassembled: {failed.output[:2000]}", where=name)

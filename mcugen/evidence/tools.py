@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -30,11 +31,23 @@ def run_tool(command: Sequence[str], folder: Path, where: str) -> Ran:
         ToolError: it cannot be started, or does not end.
     """
     try:
-        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        ran = subprocess.run(
+            command, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolError(f"{Path(command[0]).name} failed: {error}", where=where) from error
     shown = " ".join([Path(command[0]).name, *command[1:]])
     return Ran(shown, ran.returncode, ran.stdout + ran.stderr)
+
+
+def _environment() -> dict[str, str]:
+    """English, and no cache of objects: it would not bring back what is written beside them."""
+    return {**os.environ, "LC_ALL": "C", "CCACHE_DISABLE": "1"}
+
+
+def beside(compiler: str, other: str) -> str:
+    """The name of another tool of a cross compiler's: arm-none-eabi-objdump of arm-none-eabi-gcc."""
+    return Path(compiler).name.replace("gcc", other)
 
 
 def require(name: str, package: str) -> str:
