@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,6 +104,7 @@ def write_export(
     *,
     format: Format,
     names: Sequence[str],
+    command: str,
     labels: Sequence[str] = (),
     goal: Goal | None = None,
     arena: Arena = "static",
@@ -116,6 +116,7 @@ def write_export(
 
     Args:
         names: a prefix for every model.
+        command: for the banners of the files, without this computer's folders.
         labels: class names of the only model.
         evidence: find the facts about what is written, and write them, too.
 
@@ -129,7 +130,6 @@ def write_export(
         check_labels(labels, plans[0])
     if arena == "shared":
         _check_shareable(plans)
-    command = _command(models, chosen, format, names, goal, arena)
     subject = make_subject(plans, names, chosen, labels=labels, arena=arena, command=command)
     found = make_evidence(models, plans, subject, progress or no_progress) if evidence else None
     files = {
@@ -154,6 +154,7 @@ def write_firmware(
     folder: Path,
     *,
     names: Sequence[str],
+    command: str,
     goal: Goal | None = None,
     arena: Arena = "static",
     force: bool = False,
@@ -172,7 +173,6 @@ def write_firmware(
     if arena == "shared":
         _check_shareable(plans)
     _check_fit(plans, chosen.board, arena)
-    command = _command(models, chosen, formats()["firmware"], names, goal, arena)
     subject = make_subject(plans, names, chosen, arena=arena, command=command)
     kept: dict[str, str | bytes] = {}
     for model, name in zip(models, names, strict=True):
@@ -270,17 +270,3 @@ def _facts(part: Part) -> ExportedModel:
         ops=len(plan.steps),
         macs=plan.macs,
     )
-
-
-def _command(
-    models: Sequence[Model], chosen: Chosen, format: Format, names: Sequence[str], goal: Goal | None, arena: Arena
-) -> str:
-    """The command for the banners of generated files, without this computer's folders."""
-    sources = " ".join(shlex.quote(model.source) for model in models)
-    where = f" --board {chosen.board.name}" if chosen.board else f" --core {chosen.core}"
-    where = "" if chosen.core == GENERIC else where
-    how = "" if all(model.trusted for model in models) else " --data random"
-    how += f" --optimize {goal}" if goal is not None and goal != DEFAULT_GOAL else ""
-    how += {"static": "", "shared": " --share-arena", "context": " --context"}[arena]
-    called = "".join(f" --name {name}" for name in names)
-    return f"mcugen export {sources} --as {format.name}{where}{called}{how}"

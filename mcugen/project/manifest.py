@@ -134,8 +134,6 @@ def manifest_text(manifest: Manifest) -> str:
     """The manifest as JSON, the same for the same facts."""
     fields = asdict(manifest)
     fields["files"] = dict(sorted(manifest.files.items()))
-    if not manifest.others:  # as projects of one model always were
-        del fields["name"], fields["others"]
     return json.dumps({"schema": SCHEMA, **fields}, indent=1, ensure_ascii=True) + "\n"
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mcugen.emit.style import Arena
     from mcugen.flow.evidencing import Evidence
+    from mcugen.flow.exporting import Chosen
     from mcugen.flow.model import Model
     from mcugen.names import Activations, Goal
     from mcugen.progress import Progress
@@ -172,8 +173,11 @@ def export(
 
         check_board(chosen.board)
     arena: Arena = "shared" if share_arena else "context" if context else "static"
+    line = _command(loaded, chosen, chosen_format.name, names, optimize, arena)
     if chosen_format.needs_board:
-        folder, facts = write_firmware(loaded, chosen, Path(out), names=names, goal=optimize, arena=arena, force=force)
+        folder, facts = write_firmware(
+            loaded, chosen, Path(out), names=names, command=line, goal=optimize, arena=arena, force=force
+        )
         return Export(folder, facts, loaded)
     folder, facts, found = write_export(
         loaded,
@@ -181,6 +185,7 @@ def export(
         Path(out),
         format=chosen_format,
         names=names,
+        command=line,
         labels=class_names,
         goal=optimize,
         arena=arena,
@@ -189,6 +194,19 @@ def export(
         progress=progress,
     )
     return Export(folder, facts, loaded, found)
+
+
+def _command(
+    models: Sequence[Model], chosen: Chosen, format: str, names: Sequence[str], goal: Goal | None, arena: Arena
+) -> str:
+    """The command for the banners of generated files, without this computer's folders."""
+    sources = " ".join(shlex.quote(model.source) for model in models)
+    where = f" --board {chosen.board.name}" if chosen.board else f" --core {chosen.core}"
+    how = "" if all(model.trusted for model in models) else " --data random"
+    how += f" --optimize {goal}" if goal is not None and goal != "balanced" else ""
+    how += {"static": "", "shared": " --share-arena", "context": " --context"}[arena]
+    called = "".join(f" --name {name}" for name in names)
+    return f"mcugen export {sources} --as {format}{where if chosen.core != 'generic' else ''}{called}{how}"
 
 
 def _render(console: Console, result: Export) -> None:
