@@ -235,10 +235,17 @@ def parse_hello(payload: bytes) -> Hello:
         generator=r.text(),
         model=r.text(),
         has_watchdog=r.left > 0 and r.integer(1) & 1 == 1,  # older firmware ends here
-        models=max(1, r.integer(1)) if r.left > 0 else 1,  # and firmware of one model here
+        models=_models(r) if r.left > 0 else 1,  # and firmware of one model here
     )
     r.finish()
     return hello
+
+
+def _models(r: _Reader) -> int:
+    models = r.integer(1)
+    if models < 2:
+        raise ProtocolError(f"firmware of several models, but {models}")
+    return models
 
 
 MAX_TENSOR_BYTES = 64 << 20

@@ -82,7 +82,7 @@ DEVIATIONS: Mapping[str, tuple[str, str]] = {
         "Increments beside other effects",
         "*pointer++ reads a value and goes on to the next: the innermost loops read the same memory once, in order.",
     ),
-    "13.4": ("The value of an assignment", "Two variables get one value."),
+    "13.4": ("The value of an assignment", "Two elements get one value."),
     "14.2": (
         "Well-formed for loops",
         "Loops over windows advance several positions in step, all by the loop's own clause.",

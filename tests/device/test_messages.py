@@ -116,7 +116,9 @@ def test_every_kind_of_counter(kind: int, bits: int) -> None:
         (hello(max_payload=0), "^a payload size of 0$"),
         (hello(counter=5), "^counter kind 5 of 24 bits$"),
         (hello(bits=65), "^counter kind 3 of 65 bits$"),
-        (hello(rest=b"\1\0"), TOO_LONG),
+        (hello(rest=b"\1\0"), "^firmware of several models, but 0$"),
+        (hello(rest=b"\1\1"), "^firmware of several models, but 1$"),
+        (hello(rest=b"\1\2\0"), TOO_LONG),
         (hello()[:-2], TOO_SHORT),
         (hello()[:1], TOO_SHORT),
         (b"", TOO_SHORT),
@@ -205,6 +207,11 @@ def test_requests(made: bytes, wanted: str) -> None:
     assert made.hex() == wanted
 
 
+def test_hello_says_how_many_models() -> None:
+    assert p.parse_hello(hello(rest=b"\1")).models == 1
+    assert p.parse_hello(hello(rest=b"\0\3")).models == 3
+
+
 def test_request_to_load_a_model() -> None:
     data = b"a model"
     made = p.load_model_request(data, SHA256.hex())
@@ -236,6 +243,7 @@ def test_numbers_of_the_documentation() -> None:
         ("LOAD_MODEL", 11),
         ("ERROR_TEXT", 12),
         ("STORED", 13),
+        ("SELECT_MODEL", 14),
     ]
     assert [(s.name, s.value) for s in Status] == [
         ("OK", 0),

@@ -15,7 +15,7 @@ from mcugen.resources import resource_dir
 from tests.kernels.standalone.program import CASES, KERNELS
 
 SOURCE = Path(__file__).parent / "arithmetic.c"
-HEADERS = ("mcg_common.h", "mcg_requantize.h", "mcg_dsp.h", "mcg_filter_s16.h")
+HEADERS = ("mcg_compiler.h", "mcg_common.h", "mcg_requantize.h", "mcg_dsp.h", "mcg_filter_s16.h")
 
 LOW, HIGH = -(1 << 31), (1 << 31) - 1
 _EDGES = (0, 1, 2, 3, 5, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x3FFFFFFF, 0x40000000, 0x7FFF0000, HIGH)
