@@ -139,7 +139,9 @@ def section(known: dict[tuple[str, str], str]) -> Iterator[str]:
     for source, (package, _) in SOURCES.items():
         for name in LAYERS:
             if find_spec(package) is not None:
-                yield row(source, name)
+                found = row(source, name)
+                print(found, file=sys.stderr)  # a row takes a minute
+                yield found
             elif (source, name) in known:
                 yield known[source, name]
     yield from [

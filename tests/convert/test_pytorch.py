@@ -17,6 +17,10 @@ from mcugen.convert.compare import run_int8
 from mcugen.convert.sources import identify
 from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.guard.torch_archive import check_archive
+from mcugen.runtimes.aot.emit.chains import find_chains
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
+from mcugen.runtimes.aot.plan import make_plan
 from tests.convert.digits_channels import TRAINING, digits, network, trained
 
 needs_torch = pytest.mark.skipif(find_spec("litert_torch") is None, reason="without the extra mcugen[torch]")
@@ -190,3 +194,29 @@ def test_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"litert_torch is needed .*pip install 'mcugen\[torch\]'"):
         convert(archive(tmp_path / "m.pt2"), "random")
+
+
+@needs_torch
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_recurrent_layers_are_loops_in_c(kind: str) -> None:
+    """PyTorch exports them unrolled: all rounds but the first, which begins with zeros, are one chain."""
+    import torch
+
+    class Network(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.recurrent = getattr(torch.nn, kind)(4, 6, batch_first=True)
+            self.dense = torch.nn.Linear(6, 3)
+
+        def forward(self, x: Any) -> Any:
+            return torch.softmax(self.dense(self.recurrent(x)[0][:, -1]), -1)
+
+    steps = 9
+    x = np.random.default_rng(0).normal(size=(60, steps, 4)).astype(np.float32)
+    converted = convert(Network(), x)
+    figures = converted.report.agreement[0]
+    assert figures.sqnr_db is not None
+    assert figures.sqnr_db > 25
+    plan = make_plan(optimize(read_graph(converted.tflite)))
+    assert max(chain.rounds for chain in find_chains(plan)) >= steps - 2
