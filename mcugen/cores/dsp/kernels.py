@@ -93,7 +93,7 @@ def _on_planes(portable: KernelCall, site: Site) -> KernelCall | str:
     if not possible:
         return "its windows are dilated and more than a column apart"
     rows, columns = min(possible, key=lambda axes: _depthwise_cost(axes[0], axes[1], fast))
-    narrow = fast and _is_narrow(columns)
+    narrow = fast and _is_narrow(rows, columns)
     row_words = -(-columns.taken_by_phase // 2)
     filter_words = 2 if narrow else 3 * _steps(columns)
 
@@ -111,11 +111,11 @@ def _on_planes(portable: KernelCall, site: Site) -> KernelCall | str:
         ("stripe_rows", stripe),
     )
     zero_point = ("output_zero_point", integer(portable, "output_zero_point"))
-    without_dilation = (item for item in geometry if item[0] != "column_dilation")
+    fixed = (item for item in geometry if item[0] not in ("filter_rows", "column_dilation"))
     return replace(
         call,
         kernel="mcg_depthwise_conv_2d_s8_dsp" if narrow else "mcg_depthwise_wide_s8_dsp",
-        params=(*without_dilation, zero_point) if narrow else (*geometry, *stage(call)),
+        params=(*fixed, zero_point) if narrow else (*geometry, *stage(call)),
         scratch_bytes=scratch(stripe),
         inplace=(0,) if overwrites else (),
         variant="dsp",
@@ -229,9 +229,13 @@ def average_pool_2d(portable: KernelCall) -> KernelCall | str:
     return replace(portable, kernel="mcg_average_pool_2d_s8_dsp", params=params, variant="dsp")
 
 
-def _is_narrow(columns: Axis) -> bool:
-    """Whether a row of the filter is one step, and windows have no gaps."""
-    return columns.taps <= 3 and columns.stride <= 2 and columns.dilation == 1
+_TAP_ROWS = 3
+"""Rows of the filters of mcg_depthwise_conv_2d_s8_dsp, MCG_DEPTHWISE_TAP_ROWS there."""
+
+
+def _is_narrow(rows: Axis, columns: Axis) -> bool:
+    """Whether a filter has three rows, each of them one step, and windows have no gaps in their rows."""
+    return rows.taps == _TAP_ROWS and columns.taps <= 3 and columns.stride <= 2 and columns.dilation == 1
 
 
 def _steps(columns: Axis) -> int:
@@ -240,13 +244,17 @@ def _steps(columns: Axis) -> int:
 
 
 def _depthwise_cost(rows: Axis, columns: Axis, fast: bool) -> int:
-    """Rough instructions per channel with these as rows and columns: windows go in fours, then in twos."""
+    """Rough cycles per channel with these as rows and columns: windows go in fours, then in twos."""
     steps = rows.taps * _steps(columns)
     if not fast or columns.stride > 2:
-        return rows.outputs * columns.outputs * (25 + 9 * steps)
+        return rows.outputs * columns.outputs * (30 + 14 * steps)
     phases = min(columns.dilation, columns.outputs)
     fours, rest = divmod(-(-columns.outputs // phases), 4)
-    return phases * rows.outputs * (14 + fours * (40 + 11 * steps) + -(-rest // 2) * (28 + 7 * steps))
+    if _is_narrow(rows, columns):
+        four, two, row = (83, 64, 24) if columns.stride == 1 else (92, 66, 24)
+    else:
+        four, two, row = 57 + 17 * steps, 44 + 12 * steps, 30
+    return phases * rows.outputs * (row + fours * four + -(-rest // 2) * two)
 
 
 def _widened_bytes(depth: int) -> int:
