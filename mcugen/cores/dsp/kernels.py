@@ -42,7 +42,9 @@ def conv_direct(portable: KernelCall) -> KernelCall:
     if isinstance(lanes, str):
         return replace(_readable_in_words(call, depth), kernel="mcg_conv_direct_s8_dsp")
     params = tuple(item for item in call.params if item[0] not in STAGE or item[0] == "output_zero_point")
-    return replace(call, kernel="mcg_conv_direct_pairs_s8_dsp", params=params, constants=lanes)
+    windows = math.prod(integer(call, name) for name in ("batches", "rows", "columns"))
+    made = replace(call, kernel="mcg_conv_direct_pairs_s8_dsp", params=params, constants=lanes)
+    return _in_groups(made, windows, _widened_bytes(depth))
 
 
 def conv_2d(portable: KernelCall) -> KernelCall:
@@ -56,7 +58,28 @@ def conv_2d(portable: KernelCall) -> KernelCall:
     lanes = in_lanes(call) if integer(call, "groups") == 1 else "it has groups"
     if isinstance(lanes, str):
         return replace(readable, kernel="mcg_conv_2d_s8_dsp", roomier=roomier)
-    return replace(call, kernel="mcg_conv_2d_pairs_s8_dsp", constants=lanes, roomier=roomier)
+    windows = math.prod(integer(call, name) for name in ("batches", "output_height", "output_width"))
+    made = replace(call, kernel="mcg_conv_2d_pairs_s8_dsp", constants=lanes, roomier=roomier)
+    return _in_groups(made, windows, _widened_bytes(depth))
+
+
+_GROUPS = (4, 2)
+"""Groups of windows that are multiplied with the same weights one after the other, where there is room."""
+
+
+def _in_groups(call: KernelCall, windows: int, group_bytes: int) -> KernelCall:
+    """The call that multiplies one group of windows at a time, and `roomier` ones that multiply several."""
+    several = [groups for groups in _GROUPS if (groups - 1) * _WINDOWS < windows]
+    roomier = [
+        replace(
+            call,
+            params=(*call.params, ("window_groups", groups)),
+            scratch_bytes=call.scratch_bytes + (groups - 1) * group_bytes,
+            roomier=(),
+        )
+        for groups in several
+    ]
+    return replace(call, params=(*call.params, ("window_groups", 1)), roomier=(*call.roomier, *roomier))
 
 
 def depthwise_conv_2d(portable: KernelCall, site: Site) -> KernelCall | str:

@@ -67,13 +67,12 @@ def _with_roomier(plan: Plan) -> Plan:
     reasons: dict[int, str] = {}
     possible: dict[int, list[KernelCall]] = {}
     for n in sorted(wanting, key=lambda n: -lowered[n][2]):
-        op, roomier = lowered[n][0], lowered[n][1].calls[0].roomier
-        why = lowered[n][1].calls[0].why_not_faster
-        fitting = [call for call in roomier if call.scratch_bytes <= _room(plan, op, most)]
-        possible[n] = [replace(call, why_not_faster=why) for call in fitting]
-        if roomier[0].code_bytes > code:
+        op, call = lowered[n][0], lowered[n][1].calls[0]
+        affordable = [roomier for roomier in call.roomier if roomier.code_bytes <= code]
+        fitting = [roomier for roomier in affordable if roomier.scratch_bytes <= _room(plan, op, most)]
+        possible[n] = [replace(roomier, why_not_faster=call.why_not_faster) for roomier in fitting]
+        if len(affordable) < len(call.roomier):
             reasons[id(op)] = "a faster variant costs more code than a small model should grow by: optimize for speed"
-            del possible[n]
 
     def planned(chosen: Mapping[int, KernelCall]) -> Plan:
         calls = [
@@ -95,9 +94,10 @@ def _with_roomier(plan: Plan) -> Plan:
                     found, larger = {**found, n: call}, tried
                     break
     for n in possible:
-        if n not in found:
-            op, lowering, _ = lowered[n]
-            needed = lowering.calls[0].roomier[-1].scratch_bytes
+        op, call = lowered[n][0], lowered[n][1].calls[0]
+        others = [roomier for roomier in call.roomier if roomier.kernel != call.kernel]
+        if others and id(op) not in reasons and (n not in found or found[n].kernel == call.kernel):
+            needed = min(roomier.scratch_bytes for roomier in others)
             reasons[id(op)] = f"a faster variant takes {needed:,} bytes of scratch, for which the arena has no room"
     return replace(larger, steps=tuple(_with_reason(step, reasons.get(id(step.op), "")) for step in larger.steps))
 
