@@ -6,10 +6,10 @@
  * transformed alike, rows first and then columns, and multiplied position by position:
  *
  *   pixels    d0 - d2,  d1 + d2,       d2 - d1,       d1 - d3
- *   filter    2 g0,     g0 + g1 + g2,  g0 - g1 + g2,  2 g2
- *   outputs   m0 + m1 + m2,  m1 - m2 - m3
+ *   filter    g0,       g0 + g1 + g2,  g0 - g1 + g2,  g2
+ *   outputs   2 m0 + m1 + m2,  m1 - m2 - 2 m3
  *
- * With 2 G in place of Winograd's G all are integers and outputs four times what they should be,
+ * With Winograd's halves left out all are integers and outputs four times what they should be,
  * exactly, so that shifting them is exact as well. Pixels take at most 512 in magnitude, filters
  * 1152: both fit 16 bits.
  *
@@ -88,20 +88,23 @@ MCG_SHARED void mcg_winograd_outputs(const mcg_winograd_stage *stage, const int3
                                      const mcg_winograd_tile *tiles, int8_t *output) {
 #define MCG_SUM(position) ((uint32_t)s[MCG_PRODUCTS * (position)])
 /* The sums of the first output's rows of a column, and those of the second's. */
-#define MCG_FIRST(column) (MCG_SUM(4 * (column) + 2) - MCG_SUM(4 * (column) - 1))
-#define MCG_SECOND(column) \
-  (2u * MCG_SUM(4 * (column) + 1) - MCG_SUM(4 * (column) + 3) - MCG_SUM(4 * (column)))
+#define MCG_FIRST(column) \
+  (MCG_SUM(4 * (column)) + MCG_SUM(4 * (column) + 2) - 2u * MCG_SUM(4 * (column) - 1))
+#define MCG_SECOND(column)                             \
+  (MCG_SUM(4 * (column) + 2) - MCG_SUM(4 * (column)) + \
+   2u * (MCG_SUM(4 * (column) + 1) - MCG_SUM(4 * (column) + 3)))
   for (int32_t n = MCG_TILES - 1; n >= 0; --n) {
     const int32_t *s = sums + n;
     const mcg_winograd_tile tile = tiles[n];
     int8_t *to = output + tile.at;
-    const uint32_t a0 = MCG_SUM(2), a1 = MCG_FIRST(1), a2 = MCG_FIRST(2), a3 = MCG_FIRST(3);
+    const uint32_t a0 = MCG_SUM(0) + MCG_SUM(2), a1 = MCG_FIRST(1), a2 = MCG_FIRST(2),
+                   a3 = MCG_FIRST(3);
     const uint32_t b0 = MCG_SECOND(0), b1 = MCG_SECOND(1), b2 = MCG_SECOND(2), b3 = MCG_SECOND(3);
     /* All of them first, as a compiler cannot know that outputs do not lie over the stage. */
-    const int8_t corner = mcg_winograd_output(stage, b1 - b2 - b3);
-    const int8_t below = mcg_winograd_output(stage, b0 + b1 + b2);
-    const int8_t right = mcg_winograd_output(stage, a1 - a2 - a3);
-    const int8_t here = mcg_winograd_output(stage, a0 + a1 + a2);
+    const int8_t corner = mcg_winograd_output(stage, b1 - b2 - 2u * b3);
+    const int8_t below = mcg_winograd_output(stage, 2u * b0 + b1 + b2);
+    const int8_t right = mcg_winograd_output(stage, a1 - a2 - 2u * a3);
+    const int8_t here = mcg_winograd_output(stage, 2u * a0 + a1 + a2);
     to[tile.to_below + tile.to_right] = corner;
     to[tile.to_below] = below;
     to[tile.to_right] = right;
