@@ -71,6 +71,39 @@ MCG_INLINE void mcg_split_row(const int8_t *from, int32_t pixels, int32_t step, 
     ++to;
     --pixels;
   }
+#if MCG_DSP
+  if (pixels > 1) {
+    int16_t *second = to + plane, *third = second + plane, *fourth = third + plane;
+    int32_t twos = pixels >> 1;
+    uint32_t a, b, even, odd;
+    __asm__ volatile(
+        ".syntax unified\n"
+        "1:\n\t"
+        "ldr.w %[a], [%[from]]\n\t"
+        "ldr.w %[b], [%[from], %[step]]\n\t"
+        "add.w %[from], %[from], %[step], lsl #1\n\t"
+        "sxtb16 %[even], %[a]\n\t"
+        "sxtb16 %[odd], %[b]\n\t"
+        "sxtb16 %[a], %[a], ror #8\n\t"
+        "sxtb16 %[b], %[b], ror #8\n\t"
+        "subs %[twos], #1\n\t"
+        "str.w %[even], [%[first]], #4\n\t"
+        "strh.w %[odd], [%[first], #-2]\n\t"
+        "str.w %[a], [%[second]], #4\n\t"
+        "strh.w %[b], [%[second], #-2]\n\t"
+        "pkhtb %[odd], %[odd], %[even], asr #16\n\t"
+        "pkhtb %[b], %[b], %[a], asr #16\n\t"
+        "str.w %[odd], [%[third]], #4\n\t"
+        "str.w %[b], [%[fourth]], #4\n\t"
+        "bne 1b"
+        : [from] "+r"(from), [first] "+r"(to), [second] "+r"(second), [third] "+r"(third),
+          [fourth] "+r"(fourth), [twos] "+l"(twos), [a] "=&r"(a), [b] "=&r"(b), [even] "=&r"(even),
+          [odd] "=&r"(odd)
+        : [step] "r"(step)
+        : "cc", "memory");
+    pixels &= 1;
+  }
+#else
   for (; pixels > 1; pixels -= 2) {
     const uint32_t a = mcg_load_4(from);
     const uint32_t b = mcg_load_4(from + step);
@@ -83,6 +116,7 @@ MCG_INLINE void mcg_split_row(const int8_t *from, int32_t pixels, int32_t step, 
     from += 2 * step;
     to += 2;
   }
+#endif
   if (pixels > 0) {
     mcg_split_pixel(from, to, plane);
   }
@@ -136,12 +170,15 @@ MCG_INLINE void mcg_split(const mcg_split_job *job, const int8_t *image, int32_t
  * count 0. */
 MCG_INLINE void mcg_pair_weights(const mcg_depthwise_conv_2d_s8_dsp_params *p,
                                  const int8_t *weights, uint32_t *to) {
-  const int32_t step = p->filter_column_step;
+  /* Where there is no tap the first one is read, and left out. */
+  const int32_t second = p->filter_columns > 1 ? p->filter_column_step : 0;
+  const int32_t third = p->filter_columns > 2 ? 2 * p->filter_column_step : 0;
+  const uint32_t with_second = p->filter_columns > 1 ? ~UINT32_C(0) : 0xFFFFu;
+  const uint32_t with_third = p->filter_columns > 2 ? ~UINT32_C(0) : 0xFFFFu;
   for (int32_t row = 0; row < MCG_DEPTHWISE_TAP_ROWS; ++row) {
-    const uint32_t second = p->filter_columns > 1 ? (uint32_t)weights[step] : 0;
-    const uint32_t third = p->filter_columns > 2 ? (uint32_t)weights[2 * step] : 0;
-    *to++ = mcg_pair((uint32_t)weights[0], second);
-    *to++ = mcg_pair(second, third);
+    const uint32_t pair = mcg_pair((uint32_t)weights[0], (uint32_t)weights[second]) & with_second;
+    *to++ = pair;
+    *to++ = mcg_pair(pair >> 16, (uint32_t)weights[third]) & with_third;
     weights += p->filter_row_step;
   }
 }
