@@ -301,7 +301,7 @@ def depthwise_single(call: KernelCall) -> KernelCall | str:
     channels = integer(call, "channels")
     if channels % 4:
         return f"{channels} channels are no multiple of 4"
-    return replace(call, kernel=f"{call.kernel}_dsp", variant="dsp")
+    return replace(with_doubled_factors(call), kernel=f"{call.kernel}_dsp", variant="dsp")
 
 
 _FOUR_ROWS = 4
