@@ -86,6 +86,78 @@ MCG_INLINE int8_t mcg_winograd_output(const mcg_winograd_stage *stage, uint32_t 
  * hold those before it. */
 MCG_SHARED void mcg_winograd_outputs(const mcg_winograd_stage *stage, const int32_t *sums,
                                      const mcg_winograd_tile *tiles, int8_t *output) {
+#if MCG_DSP
+/* The sums of a column of positions, the last of those before it in `before`: of the first output's
+ * rows in lr, of the second's in r6. The column's own last one goes to `last`. */
+#define MCG_WINOGRAD_SUMS(p0, p1, p2, p3, last) \
+  "ldr.w r4, [r1, #" p0                         \
+  "]\n\t"                                       \
+  "ldr.w r5, [r1, #" p1                         \
+  "]\n\t"                                       \
+  "ldr.w r6, [r1, #" p2                         \
+  "]\n\t"                                       \
+  "ldr.w " last ", [r1, #" p3 "]\n\t"
+#define MCG_WINOGRAD_COLUMN(p0, p1, p2, p3, before, last) \
+  MCG_WINOGRAD_SUMS(p0, p1, p2, p3, last)                 \
+  "add.w lr, r4, r6\n\t"                                  \
+  "sub.w r6, r6, r4\n\t"                                  \
+  "sub.w r5, r5, " last                                   \
+  "\n\t"                                                  \
+  "sub.w lr, lr, " before                                 \
+  ", lsl #1\n\t"                                          \
+  "add.w r6, r6, r5, lsl #1\n\t"
+  register const mcg_winograd_stage *r0 __asm__("r0") = stage;
+  register const int32_t *r1 __asm__("r1") = sums + MCG_TILES - 1;
+  register const mcg_winograd_tile *r2 __asm__("r2") = tiles + MCG_TILES;
+  register int8_t *r3 __asm__("r3") = output;
+  /* The outputs are in r9, here; r10, to the right; r11, below; r12, the corner. */
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      "push {r7}\n\t" /* possibly the frame pointer, which may not be named as clobbered */
+      "sub r4, r2, #48\n\t"
+      "push {r4}\n\t"
+      ".balign 4\n"
+      "1:\n\t" MCG_WINOGRAD_SUMS("0", "32", "64", "96", "r7")
+      "add.w r9, r4, r6\n\t"
+      "sub.w r11, r6, r4\n\t"
+      "sub.w r5, r5, r7\n\t"
+      "add.w r11, r11, r5, lsl #1\n\t"
+      MCG_WINOGRAD_COLUMN("128", "160", "192", "224", "r7", "r8")
+      "mov r10, lr\n\t"
+      "mov r12, r6\n\t"
+      "add.w r9, lr, r9, lsl #1\n\t"
+      "add.w r11, r6, r11, lsl #1\n\t"
+      MCG_WINOGRAD_COLUMN("256", "288", "320", "352", "r8", "r7")
+      "add.w r9, r9, lr\n\t"
+      "sub.w r10, r10, lr\n\t"
+      "add.w r11, r11, r6\n\t"
+      "sub.w r12, r12, r6\n\t"
+      MCG_WINOGRAD_COLUMN("384", "416", "448", "480", "r7", "r8")
+      "sub.w r10, r10, lr, lsl #1\n\t"
+      "sub.w r12, r12, r6, lsl #1\n\t"
+      "ldm.w r0, {r4, r5, r6, r7}\n\t" /* bias, multiplier, right, zero point */
+      "add.w r9, r4, r9, asr #2\n\t"
+      "add.w r10, r4, r10, asr #2\n\t"
+      "add.w r11, r4, r11, asr #2\n\t"
+      "add.w r12, r4, r12, asr #2\n\t"
+      MCG_TO_8("r9", "r5", "r6", "r7") MCG_TO_8("r10", "r5", "r6", "r7")
+      MCG_TO_8("r11", "r5", "r6", "r7") MCG_TO_8("r12", "r5", "r6", "r7")
+      "ldmdb.w r2!, {r4, r8, lr}\n\t" /* at, to_right, to_below */
+      "add.w r4, r4, r3\n\t"
+      "add.w lr, lr, r4\n\t"
+      "sub.w r1, r1, #4\n\t"
+      "ldr.w r5, [sp]\n\t"
+      "strb.w r12, [lr, r8]\n\t"
+      "strb.w r11, [lr]\n\t"
+      "strb.w r10, [r4, r8]\n\t"
+      "strb.w r9, [r4]\n\t"
+      "cmp r2, r5\n\t"
+      "bne.w 1b\n\t"
+      "pop {r4, r7}"
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+      :
+      : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+#else
 #define MCG_SUM(position) ((uint32_t)s[MCG_PRODUCTS * (position)])
 /* The sums of the first output's rows of a column, and those of the second's. */
 #define MCG_FIRST(column) \
@@ -113,6 +185,7 @@ MCG_SHARED void mcg_winograd_outputs(const mcg_winograd_stage *stage, const int3
 #undef MCG_SUM
 #undef MCG_FIRST
 #undef MCG_SECOND
+#endif
 }
 
 /* How a kernel transforms and multiplies: `size` bytes hold what is multiplied at a time, which are
