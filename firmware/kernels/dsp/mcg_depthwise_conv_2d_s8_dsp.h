@@ -383,10 +383,11 @@ typedef struct {
 #endif
 
 /* One channel of some rows of the output. */
-MCG_SHARED void mcg_depthwise_channel(int32_t column_stride, mcg_channel_job *job) {
+MCG_SHARED void mcg_depthwise_channel(const mcg_depthwise_conv_2d_s8_dsp_params *p,
+                                      mcg_channel_job *job) {
 #if MCG_DSP
   register mcg_channel_job *r12 __asm__("r12") = job;
-  if (column_stride == 1) {
+  if (p->column_stride == 1) {
     MCG_CHANNEL_LOOP(MCG_CHANNEL_FOUR_BY_1, MCG_CHANNEL_TWO_BY_1, "1");
   } else {
     MCG_CHANNEL_LOOP(MCG_CHANNEL_FOUR_BY_2, MCG_CHANNEL_TWO_BY_2, "2");
@@ -396,7 +397,7 @@ MCG_SHARED void mcg_depthwise_channel(int32_t column_stride, mcg_channel_job *jo
   int8_t *output = job->output;
   for (; row != job->end; row += job->row_step / 2) {
     for (int32_t column = 0; column < job->columns; ++column) {
-      const int16_t *x = row + column * column_stride;
+      const int16_t *x = row + column * p->column_stride;
       int32_t acc = job->bias;
       for (const uint32_t *w = job->weights; w != job->weights + 2 * MCG_DEPTHWISE_TAP_ROWS;
            w += 2) {
@@ -472,7 +473,7 @@ MCG_SHARED void mcg_depthwise_conv_2d_s8_dsp(const mcg_depthwise_conv_2d_s8_dsp_
             job.end = x + rows * row_step / 2;
             job.fours_end = x + fours * p->column_stride;
             job.output = output + row * p->output_row_step + channel;
-            mcg_depthwise_channel(p->column_stride, &job);
+            mcg_depthwise_channel(p, &job);
             ++channel;
           }
         }

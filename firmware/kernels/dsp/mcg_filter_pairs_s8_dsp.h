@@ -272,33 +272,39 @@ MCG_INLINE void mcg_multiply_groups(const mcg_pairs *f, const uint32_t *x, int32
   }
 }
 
+/* The outputs of all windows that have been appended, which are then none. */
+MCG_SHARED void mcg_multiply_appended(const mcg_pairs *f, mcg_windows *windows) {
+  const int32_t step = windows->output_step;
+  uint32_t *x = windows->x - windows->groups * windows->words * MCG_WINDOWS_STEP;
+  /* Whole groups at once, and then what may be left. */
+  for (int32_t groups = windows->groups; groups > 0 || windows->count > 0;) {
+    const int32_t count = groups > 0 ? MCG_WINDOWS : windows->count;
+    mcg_multiply_groups(f, groups > 0 ? x : windows->x, windows->words, mcg_max(groups, 1), count,
+                        windows->output, step);
+    windows->output += mcg_max(groups, 1) * count * step;
+    if (groups == 0) {
+      windows->count = 0;
+    }
+    groups = 0;
+  }
+  windows->x = x;
+  windows->groups = 0;
+}
+
 /* Counts windows that have been appended; where the scratch then holds `most` groups, or no window
- * is left, gives the outputs of all windows, which are then none. windows->x is the group that
- * windows are appended to. */
+ * is left, gives the outputs of all windows. windows->x is the group that windows are appended to.
+ */
 MCG_INLINE void mcg_pairs_appended(const mcg_pairs *f, int32_t most, int32_t count, int32_t left,
                                    mcg_windows *windows) {
-  const int32_t step = windows->output_step, group = windows->words * MCG_WINDOWS_STEP;
   windows->count += count;
   if (windows->count == MCG_WINDOWS) {
     windows->count = 0;
-    windows->x += group;
+    windows->x += windows->words * MCG_WINDOWS_STEP;
     ++windows->groups;
   }
-  if (windows->groups < most && left > 0) {
-    return;
+  if (windows->groups == most || left == 0) {
+    mcg_multiply_appended(f, windows);
   }
-  const uint32_t *x = windows->x - windows->groups * group;
-  if (windows->groups > 0) {
-    mcg_multiply_groups(f, x, windows->words, windows->groups, MCG_WINDOWS, windows->output, step);
-    windows->output += windows->groups * MCG_WINDOWS * step;
-  }
-  if (windows->count > 0) {
-    mcg_multiply_groups(f, windows->x, windows->words, 1, windows->count, windows->output, step);
-    windows->output += windows->count * step;
-  }
-  windows->x -= windows->groups * group;
-  windows->groups = 0;
-  windows->count = 0;
 }
 
 /* Widens rows of `words` words into one window after the other, or row after row into one window.

@@ -63,7 +63,7 @@ def conv_2d(portable: KernelCall) -> KernelCall:
     return _in_groups(made, windows, _widened_bytes(depth))
 
 
-_GROUPS = (4, 2)
+_GROUPS = (8, 4, 2)
 """Groups of windows that are multiplied with the same weights one after the other, where there is room."""
 
 
