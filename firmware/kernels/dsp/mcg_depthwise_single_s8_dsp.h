@@ -6,16 +6,7 @@
 #include "mcg_depthwise_single_s8.h"
 #include "mcg_dsp.h"
 
-typedef struct {
-  int32_t taps;
-  int32_t channels;
-  int32_t per_channel;
-  int32_t scale_down;
-  int32_t output_zero_point;
-  int32_t output_min;
-  int32_t output_max;
-  int32_t fast; /* see mcg_filters in mcg_filter_s8_dsp.h */
-} mcg_depthwise_single_s8_dsp_params;
+typedef mcg_depthwise_single_s8_params mcg_depthwise_single_s8_dsp_params;
 
 /* The sums of four neighbouring channels, whose words lie `step` bytes apart. */
 MCG_INLINE void mcg_depthwise_single_four(const int8_t *x, const int8_t *w, int32_t taps,
