@@ -46,6 +46,8 @@ def _convolution(d: Draw) -> Case:
     depth, batches = d.integer(1, 9), d.integer(1, 2)
     if depth >= 8 and not depthwise:  # which some cores compute by tiles
         size, stride, dilation = (3, 3), (1, 1), (1, 1)
+    if depth >= 6 and depthwise:  # for which some cores have a loop of their own
+        size, dilation = (3, 3), (1, 1)
     image = (batches, d.integer(4, 10), d.integer(4, 10), depth)
     multiplier = d.pick([1, 1, 2, 3])
     channels = depth * multiplier if depthwise else d.integer(1, 9)

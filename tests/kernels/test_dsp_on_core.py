@@ -72,6 +72,12 @@ def test_depthwise_filters(tmp_path: Path) -> None:
             for size in (8, 9, 10, 11):
                 models.append(depthwise_model((1, 6, size, 5), (2, taps), stride=(1, stride)))
             models.append(depthwise_model((1, 11, 6, 5), (taps, 2), stride=(stride, 1), same=False))
+    # Three rows have a loop of their own.
+    for taps in (1, 2, 3):
+        for stride in (1, 2):
+            for size in range(1, 10):
+                relu = Quantized(activation="RELU", output_zero=-128) if size % 2 else Quantized()
+                models.append(depthwise_model((1, 4, size, 5), (3, taps), stride=(1, stride), quant=relu))
     assert set(variants(prove(models, M4, tmp_path))) == {"dsp"}
 
 

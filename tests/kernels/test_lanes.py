@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from mcugen.ops.base import Constant, KernelCall, Target
 from mcugen.ops.lanes import in_lanes
+from mcugen.ops.params import integer
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
-from tests.kernels.cores import join
+from tests.kernels import cores
+from tests.kernels.cores import join, prove
 from tests.kernels.single_op import assert_bit_exact
+from tests.kernels.test_pool_2d import pool_model
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, distinct, random_weights
 
 M4 = Target("cortex-m4", ("dsp",))
@@ -79,6 +85,43 @@ def test_the_oracle_agrees() -> None:
     models = paired_models()
     assert kernels(models) == {"mcg_conv_direct_pairs_s8_dsp", "mcg_conv_2d_pairs_s8_dsp"}
     assert distinct(assert_bit_exact(join(models), target=M4)) > 100
+
+
+def models_in_groups() -> list[bytes]:
+    """Whole groups of windows and not, windows inside the image and at its borders, in rows of every length."""
+    quant = Quantized(input_zero=-128, output_zero=-128, activation="RELU")
+    kinds: tuple[tuple[int, tuple[int, int], dict[str, Any]], ...] = (
+        (4, (3, 3), {}),
+        (8, (3, 3), {}),
+        (12, (3, 3), {"stride": (1, 2)}),
+        (4, (2, 3), {"dilation": (1, 2)}),
+        (3, (3, 3), {"stride": (2, 2)}),
+        (1, (3, 4), {}),
+        (8, (1, 1), {}),
+        (8, (1, 1), {"stride": (2, 2)}),
+        (6, (1, 1), {}),
+    )
+    images = ((5, 7), (4, 9), (6, 6), (3, 20), (1, 16), (9, 2))
+    models = [pool_model("MAX_POOL_2D", (1, 100, 100, 4), (50, 50), stride=(50, 50), same=False)]  # makes room
+    for n, (height, width) in enumerate(images):
+        for depth, size, how in kinds:
+            filters = (2 + n % 3, *size)
+            models.append(conv_model((1 + n % 2, height, width, depth), filters, quant=quant, **how))
+    return models
+
+
+def test_groups_of_windows() -> None:
+    model = join(models_in_groups())
+    calls = [step.calls[0] for step in make_plan(read_graph(model), M4).steps]
+    paired = [call for call in calls if call.kernel.endswith("_pairs_s8_dsp")]
+    assert len(paired) > 40
+    assert {integer(call, "window_groups") for call in paired} == {2, 4, 8}
+    assert distinct(assert_bit_exact(model, target=M4)) > 100
+
+
+@pytest.mark.emulator
+def test_groups_of_windows_on_the_core(tmp_path: Path) -> None:
+    prove(models_in_groups(), cores.M4, tmp_path)
 
 
 def test_the_oracle_agrees_on_fully_connected_layers() -> None:

@@ -16,6 +16,7 @@ from mcugen.runtimes.aot.plan import make_plan
 from tests.conftest import KERNEL_INCLUDES
 from tests.kernels import cores, test_conv_2d, test_depthwise_conv_2d, test_pool_2d
 from tests.kernels import test_fully_connected as dense
+from tests.kernels.cores import join, prove
 from tests.kernels.single_op import assert_bit_exact
 from tests.kernels.test_dsp_host import products, sum_model
 from tests.kernels.weighted_models import Quantized, conv_model, dense_model, depthwise_model, tie_model
@@ -128,6 +129,30 @@ def test_depthwise_stripes(limit: int, settings: dict[str, tuple[int, int]]) -> 
     assert_bit_exact(model, target=target)
 
 
+def extremes() -> list[bytes]:
+    """The largest sums that two inputs of two windows have, of either sign, next to each other and apart."""
+    models = []
+    for first in (-128, 127):
+        for second in (-128, 127):
+            for channels in (1, 5):
+                weights = np.empty((channels, 1, 1, 18), np.int8)
+                weights[..., ::2], weights[..., 1::2] = first, second
+                scale = 0.1 * 0.05 * 18 * 128
+                quant = Quantized(
+                    per_channel=False, input_zero=first, input_scale=0.1, weights_scale=0.05, output_scale=scale
+                )
+                models.append(conv_model((1, 3, 3, 18), (channels, 1, 1), weights=weights, quant=quant))
+    return models
+
+
+@pytest.mark.emulator
+def test_two_windows_in_a_word(tmp_path: Path) -> None:
+    models = extremes()
+    assert {only_call(model).variant for model in models} == {"mla"}
+    assert_bit_exact(join(models), target=M3)
+    prove(models, cores.M3, tmp_path)
+
+
 def test_which_kernel() -> None:
     conv = conv_model((1, 4, 4, 8), (5, 3, 3))
     assert only_call(conv).kernel == "mcg_conv_2d_s8_mla"
@@ -144,7 +169,7 @@ def test_depthwise_refusals_say_why() -> None:
 
 def test_scratch_where_outputs_follow_their_inputs() -> None:
     """Two windows take 2 KB, which does not fit beside both tensors, but does where they share memory."""
-    plan = make_plan(read_graph(conv_model((1, 8, 8, 256), (256, 1, 1))), M3)
+    plan = make_plan(read_graph(conv_model((1, 8, 8, 512), (512, 1, 1))), M3)
     assert plan.steps[0].calls[0].variant == "mla"
     assert plan.steps[0].calls[0].scratch_bytes == 2048
     assert plan.arena_bytes < plan.live_bound

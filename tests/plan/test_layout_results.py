@@ -186,6 +186,26 @@ def test_many_pairs_are_searched_less(monkeypatch: pytest.MonkeyPatch, pairs: in
     assert counting.tries == 5 + tries
 
 
+def residual_network() -> tuple[list[Block], dict[tuple[int, int], int]]:
+    """The blocks of a residual network whose last large convolution takes much scratch."""
+    tensors = [(3072, -1, 0), (16384, 0, 3), (16384, 1, 2), (16384, 2, 6), (8192, 4, 5), (8192, 5, 10), (8192, 6, 7)]
+    tensors += [(4096, 8, 9), (4096, 9, 12), (4096, 10, 11), (64, 12, 13), (10, 13, 15)]
+    scratch = {0: 252, 1: 1152, 2: 1152, 4: 1152, 5: 6704, 6: 128, 8: 2304, 9: 21088, 10: 256}
+    blocks = [Block(*tensor) for tensor in tensors] + [Block(size, step, step) for step, size in scratch.items()]
+    return blocks, {(1, 0): 13504, (3, 2): 1024, (5, 4): 1536, (6, 3): 32, (8, 7): 512, (9, 5): 64}
+
+
+def test_a_size_that_is_asked_for_is_looked_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks, leads = residual_network()
+    assert pack(blocks, leads)[1] == 35_424
+    offsets, size = pack(blocks, leads, 34_944)
+    assert size == 34_944
+    assert size == max(offset + block.size for offset, block in zip(offsets, blocks, strict=True))
+    counting = Counting(monkeypatch)
+    assert pack(blocks, leads, 34_940)[1] == 34_944
+    assert counting.tries == 5 + 400 + 6 * (1 + 150)
+
+
 if __name__ == "__main__":
     for case in CASES:
         print(f"    {case}: {fingerprint(case[0], case[1], with_leads=case[2])},")

@@ -6,10 +6,10 @@
  * transformed alike, rows first and then columns, and multiplied position by position:
  *
  *   pixels    d0 - d2,  d1 + d2,       d2 - d1,       d1 - d3
- *   filter    2 g0,     g0 + g1 + g2,  g0 - g1 + g2,  2 g2
- *   outputs   m0 + m1 + m2,  m1 - m2 - m3
+ *   filter    g0,       g0 + g1 + g2,  g0 - g1 + g2,  g2
+ *   outputs   2 m0 + m1 + m2,  m1 - m2 - 2 m3
  *
- * With 2 G in place of Winograd's G all are integers and outputs four times what they should be,
+ * With Winograd's halves left out all are integers and outputs four times what they should be,
  * exactly, so that shifting them is exact as well. Pixels take at most 512 in magnitude, filters
  * 1152: both fit 16 bits.
  *
@@ -86,22 +86,97 @@ MCG_INLINE int8_t mcg_winograd_output(const mcg_winograd_stage *stage, uint32_t 
  * hold those before it. */
 MCG_SHARED void mcg_winograd_outputs(const mcg_winograd_stage *stage, const int32_t *sums,
                                      const mcg_winograd_tile *tiles, int8_t *output) {
+#if MCG_DSP
+/* The sums of a column of positions, the last of those before it in `before`: of the first output's
+ * rows in lr, of the second's in r6. The column's own last one goes to `last`. */
+#define MCG_WINOGRAD_SUMS(p0, p1, p2, p3, last) \
+  "ldr.w r4, [r1, #" p0                         \
+  "]\n\t"                                       \
+  "ldr.w r5, [r1, #" p1                         \
+  "]\n\t"                                       \
+  "ldr.w r6, [r1, #" p2                         \
+  "]\n\t"                                       \
+  "ldr.w " last ", [r1, #" p3 "]\n\t"
+#define MCG_WINOGRAD_COLUMN(p0, p1, p2, p3, before, last) \
+  MCG_WINOGRAD_SUMS(p0, p1, p2, p3, last)                 \
+  "add.w lr, r4, r6\n\t"                                  \
+  "sub.w r6, r6, r4\n\t"                                  \
+  "sub.w r5, r5, " last                                   \
+  "\n\t"                                                  \
+  "sub.w lr, lr, " before                                 \
+  ", lsl #1\n\t"                                          \
+  "add.w r6, r6, r5, lsl #1\n\t"
+  register const mcg_winograd_stage *r0 __asm__("r0") = stage;
+  register const int32_t *r1 __asm__("r1") = sums + MCG_TILES - 1;
+  register const mcg_winograd_tile *r2 __asm__("r2") = tiles + MCG_TILES;
+  register int8_t *r3 __asm__("r3") = output;
+  /* The outputs are in r9, here; r10, to the right; r11, below; r12, the corner. */
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      "push {r7}\n\t" /* possibly the frame pointer, which may not be named as clobbered */
+      "sub r4, r2, #48\n\t"
+      "push {r4}\n\t"
+      ".balign 4\n"
+      "1:\n\t" MCG_WINOGRAD_SUMS("0", "32", "64", "96", "r7")
+      "add.w r9, r4, r6\n\t"
+      "sub.w r11, r6, r4\n\t"
+      "sub.w r5, r5, r7\n\t"
+      "add.w r11, r11, r5, lsl #1\n\t"
+      MCG_WINOGRAD_COLUMN("128", "160", "192", "224", "r7", "r8")
+      "mov r10, lr\n\t"
+      "mov r12, r6\n\t"
+      "add.w r9, lr, r9, lsl #1\n\t"
+      "add.w r11, r6, r11, lsl #1\n\t"
+      MCG_WINOGRAD_COLUMN("256", "288", "320", "352", "r8", "r7")
+      "add.w r9, r9, lr\n\t"
+      "sub.w r10, r10, lr\n\t"
+      "add.w r11, r11, r6\n\t"
+      "sub.w r12, r12, r6\n\t"
+      MCG_WINOGRAD_COLUMN("384", "416", "448", "480", "r7", "r8")
+      "sub.w r10, r10, lr, lsl #1\n\t"
+      "sub.w r12, r12, r6, lsl #1\n\t"
+      "ldm.w r0, {r4, r5, r6, r7}\n\t" /* bias, multiplier, right, zero point */
+      "add.w r9, r4, r9, asr #2\n\t"
+      "add.w r10, r4, r10, asr #2\n\t"
+      "add.w r11, r4, r11, asr #2\n\t"
+      "add.w r12, r4, r12, asr #2\n\t"
+      MCG_TO_8("r9", "r5", "r6", "r7") MCG_TO_8("r10", "r5", "r6", "r7")
+      MCG_TO_8("r11", "r5", "r6", "r7") MCG_TO_8("r12", "r5", "r6", "r7")
+      "ldmdb.w r2!, {r4, r8, lr}\n\t" /* at, to_right, to_below */
+      "add.w r4, r4, r3\n\t"
+      "add.w lr, lr, r4\n\t"
+      "sub.w r1, r1, #4\n\t"
+      "ldr.w r5, [sp]\n\t"
+      "strb.w r12, [lr, r8]\n\t"
+      "strb.w r11, [lr]\n\t"
+      "strb.w r10, [r4, r8]\n\t"
+      "strb.w r9, [r4]\n\t"
+      "cmp r2, r5\n\t"
+      "bne.w 1b\n\t"
+      "pop {r4, r7}"
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+      :
+      : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+#else
 #define MCG_SUM(position) ((uint32_t)s[MCG_PRODUCTS * (position)])
 /* The sums of the first output's rows of a column, and those of the second's. */
-#define MCG_FIRST(column) (MCG_SUM(4 * (column) + 2) - MCG_SUM(4 * (column) - 1))
-#define MCG_SECOND(column) \
-  (2u * MCG_SUM(4 * (column) + 1) - MCG_SUM(4 * (column) + 3) - MCG_SUM(4 * (column)))
+#define MCG_FIRST(column) \
+  (MCG_SUM(4 * (column)) + MCG_SUM(4 * (column) + 2) - 2u * MCG_SUM(4 * (column) - 1))
+#define MCG_SECOND(column)                             \
+  (MCG_SUM(4 * (column) + 2) - MCG_SUM(4 * (column)) + \
+   2u * (MCG_SUM(4 * (column) + 1) - MCG_SUM(4 * (column) + 3)))
   for (int32_t n = MCG_TILES - 1; n >= 0; --n) {
     const int32_t *s = sums + n;
     const mcg_winograd_tile tile = tiles[n];
     int8_t *to = output + tile.at;
-    const uint32_t a0 = MCG_SUM(2), a1 = MCG_FIRST(1), a2 = MCG_FIRST(2), a3 = MCG_FIRST(3);
+    const uint32_t a0 = MCG_SUM(0) + MCG_SUM(2), a1 = MCG_FIRST(1), a2 = MCG_FIRST(2),
+                   a3 = MCG_FIRST(3);
     const uint32_t b0 = MCG_SECOND(0), b1 = MCG_SECOND(1), b2 = MCG_SECOND(2), b3 = MCG_SECOND(3);
     /* All of them first, as a compiler cannot know that outputs do not lie over the stage. */
-    const int8_t corner = mcg_winograd_output(stage, b1 - b2 - b3);
-    const int8_t below = mcg_winograd_output(stage, b0 + b1 + b2);
-    const int8_t right = mcg_winograd_output(stage, a1 - a2 - a3);
-    const int8_t here = mcg_winograd_output(stage, a0 + a1 + a2);
+    const int8_t corner = mcg_winograd_output(stage, b1 - b2 - 2u * b3);
+    const int8_t below = mcg_winograd_output(stage, 2u * b0 + b1 + b2);
+    const int8_t right = mcg_winograd_output(stage, a1 - a2 - 2u * a3);
+    const int8_t here = mcg_winograd_output(stage, 2u * a0 + a1 + a2);
     to[tile.to_below + tile.to_right] = corner;
     to[tile.to_below] = below;
     to[tile.to_right] = right;
@@ -110,6 +185,7 @@ MCG_SHARED void mcg_winograd_outputs(const mcg_winograd_stage *stage, const int3
 #undef MCG_SUM
 #undef MCG_FIRST
 #undef MCG_SECOND
+#endif
 }
 
 /* How a kernel transforms and multiplies: `size` bytes hold what is multiplied at a time, which are

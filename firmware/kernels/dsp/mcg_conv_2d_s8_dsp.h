@@ -36,6 +36,8 @@ typedef struct {
   int32_t output_min;
   int32_t output_max;
   int32_t fast; /* see mcg_filters */
+  int32_t
+      window_groups; /* of mcg_conv_2d_pairs_s8_dsp(): groups of four windows to multiply at once */
 } mcg_conv_2d_s8_dsp_params;
 
 /* Where the next bytes of a window go: widened at once if all runs of them are whole words, else as
@@ -161,7 +163,7 @@ MCG_SHARED void mcg_conv_2d_s8_dsp(const mcg_conv_2d_s8_dsp_params *p, const int
         channels,
         p->fast,
     };
-    mcg_windows windows = {scratch, (depth + 3) >> 2, 0, output + first, p->output_channels};
+    mcg_windows windows = {scratch, (depth + 3) >> 2, 0, output + first, p->output_channels, 0};
     for (int32_t batch = 0; batch < p->batches; ++batch) {
       const int8_t *image = input + batch * image_bytes;
       for (int32_t row = 0; row < p->output_height; ++row) {

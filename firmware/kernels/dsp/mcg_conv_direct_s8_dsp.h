@@ -39,7 +39,7 @@ MCG_SHARED void mcg_conv_direct_s8_dsp(const mcg_conv_direct_s8_dsp_params *p, c
       p->channels,
       p->fast,
   };
-  mcg_windows windows = {scratch, (p->depth + 3) >> 2, 0, output, p->channels};
+  mcg_windows windows = {scratch, (p->depth + 3) >> 2, 0, output, p->channels, 0};
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     for (int32_t row = 0; row < p->rows; ++row) {
       const int8_t *window = input + batch * p->batch_step + row * p->row_step;

@@ -29,7 +29,7 @@ MCG_INLINE void mcg_depthwise_single_four(const int8_t *x, const int8_t *w, int3
   acc[3] = a3;
 }
 
-MCG_SHARED void mcg_depthwise_single_s8_dsp(const mcg_depthwise_single_s8_params *p,
+MCG_SHARED void mcg_depthwise_single_s8_dsp(const mcg_depthwise_single_s8_dsp_params *p,
                                             const int8_t *input, const int8_t *weights,
                                             const int32_t *bias, const int32_t *multiplier,
                                             const int8_t *shift, int8_t *output) {
@@ -37,6 +37,24 @@ MCG_SHARED void mcg_depthwise_single_s8_dsp(const mcg_depthwise_single_s8_params
       multiplier,           shift,         p->per_channel, p->scale_down,
       p->output_zero_point, p->output_min, p->output_max,
   };
+  if (p->fast) {
+    const int8_t *end = input + p->channels;
+    const int32_t zero = p->output_zero_point;
+    for (; input != end; input += 4) {
+      int32_t acc[4] = {bias[0], bias[1], bias[2], bias[3]};
+      mcg_depthwise_single_four(input, weights, p->taps, p->channels, acc);
+      output[0] = (int8_t)mcg_requantize_to_8(acc[0], multiplier[0], shift[0], zero);
+      output[1] = (int8_t)mcg_requantize_to_8(acc[1], multiplier[1], shift[1], zero);
+      output[2] = (int8_t)mcg_requantize_to_8(acc[2], multiplier[2], shift[2], zero);
+      output[3] = (int8_t)mcg_requantize_to_8(acc[3], multiplier[3], shift[3], zero);
+      weights += 4;
+      bias += 4;
+      multiplier += 4;
+      shift += 4;
+      output += 4;
+    }
+    return;
+  }
   for (int32_t channel = 0; channel < p->channels; channel += 4) {
     int32_t sums[4] = {0, 0, 0, 0};
     mcg_depthwise_single_four(input + channel, weights + channel, p->taps, p->channels, sums);

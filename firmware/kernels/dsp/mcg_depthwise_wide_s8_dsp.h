@@ -13,6 +13,7 @@
 #define MCG_DEPTHWISE_WIDE_S8_DSP_H
 
 #include "mcg_depthwise_conv_2d_s8_dsp.h"
+#include "mcg_depthwise_rows.h"
 #include "mcg_filter_s8.h"
 
 typedef struct {
@@ -50,7 +51,7 @@ typedef struct {
   int32_t fast; /* see mcg_filters */
 } mcg_depthwise_wide_s8_dsp_params;
 
-/* Three neighbouring taps of a filter, as mcg_depthwise_rows() takes them. */
+/* Three neighbouring taps of a filter, as the loop of mcg_depthwise_rows.h takes them. */
 typedef struct {
   uint32_t first;  /* taps 0 and 1 */
   uint32_t second; /* taps 1 and 2 */
@@ -97,7 +98,47 @@ MCG_INLINE void mcg_wide_take_weights(const mcg_depthwise_wide_s8_dsp_params *p,
 }
 
 #if MCG_DSP
+/* One step of four windows, 44 or 48 bytes, and of two windows, 28 bytes. Weights are
+ * loaded with the way to the next step's first tap. */
 #define MCG_WIDE_WEIGHTS "ldmia.w r11!, {r8, r9, lr}\n\t"
+#define MCG_WIDE_NEXT "add.w r10, r10, lr\n\t"
+#define MCG_WIDE_FOUR_STRIDE_1    \
+  MCG_WIDE_WEIGHTS                \
+  "ldmia.w r10, {r4, r5, r6}\n\t" \
+  "smlad r0, r4, r8, r0\n\t"      \
+  "smlabt r0, r5, r9, r0\n\t"     \
+  "smlatb r1, r4, r8, r1\n\t"     \
+  "smlad r1, r5, r9, r1\n\t"      \
+  "smlad r2, r5, r8, r2\n\t"      \
+  "smlabt r2, r6, r9, r2\n\t"     \
+  "smlatb r3, r5, r8, r3\n\t"     \
+  "smlad r3, r6, r9, r3\n\t" MCG_WIDE_NEXT
+#define MCG_WIDE_TWO_STRIDE_1 \
+  MCG_WIDE_WEIGHTS            \
+  "ldrd r4, r5, [r10]\n\t"    \
+  "smlad r0, r4, r8, r0\n\t"  \
+  "smlabt r0, r5, r9, r0\n\t" \
+  "smlatb r1, r4, r8, r1\n\t" \
+  "smlad r1, r5, r9, r1\n\t" MCG_WIDE_NEXT
+#define MCG_WIDE_FOUR_STRIDE_2    \
+  MCG_WIDE_WEIGHTS                \
+  "ldmia.w r10, {r4, r5, r6}\n\t" \
+  "smlad r0, r4, r8, r0\n\t"      \
+  "smlabt r0, r5, r9, r0\n\t"     \
+  "smlad r1, r5, r8, r1\n\t"      \
+  "smlabt r1, r6, r9, r1\n\t"     \
+  "ldrd r4, r5, [r10, #12]\n\t"   \
+  "smlad r2, r6, r8, r2\n\t"      \
+  "smlabt r2, r4, r9, r2\n\t"     \
+  "smlad r3, r4, r8, r3\n\t"      \
+  "smlabt r3, r5, r9, r3\n\t" MCG_WIDE_NEXT
+#define MCG_WIDE_TWO_STRIDE_2     \
+  MCG_WIDE_WEIGHTS                \
+  "ldmia.w r10, {r4, r5, r6}\n\t" \
+  "smlad r0, r4, r8, r0\n\t"      \
+  "smlabt r0, r5, r9, r0\n\t"     \
+  "smlad r1, r5, r8, r1\n\t"      \
+  "smlabt r1, r6, r9, r1\n\t" MCG_WIDE_NEXT
 #endif
 
 /* One channel of the job's rows. */
@@ -107,13 +148,11 @@ MCG_SHARED void mcg_wide_rows(const mcg_depthwise_wide_s8_dsp_params *p,
 #if MCG_DSP
   register int32_t *r12 __asm__("r12") = &job->multiplier;
   if (p->fast && p->column_stride == 1) {
-    MCG_DEPTHWISE_ROWS(MCG_DEPTHWISE_FOUR_STRIDE_1(MCG_WIDE_WEIGHTS), "44",
-                       MCG_DEPTHWISE_TWO_STRIDE_1(MCG_WIDE_WEIGHTS), "28", "1");
+    MCG_DEPTHWISE_ROWS(MCG_WIDE_FOUR_STRIDE_1, "44", MCG_WIDE_TWO_STRIDE_1, "28", "1");
     return;
   }
   if (p->fast && p->column_stride == 2) {
-    MCG_DEPTHWISE_ROWS(MCG_DEPTHWISE_FOUR_STRIDE_2(MCG_WIDE_WEIGHTS), "48",
-                       MCG_DEPTHWISE_TWO_STRIDE_2(MCG_WIDE_WEIGHTS), "28", "2");
+    MCG_DEPTHWISE_ROWS(MCG_WIDE_FOUR_STRIDE_2, "48", MCG_WIDE_TWO_STRIDE_2, "28", "2");
     return;
   }
 #endif

@@ -34,6 +34,7 @@ typedef struct {
   int32_t count;       /* windows so far */
   int8_t *output;      /* of the first window */
   int32_t output_step; /* bytes from one window's outputs to the next one's */
+  int32_t groups;      /* whole fours before these, where several are multiplied at once */
 } mcg_windows;
 
 /* Appends `words` words of bytes to one window. */

@@ -130,10 +130,10 @@ MCG_INLINE void mcg_winograd_filter_column(const int8_t *from, int32_t step, int
     g[i] = odd ? mcg_odd_bytes(word) : mcg_even_bytes(word);
   }
   const uint32_t ends = mcg_add_pairs(g[0], g[2]);
-  to[0] = mcg_add_pairs(g[0], g[0]);
+  to[0] = g[0];
   to[1] = mcg_add_pairs(ends, g[1]);
   to[2] = mcg_subtract_pairs(ends, g[1]);
-  to[3] = mcg_add_pairs(g[2], g[2]);
+  to[3] = g[2];
 }
 
 /* Transforms so many words (more than none) of one channel's filter, whose taps are `step` bytes
@@ -141,46 +141,39 @@ MCG_INLINE void mcg_winograd_filter_column(const int8_t *from, int32_t step, int
 MCG_SHARED uint32_t *mcg_winograd_filter_words(const int8_t *from, int32_t step, int32_t words,
                                                uint32_t *to) {
 #if MCG_DSP
-/* A column of the filter in r8, r9 and r10; r0 goes on. */
-#define MCG_WINOGRAD_TAPS(ror, next)                           \
-  "ldr.w r8, [r0]\n\t"                                         \
-  "ldr.w r9, [r0, r3]\n\t"                                     \
-  "ldr.w r10, [r0, r3, lsl #1]\n\t" next "sxtb16.w r8, r8" ror \
-  "\n\t"                                                       \
-  "sxtb16.w r9, r9" ror                                        \
-  "\n\t"                                                       \
-  "sxtb16.w r10, r10" ror "\n\t"
+/* A column of the filter; r0 goes on. */
+#define MCG_WINOGRAD_TAPS(ror, g0, g1, g2, next)                       \
+  "ldr.w " g0                                                          \
+  ", [r0]\n\t"                                                         \
+  "ldr.w " g1                                                          \
+  ", [r0, r3]\n\t"                                                     \
+  "ldr.w " g2 ", [r0, r3, lsl #1]\n\t" next "sxtb16.w " g0 ", " g0 ror \
+  "\n\t"                                                               \
+  "sxtb16.w " g1 ", " g1 ror                                           \
+  "\n\t"                                                               \
+  "sxtb16.w " g2 ", " g2 ror "\n\t"
 #define MCG_WINOGRAD_STORE(value, at) "str.w " value ", [r2, #" at "]\n\t"
 /* Column 0 into r4 to r7, column 2, and column 1. */
 #define MCG_WINOGRAD_SIDE(t, kept, at) \
-  "sadd16 " kept ", " kept ", " t      \
-  "\n\t"                               \
-  "sadd16 " t ", " t ", " t "\n\t" MCG_WINOGRAD_STORE(t, at)
-#define MCG_WINOGRAD_FIRST(kept, at) \
-  "sadd16 r11, " kept ", " kept "\n\t" MCG_WINOGRAD_STORE("r11", at)
+  MCG_WINOGRAD_STORE(t, at) "sadd16 " kept ", " kept ", " t "\n\t"
 #define MCG_WINOGRAD_MIDDLE(t, kept, at, after) \
   "sadd16 r12, " kept ", " t                    \
   "\n\t"                                        \
   "ssub16 " t ", " kept ", " t "\n\t" MCG_WINOGRAD_STORE("r12", at) MCG_WINOGRAD_STORE(t, after)
-#define MCG_WINOGRAD_FILTER(ror)                         \
-  MCG_WINOGRAD_TAPS(ror, "add.w r0, r0, r1, lsl #1\n\t") \
-  "sadd16 r4, r8, r8\n\t"                                                                    \
-  "sadd16 r7, r10, r10\n\t"                                                                  \
-  "sadd16 r8, r8, r10\n\t"                                                                   \
+#define MCG_WINOGRAD_FILTER(ror)                                           \
+  MCG_WINOGRAD_TAPS(ror, "r4", "r9", "r7", "add.w r0, r0, r1, lsl #1\n\t") \
+  "sadd16 r8, r4, r7\n\t"                                                                    \
   "sadd16 r5, r8, r9\n\t"                                                                    \
-  "ssub16 r6, r8, r9\n\t" MCG_WINOGRAD_FIRST("r4", "0") MCG_WINOGRAD_FIRST("r5", "8")        \
-  MCG_WINOGRAD_FIRST("r6", "16") MCG_WINOGRAD_FIRST("r7", "24")                              \
-  MCG_WINOGRAD_TAPS(ror, "sub.w r0, r0, r1\n\t")                                             \
+  "ssub16 r6, r8, r9\n\t" MCG_WINOGRAD_STORE("r4", "0") MCG_WINOGRAD_STORE("r5", "8")        \
+  MCG_WINOGRAD_STORE("r6", "16") MCG_WINOGRAD_STORE("r7", "24")                              \
+  MCG_WINOGRAD_TAPS(ror, "r8", "r9", "r10", "sub.w r0, r0, r1\n\t")                          \
   "sadd16 r11, r8, r10\n\t"                                                                  \
-  "sadd16 r8, r8, r8\n\t"                                                                    \
-  "sadd16 r10, r10, r10\n\t"                                                                 \
   "sadd16 r12, r11, r9\n\t"                                                                  \
   "ssub16 r9, r11, r9\n\t" MCG_WINOGRAD_SIDE("r8", "r4", "96")                               \
   MCG_WINOGRAD_SIDE("r12", "r5", "104") MCG_WINOGRAD_SIDE("r9", "r6", "112")                 \
-  MCG_WINOGRAD_SIDE("r10", "r7", "120") MCG_WINOGRAD_TAPS(ror, "sub.w r0, r0, r1\n\t")       \
-  "sadd16 r11, r8, r10\n\t"                                                                  \
-  "sadd16 r8, r8, r8\n\t"                                                                    \
-  "sadd16 r10, r10, r10\n\t" MCG_WINOGRAD_MIDDLE("r8", "r4", "32", "64")                     \
+  MCG_WINOGRAD_SIDE("r10", "r7", "120")                                                      \
+  MCG_WINOGRAD_TAPS(ror, "r8", "r9", "r10", "sub.w r0, r0, r1\n\t")                          \
+  "sadd16 r11, r8, r10\n\t" MCG_WINOGRAD_MIDDLE("r8", "r4", "32", "64")                      \
   MCG_WINOGRAD_MIDDLE("r10", "r7", "56", "88")                                               \
   "sadd16 r8, r11, r9\n\t"                                                                   \
   "ssub16 r9, r11, r9\n\t" MCG_WINOGRAD_MIDDLE("r8", "r5", "40", "72")                       \
@@ -214,10 +207,10 @@ MCG_SHARED uint32_t *mcg_winograd_filter_words(const int8_t *from, int32_t step,
       }
       for (int32_t i = 0; i < 4; ++i) {
         const uint32_t ends = mcg_add_pairs(g[0][i], g[2][i]);
-        to[2 * i] = mcg_add_pairs(g[0][i], g[0][i]);
+        to[2 * i] = g[0][i];
         to[2 * i + 8] = mcg_add_pairs(ends, g[1][i]);
         to[2 * i + 16] = mcg_subtract_pairs(ends, g[1][i]);
-        to[2 * i + 24] = mcg_add_pairs(g[2][i], g[2][i]);
+        to[2 * i + 24] = g[2][i];
       }
       to += 2 * MCG_POSITIONS;
     }

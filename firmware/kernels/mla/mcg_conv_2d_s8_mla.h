@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_conv_2d_s8() for cores with MLA but no DSP instructions, two windows at a time.
  *
- * Windows are gathered into scratch and widened on the way, 8 bytes for every input of a window and
- * up to a multiple of four of them; the input's zero point stands in for what lies outside the
- * image. The weights of each group are as mcg_filter_s8_mla.h has them.
+ * Windows are gathered into scratch and widened on the way, 4 bytes for every input of two windows
+ * and up to a multiple of four of them; the input's zero point stands in for what lies outside the
+ * image. Weights and biases of each group are as mcg_filter_s8_mla.h has them.
  */
 #ifndef MCG_CONV_2D_S8_MLA_H
 #define MCG_CONV_2D_S8_MLA_H
@@ -36,9 +36,10 @@ typedef struct {
   int32_t fast; /* see mcg_mla_filters */
 } mcg_conv_2d_s8_mla_params;
 
-/* The window whose first tap is at (y, x); `image` points to the first wanted channel. */
+/* The first or second window at `to`, whose first tap is at (y, x); `image` points to the first
+ * wanted channel. */
 MCG_SHARED void mcg_conv_2d_s8_mla_gather(const mcg_conv_2d_s8_mla_params *p, const int8_t *image,
-                                          int32_t y, int32_t x, int32_t *to) {
+                                          int32_t y, int32_t x, int32_t second, int32_t *to) {
   const int32_t depth = p->filter_channels;
   const int32_t pitch = p->input_width * p->input_channels;
   const int32_t one_piece = x >= 0 && x + p->filter_width <= p->input_width && p->dilation_w == 1 &&
@@ -46,14 +47,15 @@ MCG_SHARED void mcg_conv_2d_s8_mla_gather(const mcg_conv_2d_s8_mla_params *p, co
   for (int32_t tap_y = 0; tap_y < p->filter_height; ++tap_y) {
     const int8_t *row = image + y * pitch;
     if (y < 0 || y >= p->input_height) {
-      to = mcg_mla_repeat(p->input_zero_point, p->filter_width * depth, to);
+      to = mcg_mla_repeat(p->input_zero_point, p->filter_width * depth, second, to);
     } else if (one_piece) {
-      to = mcg_mla_widen(row + x * depth, p->filter_width * depth, to);
+      to = mcg_mla_widen(row + x * depth, p->filter_width * depth, second, to);
     } else {
       int32_t at = x;
       for (int32_t tap_x = 0; tap_x < p->filter_width; ++tap_x) {
-        to = at >= 0 && at < p->input_width ? mcg_mla_widen(row + at * p->input_channels, depth, to)
-                                            : mcg_mla_repeat(p->input_zero_point, depth, to);
+        to = at >= 0 && at < p->input_width
+                 ? mcg_mla_widen(row + at * p->input_channels, depth, second, to)
+                 : mcg_mla_repeat(p->input_zero_point, depth, second, to);
         at += p->dilation_w;
       }
     }
@@ -70,7 +72,7 @@ MCG_INLINE void mcg_conv_2d_s8_mla_group(const mcg_conv_2d_s8_mla_params *p,
     for (int32_t row = 0; row < p->output_height; ++row) {
       for (int32_t column = 0; column < p->output_width; ++column) {
         mcg_conv_2d_s8_mla_gather(p, image, row * p->stride_h - p->pad_top,
-                                  column * p->stride_w - p->pad_left, windows + count);
+                                  column * p->stride_w - p->pad_left, count, windows);
         if (++count == 2) {
           mcg_mla_filter_windows(filters, windows, 2, output, p->output_channels);
           output += 2 * p->output_channels;
@@ -91,7 +93,7 @@ MCG_SHARED void mcg_conv_2d_s8_mla(const mcg_conv_2d_s8_mla_params *p, const int
                                    void *scratch) {
   const int32_t depth = p->filter_height * p->filter_width * p->filter_channels;
   const int32_t channels = p->output_channels / p->groups;
-  memset(scratch, 0, 8u * (size_t)((depth + 3) & ~3));
+  memset(scratch, 0, 4u * (size_t)((depth + 3) & ~3));
   for (int32_t group = 0; group < p->groups; ++group) {
     const int32_t first = group * channels;
     const mcg_mla_filters filters = {

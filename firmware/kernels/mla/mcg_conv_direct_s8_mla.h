@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mcg_conv_direct_s8() for cores with MLA but no DSP instructions, two windows at a time.
  *
- * Weights as mcg_filter_s8_mla.h has them; scratch holds two widened windows, 8 bytes for every
- * input of a window and up to a multiple of four of them.
+ * Weights and biases as mcg_filter_s8_mla.h has them; scratch holds two widened windows, 4 bytes
+ * for every input of both and up to a multiple of four of them.
  */
 #ifndef MCG_CONV_DIRECT_S8_MLA_H
 #define MCG_CONV_DIRECT_S8_MLA_H
@@ -38,14 +38,14 @@ MCG_SHARED void mcg_conv_direct_s8_mla(const mcg_conv_direct_s8_mla_params *p, c
       p->channels,
   };
   int32_t *x = scratch;
-  memset(x, 0, 8u * (size_t)((p->depth + 3) & ~3));
+  memset(x, 0, 4u * (size_t)((p->depth + 3) & ~3));
   for (int32_t batch = 0; batch < p->batches; ++batch) {
     for (int32_t row = 0; row < p->rows; ++row) {
       const int8_t *window = input + batch * p->batch_step + row * p->row_step;
       for (int32_t left = p->columns; left > 0; left -= 2) {
         const int32_t count = mcg_min(left, 2);
         for (int32_t i = 0; i < count; ++i) {
-          mcg_mla_widen(window, p->depth, x + i);
+          mcg_mla_widen(window, p->depth, i, x);
           window += p->column_step;
         }
         mcg_mla_filter_windows(&filters, x, count, output, p->channels);

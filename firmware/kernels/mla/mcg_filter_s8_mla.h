@@ -6,9 +6,12 @@
  * group, [depth] each. If depth is not a multiple of four, twelve more bytes follow, which are
  * loaded but do not count.
  *
- * Windows are widened to 32 bits first, two side by side: one LDRD then loads both windows' inputs,
- * and four channels of two windows take 13 instructions for 8 products. Written out because that
- * needs fourteen registers, which GCC does not keep free.
+ * Inputs of two windows are put into one word, x0 + 65536 * x1, so that one multiplication makes
+ * two products. The sum of two such, of neighbouring inputs, holds one sum in each half; with 2^15
+ * added the lower half is not negative, so that shifting gives the upper one. The sums of upper
+ * halves and of whole words then give those of both windows, modulo 2^32. For the halves to hold
+ * the sums of any weights, inputs are one more than they should be: -127 to 128. The bias makes up
+ * for it. Written out because four channels need fourteen registers, which GCC does not keep free.
  */
 #ifndef MCG_FILTER_S8_MLA_H
 #define MCG_FILTER_S8_MLA_H
@@ -27,84 +30,129 @@ typedef struct {
   int32_t channels;
 } mcg_mla_filters;
 
-/* Appends bytes to one of the two windows at `to`. Gives the place after them. */
-MCG_SHARED int32_t *mcg_mla_widen(const int8_t *from, int32_t bytes, int32_t *to) {
-  for (; bytes >= 4; bytes -= 4) {
-    to[0] = from[0];
-    to[2] = from[1];
-    to[4] = from[2];
-    to[6] = from[3];
-    from += 4;
-    to += 8;
+/* Appends bytes to the first window at `to`, or to the second one (`second` = 1), for which the
+ * first has been filled. Gives the place after them. */
+MCG_SHARED int32_t *mcg_mla_widen(const int8_t *from, int32_t bytes, int32_t second, int32_t *to) {
+  const int8_t *end = from + bytes, *fours_end = from + (bytes & ~3);
+  if (second) {
+    for (; from != fours_end; from += 4) {
+      const int32_t x0 = from[0], x1 = from[1], x2 = from[2], x3 = from[3];
+      to[0] += x0 * 65536;
+      to[1] += x1 * 65536;
+      to[2] += x2 * 65536;
+      to[3] += x3 * 65536;
+      to += 4;
+    }
+    while (from != end) {
+      *to++ += *from++ * 65536;
+    }
+    return to;
   }
-  for (; bytes > 0; --bytes) {
-    *to = *from++;
-    to += 2;
+  for (; from != fours_end; from += 4) {
+    const int32_t x0 = from[0], x1 = from[1], x2 = from[2], x3 = from[3];
+    to[0] = x0 + 65537;
+    to[1] = x1 + 65537;
+    to[2] = x2 + 65537;
+    to[3] = x3 + 65537;
+    to += 4;
+  }
+  while (from != end) {
+    *to++ = *from++ + 65537;
   }
   return to;
 }
 
 /* Appends the same value several times. */
-MCG_SHARED int32_t *mcg_mla_repeat(int32_t value, int32_t count, int32_t *to) {
+MCG_SHARED int32_t *mcg_mla_repeat(int32_t value, int32_t count, int32_t second, int32_t *to) {
   for (; count > 0; --count) {
-    *to = value;
-    to += 2;
+    *to = second ? *to + value * 65536 : value + 65537;
+    ++to;
   }
   return to;
+}
+
+/* What two inputs of two windows add, with 2^15 in the lower half. */
+MCG_INLINE int32_t mcg_mla_products(const int32_t *x, int32_t first, int32_t second) {
+  return (int32_t)((uint32_t)x[0] * (uint32_t)first + (uint32_t)x[1] * (uint32_t)second + 32768u);
 }
 
 /* Accumulators of four channels and two windows, first of the first window, then of the second: the
  * biases and the products of x up to `end`, a multiple of four inputs. */
 MCG_INLINE void mcg_mla_dot_4x2(const int32_t *x, const int32_t *end, const int8_t *weights,
                                 const int32_t *bias, int32_t sums[8]) {
+  const uint32_t added = (uint32_t)(end - x) << 14; /* what the halves of 2^15 sum up to */
 #if MCG_MLA
-#define MCG_MLA_STEP            \
-  "ldrd r11, r12, [r9], #8\n\t" \
-  "ldrsb.w lr, [r10], #1\n\t"   \
-  "mla r0, r11, lr, r0\n\t"     \
-  "mla r4, r12, lr, r4\n\t"     \
-  "ldrsb.w lr, [r10], #1\n\t"   \
-  "mla r1, r11, lr, r1\n\t"     \
-  "mla r5, r12, lr, r5\n\t"     \
-  "ldrsb.w lr, [r10], #1\n\t"   \
-  "mla r2, r11, lr, r2\n\t"     \
-  "mla r6, r12, lr, r6\n\t"     \
-  "ldrsb.w lr, [r10], #1\n\t"   \
-  "mla r3, r11, lr, r3\n\t"     \
-  "mla r8, r12, lr, r8\n\t"
+/* Two inputs of two windows with a channel: 4 products. */
+#define MCG_MLA_CHANNEL(whole, upper, w0, w1) \
+  "ldrsb.w lr, [r10, #" w0                    \
+  "]\n\t"                                     \
+  "ldrsb.w r7, [r10, #" w1                    \
+  "]\n\t"                                     \
+  "mul lr, r11, lr\n\t"                       \
+  "mla lr, r12, r7, lr\n\t"                   \
+  "add.w lr, lr, #32768\n\t"                  \
+  "add.w " upper ", " upper                   \
+  ", lr, asr #16\n\t"                         \
+  "add.w " whole ", " whole ", lr\n\t"
+#define MCG_MLA_STEP(x0, x1, a0, b0, a1, b1, a2, b2, a3, b3)                  \
+  "ldr.w r11, [r9, #" x0                                                      \
+  "]\n\t"                                                                     \
+  "ldr.w r12, [r9, #" x1 "]\n\t" MCG_MLA_CHANNEL("r0", "r4", a0, b0)          \
+      MCG_MLA_CHANNEL("r1", "r5", a1, b1) MCG_MLA_CHANNEL("r2", "r6", a2, b2) \
+          MCG_MLA_CHANNEL("r3", "r8", a3, b3)
   register const int32_t *r9 __asm__("r9") = x;
   register const int8_t *r10 __asm__("r10") = weights;
   register const int32_t *r11 __asm__("r11") = end;
   register const int32_t *r12 __asm__("r12") = bias;
   register int32_t *r14 __asm__("lr") = sums;
+  register uint32_t r8 __asm__("r8") = added;
   __asm__ volatile(
-      "push {r7, lr}\n\t" /* r7 is possibly the frame pointer, which may not be named as clobbered
-                           */
-      "mov r7, r11\n\t"
-      "ldm r12, {r0, r1, r2, r3}\n\t"
-      "mov r4, r0\n\t"
-      "mov r5, r1\n\t"
-      "mov r6, r2\n\t"
-      "mov r8, r3\n"
-      "1:\n\t" MCG_MLA_STEP MCG_MLA_STEP MCG_MLA_STEP MCG_MLA_STEP
+      /* r7 is possibly the frame pointer, which may not be named as clobbered. */
+      "push {r7, lr}\n\t"
+      "push {r11}\n\t"
+      "ldm r12, {r4, r5, r6, r7}\n\t"
+      "sub r0, r4, r8\n\t"
+      "sub r1, r5, r8\n\t"
+      "sub r2, r6, r8\n\t"
+      "sub r3, r7, r8\n\t"
+      "mov r8, r7\n\t"
+      "add r0, r0, r4, lsl #16\n\t"
+      "add r1, r1, r5, lsl #16\n\t"
+      "add r2, r2, r6, lsl #16\n\t"
+      "add r3, r3, r8, lsl #16\n\t"
+      ".balign 4\n"
+      "1:\n\t"
+      MCG_MLA_STEP("0", "4", "0", "4", "1", "5", "2", "6", "3", "7")
+      MCG_MLA_STEP("8", "12", "8", "12", "9", "13", "10", "14", "11", "15")
+      "ldr.w r7, [sp]\n\t"
+      "add.w r9, r9, #16\n\t"
+      "add.w r10, r10, #16\n\t"
       "cmp r9, r7\n\t"
-      "bne 1b\n\t"
+      "bne.w 1b\n\t"
+      "sub r0, r0, r4, lsl #16\n\t"
+      "sub r1, r1, r5, lsl #16\n\t"
+      "sub r2, r2, r6, lsl #16\n\t"
+      "sub r3, r3, r8, lsl #16\n\t"
+      "add sp, #4\n\t"
       "pop {r7, lr}\n\t"
       "stm lr, {r0, r1, r2, r3, r4, r5, r6, r8}"
-      : "+r"(r9), "+r"(r10), "+r"(r11), "+r"(r12), "+r"(r14)
+      : "+r"(r9), "+r"(r10), "+r"(r11), "+r"(r12), "+r"(r14), "+r"(r8)
       :
-      : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "cc", "memory");
+      : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "cc", "memory");
 #undef MCG_MLA_STEP
+#undef MCG_MLA_CHANNEL
 #else
   for (int32_t row = 0; row < 4; ++row) {
-    sums[row] = sums[row + 4] = bias[row];
-  }
-  for (; x != end; x += 2) {
-    for (int32_t row = 0; row < 4; ++row) {
-      const int32_t weight = *weights++;
-      sums[row] += x[0] * weight;
-      sums[row + 4] += x[1] * weight;
+    uint32_t whole = (uint32_t)bias[row] * 65537u - added, upper = (uint32_t)bias[row];
+    const int8_t *w = weights + row;
+    for (const int32_t *at = x; at != end; at += 2) {
+      const int32_t products = mcg_mla_products(at, w[0], w[4]);
+      upper += (uint32_t)(products >> 16);
+      whole += (uint32_t)products;
+      w += 8;
     }
+    sums[row] = (int32_t)(whole - upper * 65536u);
+    sums[row + 4] = (int32_t)upper;
   }
 #endif
 }
@@ -112,30 +160,15 @@ MCG_INLINE void mcg_mla_dot_4x2(const int32_t *x, const int32_t *end, const int8
 /* The same for one channel. */
 MCG_INLINE void mcg_mla_dot_1x2(const int32_t *x, const int32_t *end, const int8_t *weights,
                                 int32_t bias, int32_t sums[2]) {
-  int32_t a = bias, b = bias;
-#if MCG_MLA
-#define MCG_MLA_STEP                  \
-  "ldrd %[x0], %[x1], [%[x]], #8\n\t" \
-  "ldrsb %[w], [%[weights]], #1\n\t"  \
-  "mla %[a], %[x0], %[w], %[a]\n\t"   \
-  "mla %[b], %[x1], %[w], %[b]\n\t"
-  int32_t x0, x1, w;
-  __asm__ volatile("1:\n\t" MCG_MLA_STEP MCG_MLA_STEP MCG_MLA_STEP MCG_MLA_STEP
-                   "cmp %[x], %[end]\n\t"
-                   "bne 1b"
-                   : [a] "+r"(a), [b] "+r"(b), [x] "+r"(x), [weights] "+r"(weights), [x0] "=&r"(x0),
-                     [x1] "=&r"(x1), [w] "=&r"(w)
-                   : [end] "r"(end)
-                   : "cc", "memory");
-#undef MCG_MLA_STEP
-#else
+  uint32_t whole = (uint32_t)bias * 65537u - ((uint32_t)(end - x) << 14), upper = (uint32_t)bias;
   for (; x != end; x += 2) {
-    a += x[0] * *weights;
-    b += x[1] * *weights++;
+    const int32_t products = mcg_mla_products(x, weights[0], weights[1]);
+    upper += (uint32_t)(products >> 16);
+    whole += (uint32_t)products;
+    weights += 2;
   }
-#endif
-  sums[0] = a;
-  sums[1] = b;
+  sums[0] = (int32_t)(whole - upper * 65536u);
+  sums[1] = (int32_t)upper;
 }
 
 /* One channel of one window. */
@@ -224,13 +257,13 @@ MCG_INLINE void mcg_mla_outputs(const mcg_output_stage *stage, int32_t fast, con
 #undef MCG_MLA_OUTPUTS
 }
 
-/* The two windows at x with all filters; `count` of them (1 or 2) are wanted. The second one's
- * outputs come `pitch` bytes after the first one's. x is filled up to a multiple of four with
- * zeros. Multipliers and shifts are per channel. */
+/* The two windows at x with all filters, whose biases are less by the sums of weights; `count` of
+ * them (1 or 2) are wanted. The second one's outputs come `pitch` bytes after the first one's. x is
+ * filled up to a multiple of four with zeros. Multipliers and shifts are per channel. */
 MCG_SHARED void mcg_mla_filter_windows(const mcg_mla_filters *f, const int32_t *x, int32_t count,
                                        int8_t *output, int32_t pitch) {
   const mcg_output_stage stage = f->stage;
-  const int32_t *end = x + 2 * ((f->depth + 3) & ~3);
+  const int32_t *end = x + ((f->depth + 3) & ~3);
   const int32_t *bias = f->bias;
   const int8_t *weights = f->weights;
   const int32_t fast = f->fast;

@@ -38,16 +38,16 @@ MCG_SHARED void mcg_winograd_mla_pixels(const int8_t *from, int32_t step, int32_
   }
 }
 
-#define MCG_MLA_TAPS(name, from)                                       \
-  const int32_t name##_ends = (from)[0] + (from)[6 * channels];        \
-  const int32_t name##_middle = (from)[3 * channels];                  \
-  const int32_t name[4] = {2 * (from)[0], name##_ends + name##_middle, \
-                           name##_ends - name##_middle, 2 * (from)[6 * channels]}
+#define MCG_MLA_TAPS(name, from)                                                                \
+  const int32_t name##_ends = (from)[0] + (from)[6 * channels];                                 \
+  const int32_t name##_middle = (from)[3 * channels];                                           \
+  const int32_t name[4] = {(from)[0], name##_ends + name##_middle, name##_ends - name##_middle, \
+                           (from)[6 * channels]}
 #define MCG_MLA_FILTER_ROW(i)                       \
-  to[2 * (i)] = (int16_t)(2 * a[i]);                \
+  to[2 * (i)] = (int16_t)a[i];                      \
   to[2 * (i) + 8] = (int16_t)(a[i] + c[i] + b[i]);  \
   to[2 * (i) + 16] = (int16_t)(a[i] + c[i] - b[i]); \
-  to[2 * (i) + 24] = (int16_t)(2 * c[i])
+  to[2 * (i) + 24] = (int16_t)c[i]
 
 /* Transforms one channel's filter into [padded][positions][2 channels], zeros where the input has
  * no channels. */

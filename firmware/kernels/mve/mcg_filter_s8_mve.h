@@ -70,6 +70,23 @@ typedef struct {
   "vldrb.8 q1, [%[x1]], #16\n\t"
 #define MCG_MVE_LOAD(q) "vldrb.8 " #q ", [%[w]]\n\t"
 #define MCG_MVE_LOAD_NEXT(q) "vldrb.8 " #q ", [%[w]], #16\n\t"
+/* Two blocks, without a product directly behind the load of its factor, and with the second block's
+ * loads between products of the first: both execute side by side. */
+#define MCG_MVE_PRODUCT(sum, x, w) "vmladava.s8 %[" sum "], " x ", " w "\n\t"
+#define MCG_MVE_TWO_BLOCKS_4X2                                                                    \
+  "vldrb.8 q0, [%[x0]], #16\n\t" MCG_MVE_LOAD_NEXT(                                               \
+      q2) "vldrb.8 q1, [%[x1]], #16\n\t" MCG_MVE_PRODUCT("a0", "q0", "q2") MCG_MVE_LOAD_NEXT(q3)  \
+      MCG_MVE_PRODUCT("b0", "q1", "q2") MCG_MVE_LOAD_NEXT(q2) MCG_MVE_PRODUCT("a1", "q0", "q3")   \
+          MCG_MVE_PRODUCT("b1", "q1", "q3") MCG_MVE_LOAD_NEXT(q3) MCG_MVE_PRODUCT(                \
+              "a2", "q0", "q2") MCG_MVE_PRODUCT("b2", "q1", "q2") MCG_MVE_LOAD_NEXT(q2)           \
+              MCG_MVE_PRODUCT("a3", "q0", "q3") "vldrb.8 q0, [%[x0]], #16\n\t" MCG_MVE_PRODUCT(   \
+                  "b3", "q1", "q3") "vldrb.8 q1, [%[x1]], #16\n\t" MCG_MVE_PRODUCT("a0", "q0",    \
+                                                                                   "q2")          \
+                  MCG_MVE_LOAD_NEXT(q3) MCG_MVE_PRODUCT("b0", "q1", "q2") MCG_MVE_LOAD_NEXT(q2)   \
+                      MCG_MVE_PRODUCT("a1", "q0", "q3") MCG_MVE_PRODUCT("b1", "q1", "q3")         \
+                          MCG_MVE_LOAD_NEXT(q3) MCG_MVE_PRODUCT("a2", "q0", "q2")                 \
+                              MCG_MVE_PRODUCT("b2", "q1", "q2") MCG_MVE_PRODUCT("a3", "q0", "q3") \
+                                  MCG_MVE_PRODUCT("b3", "q1", "q3")
 
 MCG_INLINE mcg_mve_pair mcg_mve_dot_4x2(const int8_t *x0, const int8_t *x1, const int8_t *weights,
                                         int32_t depth) {
@@ -101,10 +118,7 @@ MCG_INLINE mcg_mve_pair mcg_mve_dot_4x2(const int8_t *x0, const int8_t *x1, cons
       "subs %[n], %[n], #1\n\t"
       "beq 3f\n"
       "4:\n\t"
-      MCG_MVE_INPUTS_4X2
-      MCG_MVE_BLOCK_4X2("vmladava.s8", MCG_MVE_LOAD_NEXT, "")
-      MCG_MVE_INPUTS_4X2
-      MCG_MVE_BLOCK_4X2("vmladava.s8", MCG_MVE_LOAD_NEXT, "")
+      MCG_MVE_TWO_BLOCKS_4X2
       "subs %[n], %[n], #2\n\t"
       "bne 4b\n"
       "3:"

@@ -14,6 +14,7 @@ typedef struct {
   int32_t output_zero_point;
   int32_t output_min;
   int32_t output_max;
+  int32_t fast; /* of mcg_depthwise_single_s8_dsp(): see mcg_filters there */
 } mcg_depthwise_single_s8_params;
 
 MCG_INLINE void mcg_depthwise_single_s8(const mcg_depthwise_single_s8_params *p,

@@ -67,24 +67,35 @@ MCG_INLINE void mcg_filter_rows(const int8_t *MCG_RESTRICT window, int32_t depth
   int32_t i = -depth;
 #if MCG_SMALL_CORE && defined(__OPTIMIZE__)
   if (rows == 2) {
-    /* GCC compares the index with 0 although adding has set the flags. */
-    int32_t value, weight;
-    __asm__ volatile(
-        ".syntax unified\n"
-        "1:\n\t"
-        "ldrsb %[value], [%[x], %[i]]\n\t"
-        "ldrsb %[weight], [%[w0], %[i]]\n\t"
-        "muls %[weight], %[value]\n\t"
-        "adds %[acc0], %[acc0], %[weight]\n\t"
-        "ldrsb %[weight], [%[w1], %[i]]\n\t"
-        "muls %[weight], %[value]\n\t"
-        "adds %[acc1], %[acc1], %[weight]\n\t"
-        "adds %[i], #1\n\t"
-        "bne 1b"
-        : [acc0] "+l"(acc0), [acc1] "+l"(acc1), [i] "+l"(i), [value] "=&l"(value),
-          [weight] "=&l"(weight)
-        : [x] "l"(x), [w0] "l"(w0), [w1] "l"(w1)
-        : "cc", "memory");
+    /* Four inputs a round, after those beyond whole fours. GCC compares the index with 0 although
+     * adding has set the flags. */
+    int32_t value, weight, left = depth & 3;
+#define MCG_FILTER_INPUT                 \
+  "ldrsb %[value], [%[x], %[i]]\n\t"     \
+  "ldrsb %[weight], [%[w0], %[i]]\n\t"   \
+  "muls %[weight], %[value]\n\t"         \
+  "adds %[acc0], %[acc0], %[weight]\n\t" \
+  "ldrsb %[weight], [%[w1], %[i]]\n\t"   \
+  "muls %[weight], %[value]\n\t"         \
+  "adds %[acc1], %[acc1], %[weight]\n\t" \
+  "adds %[i], #1\n\t"
+    for (; left > 0; --left) {
+      __asm__ volatile(".syntax unified\n\t" MCG_FILTER_INPUT
+                       : [acc0] "+l"(acc0), [acc1] "+l"(acc1), [i] "+l"(i), [value] "=&l"(value),
+                         [weight] "=&l"(weight)
+                       : [x] "l"(x), [w0] "l"(w0), [w1] "l"(w1)
+                       : "cc", "memory");
+    }
+    if (i < 0) {
+      __asm__ volatile(
+          ".syntax unified\n"
+          "1:\n\t" MCG_FILTER_INPUT MCG_FILTER_INPUT MCG_FILTER_INPUT MCG_FILTER_INPUT "bne 1b"
+          : [acc0] "+l"(acc0), [acc1] "+l"(acc1), [i] "+l"(i), [value] "=&l"(value),
+            [weight] "=&l"(weight)
+          : [x] "l"(x), [w0] "l"(w0), [w1] "l"(w1)
+          : "cc", "memory");
+    }
+#undef MCG_FILTER_INPUT
   }
 #endif
   for (; i < 0; ++i) {

@@ -42,7 +42,9 @@ def conv_direct(portable: KernelCall) -> KernelCall:
     if isinstance(lanes, str):
         return replace(_readable_in_words(call, depth), kernel="mcg_conv_direct_s8_dsp")
     params = tuple(item for item in call.params if item[0] not in STAGE or item[0] == "output_zero_point")
-    return replace(call, kernel="mcg_conv_direct_pairs_s8_dsp", params=params, constants=lanes)
+    windows = math.prod(integer(call, name) for name in ("batches", "rows", "columns"))
+    made = replace(call, kernel="mcg_conv_direct_pairs_s8_dsp", params=params, constants=lanes)
+    return _in_groups(made, windows, _widened_bytes(depth))
 
 
 def conv_2d(portable: KernelCall) -> KernelCall:
@@ -56,7 +58,28 @@ def conv_2d(portable: KernelCall) -> KernelCall:
     lanes = in_lanes(call) if integer(call, "groups") == 1 else "it has groups"
     if isinstance(lanes, str):
         return replace(readable, kernel="mcg_conv_2d_s8_dsp", roomier=roomier)
-    return replace(call, kernel="mcg_conv_2d_pairs_s8_dsp", constants=lanes, roomier=roomier)
+    windows = math.prod(integer(call, name) for name in ("batches", "output_height", "output_width"))
+    made = replace(call, kernel="mcg_conv_2d_pairs_s8_dsp", constants=lanes, roomier=roomier)
+    return _in_groups(made, windows, _widened_bytes(depth))
+
+
+_GROUPS = (8, 4, 2)
+"""Groups of windows that are multiplied with the same weights one after the other, where there is room."""
+
+
+def _in_groups(call: KernelCall, windows: int, group_bytes: int) -> KernelCall:
+    """The call that multiplies one group of windows at a time, and `roomier` ones that multiply several."""
+    several = [groups for groups in _GROUPS if (groups - 1) * _WINDOWS < windows]
+    roomier = [
+        replace(
+            call,
+            params=(*call.params, ("window_groups", groups)),
+            scratch_bytes=call.scratch_bytes + (groups - 1) * group_bytes,
+            roomier=(),
+        )
+        for groups in several
+    ]
+    return replace(call, params=(*call.params, ("window_groups", 1)), roomier=(*call.roomier, *roomier))
 
 
 def depthwise_conv_2d(portable: KernelCall, site: Site) -> KernelCall | str:
@@ -93,7 +116,7 @@ def _on_planes(portable: KernelCall, site: Site) -> KernelCall | str:
     if not possible:
         return "its windows are dilated and more than a column apart"
     rows, columns = min(possible, key=lambda axes: _depthwise_cost(axes[0], axes[1], fast))
-    narrow = fast and _is_narrow(columns)
+    narrow = fast and _is_narrow(rows, columns)
     row_words = -(-columns.taken_by_phase // 2)
     filter_words = 2 if narrow else 3 * _steps(columns)
 
@@ -111,11 +134,11 @@ def _on_planes(portable: KernelCall, site: Site) -> KernelCall | str:
         ("stripe_rows", stripe),
     )
     zero_point = ("output_zero_point", integer(portable, "output_zero_point"))
-    without_dilation = (item for item in geometry if item[0] != "column_dilation")
+    fixed = (item for item in geometry if item[0] not in ("filter_rows", "column_dilation"))
     return replace(
         call,
         kernel="mcg_depthwise_conv_2d_s8_dsp" if narrow else "mcg_depthwise_wide_s8_dsp",
-        params=(*without_dilation, zero_point) if narrow else (*geometry, *stage(call)),
+        params=(*fixed, zero_point) if narrow else (*geometry, *stage(call)),
         scratch_bytes=scratch(stripe),
         inplace=(0,) if overwrites else (),
         variant="dsp",
@@ -229,9 +252,13 @@ def average_pool_2d(portable: KernelCall) -> KernelCall | str:
     return replace(portable, kernel="mcg_average_pool_2d_s8_dsp", params=params, variant="dsp")
 
 
-def _is_narrow(columns: Axis) -> bool:
-    """Whether a row of the filter is one step, and windows have no gaps."""
-    return columns.taps <= 3 and columns.stride <= 2 and columns.dilation == 1
+_TAP_ROWS = 3
+"""Rows of the filters of mcg_depthwise_conv_2d_s8_dsp, MCG_DEPTHWISE_TAP_ROWS there."""
+
+
+def _is_narrow(rows: Axis, columns: Axis) -> bool:
+    """Whether a filter has three rows, each of them one step, and windows have no gaps in their rows."""
+    return rows.taps == _TAP_ROWS and columns.taps <= 3 and columns.stride <= 2 and columns.dilation == 1
 
 
 def _steps(columns: Axis) -> int:
@@ -240,13 +267,17 @@ def _steps(columns: Axis) -> int:
 
 
 def _depthwise_cost(rows: Axis, columns: Axis, fast: bool) -> int:
-    """Rough instructions per channel with these as rows and columns: windows go in fours, then in twos."""
+    """Rough cycles per channel with these as rows and columns: windows go in fours, then in twos."""
     steps = rows.taps * _steps(columns)
     if not fast or columns.stride > 2:
-        return rows.outputs * columns.outputs * (25 + 9 * steps)
+        return rows.outputs * columns.outputs * (30 + 14 * steps)
     phases = min(columns.dilation, columns.outputs)
     fours, rest = divmod(-(-columns.outputs // phases), 4)
-    return phases * rows.outputs * (14 + fours * (40 + 11 * steps) + -(-rest // 2) * (28 + 7 * steps))
+    if _is_narrow(rows, columns):
+        four, two, row = (83, 64, 24) if columns.stride == 1 else (92, 66, 24)
+    else:
+        four, two, row = 57 + 17 * steps, 44 + 12 * steps, 30
+    return phases * rows.outputs * (row + fours * four + -(-rest // 2) * two)
 
 
 def _widened_bytes(depth: int) -> int:
@@ -270,7 +301,7 @@ def depthwise_single(call: KernelCall) -> KernelCall | str:
     channels = integer(call, "channels")
     if channels % 4:
         return f"{channels} channels are no multiple of 4"
-    return replace(call, kernel=f"{call.kernel}_dsp", variant="dsp")
+    return replace(with_doubled_factors(call), kernel=f"{call.kernel}_dsp", variant="dsp")
 
 
 _FOUR_ROWS = 4

@@ -67,14 +67,15 @@ def conv_direct(call: KernelCall, site: Site) -> KernelCall | str:
     if values["row_step"] == values["columns"] * values["column_step"]:
         values["columns"], values["rows"] = values["columns"] * values["rows"], 1
     made = _made(replace(call, params=tuple(values.items())), 1, channels, depth, _scratch_bytes(depth))
-    return _within(site.budget, _per_channel(made, channels))
+    return _within(site.budget, _raised(_per_channel(made, channels), call))
 
 
 def conv_2d(call: KernelCall, site: Site) -> KernelCall | str:
     """CONV_2D by mcg_conv_2d_s8_mla, if the scratch fits the budget; where there is room mcg_winograd_s8_mla."""
     depth = math.prod(integer(call, f"filter_{n}") for n in ("height", "width", "channels"))
     channels, groups = integer(call, "output_channels"), integer(call, "groups")
-    made = _within(site.budget, _per_channel(_made(call, groups, channels, depth, _scratch_bytes(depth)), channels))
+    filters = _per_channel(_made(call, groups, channels, depth, _scratch_bytes(depth)), channels)
+    made = _within(site.budget, _raised(filters, call))
     doubled = with_doubled_factors(call)
     if isinstance(made, str) or winograd.problem(doubled):
         return made
@@ -152,9 +153,22 @@ def _per_channel(call: KernelCall, channels: int) -> KernelCall:
     return replace(call, params=params, constants=(weights, bias, *tables))
 
 
+def _raised(made: KernelCall, call: KernelCall) -> KernelCall:
+    """The call with biases for inputs that are one more than they should be, modulo 2^32.
+
+    Args:
+        call: the one with the model's weights and biases.
+    """
+    weights, bias, *others = made.constants
+    rows = call.constants[0].values.reshape(len(bias.values), -1).astype(np.int64)
+    raised = (bias.values.astype(np.int64) - rows.sum(axis=1)).astype(np.int32)
+    note = f"{bias.note}, less the sum of the channel's weights".removeprefix(", ")
+    return replace(made, constants=(weights, replace(bias, values=raised, note=note), *others))
+
+
 def _scratch_bytes(depth: int) -> int:
-    """Two windows in 32 bits, of a multiple of four inputs."""
-    return 8 * (-(-depth // 4) * 4)
+    """Two windows side by side in 32 bits, of a multiple of four inputs."""
+    return 4 * (-(-depth // 4) * 4)
 
 
 def _made(call: KernelCall, groups: int, channels: int, depth: int, scratch_bytes: int) -> KernelCall:

@@ -17,6 +17,10 @@ _SEARCH_ROUNDS = 400
 _SEARCH_STEPS = 1_000_000
 """The search ends after so many rounds, or after about so many pairs of blocks were compared."""
 
+_MORE_SEARCHES = 6
+_MORE_ROUNDS = 150
+"""Where a size is asked for that the search does not find, so many others of so many rounds begin anew."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -40,13 +44,16 @@ def lower_bound(blocks: Sequence[Block]) -> int:
     return max((sum(aligned(b.size) for b in blocks if b.first <= t <= b.last) for t in times), default=0)
 
 
-def pack(blocks: Sequence[Block], leads: Mapping[tuple[int, int], int] | None = None) -> tuple[list[int], int]:
+def pack(
+    blocks: Sequence[Block], leads: Mapping[tuple[int, int], int] | None = None, enough: int = 0
+) -> tuple[list[int], int]:
     """Offsets in bytes for all blocks, and the arena's size. Deterministic.
 
     Args:
         blocks: any number of blocks; sizes are rounded up to the alignment.
         leads: pairs (lower, upper) of blocks that may share memory if the upper one begins that many bytes after the
             lower one, or more.
+        enough: an arena of this size is looked for longer; 0: as small a one as is found soon.
     """
     leads = leads or {}
     bound = 0 if leads else lower_bound(blocks)
@@ -68,11 +75,42 @@ def pack(blocks: Sequence[Block], leads: Mapping[tuple[int, int], int] | None = 
         sorted(indices, key=lambda i: (blocks[i].first == blocks[i].last, -blocks[i].first, -blocks[i].size, i)),
     ]
     tried = [(order, *_first_fit(blocks, conflicts, order)) for order in orders]
-    best_order, best, best_size = min(tried, key=lambda layout: layout[2])
+    start = min(tried, key=lambda layout: layout[2])
     generator = random.Random(0)
     pairs = sum(len(others) for others in conflicts)
-    for _ in range(min(_SEARCH_ROUNDS, _SEARCH_STEPS // (pairs + 1))):
-        if best_size <= bound or len(blocks) < 3:
+    left = _SEARCH_STEPS // (pairs + 1)
+    if len(blocks) < 3:
+        return start[1:]
+    best, best_size = _search(blocks, conflicts, start, min(_SEARCH_ROUNDS, left), bound, generator)
+    backwards = sorted(indices, key=lambda i: (-blocks[i].last, -blocks[i].first, -blocks[i].size, i))
+    for more in range(_MORE_SEARCHES if enough else 0):
+        if best_size <= enough:
+            break
+        rounds = min(_MORE_ROUNDS, left - _SEARCH_ROUNDS - more * _MORE_ROUNDS)
+        start = (backwards, *_first_fit(blocks, conflicts, backwards))
+        found, size = _search(blocks, conflicts, start, rounds, enough, generator)
+        if size <= best_size:
+            best, best_size = found, size
+    return best, best_size
+
+
+def _search(
+    blocks: Sequence[Block],
+    conflicts: Sequence[Sequence[_Conflict]],
+    start: tuple[list[int], list[int], int],
+    rounds: int,
+    bound: int,
+    generator: random.Random,
+) -> tuple[list[int], int]:
+    """The best offsets and size of orders that come of the first one by moving blocks, as long as that is no worse.
+
+    Args:
+        start: an order, its offsets and size.
+        bound: the search ends where the size is no larger.
+    """
+    best_order, best, best_size = start
+    for _ in range(rounds):
+        if best_size <= bound:
             break
         order = list(best_order)
         for _swap in range(generator.randint(1, 3)):

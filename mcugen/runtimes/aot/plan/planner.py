@@ -67,13 +67,12 @@ def _with_roomier(plan: Plan) -> Plan:
     reasons: dict[int, str] = {}
     possible: dict[int, list[KernelCall]] = {}
     for n in sorted(wanting, key=lambda n: -lowered[n][2]):
-        op, roomier = lowered[n][0], lowered[n][1].calls[0].roomier
-        why = lowered[n][1].calls[0].why_not_faster
-        fitting = [call for call in roomier if call.scratch_bytes <= _room(plan, op, most)]
-        possible[n] = [replace(call, why_not_faster=why) for call in fitting]
-        if roomier[0].code_bytes > code:
+        op, call = lowered[n][0], lowered[n][1].calls[0]
+        affordable = [roomier for roomier in call.roomier if roomier.code_bytes <= code]
+        fitting = [roomier for roomier in affordable if roomier.scratch_bytes <= _room(plan, op, most)]
+        possible[n] = [replace(roomier, why_not_faster=call.why_not_faster) for roomier in fitting]
+        if len(affordable) < len(call.roomier):
             reasons[id(op)] = "a faster variant costs more code than a small model should grow by: optimize for speed"
-            del possible[n]
 
     def planned(chosen: Mapping[int, KernelCall]) -> Plan:
         calls = [
@@ -81,7 +80,7 @@ def _with_roomier(plan: Plan) -> Plan:
             for n, (_, lowering, _) in enumerate(lowered)
         ]
         tried = [(op, lowering, macs) for (op, _, macs), lowering in zip(lowered, calls, strict=True)]
-        return _best_plan(plan.graph, plan.target, plan.goal, tried)
+        return _best_plan(plan.graph, plan.target, plan.goal, tried, enough=most)
 
     # All at once takes one plan, where there is much room.
     found = {n: calls[0] for n, calls in possible.items() if calls}
@@ -95,9 +94,10 @@ def _with_roomier(plan: Plan) -> Plan:
                     found, larger = {**found, n: call}, tried
                     break
     for n in possible:
-        if n not in found:
-            op, lowering, _ = lowered[n]
-            needed = lowering.calls[0].roomier[-1].scratch_bytes
+        op, call = lowered[n][0], lowered[n][1].calls[0]
+        others = [roomier for roomier in call.roomier if roomier.kernel != call.kernel]
+        if others and id(op) not in reasons and (n not in found or found[n].kernel == call.kernel):
+            needed = min(roomier.scratch_bytes for roomier in others)
             reasons[id(op)] = f"a faster variant takes {needed:,} bytes of scratch, for which the arena has no room"
     return replace(larger, steps=tuple(_with_reason(step, reasons.get(id(step.op), "")) for step in larger.steps))
 
@@ -107,8 +107,9 @@ def _room(plan: Plan, op: Op, arena_bytes: int) -> int:
     number, step = next((n, step) for n, step in enumerate(plan.steps) if step.op is op)
     alive = sum(b.size for b in plan.buffers if b.tensors and b.first <= number <= b.last)
     shared = 0
-    if overlay_call(plan.graph, step):
-        shared = min(plan.graph.tensor(i).nbytes for i in (step.calls[0].inputs[0], step.calls[0].outputs[0]))
+    call = overlay_call(plan.graph, step)
+    if call is not None and any(call.inputs[0] in b.tensors and b.last == number for b in plan.buffers):
+        shared = min(plan.graph.tensor(i).nbytes for i in (call.inputs[0], call.outputs[0]))
     return arena_bytes - alive + shared
 
 
@@ -127,17 +128,22 @@ def _best_plan(
     lowered: list[tuple[Op, Lowering, int]] | None = None,
     *,
     nested: bool = False,
+    enough: int = 0,
 ) -> Plan:
-    """The plan whose concatenations are put together by copies, or in place where that takes no more memory."""
+    """The plan whose concatenations are put together by copies, or in place where that takes no more memory.
+
+    Args:
+        enough: an arena of this size is looked for longer.
+    """
     lowered = lowered or _lower(graph, target, goal)
     if not nested and not any(lowering.calls or lowering.graphs for _, lowering, _ in lowered):
         lowered = _with_copies(graph, lowered)
     states = place_states(graph, [lowering for _, lowering, _ in lowered])
-    copying = _make_plan(graph, target, goal, lowered, states, Parts(), nested=nested)
+    copying = _make_plan(graph, target, goal, lowered, states, Parts(), nested=nested, enough=enough)
     parts = place_parts(graph, [states.lowerings.get(n, low) for n, (_, low, _) in enumerate(lowered)], states.homes)
     if not parts.places:
         return copying
-    in_place = _make_plan(graph, target, goal, lowered, states, parts, nested=nested)
+    in_place = _make_plan(graph, target, goal, lowered, states, parts, nested=nested, enough=enough)
     return in_place if in_place.arena_bytes <= copying.arena_bytes else copying
 
 
@@ -150,6 +156,7 @@ def _make_plan(
     parts: Parts,
     *,
     nested: bool,
+    enough: int,
 ) -> Plan:
     """A plan of a model, or of a graph that one of its ops runs: that may do nothing, and give back constants."""
     steps: list[Step] = []
@@ -166,7 +173,7 @@ def _make_plan(
     if not steps and not nested:
         raise ModelError("the model computes nothing: its outputs are its inputs")
     memory.finish(len(steps))
-    buffers, addresses, scratch, arena_bytes = memory.layout(steps)
+    buffers, addresses, scratch, arena_bytes = memory.layout(steps, enough)
     plan = Plan(
         graph=graph,
         target=target,
@@ -335,14 +342,16 @@ class _Memory:
                 leads[numbers[id(output)], numbers[id(source)]] = lead(self._graph, step)
         return leads
 
-    def layout(self, steps: Sequence[Step]) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
+    def layout(
+        self, steps: Sequence[Step], enough: int
+    ) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
         """Pack all blocks; gives buffers, tensor addresses, scratch addresses by step, arena size."""
         storages = self.tensor_blocks()
         scratch_steps = [(n, s.scratch_bytes) for n, s in enumerate(steps)]
         scratch_steps = [(n, size) for n, size in scratch_steps if size]
         blocks = [Block(s.size, s.first, s.last) for s in storages]
         blocks += [Block(size, n, n) for n, size in scratch_steps]
-        offsets, arena_bytes = pack(blocks, self._leads(steps, storages))
+        offsets, arena_bytes = pack(blocks, self._leads(steps, storages), enough)
         buffers = [
             Buffer(offset, s.size, s.first, s.last, tuple(s.tensors))
             for s, offset in zip(storages, offsets[: len(storages)], strict=True)
