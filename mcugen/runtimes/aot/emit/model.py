@@ -19,6 +19,7 @@ from mcugen.ops.base import KernelCall, ParamValue
 from mcugen.ops.common import describe
 from mcugen.resources import kernel_headers
 from mcugen.runtimes.aot.emit.control import control_lines
+from mcugen.runtimes.aot.emit.rows import order_view, output_ring, row_expression, rows_view, stripes_view
 from mcugen.runtimes.aot.emit.sharing import Place, SharedFunction, shared_functions
 from mcugen.runtimes.aot.plan.types import SHARED_FROM, Plan, Step
 
@@ -92,7 +93,7 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
     functions: list[dict[str, Any]] = []
     known: Known = {}
     steps = [
-        _step_view(plan, step, _Scope(str(number), 0, number), shared_by, functions, known)
+        _step_view(plan, step, _Scope(str(number), 0, number, step.stripes is not None), shared_by, functions, known)
         for number, step in enumerate(plan.steps)
     ]
     return {
@@ -110,6 +111,8 @@ def _model_view(plan: Plan, labels: Sequence[str]) -> dict[str, Any]:
         "params": _join_params(functions),
         "functions": functions,
         "steps": steps,
+        "order": order_view(plan),
+        "rows": rows_view(plan) if plan.pipelines else None,
         "sequences": graph.sequences,
         "states": [_state_view(number, plan, tensor) for number, tensor in enumerate(graph.states)],
         "dims": dims or [0],
@@ -182,6 +185,7 @@ class _Scope:
     label: str
     base: int
     number: int
+    striped: bool = False
 
 
 Known = dict[tuple[str, int, str], str]
@@ -217,9 +221,11 @@ def _step_view(
         "facts": facts,
         "constants": constants,
         "calls": calls,
+        "stripes": stripes_view(step, calls) if step.stripes else None,
         "control": _control(plan, step, scope, constants, functions, known) if step.plans else [],
         "output_address": plan.addresses[output.id] + scope.base,
         "output_bytes": output.nbytes,
+        "ring": output_ring(plan, scope.number) if scope.striped else None,
     }
     functions.append(view)
     return view
@@ -321,15 +327,13 @@ def _call_view(
             name = add_constant(f"input{position}", np.ascontiguousarray(tensor.data), describe(tensor))
             arguments.append(f"{name} + {offset // tensor.dtype.itemsize}" if offset else name)
         else:
-            arguments.append(
-                f"(const {_CTYPES[tensor.dtype.numpy]} *)mcg_at({plan.addresses[i] + scope.base + offset}u)"
-            )
+            arguments.append(f"(const {_CTYPES[tensor.dtype.numpy]} *){_address(plan, scope, i, offset, made=False)}")
     for constant in call.constants:
         arguments.append(add_constant(constant.role, constant.values, constant.note))
     for position, i in enumerate(call.outputs):
         tensor = plan.graph.tensor(i)
         offset = call.output_offset if position == 0 else 0
-        arguments.append(f"({_CTYPES[tensor.dtype.numpy]} *)mcg_at({plan.addresses[i] + scope.base + offset}u)")
+        arguments.append(f"({_CTYPES[tensor.dtype.numpy]} *){_address(plan, scope, i, offset, made=True)}")
     if call.scratch_bytes:
         arguments.append(f"mcg_at({plan.scratch[scope.number] + scope.base}u)")
     return {
@@ -342,9 +346,27 @@ def _call_view(
     }
 
 
+def _address(plan: Plan, scope: _Scope, tensor: int, offset: int, *, made: bool) -> str:
+    """Where a tensor begins, or the rows that a stripe makes or takes."""
+    if not scope.striped:
+        return f"mcg_at({plan.addresses[tensor] + scope.base + offset}u)"
+    row = row_expression(plan, scope.number, tensor, made=made)
+    ctype = _CTYPES[plan.graph.tensor(tensor).dtype.numpy]
+    return f"(({ctype} *){row} + {offset // plan.graph.tensor(tensor).dtype.itemsize})" if offset else row
+
+
 def _join_params(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give calls with equal parameters one struct, and every call its pointer; the structs that are for several."""
-    calls = [(step["number"], call) for step in steps for call in step["calls"] if call["params"]]
+    by_run = [view["call"] for step in steps if (view := step["stripes"]) and view.get("values")]
+    for call in by_run:
+        call["arguments"].insert(0, "&p[run]")
+    alike = [step["number"] for step in steps if step["stripes"] and step["stripes"].get("values")]
+    calls = [
+        (step["number"], call)
+        for step in steps
+        for call in step["calls"]
+        if call["params"] and step["number"] not in alike
+    ]
     equal: dict[object, list[tuple[int, dict[str, Any]]]] = {}
     for number, call in calls:
         equal.setdefault((call["params_type"], tuple(call["params"])), []).append((number, call))
