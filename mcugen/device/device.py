@@ -458,8 +458,9 @@ class _Outputs:
 
     def add(self, paused: Paused, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Take what a pause shows; the outputs that are complete with it and all before."""
-        whole = self._parts.setdefault(paused.op, bytearray(paused.total))
-        self._missing[paused.op] = self._missing.get(paused.op, paused.total) - len(data)
+        total = paused.total or paused.nbytes
+        whole = self._parts.setdefault(paused.op, bytearray(total))
+        self._missing[paused.op] = self._missing.get(paused.op, total) - len(data)
         whole[paused.offset : paused.offset + len(data)] = data
         while self._missing.get(self._next, 1) == 0:
             yield self._next, bytes(self._parts.pop(self._next))

@@ -241,7 +241,7 @@ def parse_hello(payload: bytes) -> Hello:
         model=r.text(),
     )
     flags = r.integer(1) if r.left else 0  # older firmware ends here
-    pieces, row_bytes = (r.integer(4), r.integer(4)) if flags & _HAS_ROWS else (0, 0)
+    pieces, row_bytes = (r.integer(4), r.integer(4)) if flags & _HAS_ROWS and r.left >= 8 else (0, 0)
     if row_bytes > MAX_TENSOR_BYTES or pieces > MOST_PIECES:
         raise ProtocolError(f"{pieces} pieces, rows of {row_bytes} bytes")
     r.finish()
@@ -318,7 +318,7 @@ class Done:
 class Paused:
     """An inference that waits after op `op`, whose first output has `nbytes` bytes and checksum `crc`.
 
-    Where rows flow through ops, these are the rows that were just made: they begin at `offset` of `total` bytes.
+    Where rows flow through ops, it has made those from byte `offset` of `total`; else both are 0.
     """
 
     op: int
@@ -340,8 +340,8 @@ def parse_invoke(payload: bytes) -> Done | Paused:
         if nbytes > MAX_TENSOR_BYTES:
             raise ProtocolError(f"an op's output of {nbytes} bytes")
         cost = r.cost()
-        offset, total = (r.integer(4), r.integer(4)) if r.left else (0, nbytes)
-        if total > MAX_TENSOR_BYTES or offset + nbytes > total:
+        offset, total = (r.integer(4), r.integer(4)) if r.left >= 8 else (0, 0)
+        if total > MAX_TENSOR_BYTES or (total and offset + nbytes > total):
             raise ProtocolError(f"bytes {offset} to {offset + nbytes} of an op's output of {total}")
         result = Paused(op, nbytes, crc, cost, offset, total)
     elif state == 2:

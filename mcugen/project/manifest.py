@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from mcugen.errors import ProjectError
 from mcugen.graph.types import Tensor
-from mcugen.names import GOALS, PROTOCOLS, Goal, Protocol
+from mcugen.names import GOALS, INPUT_ROWS, PROTOCOLS, Goal, InputRows, Protocol
 from mcugen.runtimes.program import Program, ProgramStep
 
 SCHEMA = 1
@@ -54,8 +54,8 @@ class OpFacts:
 class Manifest:
     """The project's facts. Sizes are in bytes; `files` maps every emitted file to its SHA-256.
 
-    `optimize` is the plan's goal. `library`, `slot_bytes`, `names_kept` and `arena_exact` are as in
-    `mcugen.runtimes.program.Program`.
+    `optimize` is the plan's goal. `rows`, `arena_limit`, `library`, `slot_bytes`, `names_kept` and `arena_exact` are as
+    in `mcugen.runtimes.program.Program`.
     """
 
     mcugen: str
@@ -77,6 +77,8 @@ class Manifest:
     labels: tuple[str, ...]
     protocol: Protocol
     optimize: Goal
+    rows: InputRows
+    arena_limit: int
     ops: tuple[OpFacts, ...]
     files: Mapping[str, str]
 
@@ -96,6 +98,8 @@ def plan_facts(plan: Program) -> dict[str, Any]:
         "weight_bytes": sum(plan.constant_sizes()),
         "macs": plan.macs,
         "optimize": plan.goal,
+        "rows": plan.rows,
+        "arena_limit": plan.arena_limit,
         "inputs": tuple(_tensor_facts(t) for t in plan.input_tensors()),
         "outputs": tuple(_tensor_facts(t) for t in plan.output_tensors()),
         "ops": tuple(_op_facts(step) for step in plan.steps),
@@ -172,6 +176,8 @@ def parse_manifest(text: str, where: str) -> Manifest:
         labels=top.texts("labels"),
         protocol=_read_protocol(top),
         optimize=_read_goal(top),
+        rows=_read_rows(top),
+        arena_limit=top.integer("arena_limit"),
         ops=top.items("ops", _read_op),
         files=_read_files(top),
     )
@@ -209,6 +215,14 @@ def _read_goal(top: _Fields) -> Goal:
         if text == goal:
             return goal
     raise top.error("optimize", f"is {_short(text)}, not one of {', '.join(GOALS)}")
+
+
+def _read_rows(top: _Fields) -> InputRows:
+    text = top.text("rows")
+    for rows in INPUT_ROWS:
+        if text == rows:
+            return rows
+    raise top.error("rows", f"is {_short(text)}, not one of {', '.join(INPUT_ROWS)}")
 
 
 def _read_protocol(top: _Fields) -> Protocol:

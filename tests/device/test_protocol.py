@@ -86,7 +86,7 @@ def test_invoke_answers() -> None:
     done = protocol.parse_invoke(struct.pack("<BQIII", 0, 1 << 40, 3, 99, 0xDEADBEEF))
     assert done == protocol.Done(Cost(1 << 40, 3), 99, 0xDEADBEEF)
     paused = protocol.parse_invoke(struct.pack("<BHIIQI", 1, 5, 640, 7, 8, 9))
-    assert paused == protocol.Paused(5, 640, 7, Cost(8, 9), 0, 640)
+    assert paused == protocol.Paused(5, 640, 7, Cost(8, 9))
     for bad in (b"", b"\2", struct.pack("<BQII", 0, 1, 2, 3), struct.pack("<BQIIIB", 0, 1, 2, 3, 4, 5)):
         with pytest.raises(ProtocolError, match=r"message that is too (long|short)|inference state 2"):
             protocol.parse_invoke(bad)

@@ -74,7 +74,7 @@ class Search:
     ) -> None:
         self._plan, self._graph, self._make, self._pushed = plan, plan.graph, make, pushed
         self._target, self._choices = target, choices
-        self._striped: dict[tuple[int, int, int], Step | None] = {}
+        self._striped: dict[tuple[int, int, int, bool], Step | None] = {}
         states = {state.id for state in self._graph.states}
         self._steps = [
             self._lowest(step) if states.isdisjoint((*step.op.inputs, *step.op.outputs)) else None
@@ -85,6 +85,11 @@ class Search:
         self._made = {i: n for n, step in enumerate(plan.steps) for i in step.op.outputs}
         self._positions = {id(op): k for k, op in enumerate(self._graph.ops)}
 
+    @property
+    def count(self) -> int:
+        """Number of steps."""
+        return len(self._plan.steps)
+
     def best(self, budget: int = 0) -> Plan:
         """The smallest plan, or the fastest with an arena of `budget` bytes if one is so small.
 
@@ -93,10 +98,11 @@ class Search:
         """
         spans = self._spans(budget)
         chosen = {n: step for span in spans for n in range(span.first, span.last + 1) if (step := self._steps[n])}
-        plan = self._planned(spans, chosen)
+        plan = self.planned(spans, chosen)
         return self._faster(plan, spans, chosen, max(budget, plan.arena_bytes))
 
-    def _planned(self, spans: Sequence[Span], chosen: Mapping[int, Step]) -> Plan:
+    def planned(self, spans: Sequence[Span], chosen: Mapping[int, Step]) -> Plan:
+        """The plan with these pipelines, and with steps made as `chosen` says, by their numbers."""
         ends = tuple((self._plan.steps[span.first].op, self._plan.steps[span.last].op) for span in spans)
         return self._make(Pipelining(ends, {step.op: step for step in chosen.values()}, Rows(self._pushed)))
 
@@ -106,7 +112,7 @@ class Search:
         for n in range(len(plan.steps)):
             span = next((span for span in spans if n in span), None)
             now = chosen.get(n, plan.steps[n])
-            ways = self._ways(n) if span else iter(self._choices.get(now.op, ()))
+            ways = self.ways(n) if span else iter(self._choices.get(now.op, ()))
             found = sorted(
                 ((work_of(self._graph, way), k, way) for k, way in enumerate(ways)), key=lambda known: known[:2]
             )
@@ -121,34 +127,37 @@ class Search:
             if need <= most:
                 wanted = tried
                 done.add(n)
-        larger = self._planned(spans, wanted)
+        larger = self.planned(spans, wanted)
         if larger.arena_bytes <= most:
             return larger
         # What is needed is not always what the arena takes. So one after the other.
         for n in sorted(done, key=lambda n: -max(gain for gain, m, _, _ in gains if m == n)):
             tried = {**chosen, n: wanted[n]}
-            larger = self._planned(spans, tried)
+            larger = self.planned(spans, tried)
             if larger.arena_bytes <= most:
                 chosen, plan = tried, larger
         return plan
 
-    def _ways(self, number: int) -> Iterator[Step]:
+    def ways(self, number: int) -> Iterator[Step]:
         """How a step can be made in stripes."""
         step = self._plan.steps[number]
         rows = self._graph.output_of(step.op).shape[1]
         for height, limit in itertools.product(_HEIGHTS, (0, UNLIMITED)):
             if height <= rows and (made := self._in_stripes(step, height, limit)):
                 yield made
+        for height in _HEIGHTS:
+            if height <= rows and (made := self._in_stripes(step, height, UNLIMITED, roomier=True)):
+                yield made
 
     def _lowest(self, step: Step) -> Step | None:
         """The step with the lowest stripes that it can make."""
         return next((made for height in (1, 2, 4) if (made := self._in_stripes(step, height, 0))), None)
 
-    def _in_stripes(self, step: Step, height: int, limit: int) -> Step | None:
-        key = (id(step.op), height, limit)
+    def _in_stripes(self, step: Step, height: int, limit: int, *, roomier: bool = False) -> Step | None:
+        key = (id(step.op), height, limit, roomier)
         if key not in self._striped:
             target = replace(self._target, scratch_limit=limit)
-            self._striped[key] = striped(self._graph, step, target, height)
+            self._striped[key] = striped(self._graph, step, target, height, roomier=roomier)
         return self._striped[key]
 
     def _spans(self, budget: int) -> list[Span]:
@@ -156,7 +165,7 @@ class Search:
         count = len(self._plan.steps)
         least = [0] * (count + 1)
         for end in range(1, count + 1):
-            least[end] = min(max(least[first], self._need(first, end - 1)) for first in self._firsts(end - 1))
+            least[end] = min(max(least[first], self._need(first, end - 1)) for first in self.firsts(end - 1))
         if least[count] >= IMPOSSIBLE:
             where = self._plan.steps[0].op.where
             raise ModelError(
@@ -166,7 +175,7 @@ class Search:
         work = [0.0] * (count + 1)
         chosen = [0] * (count + 1)
         for end in range(1, count + 1):
-            possible = [first for first in self._firsts(end - 1) if self._need(first, end - 1) <= allowed]
+            possible = [first for first in self.firsts(end - 1) if self._need(first, end - 1) <= allowed]
             costs = {first: work[first] + self._work(first, end - 1) for first in possible if work[first] < np.inf}
             work[end] = min(costs.values(), default=np.inf)
             chosen[end] = min(costs, key=lambda first: (costs[first], -first), default=end - 1)
@@ -179,7 +188,7 @@ class Search:
             end = first
         return spans[::-1]
 
-    def _firsts(self, last: int) -> list[int]:
+    def firsts(self, last: int) -> list[int]:
         """The steps that a pipeline may begin with that ends with `last`; `last` itself stands for none."""
         found = [last]
         for first in range(last, 0, -1):

@@ -33,7 +33,13 @@ _SMALL_PART = 50
 """When optimizing for size, kernels that do less than this part of all multiply-accumulates are portable ones."""
 
 
-def make_plan(graph: Graph, target: Target | None = None, goal: Goal = DEFAULT_GOAL, pushed: bool = False) -> Plan:
+def make_plan(
+    graph: Graph,
+    target: Target | None = None,
+    goal: Goal = DEFAULT_GOAL,
+    pushed: bool = False,
+    arena_limit: int = 0,
+) -> Plan:
     """Lower every op to kernel calls and give every tensor an address in the arena.
 
     Args:
@@ -41,6 +47,8 @@ def make_plan(graph: Graph, target: Target | None = None, goal: Goal = DEFAULT_G
         target: the core to choose kernels for; portable kernels by default.
         goal: what to optimize for where one thing costs another.
         pushed: the caller brings the model's input row by row.
+        arena_limit: bytes of the arena within which the plan is to be the fastest, whatever else is the goal, if there
+            is one that is so small; else it is the smallest. 0 for none.
 
     Raises:
         UnsupportedOpError: an op that no kernel runs.
@@ -48,6 +56,8 @@ def make_plan(graph: Graph, target: Target | None = None, goal: Goal = DEFAULT_G
     """
     target = target or Target()
     check_supported(graph)
+    if arena_limit:
+        return _plan_within(graph, target, goal, arena_limit, pushed=pushed)
     if pushed:
         return _pushed_plan(graph, target, goal)
     if goal == "ram":
@@ -63,7 +73,20 @@ def make_plan(graph: Graph, target: Target | None = None, goal: Goal = DEFAULT_G
     return _with_roomier(_best_plan(graph, target, goal))
 
 
-def _pushed_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
+def _plan_within(graph: Graph, target: Target, goal: Goal, limit: int, *, pushed: bool) -> Plan:
+    """The first of these that takes no more than `limit` bytes: the plan of the goal, the fastest with pipelines, and
+    the smallest of all."""
+    if pushed:
+        found = _pushed_plan(graph, target, goal, limit)
+    else:
+        found = make_plan(graph, target, goal)
+        if found.arena_bytes > limit:
+            flowing = _with_pipelines(graph, target, goal, pushed=False, budget=limit)
+            found = flowing if flowing and flowing.arena_bytes <= limit else make_plan(graph, target, "ram")
+    return replace(found, goal=goal, arena_limit=limit)
+
+
+def _pushed_plan(graph: Graph, target: Target, goal: Goal, budget: int = 0) -> Plan:
     """The plan of a model whose input the caller brings row by row.
 
     Raises:
@@ -81,7 +104,7 @@ def _pushed_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
             where=readers[0].where if readers else "",
             hint=hint,
         )
-    found = _with_pipelines(graph, target, goal, pushed=True)
+    found = _with_pipelines(graph, target, goal, pushed=True, budget=budget)
     if found is None:
         raise ModelError("it runs other graphs (IF, WHILE), so that its input cannot go row by row", hint=hint)
     return found
@@ -89,6 +112,12 @@ def _pushed_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
 
 def _with_pipelines(graph: Graph, target: Target, goal: Goal, *, pushed: bool, budget: int = 0) -> Plan | None:
     """The best plan with rows that flow through layers; None where none can."""
+    search = row_search(graph, target, goal, pushed=pushed)
+    return search.best(budget) if search else None
+
+
+def row_search(graph: Graph, target: Target, goal: Goal, *, pushed: bool) -> Search | None:
+    """The search for pipelines; None for a graph whose ops run others."""
     least = replace(target, scratch_limit=0)
     lowered = _lower(graph, least, goal)
     if any(lowering.graphs for _, lowering, _ in lowered) or not any(lowering.calls for _, lowering, _ in lowered):
@@ -101,11 +130,13 @@ def _with_pipelines(graph: Graph, target: Target, goal: Goal, *, pushed: bool, b
             step = Step(op, lowering.calls, macs)
             if lowering.calls and not lowering.aliases and step.scratch_bytes not in known:
                 choices[op].append(step)
+                roomier = lowering.calls[0].roomier if len(lowering.calls) == 1 else ()
+                choices[op] += [Step(op, (call,), macs) for call in roomier]
 
     def make(pipelining: Pipelining) -> Plan:
         return _make_plan(graph, least, goal, lowered, states, Parts(), nested=False, pipelining=pipelining)
 
-    return Search(make(NO_PIPELINES), target, choices, make, graph.inputs[0] if pushed else None).best(budget)
+    return Search(make(NO_PIPELINES), target, choices, make, graph.inputs[0] if pushed else None)
 
 
 def _with_roomier(plan: Plan) -> Plan:

@@ -56,8 +56,11 @@ def row_inputs(graph: Graph, op: Op) -> list[Tensor]:
     return [graph.tensor(i) for i in dict.fromkeys(op.inputs) if i >= 0 and not graph.tensor(i).is_const]
 
 
-def striped(graph: Graph, step: Step, target: Target, height: int) -> Step | None:
-    """The step made in stripes of so many rows, or None if its kernels do not allow it."""
+def striped(graph: Graph, step: Step, target: Target, height: int, *, roomier: bool = False) -> Step | None:
+    """The step made in stripes of so many rows, or None if its kernels do not allow it.
+
+    `roomier`: by faster kernels that take more scratch (`KernelCall.roomier`), which all of its stripes need then.
+    """
     op, window = step.op, window_of(graph, step.op)
     if window is None or step.plans:
         return None
@@ -72,7 +75,7 @@ def striped(graph: Graph, step: Step, target: Target, height: int) -> Step | Non
     for stripe, first in enumerate(range(0, rows, height)):
         shape = _shape(window, input_rows, first, min(rows, first + height))
         if shape not in known:
-            made = _lowered(graph, op, target, shape)
+            made = _lowered(graph, op, target, shape, roomier)
             if not made:
                 return None
             known[shape] = tuple(range(len(calls), len(calls) + len(made)))
@@ -107,7 +110,7 @@ def stripe_graph(graph: Graph, op: Op, shape: tuple[int, int, int, int]) -> tupl
     return Graph(tensors, (op,), inputs, (*op.outputs, *inputs), graph.name, graph.sha256), op
 
 
-def _lowered(graph: Graph, op: Op, target: Target, shape: tuple[int, int, int, int]) -> list[KernelCall]:
+def _lowered(graph: Graph, op: Op, target: Target, shape: tuple[int, int, int, int], roomier: bool) -> list[KernelCall]:
     """The calls that make a stripe, without those that another memory would allow; none if it is not made by calls."""
     alone, part = stripe_graph(graph, op, shape)
     if target.scratch_limit is None:
@@ -121,7 +124,10 @@ def _lowered(graph: Graph, op: Op, target: Target, shape: tuple[int, int, int, i
         return []
     if lowering.aliases or lowering.graphs:
         return []
-    return [replace(call, roomier=(), inplace=()) for call in lowering.calls]
+    calls = lowering.calls
+    if roomier:
+        calls = tuple(call.roomier[0] for call in calls if call.roomier)
+    return [replace(call, roomier=(), inplace=()) for call in calls]
 
 
 def _is_image(tensor: Tensor) -> bool:

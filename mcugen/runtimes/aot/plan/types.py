@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.names import DEFAULT_GOAL, Goal
+from mcugen.names import DEFAULT_GOAL, Goal, InputRows
 from mcugen.ops.base import KernelCall, Target
 
 SHARED_FROM = 32
@@ -157,6 +157,7 @@ class Plan:
             smaller.
         goal: what was optimized for.
         pipelines: steps that take turns, row by row, in order. Of their tensors the arena holds some rows.
+        arena_limit: bytes of the arena within which the plan was to be the fastest; 0 where there was no limit.
         pushed: the input whose rows the caller brings one by one, if one is.
     """
 
@@ -172,6 +173,7 @@ class Plan:
     goal: Goal = DEFAULT_GOAL
     pipelines: tuple[Pipeline, ...] = ()
     pushed: int | None = None
+    arena_limit: int = 0
 
     runtime = "aot"
     warnings: ClassVar[Sequence[str]] = ()
@@ -189,6 +191,10 @@ class Plan:
     @property
     def verified_afresh(self) -> bool:
         return self.graph.sequences
+
+    @property
+    def rows(self) -> InputRows:
+        return "whole" if self.pushed is None else "pushed"
 
     @property
     def static_bytes(self) -> int:

@@ -258,14 +258,14 @@ def geometry_problem(call: KernelCall, taken: int, above: int, made: int, width:
     """What is wrong with the image that a call is told of, as far as its parameters say."""
     params: dict[str, Any] = dict(call.params)
     if "input_height" in params:
-        said = (params["input_height"], params["pad_top"], params["output_height"])
-        return None if said == (taken, above, made) else f"takes {said} for {(taken, above, made)}"
+        upright = (params["input_height"], params["pad_top"], params["output_height"])
+        return None if upright == (taken, above, made) else f"takes {upright} for {(taken, above, made)}"
     if "input_rows" in params:
-        # Rows and columns may have changed places.
-        upright = params["input_row_step"] >= params["input_column_step"]
-        side = "row" if upright else "column"
-        said = (params[f"input_{side}s"], params[f"pad_{side}s"], params[f"output_{side}s"])
-        return None if said == (taken, above, made) else f"takes {said} for {(taken, above, made)}"
+        # Rows and columns may have changed places; of an image that is one pixel wide, the steps do not tell.
+        down, across = params["input_row_step"], params["input_column_step"]
+        sides = ["row"] * (down >= across) + ["column"] * (across >= down)
+        said = [(params[f"input_{n}s"], params[f"pad_{n}s"], params[f"output_{n}s"]) for n in sides]
+        return None if (taken, above, made) in said else f"takes {said[0]} for {(taken, above, made)}"
     if "row_step" in params and "columns" in params:
         windows = params["rows"] * params["columns"]  # of which a row may be any part
         return None if windows == made * width else f"makes {windows} pixels instead of {made * width}"

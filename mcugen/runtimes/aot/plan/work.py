@@ -38,6 +38,8 @@ def _work(graph: Graph, call: KernelCall) -> float:
         return _on_planes(p)
     if {"columns", "depth", "channels"} <= p.keys():
         return _multiplied(p.get("batches", 1) * p.get("rows", 1) * p["columns"], p["depth"], p["channels"], 1.0)
+    if "stripe_tiles" in p:
+        return _by_tiles(p)
     if "filter_channels" in p:
         depth = p["filter_height"] * p["filter_width"] * p["filter_channels"]
         return _multiplied(p["output_height"] * p["output_width"], depth, p["output_channels"], 2.0)
@@ -52,6 +54,13 @@ def _work(graph: Graph, call: KernelCall) -> float:
 def _multiplied(windows: int, depth: int, channels: int, gather: float) -> float:
     groups = -(-windows // _WINDOWS)
     return groups * _WINDOWS * (depth * (gather + channels) + channels * 8)
+
+
+def _by_tiles(p: dict[str, int]) -> float:
+    tiles = -(-p["output_height"] // 2) * -(-p["output_width"] // 2)
+    inputs, outputs = p["input_channels"], p["output_channels"]
+    filters = -(-tiles // p["stripe_tiles"]) * inputs * outputs * 42.0
+    return filters + -(-tiles // 4) * 4 * (16 * inputs * outputs + inputs * 70 + outputs * 45)
 
 
 def _on_planes(p: dict[str, int]) -> float:
