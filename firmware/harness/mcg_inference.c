@@ -26,7 +26,8 @@ static uint32_t inputs_crc(void) {
   return mcg_crc32(0, mcg_model_row_buffer(), MCG_MODEL_ROW_BYTES);
 }
 
-/* They take the row that was written. 1 if it was the last one. Not functions: nothing is between model and measurement. */
+/* They take the row that was written. 1 if it was the last one. Not functions: nothing is between
+ * model and measurement. */
 #define INVOKE mcg_model_push_row
 #define INVOKE_HOOKED mcg_model_push_row_hooked
 #else
@@ -140,8 +141,8 @@ static void run(uint32_t flags, mcg_run_record *record) {
     mcg_run_measured(invoke_paced, (flags & MEASURE_STACK) ? MCG_MEASURE_STACK : 0, record);
     if (!stepping.is_silent) record->cost = stepping.total;
   } else {
-    mcg_run_measured(INVOKE,
-                     (flags & MEASURE_STACK) ? MCG_MEASURE_STACK : MCG_MEASURE_COST, record);
+    mcg_run_measured(INVOKE, (flags & MEASURE_STACK) ? MCG_MEASURE_STACK : MCG_MEASURE_COST,
+                     record);
   }
 }
 

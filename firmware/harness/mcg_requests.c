@@ -86,7 +86,8 @@ void mcg_respond_model_failed(int32_t result) {
 }
 
 #if defined(MCG_MODEL_PIECES) && MCG_MODEL_ROW_BYTES
-/* Of an input that goes row by row: a part of the next row, or of the first one of another inference. */
+/* Of an input that goes row by row: a part of the next row, or of the first one of another
+ * inference. */
 static void write_input(uint32_t index, uint32_t offset, const uint8_t *from, uint32_t bytes) {
   const uint32_t row = offset / MCG_MODEL_ROW_BYTES, column = offset % MCG_MODEL_ROW_BYTES;
   (void)index;

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mcugen import __version__
 from mcugen.boards.types import Board
 from mcugen.builder import fit_report
+from mcugen.builder.blame import peak
 from mcugen.convert import Converted
 from mcugen.errors import DoesNotFitError, ProjectError
 from mcugen.graph import Graph
@@ -113,20 +114,15 @@ def _compiled(graph: Graph, board: Board, choice: Choice) -> Plan:
     plan = make_plan(graph, board.target(), goal, pushed, max(1, plan.arena_bytes - missing))
     missing = fit_report(plan, board).ram_needed - most
     if choice.max_ram is not None and missing > 0:
+        widest = peak(plan)
         raise DoesNotFitError(
             f"the smallest plan that was found needs {missing:,} bytes of RAM more than `max_ram`: an arena of "
-            f"{plan.arena_bytes:,} bytes, the most of it at {widest(plan)}",
+            f'{plan.arena_bytes:,} bytes, the most of it at {widest.kind} "{widest.layer}"',
             where=f"board {board.name}",
             hint="Allow more, or choose a smaller model"
             + ("" if pushed else ', or bring the input row by row: `rows="pushed"`'),
         )
     return plan
-
-
-def widest(plan: Plan) -> str:
-    """The step at which the arena is needed most, in words."""
-    alive = [sum(b.size for b in plan.buffers if b.first <= n <= b.last) for n in range(len(plan.steps))]
-    return plan.steps[alive.index(max(alive))].op.where
 
 
 def remake(model: OpenedModel, graph: Graph, board: Board, manifest: Manifest, tflm: str | None) -> Program:

@@ -35,6 +35,9 @@ def random_network(seed: int) -> bytes:
         else:
             nodes.append(_weighted(rng, source, depthwise=kind == "depthwise" and source.shape[2] > 2))
         tensors.append(nodes[-1].outputs[0])
+    if rng.random() < 0.5:
+        nodes.append(_mean(rng, tensors[-1]))
+        tensors.append(nodes[-1].outputs[0])
     used = {id(t) for node in nodes for t in node.inputs if t is not None}
     ends = [t for t in tensors[1:] if id(t) not in used]
     return build_graph(nodes, ends)
@@ -89,6 +92,18 @@ def _pool(rng: np.random.Generator, source: TensorSpec) -> Node:
     made = options("Pool2DOptions", filterHeight=taps[0], filterWidth=taps[1], **fields)
     kind = str(rng.choice(["MAX_POOL_2D", "AVERAGE_POOL_2D"]))
     return Node(kind, made, [source], [_output(source, taps, stride, (1, 1), same, source.shape[3])])
+
+
+def _mean(rng: np.random.Generator, source: TensorSpec) -> Node:
+    """Over the whole image: a mean of another scale, or a pool."""
+    channels = source.shape[3]
+    if rng.random() < 0.5:
+        axes = TensorSpec((2,), "int32", data=np.array([1, 2], np.int32))
+        output = TensorSpec((1, channels), scale=SCALE * 0.7, zero_point=9)
+        return Node("MEAN", options("ReducerOptions", keepDims=False), [source, axes], [output])
+    size = {"filterHeight": source.shape[1], "filterWidth": source.shape[2]}
+    pool = options("Pool2DOptions", padding=1, strideH=1, strideW=1, **size)
+    return Node("AVERAGE_POOL_2D", pool, [source], [_image((1, 1, 1, channels))])
 
 
 def _sum(first: TensorSpec, second: TensorSpec) -> Node:

@@ -143,6 +143,39 @@ def test_scratch_never_lies_over_rows(plan: Plan) -> None:
         verify_plan(replace(plan, scratch={k: v for k, v in plan.scratch.items() if k != n}))
 
 
+@pytest.fixture(scope="module")
+def gathering() -> tuple[Plan, int, Step]:
+    plan = make_plan(optimize(read_graph(model_bytes("ds_cnn"))), TARGETS["dsp"], "ram")
+    n, step = next((n, step) for n, step, stripes in striped_steps(plan) if stripes.gathers)
+    return plan, n, step
+
+
+@pytest.mark.parametrize("name", ["pixels", "channels", "first", "last"])
+def test_every_row_is_gathered_once(gathering: tuple[Plan, int, Step], name: str) -> None:
+    plan, n, step = gathering
+    verify_plan(plan)
+    for k, one in enumerate(step.calls):
+        params = tuple((key, value + 1 if key == name else value) for key, value in one.params)
+        calls = (*step.calls[:k], replace(one, params=params), *step.calls[k + 1 :])
+        with pytest.raises(PlanError, match="a call for rows that are gathered takes"):
+            verify_plan(with_step(plan, n, replace(step, calls=calls)))
+
+
+def test_rows_are_gathered_by_a_kernel_that_can(gathering: tuple[Plan, int, Step]) -> None:
+    plan, n, step = gathering
+    calls = tuple(replace(one, kernel="mcg_any") for one in step.calls)
+    with pytest.raises(PlanError, match="gathers rows by a kernel that cannot"):
+        verify_plan(with_step(plan, n, replace(step, calls=calls)))
+
+
+def test_what_was_gathered_is_kept(gathering: tuple[Plan, int, Step]) -> None:
+    """Over anything else that a pipeline writes meanwhile, sums would be lost, or it would."""
+    plan, n, _ = gathering
+    for i in {i for pipeline in plan.pipelines if pipeline.last == n for i in (r.tensor for r in pipeline.rings)}:
+        with pytest.raises(PlanError, match=r"misses what it has gathered|misses row|scratch overwrites|outside"):
+            verify_plan(replace(plan, scratch={**plan.scratch, n: plan.addresses[i]}))
+
+
 FAULTS: dict[str, Callable[[Plan], list[Plan]]] = {
     "rings": lambda plan: [with_ring(plan, ring, rows=ring.rows - 1) for ring in rings_of_few_rows(plan)],
     "heights": lambda plan: [

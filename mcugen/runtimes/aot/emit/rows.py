@@ -44,6 +44,7 @@ def rows_view(plan: Plan) -> dict[str, Any]:
         for ring in pipeline.rings:
             tensor = plan.graph.tensor(ring.tensor)
             made_here = any(ring.tensor in plan.steps[k].op.outputs for k in numbers)
+            gathers = any(ring.tensor in plan.steps[k].op.outputs and _gathers(plan.steps[k]) for k in numbers)
             readers = [flow_of[k] for k in numbers if ring.tensor in plan.steps[k].op.inputs]
             start = len(view["readers"])
             view["readers"] += readers
@@ -51,7 +52,7 @@ def rows_view(plan: Plan) -> dict[str, Any]:
                 {
                     "name": tensor.name,
                     "at": plan.addresses[ring.tensor],
-                    "row_bytes": row_bytes(tensor),
+                    "row_bytes": 0 if gathers else row_bytes(tensor),
                     "room": ring.rows,
                     "begin": 0 if made_here or ring.tensor == plan.pushed else tensor.shape[1],
                     "readers": start,
@@ -70,6 +71,10 @@ def rows_view(plan: Plan) -> dict[str, Any]:
     counts = [tensor.shape[1] for pipeline in plan.pipelines for tensor in _tensors(plan, pipeline)]
     view["count_type"] = "uint8_t" if max(counts, default=0) <= _SMALL else "uint16_t"
     return view
+
+
+def _gathers(step: Step) -> bool:
+    return step.stripes is not None and step.stripes.gathers
 
 
 def _tensors(plan: Plan, pipeline: Pipeline) -> list[Any]:
@@ -96,7 +101,7 @@ def _flow(
         "number": step_number,
         "stripes": step.stripes.count,
         "height": step.stripes.height,
-        "rows": output.shape[1],
+        "rows": inputs[0].shape[1] if step.stripes.gathers else output.shape[1],
         "input_rows": inputs[0].shape[1],
         "stride": step.stripes.window.stride,
         "pad": step.stripes.window.pad,

@@ -156,7 +156,7 @@ class Memory:
             turns = Turns(steps, schedules)
             uses = [self._use(turns, schedules, s) for s in storages]
             lives = [turns.steps_of(use) for use in uses]
-            uses += [turns.scratch(n, size) for n, size in scratch_steps]
+            uses += [turns.scratch(n, size, kept=_gathers(steps[n])) for n, size in scratch_steps]
             blocks = [Block(use.size, *life) for use, life in zip(uses, lives_of(uses), strict=True)]
             offsets, arena_bytes = pack_apart(blocks, distances(uses, leads))
             pipelines = tuple(_pipeline(span, made) for span, made in schedules.items())
@@ -189,17 +189,24 @@ class Memory:
             pushed=options.pushed if options.pushed in tensors else None,
         )
         for i, track in found.tracks.items():
-            if track.rows < self._graph.tensor(i).shape[1]:
+            if track.is_ring:
                 self._storage[i].size = track.rows * row_bytes(self._graph.tensor(i))
         return found
 
     def _use(self, turns: Turns, schedules: Mapping[Span, Schedule], storage: Storage) -> Use:
-        tracked = {i: [span for span in schedules if i in schedules[span].tracks] for i in storage.tensors}
-        spans = [span for found in tracked.values() for span in found]
-        # Of several tensors in one block each keeps track for itself alone.
-        if not spans or len(storage.tensors) > 1:
-            return turns.alive(storage.size, storage.first, storage.last)
-        return turns.tensor(storage.size, storage.first, storage.last, storage.tensors[0], spans)
+        tracked: dict[Span, int] = {}
+        for span in schedules:
+            found = [i for i in storage.tensors if i in schedules[span].tracks]
+            # Of several tensors in one block each keeps track for itself alone; so does a part of a block.
+            if len(found) > 1 or any(self._offset[i] for i in found):
+                return turns.alive(storage.size, storage.first, storage.last)
+            if found:
+                tracked[span] = found[0]
+        return turns.tensor(storage.size, storage.first, storage.last, tracked)
+
+
+def _gathers(step: Step) -> bool:
+    return step.stripes is not None and step.stripes.gathers
 
 
 def _pipeline(span: Span, made: Schedule) -> Pipeline:

@@ -22,12 +22,12 @@ from mcugen.runtimes.aot.plan.layout import aligned
 from mcugen.runtimes.aot.plan.memory import Rows
 from mcugen.runtimes.aot.plan.overlay import lead, overlay_call
 from mcugen.runtimes.aot.plan.schedule import schedule
-from mcugen.runtimes.aot.plan.stripes import striped
+from mcugen.runtimes.aot.plan.stripes import row_bytes, striped
 from mcugen.runtimes.aot.plan.turns import Span
 from mcugen.runtimes.aot.plan.types import Plan, Step
 from mcugen.runtimes.aot.plan.work import work_of
 
-_HEIGHTS = (1, 2, 3, 4, 6, 8, 12, 16)
+_HEIGHTS = (1, 2, 3, 4, 6, 8)
 """Of stripes, that are tried."""
 
 IMPOSSIBLE = 1 << 60
@@ -80,7 +80,8 @@ class Search:
             self._lowest(step) if states.isdisjoint((*step.op.inputs, *step.op.outputs)) else None
             for step in plan.steps
         ]
-        self._needs: dict[tuple[int, int], int] = {}
+        self._needs: dict[tuple[int, int], tuple[int, int]] = {}
+        self._whole_rings = False  # whether rings count as wholes, or only the rows in them that are in use
         self._read = self._last_reads()
         self._made = {i: n for n, step in enumerate(plan.steps) for i in step.op.outputs}
         self._positions = {id(op): k for k, op in enumerate(self._graph.ops)}
@@ -96,10 +97,19 @@ class Search:
         Raises:
             ModelError: rows of the input cannot be brought one by one.
         """
-        spans = self._spans(budget)
-        chosen = {n: step for span in spans for n in range(span.first, span.last + 1) if (step := self._steps[n])}
-        plan = self.planned(spans, chosen)
-        return self._faster(plan, spans, chosen, max(budget, plan.arena_bytes))
+        found: list[tuple[Plan, list[Span], dict[int, Step]]] = []
+        for self._whole_rings in (False, True):
+            spans = self._spans(budget)
+            if any(spans == others for _, others, _ in found):
+                continue
+            chosen = {n: step for span in spans for n in range(span.first, span.last + 1) if (step := self._steps[n])}
+            found.append((self.planned(spans, chosen), spans, chosen))
+        fitting = [way for way in found if way[0].arena_bytes <= budget]
+        work = {id(way): sum(self._work(span.first, span.last) for span in way[1]) for way in fitting}
+        best = (
+            min(fitting, key=lambda way: work[id(way)]) if fitting else min(found, key=lambda way: way[0].arena_bytes)
+        )
+        return self._faster(*best, max(budget, best[0].arena_bytes))
 
     def planned(self, spans: Sequence[Span], chosen: Mapping[int, Step]) -> Plan:
         """The plan with these pipelines, and with steps made as `chosen` says, by their numbers."""
@@ -123,25 +133,29 @@ class Search:
             if n in done:
                 continue
             tried = {**wanted, n: way}
-            need = self._need_of(span, tried) if span else self._alone(n, way)
+            need = self._needs_of(span, tried)[0] if span else self._alone(n, way)
             if need <= most:
                 wanted = tried
                 done.add(n)
-        larger = self.planned(spans, wanted)
-        if larger.arena_bytes <= most:
-            return larger
-        # What is needed is not always what the arena takes. So one after the other.
-        for n in sorted(done, key=lambda n: -max(gain for gain, m, _, _ in gains if m == n)):
-            tried = {**chosen, n: wanted[n]}
+        # What is needed is not always what the arena takes: so as many as can be, those that gain most first.
+        order = sorted(done, key=lambda n: -max(gain for gain, m, _, _ in gains if m == n))
+        taken, left = 0, len(order)
+        while taken < left:
+            middle = (taken + left + 1) // 2 if taken or left < len(order) else left
+            tried = {**chosen, **{n: wanted[n] for n in order[:middle]}}
             larger = self.planned(spans, tried)
             if larger.arena_bytes <= most:
-                chosen, plan = tried, larger
+                taken, plan = middle, larger
+            else:
+                left = middle - 1
         return plan
 
     def ways(self, number: int) -> Iterator[Step]:
         """How a step can be made in stripes."""
         step = self._plan.steps[number]
-        rows = self._graph.output_of(step.op).shape[1]
+        lowest = self._lowest(step)
+        gathers = lowest is not None and lowest.stripes is not None and lowest.stripes.gathers
+        rows = self._graph.tensor(step.op.inputs[0]).shape[1] if gathers else self._graph.output_of(step.op).shape[1]
         for height, limit in itertools.product(_HEIGHTS, (0, UNLIMITED)):
             if height <= rows and (made := self._in_stripes(step, height, limit)):
                 yield made
@@ -165,7 +179,11 @@ class Search:
         count = len(self._plan.steps)
         least = [0] * (count + 1)
         for end in range(1, count + 1):
-            least[end] = min(max(least[first], self._need(first, end - 1)) for first in self.firsts(end - 1))
+            least[end] = IMPOSSIBLE
+            for first in self.firsts(end - 1):
+                # What is there at both ends is needed at least; where that is too much, nothing has to be tried.
+                if max(least[first], self._at_the_ends(first, end - 1)) < least[end]:
+                    least[end] = min(least[end], max(least[first], self._need(first, end - 1)))
         if least[count] >= IMPOSSIBLE:
             where = self._plan.steps[0].op.where
             raise ModelError(
@@ -175,10 +193,15 @@ class Search:
         work = [0.0] * (count + 1)
         chosen = [0] * (count + 1)
         for end in range(1, count + 1):
-            possible = [first for first in self.firsts(end - 1) if self._need(first, end - 1) <= allowed]
-            costs = {first: work[first] + self._work(first, end - 1) for first in possible if work[first] < np.inf}
-            work[end] = min(costs.values(), default=np.inf)
-            chosen[end] = min(costs, key=lambda first: (costs[first], -first), default=end - 1)
+            work[end], chosen[end] = np.inf, end - 1
+            for first in self.firsts(end - 1):
+                cost = work[first] + self._work(first, end - 1)
+                if (
+                    cost < work[end]
+                    and self._at_the_ends(first, end - 1) <= allowed
+                    and self._need(first, end - 1) <= allowed
+                ):
+                    work[end], chosen[end] = cost, first
         spans = []
         end = count
         while end:
@@ -193,7 +216,8 @@ class Search:
         found = [last]
         for first in range(last, 0, -1):
             here, before = (self._plan.steps[n].op for n in (first, first - 1))
-            if self._steps[first] is None or self._steps[first - 1] is None:
+            above = self._steps[first - 1]
+            if self._steps[first] is None or above is None or above.stripes is None or above.stripes.gathers:
                 break
             if self._positions[id(here)] != self._positions[id(before)] + 1:
                 break  # what lies between them is a view of a whole tensor
@@ -213,15 +237,21 @@ class Search:
         if (first, last) not in self._needs:
             alone = last == first
             if self._pushed is not None and first == 0 and (alone or self._read[self._pushed] > last):
-                self._needs[first, last] = IMPOSSIBLE  # rows that the caller brings have to flow at once
+                need = (IMPOSSIBLE, IMPOSSIBLE)  # rows that the caller brings have to flow at once
             elif alone:
                 step = self._plan.steps[first]
-                ways = (step, *self._choices.get(step.op, ()))
-                self._needs[first, last] = min(self._alone(first, way) for way in ways)
+                need = (min(self._alone(first, way) for way in (step, *self._choices.get(step.op, ()))),) * 2
             else:
                 steps = {n: made for n in range(first, last + 1) if (made := self._steps[n])}
-                self._needs[first, last] = self._need_of(Span(first, last), steps)
-        return self._needs[first, last]
+                need = self._needs_of(Span(first, last), steps)
+            self._needs[first, last] = need
+        return self._needs[first, last][self._whole_rings]
+
+    def _at_the_ends(self, first: int, last: int) -> int:
+        """Bytes of the tensors that are there as wholes before these steps or after them, whichever are more."""
+        blocks = [b for b in self._plan.buffers if b.tensors]
+        before = sum(aligned(b.size) for b in blocks if b.first < first <= b.last and self._pushed not in b.tensors)
+        return max(before, sum(aligned(b.size) for b in blocks if b.first <= last < b.last))
 
     def _alone(self, number: int, step: Step) -> int:
         """The same of a step that makes its output as a whole."""
@@ -243,8 +273,8 @@ class Search:
             return alive - max(0, source + output - together) + scratch
         return alive + scratch
 
-    def _need_of(self, span: Span, chosen: Mapping[int, Step]) -> int:
-        """The same of a pipeline."""
+    def _needs_of(self, span: Span, chosen: Mapping[int, Step]) -> tuple[int, int]:
+        """The same of a pipeline: counting of rings the rows that are in use, or all."""
         steps = {n: chosen[n] for n in range(span.first, span.last + 1)}
         tensors = {
             i for step in steps.values() for i in (*step.op.inputs, *step.op.outputs) if i in self._plan.addresses
@@ -255,17 +285,24 @@ class Search:
             before=[i for i in tensors if self._made.get(i, -1) < span.first and i != self._pushed],
             after=[i for i in tensors if self._read[i] > span.last],
             pushed=self._pushed if self._pushed in tensors else None,
+            exact=False,
         )
         others = sum(
             aligned(b.size)
             for b in self._plan.buffers
             if b.tensors and tensors.isdisjoint(b.tensors) and b.first <= span.last and b.last >= span.first
         )
-        total = np.zeros(len(found.turns), np.int64)
-        for track in found.tracks.values():
-            total += track.end - track.begin
         scratch = np.array([aligned(steps[n].scratch_bytes) if n in steps else 0 for n in found.turns])
-        return others + int((total + scratch).max())
+        for n, step in steps.items():
+            if step.stripes is not None and step.stripes.gathers:
+                turns = np.flatnonzero(np.array(found.turns) == n)
+                scratch[turns[0] : turns[-1] + 1] += aligned(step.scratch_bytes)
+        used, whole = scratch.copy(), scratch.copy()
+        for i, track in found.tracks.items():
+            tensor, rows = self._graph.tensor(i), track.end - track.begin
+            used += rows
+            whole += np.where(rows > 0, track.rows * row_bytes(tensor), 0) if track.is_ring else rows
+        return others + int(used.max()), others + int(whole.max())
 
     def _last_reads(self) -> dict[int, int]:
         """By tensor the last step that reads it or what shares its memory."""

@@ -124,14 +124,18 @@ def row_search(graph: Graph, target: Target, goal: Goal, *, pushed: bool) -> Sea
         return None
     states = place_states(graph, [lowering for _, lowering, _ in lowered])
     choices: dict[Op, list[Step]] = {}
-    for limit in (UNLIMITED, *filter(None, _SCRATCH_LIMITS)):
-        for op, lowering, macs in _lower(graph, replace(target, scratch_limit=limit), goal):
-            known = [step.scratch_bytes for step in choices.setdefault(op, [])]
-            step = Step(op, lowering.calls, macs)
-            if lowering.calls and not lowering.aliases and step.scratch_bytes not in known:
-                choices[op].append(step)
-                roomier = lowering.calls[0].roomier if len(lowering.calls) == 1 else ()
-                choices[op] += [Step(op, (call,), macs) for call in roomier]
+    for (op, lowest, _), (_, most, macs) in zip(
+        lowered, _lower(graph, replace(target, scratch_limit=UNLIMITED), goal), strict=True
+    ):
+        if not most.calls or most.aliases:
+            continue
+        ways = [most.calls]
+        if Step(op, most.calls, macs).scratch_bytes != Step(op, lowest.calls, macs).scratch_bytes:
+            spec = ops.supported_spec(graph, op)
+            limits = (limit for limit in _SCRATCH_LIMITS if limit)
+            ways += [spec.lower(graph, op, replace(target, scratch_limit=limit)).calls for limit in limits]
+        ways += [(call,) for call in (most.calls[0].roomier if len(most.calls) == 1 else ())]
+        choices[op] = [Step(op, calls, macs) for calls in ways]
 
     def make(pipelining: Pipelining) -> Plan:
         return _make_plan(graph, least, goal, lowered, states, Parts(), nested=False, pipelining=pipelining)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph
 from mcugen.runtimes.aot.plan.stripes import row_bytes, row_inputs
-from mcugen.runtimes.aot.plan.types import Step, Window
+from mcugen.runtimes.aot.plan.types import Step
 
 CALLER = -1
 """In place of a step's number: the caller brings a row."""
@@ -22,15 +22,15 @@ class Track:
 
     Attributes:
         rows: for which there is room.
+        is_ring: the tensor has more.
         begin, end: by turn, where the bytes that are in use begin and end, counted from the tensor's address. Where
             none are, both are 0.
-        moved: bytes that move to the beginning, in all.
     """
 
     rows: int
+    is_ring: bool
     begin: NDArray[np.int64]
     end: NDArray[np.int64]
-    moved: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,18 +50,12 @@ class _Part:
     output: int
     stripes: int
     height: int
-    window: Window
-    input_rows: int
     output_rows: int
+    needs: tuple[int, ...]
+    """By stripe the rows of the inputs that must be there."""
 
-    def needs(self, stripe: int) -> int:
-        """Rows of the inputs that must be there for a stripe."""
-        last = min(self.output_rows, (stripe + 1) * self.height) - 1
-        return self.window.end(last, self.input_rows)
-
-    def reads_from(self, stripe: int) -> int:
-        """The first row that a stripe and all after it read."""
-        return self.input_rows if stripe == self.stripes else self.window.first(stripe * self.height)
+    reads_from: tuple[int, ...]
+    """By stripe, and at last for none, the first row that it and all after it read."""
 
 
 def schedule(
@@ -72,6 +66,7 @@ def schedule(
     after: Collection[int],
     more: Mapping[int, int] | None = None,
     pushed: int | None = None,
+    exact: bool = True,
 ) -> Schedule:
     """Run a pipeline on paper.
 
@@ -81,6 +76,7 @@ def schedule(
         after: tensors that are read after it, which it keeps whole.
         more: rows for which rings should have room beyond those that they need.
         pushed: the tensor whose rows the caller brings, if one is.
+        exact: say where in rings rows lie; else only how many there are, which is found out faster.
     """
     tensors = list(
         dict.fromkeys(
@@ -89,7 +85,12 @@ def schedule(
     )
     position = {i: n for n, i in enumerate(tensors)}
     parts = [_part(graph, number, step, position) for number, step in steps.items()]
-    rows = [graph.tensor(i).shape[1] for i in tensors]
+    gathered = {
+        step.op.outputs[0]: part
+        for step, part in zip(steps.values(), parts, strict=True)
+        if step.stripes is not None and step.stripes.gathers
+    }
+    rows = [gathered[i].output_rows if i in gathered else graph.tensor(i).shape[1] for i in tensors]
     readers = [[part for part in parts if n in part.inputs] for n in range(len(tensors))]
     deeper = [
         max((m for m, other in enumerate(parts) if part.output in other.inputs), default=n)
@@ -114,14 +115,14 @@ def schedule(
     while True:
         while n >= 0:
             part, stripe = parts[n], done[parts[n].step]
-            if stripe == part.stripes or any(made[i] < part.needs(stripe) for i in part.inputs):
+            if stripe == part.stripes or any(made[i] < part.needs[stripe] for i in part.inputs):
                 n -= 1
                 continue
             turn(part.step, part.output, min(part.height, part.output_rows - stripe * part.height))
             done[part.step] += 1
             for i in part.inputs:
                 if i not in kept:
-                    needed[i] = min(reader.reads_from(done[reader.step]) for reader in readers[i])
+                    needed[i] = min(reader.reads_from[done[reader.step]] for reader in readers[i])
             n = deeper[n]
         source = -1 if pushed is None else position[pushed]
         if source < 0 or made[source] == rows[source]:
@@ -134,43 +135,50 @@ def schedule(
     tracks = {}
     for n, i in enumerate(tensors):
         room = int((high[:, n] - low[:, n]).max()) + (more or {}).get(i, 0)
-        room = rows[n] if i in before or n in kept else min(rows[n], room)
-        tracks[i] = _track(low[:, n], high[:, n], start[n], room, row_bytes(graph.tensor(i)))
+        room = rows[n] if i in before or n in kept or i in gathered else min(rows[n], room)
+        if i in gathered:
+            ends = np.where(high[:, n] > 0, graph.tensor(i).nbytes, 0)
+            tracks[i] = Track(room, False, np.zeros_like(ends), ends)
+            continue
+        tracks[i] = _track(low[:, n], high[:, n], start[n], room, rows[n], row_bytes(graph.tensor(i)), exact=exact)
     return Schedule(tuple(turns), tracks)
 
 
 def _part(graph: Graph, number: int, step: Step, position: Mapping[int, int]) -> _Part:
     assert step.stripes is not None
-    sources, output = row_inputs(graph, step.op), graph.output_of(step.op)
+    sources, output, stripes = row_inputs(graph, step.op), graph.output_of(step.op), step.stripes
+    height = sources[0].shape[1]
+    rows = height if stripes.gathers else output.shape[1]
+    firsts = range(0, rows, stripes.height)
     return _Part(
         step=number,
         inputs=tuple(position[tensor.id] for tensor in sources),
         output=position[output.id],
-        stripes=step.stripes.count,
-        height=step.stripes.height,
-        window=step.stripes.window,
-        input_rows=sources[0].shape[1],
-        output_rows=output.shape[1],
+        stripes=stripes.count,
+        height=stripes.height,
+        output_rows=rows,
+        needs=tuple(stripes.window.end(min(rows, first + stripes.height) - 1, height) for first in firsts),
+        reads_from=(*(stripes.window.first(first) for first in firsts), height),
     )
 
 
-def _track(low: NDArray[np.int64], high: NDArray[np.int64], before: int, room: int, size: int) -> Track:
-    """The memory of a ring with room for so many rows of `size` bytes each, of which rows low … high − 1 are in use.
+def _track(
+    low: NDArray[np.int64], high: NDArray[np.int64], before: int, room: int, rows: int, size: int, *, exact: bool
+) -> Track:
+    """The memory of a tensor of `rows` rows, of which low … high − 1 are in use, in room for some of `size` bytes each.
 
-    `before` is how many rows there are at the beginning.
+    `before` is how many rows there are at the beginning. If not `exact`, rows are counted, and not where they lie.
     """
     begin, end = low.copy(), high.copy()
-    base = moved = 0
-    for turn in range(len(low)):
-        if high[turn] - base > room:
-            shift = int(low[turn]) - base
-            moved += max(0, before - int(low[turn])) * size
-            begin[turn], end[turn] = 0, max(before - base, int(high[turn]) - int(low[turn]))
-            base += shift
-        else:
-            begin[turn] -= base
-            end[turn] -= base
-        before = int(high[turn])
+    if exact and int(high.max()) > room:
+        base = 0
+        for turn, (needed, made) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
+            if made - base > room:
+                begin[turn], end[turn] = 0, max(before - base, made - needed)
+                base = needed
+            else:
+                begin[turn], end[turn] = needed - base, made - base
+            before = made
     free = low >= high
     begin[free] = end[free] = 0
-    return Track(room, begin * size, end * size, moved)
+    return Track(room, room < rows, begin * size, end * size)

@@ -16,6 +16,7 @@ from mcugen.ops.memory import UNLIMITED
 from mcugen.ops.pooling.pools import Pool2DOptions
 from mcugen.ops.weighted.conv_2d import Conv2DOptions
 from mcugen.ops.weighted.depthwise_conv_2d import DepthwiseConv2DOptions
+from mcugen.runtimes.aot.plan.gathering import gathered
 from mcugen.runtimes.aot.plan.types import Run, Step, Stripes, Window
 
 _ALIGNMENT = 4
@@ -62,7 +63,11 @@ def striped(graph: Graph, step: Step, target: Target, height: int, *, roomier: b
     `roomier`: by faster kernels that take more scratch (`KernelCall.roomier`), which all of its stripes need then.
     """
     op, window = step.op, window_of(graph, step.op)
-    if window is None or step.plans:
+    if step.plans:
+        return None
+    if not roomier and (gathering := gathered(graph, step, height)):
+        return gathering
+    if window is None:
         return None
     rows = graph.output_of(op).shape[1]
     height = min(height, rows)

@@ -70,20 +70,24 @@ class Turns:
         end[self._first[first] : self._last[last] + 1] = size
         return Use(size, begin, end)
 
-    def tensor(self, size: int, first: int, last: int, tensor: int, spans: Sequence[Span]) -> Use:
-        """A block of one tensor, of which `spans` keep track."""
+    def tensor(self, size: int, first: int, last: int, tracked: Mapping[Span, int]) -> Use:
+        """The same of a block of whose tensors pipelines keep track."""
         begin, end = self._nothing()
         end[self._first[first] : self._last[last] + 1] = size
-        for span in spans:
+        for span, tensor in tracked.items():
             track = self._schedules[span].tracks[tensor]
             start = self._starts[span]
             stop = start + len(track.begin)
             begin[start:stop], end[start:stop] = track.begin, track.end
         return Use(size, begin, end)
 
-    def scratch(self, step: int, size: int) -> Use:
+    def scratch(self, step: int, size: int, *, kept: bool) -> Use:
+        """The scratch of a step: in use while it runs; where it is `kept`, from its first stripe to the last."""
         begin, end = self._nothing()
-        end[self._runs == step] = size
+        turns = np.flatnonzero(self._runs == step)
+        end[turns] = size
+        if kept:
+            end[turns[0] : turns[-1] + 1] = size
         return Use(size, begin, end)
 
     def steps_of(self, use: Use) -> tuple[int, int]:

@@ -47,11 +47,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Stripes:
-    """How a step makes its output: `height` rows at a time, the last stripe perhaps fewer, by runs of like stripes."""
+    """How a step makes its output: `height` rows at a time, the last stripe perhaps fewer, by runs of like stripes.
+
+    Where it `gathers`, stripes are rows of its input, scratch keeps what they give from the first to the last stripe,
+    and that makes the output. It is the last step of its pipeline then.
+    """
 
     height: int
     window: Window
     runs: tuple[Run, ...]
+    gathers: bool = False
 
     @property
     def count(self) -> int:

@@ -73,7 +73,7 @@ def _check_addresses(plan: Plan) -> None:
         if address is None:
             raise PlanError(f'tensor "{tensor.name}" has no address')
         rooms = [ring.rows for pipeline in plan.pipelines for ring in pipeline.rings if ring.tensor == i]
-        size = tensor.nbytes // tensor.shape[1] * max(rooms) if rooms else tensor.nbytes
+        size = min(tensor.nbytes, tensor.nbytes // tensor.shape[1] * max(rooms)) if rooms else tensor.nbytes
         if address < 0 or address + size > plan.arena_bytes:
             raise PlanError(f'tensor "{tensor.name}" at {address} lies outside the arena')
         if address % min(_WORD, tensor.dtype.itemsize) != 0:

@@ -19,12 +19,19 @@ _WORD = 4
 
 _SCRATCH = "scratch"
 
+_GATHERING = frozenset({"mcg_mean_rows_s8"})
+"""Kernels that keep sums in scratch until the last row."""
+
 Extents = dict[Hashable, tuple[int, int]]
 """By what lies there, a tensor or (tensor, row), where its valid bytes begin and end."""
 
 
 class PlanError(AssertionError):
     """The planner made a wrong plan: a bug in mcugen, never the user's fault."""
+
+
+def _gathers(step: Step) -> bool:
+    return step.stripes is not None and step.stripes.gathers
 
 
 def put(held: Extents, what: Hashable, start: int, size: int) -> None:
@@ -45,11 +52,12 @@ class _Ring:
     made: int
     base: int = 0
     whole_before: bool = False
+    gathered: bool = False
 
     @property
     def size(self) -> int:
         """Bytes of a row."""
-        return self.tensor.nbytes // self.tensor.shape[1]
+        return 0 if self.gathered else self.tensor.nbytes // self.tensor.shape[1]
 
     def place(self, row: int) -> int:
         return self.at + (row - self.base) * self.size
@@ -71,6 +79,11 @@ class _Flow:
     def count(self) -> int:
         return self.stripes.runs[-1].until
 
+    @property
+    def rows(self) -> int:
+        """Of the output; where it is gathered, of the input."""
+        return (self.sources[0] if self.stripes.gathers else self.output).tensor.shape[1]
+
     def first_row(self) -> int:
         """As `mcg_first_row`."""
         if self.done == self.count:
@@ -83,7 +96,7 @@ class _Flow:
         if self.done == self.count:
             return False
         window = self.stripes.window
-        last = min((self.done + 1) * self.stripes.height, self.output.tensor.shape[1]) - 1
+        last = min((self.done + 1) * self.stripes.height, self.rows) - 1
         end = min(last * window.stride - window.pad + window.span, self.sources[0].tensor.shape[1])
         return all(ring.made >= end for ring in self.sources)
 
@@ -105,18 +118,22 @@ class _Replay:
         if not 0 <= pipeline.first < pipeline.last < len(plan.steps):
             raise PlanError(f"steps {pipeline.first} to {pipeline.last} are no pipeline")
         made_here = {i for n in numbers for i in plan.steps[n].op.outputs}
+        gathering = {i: plan.steps[n] for n in numbers for i in plan.steps[n].op.outputs if _gathers(plan.steps[n])}
         self._pushed: _Ring | None = None
         self._rings: dict[int, _Ring] = {}
         for ring in pipeline.rings:
             tensor = self._graph.tensor(ring.tensor)
             before = ring.tensor not in made_here and ring.tensor != plan.pushed
-            rows = tensor.shape[1]
+            gatherer = gathering.get(ring.tensor)
+            rows = self._graph.tensor(gatherer.op.inputs[0]).shape[1] if gatherer else tensor.shape[1]
             if before and ring.rows != rows:
                 raise PlanError(f'"{tensor.name}" is whole before the pipeline, its ring is not')
             if not 0 < ring.rows <= rows:
                 raise PlanError(f'"{tensor.name}" has a ring of {ring.rows} rows')
             made = _Ring(tensor, plan.addresses[ring.tensor], ring.rows, rows if before else 0, whole_before=before)
-            if made.at % _WORD or made.at + ring.rows * made.size > plan.arena_bytes:
+            made.gathered = ring.tensor in gathering
+            end = made.at + (tensor.nbytes if made.gathered else ring.rows * made.size)
+            if made.at % _WORD or made.at < 0 or end > plan.arena_bytes:
                 raise PlanError(f'the ring of "{tensor.name}" lies outside the arena or between words')
             self._rings[ring.tensor] = made
             if ring.tensor == plan.pushed:
@@ -125,6 +142,8 @@ class _Replay:
         for flow in self._flows:
             readers = [k for k, other in enumerate(self._flows) if flow.output in other.sources]
             flow.deeper = max(readers, default=flow.number - pipeline.first)
+            if flow.stripes.gathers and readers:
+                raise PlanError(f"{flow.step.op.where} gathers rows, and is not the last step of its pipeline")
 
     def _flow(self, number: int) -> _Flow:
         step = self._plan.steps[number]
@@ -134,9 +153,10 @@ class _Replay:
         if any(i not in self._rings for i in (*inputs, *step.op.outputs)) or len(step.op.outputs) != 1:
             raise PlanError(f"{step.op.where} has a tensor without a ring")
         output = self._rings[step.op.outputs[0]]
-        if -(-output.tensor.shape[1] // step.stripes.height) != step.stripes.count:
+        flow = _Flow(number, step, step.stripes, [self._rings[i] for i in inputs], output)
+        if -(-flow.rows // step.stripes.height) != step.stripes.count:
             raise PlanError(f"{step.op.where} makes {step.stripes.count} stripes, which are not its rows")
-        return _Flow(number, step, step.stripes, [self._rings[i] for i in inputs], output)
+        return flow
 
     def run(self) -> None:
         for ring in self._rings.values():
@@ -168,6 +188,8 @@ class _Replay:
     def _finish(self) -> None:
         """Tensors whose rows are all there, one after the other, are whole."""
         for ring in self._rings.values():
+            if ring.gathered:
+                continue
             rows = [self._held.pop((ring.tensor.id, row), None) for row in range(ring.tensor.shape[1])]
             if all(place == (ring.at + n * ring.size, ring.at + (n + 1) * ring.size) for n, place in enumerate(rows)):
                 self._held[ring.tensor.id] = (ring.at, ring.at + ring.tensor.nbytes)
@@ -176,17 +198,19 @@ class _Replay:
 
     def _stripe(self, flow: _Flow) -> None:
         op, stripes = flow.step.op, flow.stripes
-        made_rows = flow.output.tensor.shape[1]
         to = flow.done * stripes.height
-        count = min(stripes.height, made_rows - to)
-        begin, end, above = rows_of(self._graph, op, to, count)
+        count = min(stripes.height, flow.rows - to)
+        begin, end, above = (to, to + count, 0) if stripes.gathers else rows_of(self._graph, op, to, count)
         run = next(run for run in stripes.runs if flow.done < run.until)
         start = flow.first_row()
         if start != begin:
             raise PlanError(f"{op.where} begins at row {start} where it needs row {begin}")
         if not run.calls:
             raise PlanError(f"{op.where} has a stripe without a call")
-        for k in run.calls:
+        kept = (_SCRATCH, flow.number)
+        if stripes.gathers:
+            self._check_gathering(flow, run.calls, count, kept)
+        for k in () if stripes.gathers else run.calls:
             if problem := geometry_problem(flow.step.calls[k], end - begin, above, count, flow.output.tensor.shape[2]):
                 raise PlanError(f"{op.where}: a call for rows {to} to {to + count - 1} {problem}")
         self._make_room(flow.output, count)
@@ -202,15 +226,37 @@ class _Replay:
             at = self._plan.scratch.get(flow.number)
             if at is None or at < 0 or at % _WORD or at + scratch > self._plan.arena_bytes:
                 raise PlanError(f"{op.where}: its scratch lies outside the arena")
-            put(self._held, _SCRATCH, at, scratch)
+            if not stripes.gathers:
+                put(self._held, _SCRATCH, at, scratch)
+            elif to == 0:
+                put(self._held, kept, at, scratch)
             if not needed <= set(self._held):
                 raise PlanError(f"{op.where}: scratch overwrites its inputs")
-        self._write(flow.output, count)
+        if stripes.gathers:
+            flow.output.made += count
+            if flow.output.made == flow.rows:
+                put(self._held, flow.output.tensor.id, flow.output.at, flow.output.tensor.nbytes)
+        else:
+            self._write(flow.output, count)
         if not needed <= set(self._held):
             raise PlanError(f"{op.where} writes over its input")
-        if scratch and self._held.pop(_SCRATCH, None) is None:
+        if scratch and (kept if stripes.gathers else _SCRATCH) not in self._held:
             raise PlanError(f"{op.where} writes over its scratch")
+        self._held.pop(_SCRATCH, None)
         flow.done += 1
+
+    def _check_gathering(self, flow: _Flow, calls: tuple[int, ...], count: int, kept: Hashable) -> None:
+        """A step that gathers begins with its first stripe, ends with its last, and finds in between what it had."""
+        op, source = flow.step.op, flow.sources[0].tensor
+        if len(calls) != 1 or flow.step.calls[calls[0]].kernel not in _GATHERING:
+            raise PlanError(f"{op.where} gathers rows by a kernel that cannot")
+        params = dict(flow.step.calls[calls[0]].params)
+        said = tuple(params[name] for name in ("pixels", "channels", "first", "last"))
+        is_last = flow.done == flow.count - 1
+        if said != (count * source.shape[2], source.shape[3], int(flow.done == 0), int(is_last)):
+            raise PlanError(f"{op.where}: a call for rows that are gathered takes {said}")
+        if flow.done and kept not in self._held:
+            raise PlanError(f"{op.where} misses what it has gathered")
 
     def _make_room(self, ring: _Ring, count: int) -> None:
         """As `mcg_make_room`."""

@@ -36,6 +36,8 @@ def _work(graph: Graph, call: KernelCall) -> float:
     p = {name: value for name, value in call.params if isinstance(value, int)}
     if "stripe_rows" in p and "filter_rows" in p:
         return _on_planes(p)
+    if "pixels" in p:
+        return p["pixels"] * p["channels"] * 3.0
     if {"columns", "depth", "channels"} <= p.keys():
         return _multiplied(p.get("batches", 1) * p.get("rows", 1) * p["columns"], p["depth"], p["channels"], 1.0)
     if "stripe_tiles" in p:
