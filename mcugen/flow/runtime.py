@@ -24,6 +24,9 @@ from mcugen.runtimes.tflm.program import TflmOptions, TflmProgram, make_program
 from mcugen.runtimes.tflm.view import read_view
 from mcugen.tflite.opened import OpenedModel
 
+_TRIES = 3
+"""Limits of the arena that are tried to keep to a limit of RAM."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -108,10 +111,16 @@ def _compiled(graph: Graph, board: Board, choice: Choice) -> Plan:
     goal, pushed = choice.goal or DEFAULT_GOAL, choice.rows == "pushed"
     plan = make_plan(graph, board.target(), goal, pushed)
     most = min(board.ram.size, choice.max_ram or board.ram.size)
-    missing = fit_report(plan, board).ram_needed - most
-    if missing <= 0:
-        return plan
-    plan = make_plan(graph, board.target(), goal, pushed, max(1, plan.arena_bytes - missing))
+    limit = plan.arena_bytes
+    # What pipelines count takes some bytes beside the arena, so that the first limit may be too high.
+    for _ in range(_TRIES):
+        missing = fit_report(plan, board).ram_needed - most
+        if missing <= 0:
+            return plan
+        if plan.arena_bytes > limit:
+            break  # it is the smallest one
+        limit = max(1, plan.arena_bytes - missing)
+        plan = make_plan(graph, board.target(), goal, pushed, limit)
     missing = fit_report(plan, board).ram_needed - most
     if choice.max_ram is not None and missing > 0:
         widest = peak(plan)

@@ -199,7 +199,7 @@ Optimize = Annotated[
         "--optimize",
         metavar="GOAL",
         show_default=False,
-        help="balanced (default), speed (may take RAM), size, or ram.",
+        help="balanced (default), speed, size, ram.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -209,7 +209,7 @@ Rows = Annotated[
         "--rows",
         metavar="whole|pushed",
         show_default=False,
-        help="Write the input before an inference (default), or bring it row by row.",
+        help="Input whole (default), or row by row.",
         rich_help_panel=MODEL,
     ),
 ]

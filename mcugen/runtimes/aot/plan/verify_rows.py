@@ -128,6 +128,8 @@ class _Replay:
             rows = self._graph.tensor(gatherer.op.inputs[0]).shape[1] if gatherer else tensor.shape[1]
             if before and ring.rows != rows:
                 raise PlanError(f'"{tensor.name}" is whole before the pipeline, its ring is not')
+            if gatherer and ring.rows != rows:
+                raise PlanError(f'"{tensor.name}" is gathered from {rows} rows, not from {ring.rows}')
             if not 0 < ring.rows <= rows:
                 raise PlanError(f'"{tensor.name}" has a ring of {ring.rows} rows')
             made = _Ring(tensor, plan.addresses[ring.tensor], ring.rows, rows if before else 0, whole_before=before)
