@@ -18,6 +18,11 @@ DEFAULT_GOAL: Goal = "balanced"
 
 GOALS: tuple[Goal, ...] = get_args(Goal)
 
+InputRows = Literal["whole", "pushed"]
+"""How a firmware gets its input: written as a whole before an inference, or brought row by row while it runs."""
+
+INPUT_ROWS: tuple[InputRows, ...] = get_args(InputRows)
+
 Protocol = Literal["mcugen", "mlperf"]
 """What a firmware speaks over its UART: docs/PROTOCOL.md, or the protocol of the MLPerf Tiny benchmark."""
 

@@ -6,15 +6,33 @@
 #include "mcg_server.h"
 
 enum { PAUSE = 1, MEASURE_STACK = 2, PACE = 4 }; /* flags of a request */
-enum { DONE = 0, PAUSED = 1 };                   /* states in a response */
+enum { DONE = 0, PAUSED = 1, ROW_TAKEN = 2 };    /* states in a response */
 
 /* Of an inference that is interrupted after every op. */
 static struct {
   mcg_moment resumed; /* when the op under way began */
   mcg_moment total;   /* cost of the ops so far */
+  uint32_t pieces;    /* that are done: ops, or parts of them */
   uint8_t abandoned;  /* a new session began during a pause */
   uint8_t is_silent;
 } stepping;
+
+#ifndef MCG_MODEL_PIECES
+#define MCG_MODEL_ROW_BYTES 0
+#endif
+
+#if MCG_MODEL_ROW_BYTES
+static uint32_t inputs_crc(void) {
+  return mcg_crc32(0, mcg_model_row_buffer(), MCG_MODEL_ROW_BYTES);
+}
+
+/* They take the row that was written. 1 if it was the last one. Not functions: nothing is between
+ * model and measurement. */
+#define INVOKE mcg_model_push_row
+#define INVOKE_HOOKED mcg_model_push_row_hooked
+#else
+#define INVOKE mcg_model_invoke
+#define INVOKE_HOOKED mcg_model_invoke_hooked
 
 static uint32_t inputs_crc(void) {
   uint32_t crc = 0;
@@ -23,6 +41,8 @@ static uint32_t inputs_crc(void) {
   }
   return crc;
 }
+
+#endif
 
 static uint32_t outputs_crc(void) {
   uint32_t crc = 0;
@@ -51,6 +71,12 @@ static void respond_paused(uint32_t op, const mcg_moment *cost) {
   mcg_put32(bytes);
   mcg_put32(mcg_crc32(0, data, bytes));
   mcg_put_moment(cost);
+#ifdef MCG_MODEL_PIECES
+  uint32_t offset, total;
+  mcg_model_op_part(op, &offset, &total);
+  mcg_put32(offset);
+  mcg_put32(total);
+#endif
   mcg_send_response();
 }
 
@@ -90,6 +116,9 @@ static void pace_after_op(void *context, uint32_t op) {
   stepping.total.ticks += cost.ticks;
   stepping.total.interrupts += cost.interrupts;
   mcg_feed_watchdog();
+#ifdef MCG_MODEL_PIECES
+  op = stepping.pieces++;
+#endif
   if (!stepping.is_silent) mcg_send_progress(op);
   mcg_port_now(&stepping.resumed);
 }
@@ -97,7 +126,7 @@ static void pace_after_op(void *context, uint32_t op) {
 static int invoke_paced(void) {
   mcg_feed_watchdog();
   mcg_port_now(&stepping.resumed);
-  return mcg_model_invoke_hooked(pace_after_op, NULL);
+  return INVOKE_HOOKED(pace_after_op, NULL);
 }
 
 static void run(uint32_t flags, mcg_run_record *record) {
@@ -105,15 +134,15 @@ static void run(uint32_t flags, mcg_run_record *record) {
   memset(&stepping, 0, sizeof stepping);
   if (flags & PAUSE) {
     mcg_port_now(&stepping.resumed);
-    record->result = mcg_model_invoke_hooked(pause_after_op, NULL);
+    record->result = INVOKE_HOOKED(pause_after_op, NULL);
   } else if (flags & PACE) {
     /* Sending needs stack that is not the model's. */
     stepping.is_silent = (flags & MEASURE_STACK) != 0;
     mcg_run_measured(invoke_paced, (flags & MEASURE_STACK) ? MCG_MEASURE_STACK : 0, record);
     if (!stepping.is_silent) record->cost = stepping.total;
   } else {
-    mcg_run_measured(mcg_model_invoke,
-                     (flags & MEASURE_STACK) ? MCG_MEASURE_STACK : MCG_MEASURE_COST, record);
+    mcg_run_measured(INVOKE, (flags & MEASURE_STACK) ? MCG_MEASURE_STACK : MCG_MEASURE_COST,
+                     record);
   }
 }
 
@@ -133,10 +162,21 @@ void mcg_serve_invoke(const mcg_request *request) {
     if (stepping.abandoned) return;
     if (mcg_stack_overflowed()) {
       mcg_respond(MCG_STACK_OVERFLOW);
+#if MCG_MODEL_ROW_BYTES
+    } else if (record.result == 0) {
+      mcg_server.rows++;
+      mcg_respond(MCG_OK);
+      mcg_put8(ROW_TAKEN);
+      mcg_put_moment(&record.cost);
+      mcg_put32(record.stack_bytes);
+    } else if (record.result < 0) {
+#else
     } else if (record.result != 0) {
+#endif
       mcg_respond_model_failed(record.result);
     } else {
       mcg_server.has_output = 1;
+      mcg_server.rows = 0;
       mcg_respond(MCG_OK);
       mcg_put8(DONE);
       mcg_put_moment(&record.cost);

@@ -5,7 +5,8 @@
 #include "mcg_crc.h"
 #include "mcg_server.h"
 
-#define HAS_WATCHDOG 1u /* flag in a hello */
+#define HAS_WATCHDOG 1u /* flags in a hello */
+#define HAS_ROWS 2u
 
 void mcg_serve_hello(void) {
   const mcg_model_info *m = mcg_server.model;
@@ -41,7 +42,13 @@ void mcg_serve_hello(void) {
   mcg_put_string(m->runtime);
   mcg_put_string(m->generator);
   mcg_put_string(m->name);
+#ifdef MCG_MODEL_PIECES
+  mcg_put8((mcg_port_watchdog != NULL ? HAS_WATCHDOG : 0) | HAS_ROWS);
+  mcg_put32(MCG_MODEL_PIECES);
+  mcg_put32(MCG_MODEL_ROW_BYTES);
+#else
   mcg_put8(mcg_port_watchdog != NULL ? HAS_WATCHDOG : 0);
+#endif
 #ifdef MCG_MODEL_COUNT
   mcg_put8(MCG_MODEL_COUNT);
 #endif
@@ -101,6 +108,36 @@ void mcg_respond_model_failed(int32_t result) {
   mcg_put32((uint32_t)result);
 }
 
+#if defined(MCG_MODEL_PIECES) && MCG_MODEL_ROW_BYTES
+/* Of an input that goes row by row: a part of the next row, or of the first one of another
+ * inference. */
+static void write_input(uint32_t index, uint32_t offset, const uint8_t *from, uint32_t bytes) {
+  const uint32_t row = offset / MCG_MODEL_ROW_BYTES, column = offset % MCG_MODEL_ROW_BYTES;
+  (void)index;
+  if (column + bytes > MCG_MODEL_ROW_BYTES) {
+    mcg_respond(MCG_BAD_RANGE);
+    return;
+  }
+  if (row == 0 && mcg_server.rows != 0) {
+    mcg_model_reset();
+    mcg_server.rows = 0;
+  }
+  if (row != mcg_server.rows) {
+    mcg_respond(MCG_BAD_STATE);
+    return;
+  }
+  mcg_server.has_output = 0;
+  memcpy((uint8_t *)mcg_model_row_buffer() + column, from, bytes);
+  mcg_respond(MCG_OK);
+}
+#else
+static void write_input(uint32_t index, uint32_t offset, const uint8_t *from, uint32_t bytes) {
+  mcg_server.has_output = 0; /* inputs and outputs may share memory */
+  memcpy((uint8_t *)mcg_model_input(index) + offset, from, bytes);
+  mcg_respond(MCG_OK);
+}
+#endif
+
 void mcg_serve_write_input(const mcg_request *request) {
   if (request->bytes < 6) {
     mcg_respond(MCG_BAD_LENGTH);
@@ -116,9 +153,7 @@ void mcg_serve_write_input(const mcg_request *request) {
   } else if (offset > t->bytes || bytes > t->bytes - offset) {
     mcg_respond(MCG_BAD_RANGE);
   } else {
-    mcg_server.has_output = 0; /* inputs and outputs may share memory */
-    memcpy((uint8_t *)mcg_model_input(index) + offset, request->payload + 6, bytes);
-    mcg_respond(MCG_OK);
+    write_input(index, offset, request->payload + 6, bytes);
   }
 }
 

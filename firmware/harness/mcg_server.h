@@ -12,6 +12,7 @@ typedef struct {
   mcg_run_record init; /* of the model */
   mcg_calibration calibration;
   uint8_t has_output;       /* outputs of a finished inference can be read */
+  uint32_t rows;            /* of an input that goes row by row: how many were taken */
   const mcg_request *ahead; /* received during a paused inference, for the main loop to serve */
 } mcg_server_state;
 

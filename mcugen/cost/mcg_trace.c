@@ -9,7 +9,7 @@
  * make the link slow.
  *
  * Arguments, addresses in hexadecimal:
- *   out=FILE invoke=A nth=N hooked=A hook=A
+ *   out=FILE invoke=A nth=N times=N hooked=A hook=A    an inference may be several calls
  *   own=FROM-TO       code of the harness; may be repeated
  *   handler=FROM-TO   of these, the interrupt's handler
  *   region=FROM-TO    a memory; may be repeated, the flash first
@@ -103,9 +103,9 @@ typedef struct instruction {
 static struct {
   char out[4096];
   uint64_t invoke, hooked, hook;
-  int nth, owns, regions, fronts;
+  int nth, times, owns, regions, fronts;
   range own[OWN], region[REGIONS], handler;
-} wanted = {.nth = 2};
+} wanted = {.nth = 2, .times = 1};
 
 static front *fronts;
 static uint32_t narrowest = 256; /* line, in bytes */
@@ -114,7 +114,7 @@ static instruction *instructions[HASH], *all_instructions;
 
 enum state { IDLE, RUNNING, IN_HOOK, DONE };
 static enum state state;
-static int calls, segment;
+static int calls, hooked_calls, segment;
 static bool by_op;
 static uint64_t return_to, hook_return;
 static block *previous;
@@ -231,6 +231,10 @@ static void count(block *b) {
 
 static void finish(void) {
   if (by_op) {
+    if (++hooked_calls < wanted.times) {
+      state = IDLE;
+      return;
+    }
     if (file) {
       fputs("complete\n", file);
       fclose(file);
@@ -238,7 +242,7 @@ static void finish(void) {
     }
     state = DONE;
   } else {
-    write_segment();
+    if (calls == wanted.nth + wanted.times - 1) write_segment();
     state = IDLE;
   }
 }
@@ -247,7 +251,11 @@ static void begin(bool op_by_op) {
   return_to = previous ? previous->end : 0;
   previous = NULL;
   by_op = op_by_op;
-  segment = op_by_op ? 1 : 0;
+  if (!op_by_op) {
+    segment = 0;
+  } else if (hooked_calls == 0) {
+    segment = 1;
+  }
   state = RUNNING;
 }
 
@@ -257,10 +265,10 @@ static void on_block(unsigned cpu, void *data) {
   if (b->start >= wanted.handler.from && b->start < wanted.handler.to) return;
   switch (state) {
     case IDLE:
-      if (b->start == wanted.invoke && ++calls == wanted.nth) {
+      if (b->start == wanted.invoke && ++calls >= wanted.nth && calls < wanted.nth + wanted.times) {
         begin(false);
         count(b);
-      } else if (b->start == wanted.hooked && calls >= wanted.nth) {
+      } else if (b->start == wanted.hooked && calls >= wanted.nth + wanted.times - 1) {
         begin(true);
         count(b);
       } else {
@@ -397,6 +405,7 @@ static bool read_argument(const char *argument) {
   if (IS("hooked")) return sscanf(text, "%" SCNx64, &wanted.hooked) == 1;
   if (IS("hook")) return sscanf(text, "%" SCNx64, &wanted.hook) == 1;
   if (IS("nth")) return sscanf(text, "%d", &wanted.nth) == 1;
+  if (IS("times")) return sscanf(text, "%d", &wanted.times) == 1;
   if (IS("own")) return read_range(text, wanted.own, &wanted.owns, OWN);
   if (IS("handler")) {
     int none = 0;

@@ -14,12 +14,14 @@ from mcugen.boards.types import Board, FlashFront
 from mcugen.builder import Firmware
 from mcugen.builder.linker_map import parse_map
 from mcugen.cost.plugin import plugin, plugin_arguments
-from mcugen.cost.types import Accesses, Counts, Misses, Trace
+from mcugen.cost.types import Accesses, Counts, Misses, Trace, joined
 from mcugen.device.connecting import open_device
 from mcugen.errors import ToolError
 
 _INVOKE = "mcg_model_invoke"
 _HOOKED = "mcg_model_invoke_hooked"
+_PUSH = "mcg_model_push_row"
+_PUSH_HOOKED = "mcg_model_push_row_hooked"
 _HOOK = "pause_after_op"
 _INTERRUPT = "mcg_systick"
 
@@ -60,7 +62,7 @@ def record(
     with tempfile.TemporaryDirectory(prefix="mcugen-trace-") as folder:
         out = Path(folder) / "trace"
         arguments = [
-            *_functions(firmware),
+            *_functions(firmware, sample),
             *(("own", f"{start:x}-{end:x}") for start, end in _own_code(firmware)),
             *(("region", f"{region.origin:x}-{region.end:x}") for region in regions),
             *(("cache", _front(front)) for front in fronts),
@@ -74,20 +76,25 @@ def record(
         ) as device:
             device.run(sample)
             device.run(sample)
-            device.profile(sample)
+            turns = [op for op, _ in device.pieces(sample)]
             ops = device.hello.ops
         names = (*(region.name for region in regions), "elsewhere")
         try:
             lines = out.read_text(encoding="ascii").splitlines()
         except OSError as error:
             raise ToolError(f"the trace was not written: {error.strerror}", where=str(out)) from error
-    return read_trace(lines, board.cpu, names, fronts, ops)
+    return read_trace(lines, board.cpu, names, fronts, ops, turns)
 
 
-def _functions(firmware: Firmware) -> Iterator[tuple[str, str]]:
-    """Where what the plugin waits for is."""
+def _functions(firmware: Firmware, sample: Sequence[NDArray[Any]]) -> Iterator[tuple[str, str]]:
+    """Where what the plugin waits for is, and which of its calls make an inference."""
     at = {symbol.name: symbol for symbol in firmware.symbols}
-    for key, name in (("invoke", _INVOKE), ("hooked", _HOOKED), ("hook", _HOOK)):
+    invoke, hooked = _INVOKE, _HOOKED
+    if _PUSH in at:
+        invoke, hooked, rows = _PUSH, _PUSH_HOOKED, sample[0].shape[1]
+        yield "nth", str(rows + 1)
+        yield "times", str(rows)
+    for key, name in (("invoke", invoke), ("hooked", hooked), ("hook", _HOOK)):
         if name not in at:
             raise ToolError(f"the firmware has no function {name}", where=str(firmware.elf), hint="Build it again")
         yield key, f"{at[name].address:x}"
@@ -118,9 +125,14 @@ def _front(front: FlashFront) -> str:
 
 
 def read_trace(
-    lines: Iterable[str], core: str, regions: tuple[str, ...], fronts: Sequence[FlashFront], ops: int
+    lines: Iterable[str],
+    core: str,
+    regions: tuple[str, ...],
+    fronts: Sequence[FlashFront],
+    ops: int,
+    turns: Sequence[int] | None = None,
 ) -> Trace:
-    """What the plugin wrote.
+    """What the plugin wrote. `turns` names the op of each part after the first; without it, each op has one in order.
 
     Raises:
         ToolError: it is damaged, or the end is missing.
@@ -138,12 +150,16 @@ def read_trace(
                 counts.take(kind, fields)
     except (ValueError, IndexError, UnboundLocalError, KeyError) as error:
         raise ToolError("the trace is damaged", hint=_AGAIN) from error
-    if not complete or sorted(segments) != list(range(ops + 1)):
+    turns = range(ops) if turns is None else turns
+    if not complete or sorted(segments) != list(range(len(turns) + 1)):
         raise ToolError(
-            f"the trace is not whole: {len(segments)} of {ops + 1} parts",
+            f"the trace is not whole: {len(segments)} of {len(turns) + 1} parts",
             hint=_AGAIN,
         )
-    return Trace(core, regions, segments[_WHOLE], tuple(segments[op + 1] for op in range(ops)))
+    parts: list[list[Counts]] = [[] for _ in range(ops)]
+    for number, op in enumerate(turns, 1):
+        parts[op].append(segments[number])
+    return Trace(core, regions, segments[_WHOLE], tuple(joined(counts) for counts in parts))
 
 
 class _Growing:

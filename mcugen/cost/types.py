@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,6 +25,13 @@ class Accesses:
     reads: tuple[int, ...]
     writes: tuple[int, ...]
 
+    def __add__(self, other: Accesses) -> Accesses:
+        return Accesses(
+            self.unaligned + other.unaligned,
+            tuple(a + b for a, b in zip(self.reads, other.reads, strict=True)),
+            tuple(a + b for a, b in zip(self.writes, other.writes, strict=True)),
+        )
+
 
 @dataclass(frozen=True)
 class Misses:
@@ -38,6 +46,9 @@ class Misses:
     apart: int
     in_sequence: int
     data: int
+
+    def __add__(self, other: Misses) -> Misses:
+        return Misses(self.apart + other.apart, self.in_sequence + other.in_sequence, self.data + other.data)
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,28 @@ class Counts:
     @property
     def instructions(self) -> int:
         return sum(length * count for (_, length), count in self.blocks.items())
+
+
+def joined(parts: Sequence[Counts]) -> Counts:
+    """What several stretches executed in all."""
+    if len(parts) == 1:
+        return parts[0]
+    blocks: Counter[tuple[int, int]] = Counter()
+    edges: Counter[tuple[int, int]] = Counter()
+    memory: dict[int, Accesses] = {}
+    misses: dict[FlashFront, dict[int, Misses]] = {}
+    for part in parts:
+        blocks.update(part.blocks)
+        edges.update(part.edges)
+        for pc, one in part.memory.items():
+            known = memory.get(pc)
+            memory[pc] = one if known is None else known + one
+        for front, by_pc in part.misses.items():
+            found = misses.setdefault(front, {})
+            for pc, missed in by_pc.items():
+                before = found.get(pc)
+                found[pc] = missed if before is None else before + missed
+    return Counts(blocks, edges, memory, misses)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from mcugen.device import protocol
 from mcugen.device.costs import make_meter
 from mcugen.device.faults import FaultError
 from mcugen.device.link import ConnectionLostError, Link
-from mcugen.device.protocol import Command, Done, Hello, Paused, Started, Stored, TensorInfo
+from mcugen.device.protocol import Command, Cost, Done, Hello, Paused, Started, Stored, TensorInfo
 from mcugen.device.session import Session, request_timeout
 from mcugen.errors import DeviceError
 from mcugen.progress import Share
@@ -173,49 +173,74 @@ class Device:
         """
         report = on_progress or (lambda _: None)
         parts = self._session.parts(self.inputs)
-        total = parts + (self.hello.ops if self.paced else 1)
-        crc = self._session.write_inputs(self.inputs, inputs, lambda sent: report(sent / total))
-        heard = [time.monotonic()]  # when the device showed that it got further
+        total = parts + (self._stops if self.paced else 1)
+        heard: list[float] = []  # when the device showed that it got further
 
-        def progress(op: int) -> None:
+        def progress(stop: int) -> None:
             heard.append(time.monotonic())
-            if op + 1 < self.hello.ops:
-                report((parts + op + 1) / total)
+            if stop + 1 < self._stops:
+                report((parts + stop + 1) / total)
 
-        done = self._done(self._invoke(protocol.PACE if self.paced else 0, crc, progress))
+        longest, costs = 0.0, []
+        for crc in self._session.write_inputs(self.inputs, inputs, lambda sent: report(sent / total)):
+            heard = [time.monotonic()]
+            done = self._done(self._invoke(protocol.PACE if self.paced else 0, crc, progress))
+            heard.append(time.monotonic())
+            longest = max(longest, *(after - before for before, after in itertools.pairwise(heard)))
+            costs.append(done.cost)
+        self._check_complete(done)
         report(1.0)
-        heard.append(time.monotonic())
-        longest = max(after - before for before, after in itertools.pairwise(heard))
         if self._meter.goes_round(longest):
             what = "an op" if self.paced else "an inference"
             raise self._session.error(
                 f"{what} of {longest:.0f} s is too long for the {self.hello.counter_bits}-bit cycle counter"
             )
-        cost = self._meter.cost(done.cost, self.hello.ops if self.paced else 1)
-        return self._session.read_outputs(self.outputs, done), cost
+        if self.paced:
+            whole = Cost(sum(cost.ticks for cost in costs), sum(cost.interrupts for cost in costs))
+            return self._session.read_outputs(self.outputs, done), self._meter.cost(whole, self._stops)
+        return self._session.read_outputs(self.outputs, done), sum(self._meter.cost(cost) for cost in costs)
+
+    @property
+    def _stops(self) -> int:
+        """How often an inference can pause: after every op, or every stripe of it."""
+        return self.hello.pieces or self.hello.ops
 
     def profile(self, inputs: Sequence[NDArray[Any]]) -> list[int]:
         """Cost of every op, in the order of the plan. Each includes a call through a pointer, a few instructions."""
-        return [self._meter.cost(paused.cost) for paused in self._steps(inputs)]
+        costs = [0] * self.hello.ops
+        for op, cost in self.pieces(inputs):
+            costs[op] += cost
+        return costs
+
+    def pieces(self, inputs: Sequence[NDArray[Any]]) -> list[tuple[int, int]]:
+        """By turn the op that ran, or made some rows, and its cost. Without rows every op has one turn, in order."""
+        return [(paused.op, self._meter.cost(paused.cost)) for paused in self._steps(inputs)]
 
     def layers(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[int, bytes]]:
-        """One inference: (op number, raw bytes of its first output) after every op.
+        """One inference: (op number, raw bytes of its first output) for every op, in order, put together from rows.
 
         The iterator must be used up, or closed, before the next request.
         """
+        whole = _Outputs()
         with contextlib.closing(self._steps(inputs)) as steps:
             for paused in steps:
                 request = protocol.read_op_output_request
                 data = self._session.read_blocks(Command.READ_OP_OUTPUT, request, paused.nbytes)
                 if zlib.crc32(data) != paused.crc:
                     raise self._session.error(f"the output of op {paused.op} changed while it was read")
-                yield paused.op, data
+                yield from whole.add(paused, data)
+        if whole.incomplete:
+            raise self._session.error(f"it did not show all of the output of op {whole.incomplete[0]}")
 
     def stack_used(self, inputs: Sequence[NDArray[Any]]) -> int:
         """Bytes of stack that an inference uses, found by painting the stack before it."""
-        crc = self._session.write_inputs(self.inputs, inputs)
         flags = protocol.MEASURE_STACK | (protocol.PACE if self.paced else 0)
-        return self._done(self._invoke(flags, crc)).stack
+        most = 0
+        for crc in self._session.write_inputs(self.inputs, inputs):
+            done = self._done(self._invoke(flags, crc))
+            most = max(most, done.stack)
+        self._check_complete(done)
+        return most
 
     def reset(self) -> None:
         """Reset the device and say hello again. Works after a fault as well."""
@@ -407,14 +432,14 @@ class Device:
         # Without signs of life it may take as long as all ops together.
         patience = self._timeout
         if flags & protocol.PACE and flags & protocol.MEASURE_STACK:
-            patience *= max(1, self.hello.ops)
+            patience *= max(1, self._stops)
         answer: Done | Paused = self._session.ask(
             Command.INVOKE,
             protocol.parse_invoke,
             protocol.invoke_request(flags, crc),
             timeout=patience,
             on_progress=on_progress,
-            steps=self.hello.ops,
+            steps=self._stops,
         )
         return answer
 
@@ -425,25 +450,56 @@ class Device:
 
     def _steps(self, inputs: Sequence[NDArray[Any]]) -> Generator[Paused, None, None]:
         session = self._session
-        crc = session.write_inputs(self.inputs, inputs)
-        state = self._invoke(protocol.PAUSE, crc)
-        expected = 0
+        state: Done | Paused | None = None
+        stops, next_op = 0, 0
         try:
-            while isinstance(state, Paused):
-                if state.op != expected:
-                    raise session.error(f"it paused after op {state.op} instead of {expected}")
-                expected += 1
-                yield state
-                state = self._continue(session)
+            for crc in session.write_inputs(self.inputs, inputs):
+                state = self._invoke(protocol.PAUSE, crc)
+                while isinstance(state, Paused):
+                    if state.op >= self.hello.ops or (not self.hello.pieces and state.op != next_op):
+                        raise session.error(f"it paused after op {state.op} instead of {next_op}")
+                    stops, next_op = stops + 1, state.op + 1
+                    yield state
+                    state = self._continue(session)
         except GeneratorExit:
             while isinstance(state, Paused) and not self._closed and session is self._session:
                 state = self._continue(session)
             raise
-        if expected != self.hello.ops:
-            raise session.error(f"it paused after {expected} of {self.hello.ops} ops")
+        if stops != self._stops:
+            raise session.error(f"it paused after {stops} of {self._stops} ops")
+        assert isinstance(state, Done)
+        self._check_complete(state)
+
+    def _check_complete(self, done: Done) -> None:
+        if not done.complete:
+            raise self._session.error("it waits for more rows than its input has")
 
     def _continue(self, session: Session) -> Done | Paused:
         if session is not self._session:
             raise session.error("the connection was re-established during an inference", hint="Run it again")
         state: Done | Paused = session.ask(Command.CONTINUE, protocol.parse_invoke, timeout=self._timeout)
         return state
+
+
+class _Outputs:
+    """Puts outputs of ops together from what is shown of them, and gives them in the ops' order."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, bytearray] = {}
+        self._missing: dict[int, int] = {}
+        self._next = 0
+
+    def add(self, paused: Paused, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Take what a pause shows; the outputs that are complete with it and all before."""
+        total = paused.total or paused.nbytes
+        whole = self._parts.setdefault(paused.op, bytearray(total))
+        self._missing[paused.op] = self._missing.get(paused.op, total) - len(data)
+        whole[paused.offset : paused.offset + len(data)] = data
+        while self._missing.get(self._next, 1) == 0:
+            yield self._next, bytes(self._parts.pop(self._next))
+            self._next += 1
+
+    @property
+    def incomplete(self) -> list[int]:
+        """Ops that were not given."""
+        return sorted(self._parts)

@@ -10,7 +10,7 @@ import hashlib
 import math
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cobs import cobs
 
@@ -170,6 +170,8 @@ class Hello:
         build_id: of the running firmware, in hex.
         has_watchdog: its watchdog must be fed between ops, so that inferences must be paced.
         models: how many models the firmware has, of which it runs one at a time.
+        pieces: where rows flow through ops, how many stripes and other ops an inference takes; else 0.
+        row_bytes: of an input that is brought row by row, else 0.
     """
 
     max_payload: int
@@ -196,9 +198,15 @@ class Hello:
     model: str
     has_watchdog: bool = False
     models: int = 1
+    pieces: int = 0
+    row_bytes: int = 0
 
 
 CALIBRATION_INSTRUCTIONS = 65_536
+
+_HAS_WATCHDOG, _HAS_ROWS = 1, 2
+MOST_PIECES = 1 << 20
+"""More stops than any inference makes: a number beyond it is not believed."""
 
 
 def parse_hello(payload: bytes) -> Hello:
@@ -234,11 +242,15 @@ def parse_hello(payload: bytes) -> Hello:
         runtime=r.text(),
         generator=r.text(),
         model=r.text(),
-        has_watchdog=r.left > 0 and r.integer(1) & 1 == 1,  # older firmware ends here
-        models=_models(r) if r.left > 0 else 1,  # and firmware of one model here
     )
+    flags = r.integer(1) if r.left else 0  # older firmware ends here
+    pieces, row_bytes = (r.integer(4), r.integer(4)) if flags & _HAS_ROWS and r.left >= 8 else (0, 0)
+    if row_bytes > MAX_TENSOR_BYTES or pieces > MOST_PIECES:
+        raise ProtocolError(f"{pieces} pieces, rows of {row_bytes} bytes")
+    models = _models(r) if r.left else 1  # and firmware of one model here
     r.finish()
-    return hello
+    watched = flags & _HAS_WATCHDOG != 0
+    return replace(hello, has_watchdog=watched, pieces=pieces, row_bytes=row_bytes, models=models)
 
 
 def _models(r: _Reader) -> int:
@@ -303,21 +315,30 @@ def invoke_request(flags: int, inputs_crc: int) -> bytes:
 
 @dataclass(frozen=True)
 class Done:
-    """A finished inference. `stack` is 0 unless it was asked for; `outputs_crc` is over all outputs in order."""
+    """A finished inference, or a row that was taken where more are to come (`complete` is False then).
+
+    `stack` is 0 unless it was asked for; `outputs_crc` is over all outputs in order.
+    """
 
     cost: Cost
     stack: int
     outputs_crc: int
+    complete: bool = True
 
 
 @dataclass(frozen=True)
 class Paused:
-    """An inference that waits after op `op`, whose first output has `nbytes` bytes and checksum `crc`."""
+    """An inference that waits after op `op`, whose first output has `nbytes` bytes and checksum `crc`.
+
+    Where rows flow through ops, it has made those from byte `offset` of `total`; else both are 0.
+    """
 
     op: int
     nbytes: int
     crc: int
     cost: Cost
+    offset: int = 0
+    total: int = 0
 
 
 def parse_invoke(payload: bytes) -> Done | Paused:
@@ -330,7 +351,13 @@ def parse_invoke(payload: bytes) -> Done | Paused:
         op, nbytes, crc = r.integer(2), r.integer(4), r.integer(4)
         if nbytes > MAX_TENSOR_BYTES:
             raise ProtocolError(f"an op's output of {nbytes} bytes")
-        result = Paused(op, nbytes, crc, r.cost())
+        cost = r.cost()
+        offset, total = (r.integer(4), r.integer(4)) if r.left >= 8 else (0, 0)
+        if total > MAX_TENSOR_BYTES or (total and offset + nbytes > total):
+            raise ProtocolError(f"bytes {offset} to {offset + nbytes} of an op's output of {total}")
+        result = Paused(op, nbytes, crc, cost, offset, total)
+    elif state == 2:
+        result = Done(r.cost(), r.integer(4), 0, complete=False)
     else:
         raise ProtocolError(f"inference state {state}")
     r.finish()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -170,7 +170,16 @@ class Session:
 
     def parts(self, infos: Sequence[TensorInfo]) -> int:
         """Requests that it takes to write such inputs."""
-        return sum(-(-info.nbytes // self._write_step) for info in infos)
+        return sum(len(self._spans(info.nbytes)) for info in infos)
+
+    def _spans(self, nbytes: int) -> list[range]:
+        """How an input is cut into requests, and none of them into two rows where it is brought row by row."""
+        row, step = self.hello.row_bytes or max(1, nbytes), self._write_step
+        return [
+            range(offset, min(offset + step, start + row, nbytes))
+            for start in range(0, nbytes, row)
+            for offset in range(start, min(start + row, nbytes), step)
+        ]
 
     @property
     def _write_step(self) -> int:
@@ -181,8 +190,8 @@ class Session:
         infos: Sequence[TensorInfo],
         arrays: Sequence[NDArray[Any]],
         on_part: Callable[[int], None] | None = None,
-    ) -> int:
-        """Write all inputs; gives their checksum, which INVOKE needs.
+    ) -> Iterator[int]:
+        """Write all inputs; gives their checksum, which INVOKE needs. Where rows are brought one by one, that of each.
 
         Args:
             on_part: called after every request with how many there were.
@@ -192,16 +201,20 @@ class Session:
         """
         blocks = _input_bytes(arrays, infos)
         crc = sent = 0
-        step = self._write_step
+        row_bytes = self.hello.row_bytes
         for index, block in enumerate(blocks):
-            crc = zlib.crc32(block, crc)
-            for offset in range(0, len(block), step):
-                part = block[offset : offset + step]
-                self.ask(Command.WRITE_INPUT, bytes, protocol.write_input_request(index, offset, part))
+            for span in self._spans(len(block)):
+                part = block[span.start : span.stop]
+                crc = zlib.crc32(part, crc)
+                self.ask(Command.WRITE_INPUT, bytes, protocol.write_input_request(index, span.start, part))
                 sent += 1
                 if on_part is not None:
                     on_part(sent)
-        return crc
+                if row_bytes and span.stop % row_bytes == 0:
+                    yield crc
+                    crc = 0
+        if not row_bytes:
+            yield crc
 
     def read_outputs(self, outputs: Sequence[TensorInfo], done: Done) -> list[NDArray[Any]]:
         """All outputs of a finished inference, in their shapes and dtypes."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mcugen.flow.model import Model
     from mcugen.flow.proof import Cost
     from mcugen.graph import Tensor
+    from mcugen.runtimes.aot.plan.types import Plan
     from mcugen.runtimes.program import Program, ProgramStep
 
 
@@ -55,7 +56,10 @@ class Inspection(Brief):
     def notes(self) -> tuple[str, ...]:
         """What a person may want to know about the model and the boards."""
         unknown = f"TensorFlow Lite Micro's Makefile does not know the core of {', '.join(self.left_out)}"
-        return (*self.model.graph.notes, *self.plan.warnings, *((unknown,) if self.left_out else ()))
+        from mcugen.runtimes.aot.plan.types import Plan
+
+        rows = row_notes(self.plan) if isinstance(self.plan, Plan) else []
+        return (*self.model.graph.notes, *self.plan.warnings, *rows, *((unknown,) if self.left_out else ()))
 
     def to_dict(self) -> dict[str, Any]:
         from mcugen.flow.proof import tflm_facts
@@ -90,6 +94,23 @@ class Inspection(Brief):
             "notes": list(self.notes),
             "quantization": model.report.to_dict() if model.report else None,
         }
+
+
+def row_notes(plan: Plan) -> list[str]:
+    """What each pipeline keeps of the tensors between its layers."""
+    notes = []
+    for pipeline in plan.pipelines:
+        steps = plan.steps[pipeline.first : pipeline.last + 1]
+        made = [plan.graph.output_of(step.op) for step in steps]
+        rows = {ring.tensor: ring.rows for ring in pipeline.rings}
+        between = [t for t in made if len(t.shape) == 4 and rows[t.id] < t.shape[1]]
+        kept = sum(t.nbytes // t.shape[1] * rows[t.id] for t in between)
+        stripes = sum(step.stripes.count for step in steps if step.stripes)
+        notes.append(
+            f"rows flow through ops {pipeline.first} to {pipeline.last} in {stripes:,} stripes: of the tensors between "
+            f"them {kept:,} bytes are kept, not {sum(t.nbytes for t in between):,}"
+        )
+    return notes
 
 
 def _tensor_facts(tensor: Tensor, model: Model) -> dict[str, Any]:

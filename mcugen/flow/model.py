@@ -125,10 +125,10 @@ def plan_model(model: Model, board: Board, choice: Choice | None = None) -> Prog
         return make(model.opened, model.graph, board, choice or Choice())
 
 
-def plan_per_board(graph: Graph, boards: Sequence[Board], goal: Goal) -> list[tuple[Board, Plan]]:
+def plan_per_board(graph: Graph, boards: Sequence[Board], goal: Goal, pushed: bool = False) -> list[tuple[Board, Plan]]:
     """The plan for every board, made once per core."""
     plans: dict[Target, Plan] = {}
     for board in boards:
         if board.target() not in plans:
-            plans[board.target()] = make_plan(graph, board.target(), goal)
+            plans[board.target()] = make_plan(graph, board.target(), goal, pushed)
     return [(board, plans[board.target()]) for board in boards]

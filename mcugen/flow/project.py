@@ -186,6 +186,7 @@ def open_project(
     for name, named, own in (
         ("runtime", choice.runtime, manifest.runtime),
         ("optimize", choice.goal, manifest.optimize),
+        ("rows", choice.rows, manifest.rows),
     ):
         if named is not None and named != own:
             raise ProjectError(

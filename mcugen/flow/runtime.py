@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from mcugen import __version__
 from mcugen.boards.types import Board
+from mcugen.builder import fit_report
+from mcugen.builder.blame import peak
 from mcugen.convert import Converted
-from mcugen.errors import ProjectError
+from mcugen.errors import DoesNotFitError, ProjectError
 from mcugen.graph import Graph
-from mcugen.names import DEFAULT_GOAL, Goal, Runtime
+from mcugen.names import DEFAULT_GOAL, Goal, InputRows, Runtime
 from mcugen.project.manifest import Manifest, plan_facts
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
@@ -22,6 +24,9 @@ from mcugen.runtimes.tflm.program import TflmOptions, TflmProgram, make_program
 from mcugen.runtimes.tflm.view import read_view
 from mcugen.tflite.opened import OpenedModel
 
+_TRIES = 3
+"""Limits of the arena that are tried to keep to a limit of RAM."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -30,11 +35,15 @@ class Choice:
     Attributes:
         runtime: None where the user said nothing: a project knows its own, a model runs ahead of time.
         goal: what the ahead-of-time runtime optimizes for; None for the default.
+        rows: how the input comes; None where the user said nothing.
+        max_ram: RAM limit of the firmware in bytes; None for what the board has.
         tflm, keep_names, slot_bytes, arena_bytes: see `mcugen.runtimes.tflm.program.TflmOptions`.
     """
 
     runtime: Runtime | None = None
     goal: Goal | None = None
+    rows: InputRows | None = None
+    max_ram: int | None = None
     tflm: str | None = None
     keep_names: bool = False
     slot_bytes: int = 0
@@ -46,6 +55,13 @@ class Choice:
                 "`optimize` applies to the ahead-of-time runtime only",
                 hint="TFLM's kernels come prebuilt with its library: omit `optimize`",
             )
+        if self.runtime == "tflm" and (self.rows == "pushed" or self.max_ram is not None):
+            raise ProjectError(
+                '`rows="pushed"` and `max_ram` apply to the ahead-of-time runtime only',
+                hint="TFLM's interpreter runs layer after layer: omit them",
+            )
+        if self.max_ram is not None and self.max_ram < 1:
+            raise ProjectError("a limit of RAM is a positive number of bytes", where="`max_ram`")
         if self.runtime != "tflm" and (self.keep_names or self.slot_bytes or self.arena_bytes):
             raise ProjectError(
                 "`keep_names`, `model_slot` and `arena` apply to the TFLM runtime only", hint='Add `runtime="tflm"`'
@@ -81,9 +97,41 @@ def make(model: OpenedModel, graph: Graph, board: Board, choice: Choice) -> Prog
         McugenError: the runtime cannot run the model on the board.
     """
     if not choice.is_tflm:
-        return make_plan(graph, board.target(), choice.goal or DEFAULT_GOAL)
+        return _compiled(graph, board, choice)
     options = TflmOptions(choice.tflm, choice.keep_names, choice.slot_bytes, choice.arena_bytes)
     return make_program(model, graph.name, board, options)
+
+
+def _compiled(graph: Graph, board: Board, choice: Choice) -> Plan:
+    """The plan of the goal; where it does not fit, the fastest one that does, if there is one.
+
+    Raises:
+        DoesNotFitError: no plan keeps to `max_ram`.
+    """
+    goal, pushed = choice.goal or DEFAULT_GOAL, choice.rows == "pushed"
+    plan = make_plan(graph, board.target(), goal, pushed)
+    most = min(board.ram.size, choice.max_ram or board.ram.size)
+    limit = plan.arena_bytes
+    # What pipelines count takes some bytes beside the arena, so that the first limit may be too high.
+    for _ in range(_TRIES):
+        missing = fit_report(plan, board).ram_needed - most
+        if missing <= 0:
+            return plan
+        if plan.arena_bytes > limit:
+            break  # it is the smallest one
+        limit = max(1, plan.arena_bytes - missing)
+        plan = make_plan(graph, board.target(), goal, pushed, limit)
+    missing = fit_report(plan, board).ram_needed - most
+    if choice.max_ram is not None and missing > 0:
+        widest = peak(plan)
+        raise DoesNotFitError(
+            f"the smallest plan that was found needs {missing:,} bytes of RAM more than `max_ram`: an arena of "
+            f'{plan.arena_bytes:,} bytes, the most of it at {widest.kind} "{widest.layer}"',
+            where=f"board {board.name}",
+            hint="Allow more, or choose a smaller model"
+            + ("" if pushed else ', or bring the input row by row: `rows="pushed"`'),
+        )
+    return plan
 
 
 def remake(model: OpenedModel, graph: Graph, board: Board, manifest: Manifest, tflm: str | None) -> Program:
@@ -98,7 +146,8 @@ def remake(model: OpenedModel, graph: Graph, board: Board, manifest: Manifest, t
         )
         program: Program = make_program(model, graph.name, board, options, library=manifest.library)
     else:
-        program = make_plan(graph, board.target(), manifest.optimize)
+        pushed, limit = manifest.rows == "pushed", manifest.arena_limit
+        program = make_plan(graph, board.target(), manifest.optimize, pushed, limit)
     facts = plan_facts(program)
     same_ops = facts["ops"] == manifest.ops if manifest.runtime == "aot" else len(facts["ops"]) == len(manifest.ops)
     if program.arena_bytes != manifest.arena_bytes or not same_ops:
@@ -126,4 +175,5 @@ def options_text(program: Program) -> str:
         text = " --runtime tflm"
         text += " --keep-names" if program.names_kept else ""
         return text + (f" --model-slot {program.slot_bytes}" if program.slot_bytes else "")
-    return f" --optimize {program.goal}" if program.goal != DEFAULT_GOAL else ""
+    text = f" --optimize {program.goal}" if program.goal != DEFAULT_GOAL else ""
+    return text + (" --rows pushed" if program.rows == "pushed" else "")

@@ -139,6 +139,9 @@ def _board_manifest(board: Board) -> dict[str, Any]:
 def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
     return render(
         "project/README.md.j2",
+        row_elements=plan.input_tensors()[0].elements // plan.input_tensors()[0].shape[1]
+        if plan.rows == "pushed"
+        else 0,
         banner=first_line,
         board=board,
         emulate=_emulate_command(board),

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from mcugen.emit.style import FIRMWARE_NAME
 from mcugen.errors import ProjectError
 from mcugen.graph.types import Tensor
-from mcugen.names import GOALS, PROTOCOLS, Goal, Protocol
+from mcugen.names import GOALS, INPUT_ROWS, PROTOCOLS, Goal, InputRows, Protocol
 from mcugen.runtimes.program import Program, ProgramStep
 
 SCHEMA = 1
@@ -58,8 +58,8 @@ class Manifest:
     `name` is the prefix of the model's C functions. Firmware of several models has the facts of the first here, and
     those of the others, which list no files of their own, in `others`.
 
-    `optimize` is the plan's goal. `library`, `slot_bytes`, `names_kept` and `arena_exact` are as in
-    `mcugen.runtimes.program.Program`.
+    `optimize` is the plan's goal. `rows`, `arena_limit`, `library`, `slot_bytes`, `names_kept` and `arena_exact` are as
+    in `mcugen.runtimes.program.Program`.
     """
 
     mcugen: str
@@ -81,6 +81,8 @@ class Manifest:
     labels: tuple[str, ...]
     protocol: Protocol
     optimize: Goal
+    rows: InputRows
+    arena_limit: int
     ops: tuple[OpFacts, ...]
     files: Mapping[str, str]
     name: str = FIRMWARE_NAME
@@ -102,6 +104,8 @@ def plan_facts(plan: Program) -> dict[str, Any]:
         "weight_bytes": sum(plan.constant_sizes()),
         "macs": plan.macs,
         "optimize": plan.goal,
+        "rows": plan.rows,
+        "arena_limit": plan.arena_limit,
         "inputs": tuple(_tensor_facts(t) for t in plan.input_tensors()),
         "outputs": tuple(_tensor_facts(t) for t in plan.output_tensors()),
         "ops": tuple(_op_facts(step) for step in plan.steps),
@@ -182,6 +186,8 @@ def _read_facts(top: _Fields) -> Manifest:
         labels=top.texts("labels"),
         protocol=_read_protocol(top),
         optimize=_read_goal(top),
+        rows=_read_rows(top),
+        arena_limit=top.integer("arena_limit"),
         ops=top.items("ops", _read_op),
         files=_read_files(top),
         name=top.matching("name", r"[a-z][a-z0-9_]{0,40}") if top.has("name") else FIRMWARE_NAME,
@@ -221,6 +227,14 @@ def _read_goal(top: _Fields) -> Goal:
         if text == goal:
             return goal
     raise top.error("optimize", f"is {_short(text)}, not one of {', '.join(GOALS)}")
+
+
+def _read_rows(top: _Fields) -> InputRows:
+    text = top.text("rows")
+    for rows in INPUT_ROWS:
+        if text == rows:
+            return rows
+    raise top.error("rows", f"is {_short(text)}, not one of {', '.join(INPUT_ROWS)}")
 
 
 def _read_protocol(top: _Fields) -> Protocol:

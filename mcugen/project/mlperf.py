@@ -53,6 +53,10 @@ def benchmark_of(plan: Program) -> Benchmark:
             f"the MLPerf Tiny protocol is for one input and one output; the model has {len(inputs)} and {len(outputs)}",
             hint='Omit `protocol="mlperf"`',
         )
+    if plan.rows == "pushed":
+        raise ProjectError(
+            "the MLPerf Tiny protocol sends the input as a whole", hint='Omit `protocol="mlperf"`, or `rows="pushed"`'
+        )
     source, result = inputs[0], outputs[0]
     if result.dtype not in (DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32):
         raise ProjectError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.names import Goal
+from mcugen.names import Goal, InputRows
 
 
 class ProgramStep(Protocol):
@@ -38,6 +38,8 @@ class Program(Protocol):
         warnings: what a person must know before using the firmware.
         arena_exact: the arena is as small as it can be; False where its size is an upper bound until a device says.
         static_bytes: RAM that the model's code needs beside arena and stack.
+        rows: how the input comes.
+        arena_limit: bytes of the arena within which it was to be the fastest; 0 where there was no limit.
         slot_bytes: the largest model that can be sent to the running firmware; 0 where none can.
         names_kept: the firmware holds the model's names.
         library: the library that the project is built with; "" for none.
@@ -66,6 +68,10 @@ class Program(Protocol):
     def arena_exact(self) -> bool: ...
     @property
     def static_bytes(self) -> int: ...
+    @property
+    def rows(self) -> InputRows: ...
+    @property
+    def arena_limit(self) -> int: ...
     @property
     def slot_bytes(self) -> int: ...
     @property

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mcugen.flash import Choose
     from mcugen.flow.inputs import InputSource
     from mcugen.flow.proof import Proof
-    from mcugen.names import Activations, Goal, Runtime, TaskName
+    from mcugen.names import Activations, Goal, InputRows, Runtime, TaskName
     from mcugen.progress import Progress
 
 
@@ -72,6 +72,7 @@ def deploy(
     tool: str | None = None,
     flash: bool = True,
     choose: Choose | None = None,
+    rows: InputRows | None = None,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
@@ -95,11 +96,14 @@ def deploy(
         quantize: False runs a float model in float32.
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         split_outputs: parts of an output that differ much in size become outputs of their own (docs/QUANTIZATION.md).
-        auto, max_flash, max_ram, max_instructions, trials, search_seed: see :func:`mcugen.verbs.quantize.quantize`.
+        max_ram: RAM limit of the firmware in bytes, for which it is made as fast as may be; with `auto` a limit of the
+            search. Default: the board's RAM.
+        auto, max_flash, max_instructions, trials, search_seed: see :func:`mcugen.verbs.quantize.quantize`.
         out: folder of the project. Default: MODEL-BOARD in the current folder.
         labels: class names in the model's order, for the firmware, for labels that are text, and for the results: a
             text file with one per line, a list with commas, or a sequence. Default: those of class folders and labels.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
+        rows: "whole" (the default), or "pushed": the caller brings the input row by row (docs/MEMORY.md).
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
@@ -163,7 +167,7 @@ def deploy(
     from mcugen.report.write import check_report, write_report
 
     tell = progress or no_progress
-    choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
+    choice = Choice(runtime, optimize, rows, None if auto else max_ram, tflm, keep_names, model_slot, arena)
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, port or probe or tool)
     named = port is not None or probe is not None or tool is not None
@@ -184,7 +188,7 @@ def deploy(
     if report is not None and not (flash or not on_hardware):
         raise ProjectError("a report is about a firmware that ran", where="`report`", hint="Omit it, or `flash=False`")
     page = check_report(report, inputs=(model, linker_script, data, inputs, eval_data))
-    wanted = Tuning(auto, max_flash, max_ram, max_instructions, trials, search_seed)
+    wanted = Tuning(auto, max_flash, max_ram if auto else None, max_instructions, trials, search_seed)
     check_tuning(wanted, quantize=quantize, activations=activations, split_outputs=split_outputs, board=chosen)
     if auto:
         loaded = tune_model(

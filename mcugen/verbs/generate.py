@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mcugen.boards.types import Board
     from mcugen.flow.model import Model
-    from mcugen.names import Activations, Goal, Runtime
+    from mcugen.names import Activations, Goal, InputRows, Runtime
     from mcugen.progress import Progress
     from mcugen.project.project import Project
     from mcugen.runtimes.program import Program
@@ -84,6 +84,7 @@ def generate(
     split_outputs: bool = False,
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
+    max_ram: int | None = None,
     runtime: Runtime | None = None,
     tflm: str | None = None,
     keep_names: bool = False,
@@ -92,6 +93,7 @@ def generate(
     protocol: Protocol = "mcugen",
     emulator: str | None = None,
     force: bool = False,
+    rows: InputRows | None = None,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
@@ -113,6 +115,8 @@ def generate(
         split_outputs: parts of an output that differ much in size become outputs of their own (docs/QUANTIZATION.md).
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
+        rows: "whole" (the default), or "pushed": the caller brings the input row by row (docs/MEMORY.md).
+        max_ram: RAM limit of the firmware in bytes, for which it is made as fast as may be. Default: the board's RAM.
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
@@ -136,7 +140,7 @@ def generate(
     from mcugen.flow.project import command_line, write_project
     from mcugen.flow.runtime import Choice
 
-    choice = Choice(runtime, optimize, tflm, keep_names, model_slot, arena)
+    choice = Choice(runtime, optimize, rows, max_ram, tflm, keep_names, model_slot, arena)
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, None)
     loaded = load_model(

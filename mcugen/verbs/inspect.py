@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mcugen.flow.model import Model
     from mcugen.flow.proof import Cost
     from mcugen.flow.runtime import Choice
-    from mcugen.names import Goal, Runtime
+    from mcugen.names import Goal, InputRows, Runtime
     from mcugen.progress import Progress
     from mcugen.runtimes.program import Program
 
@@ -32,6 +32,7 @@ def inspect(
     *,
     board: str | None = None,
     optimize: Goal | None = None,
+    rows: InputRows | None = None,
     runtime: Runtime | None = None,
     tflm: str | None = None,
     measure: bool = False,
@@ -49,6 +50,7 @@ def inspect(
         model: a model file, a SavedModel folder, or a Keras object. A float model is shown in its int8 form.
         board: show the kernels of this board. Default: the portable ones.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
+        rows: "whole" (the default), or "pushed": the caller brings the input row by row (docs/MEMORY.md).
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         measure: build the model for `board` and run it once in its emulator, to measure the cost of every op, and its
@@ -82,7 +84,7 @@ def inspect(
         )
     if measure and chosen is not None and core_timing(chosen.cpu) is None:
         require_model(chosen, named_emulator(None))
-    choice = Choice(runtime, optimize, tflm)
+    choice = Choice(runtime, optimize, rows, tflm=tflm)
     loaded = load_model(model, data, progress, runtime, quantize=quantize, sizes_only=True)
     with naming(model):
         plan, plans, left_out = _tflm_plans(loaded, chosen, tflm) if choice.is_tflm else _plans(loaded, chosen, choice)
@@ -105,8 +107,9 @@ def _plans(model: Model, chosen: Board | None, choice: Choice) -> Plans:
     from mcugen.runtimes.aot.plan import make_plan
 
     goal = choice.goal or DEFAULT_GOAL
-    boards: list[tuple[Board, Program]] = [*plan_per_board(model.graph, known_boards(), goal)]
-    return make_plan(model.graph, chosen.target() if chosen else Target(), goal), boards, ()
+    pushed = choice.rows == "pushed"
+    boards: list[tuple[Board, Program]] = [*plan_per_board(model.graph, known_boards(), goal, pushed)]
+    return make_plan(model.graph, chosen.target() if chosen else Target(), goal, pushed), boards, ()
 
 
 def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:
@@ -165,6 +168,7 @@ def command(
         typer.Option("--board", "-b", metavar="BOARD", show_default=False, help="Show the kernels for this board."),
     ] = None,
     optimize: options.Optimize = None,
+    rows: options.Rows = None,
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
     measure: Annotated[
@@ -205,6 +209,7 @@ def command(
             model,
             board=board,
             optimize=optimize,
+            rows=rows,
             runtime=runtime,
             tflm=tflm,
             measure=measure,

@@ -94,7 +94,7 @@ def monitor(
     path = Path(record) if record is not None else None
     if path is not None:
         check_recording(path)
-    report, choice = progress or no_progress, Choice(runtime, optimize, tflm)
+    report, choice = progress or no_progress, Choice(runtime, optimize, tflm=tflm)
     names = read_labels(labels)
     feeding = Feeding(
         lambda specs, ranges, indices: open_source(inputs, specs, ranges, indices, seed),

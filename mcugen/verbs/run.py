@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mcugen.flow.inputs import InputSource
     from mcugen.flow.ready import Ready
-    from mcugen.names import Goal, Runtime
+    from mcugen.names import Goal, InputRows, Runtime
     from mcugen.progress import Progress
 
 
@@ -113,11 +113,13 @@ def run(
     data: Any = None,
     quantize: bool = True,
     optimize: Goal | None = None,
+    max_ram: int | None = None,
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
     emulator: str | None = None,
     paced: bool = False,
+    rows: InputRows | None = None,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
@@ -139,6 +141,8 @@ def run(
         data: calibration data, if `target` is a float model.
         quantize: False runs a float `target` in float32.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram"; a project knows its own.
+        rows: "whole" (the default), or "pushed": the input is brought row by row (docs/MEMORY.md); a project knows.
+        max_ram: RAM limit of the firmware in bytes, for which it is made as fast as may be. Default: the board's RAM.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
@@ -176,7 +180,7 @@ def run(
         if path.suffix not in (".npy", ".npz"):
             raise DataError("outputs are written as .npy or .npz", where=str(path), hint="Name it so")
     check_early(target, one_path(inputs), "evaluation")
-    choice = Choice(runtime, optimize, tflm)
+    choice = Choice(runtime, optimize, rows, max_ram, tflm)
     if board is not None:
         check_emulator(named_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=report) as ready:

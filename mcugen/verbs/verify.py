@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mcugen.flow.inputs import InputSource
     from mcugen.flow.proof import Proof
-    from mcugen.names import Goal, Runtime
+    from mcugen.names import Goal, InputRows, Runtime
     from mcugen.progress import Progress
 
 
@@ -35,6 +35,7 @@ def verify(
     data: Any = None,
     quantize: bool = True,
     optimize: Goal | None = None,
+    max_ram: int | None = None,
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
@@ -42,6 +43,7 @@ def verify(
     paced: bool = False,
     max_ms: float | None = None,
     report: str | Path | None = None,
+    rows: InputRows | None = None,
     custom_ops: Sequence[str] = (),
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
@@ -60,6 +62,8 @@ def verify(
         data: calibration data, if `target` is a float model.
         quantize: False runs a float `target` in float32.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram"; a project knows its own.
+        rows: "whole" (the default), or "pushed": the input is brought row by row (docs/MEMORY.md); a project knows.
+        max_ram: RAM limit of the firmware in bytes, for which it is made as fast as may be. Default: the board's RAM.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         port: URL of a running device; without it the board's emulator is started.
@@ -90,7 +94,7 @@ def verify(
     from mcugen.flow.runtime import Choice
     from mcugen.report.write import check_report, write_report
 
-    choice = Choice(runtime, optimize, tflm)
+    choice = Choice(runtime, optimize, rows, max_ram, tflm)
     page = check_report(report, inputs=(target, data, inputs))
     if board is not None:
         check_emulator(named_board(board), emulator, port)

@@ -38,6 +38,7 @@ ALLOWED = {
     ("flow/runtime.py", " --keep-names"): "part of a whole command line",
     ("flow/runtime.py", " --model-slot …"): "part of a whole command line",
     ("flow/runtime.py", " --optimize …"): "part of a whole command line",
+    ("flow/runtime.py", " --rows pushed"): "part of a whole command line",
     ("report/write.py", " --data …"): "part of a whole command line",
     ("sweep/jobs.py", "--board"): "an argument of the command that it runs",
     ("sweep/jobs.py", "--json"): "an argument of the command that it runs",

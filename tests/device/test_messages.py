@@ -269,6 +269,7 @@ def test_numbers_of_the_documentation() -> None:
 
 INTEGERS: list[tuple[Callable[[bytes], object], bytes, object]] = [
     (p.parse_invoke, struct.pack("<BQIII", 0, 1 << 40, 3, 99, 0xDEADBEEF), p.Done(Cost(1 << 40, 3), 99, 0xDEADBEEF)),
+    (p.parse_invoke, struct.pack("<BQII", 2, 1 << 40, 3, 99), p.Done(Cost(1 << 40, 3), 99, 0, complete=False)),
     (p.parse_invoke, struct.pack("<BHIIQI", 1, 5, 640, 7, 8, 9), p.Paused(5, 640, 7, Cost(8, 9))),
     (p.parse_progress, struct.pack("<H", 0x0102), 0x0102),
     (p.parse_init, struct.pack("<iI", -4, 0xFFFFFFF0), p.Started(-4, 0xFFFFFFF0)),
@@ -290,9 +291,16 @@ def test_answers(parse: Callable[[bytes], object], payload: bytes, wanted: objec
             parse(payload[:length])
 
 
+def test_a_pause_after_some_rows() -> None:
+    rows = struct.pack("<BHIIQIII", 1, 5, 64, 7, 8, 9, 128, 640)
+    assert p.parse_invoke(rows) == p.Paused(5, 64, 7, Cost(8, 9), 128, 640)
+    with pytest.raises(ProtocolError, match=r"^bytes 577 to 641 of an op's output of 640$"):
+        p.parse_invoke(struct.pack("<BHIIQIII", 1, 5, 64, 7, 8, 9, 577, 640))
+
+
 def test_an_inference_in_no_known_state() -> None:
-    with pytest.raises(ProtocolError, match=r"^inference state 2$"):
-        p.parse_invoke(b"\2")
+    with pytest.raises(ProtocolError, match=r"^inference state 3$"):
+        p.parse_invoke(b"\3")
 
 
 def test_a_frame_is_laid_out_as_documented() -> None:

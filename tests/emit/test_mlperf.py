@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -17,6 +17,7 @@ class Plan:
 
     source: Tensor
     result: Tensor
+    rows: str = "whole"
 
     def input_tensors(self) -> list[Tensor]:
         return [self.source]
@@ -28,6 +29,12 @@ class Plan:
 def autoencoder(quant: Quantization | None) -> Plan:
     result = Tensor(1, "out", (1, 640), DType.INT8, Quantization((0.3,), (96,)))
     return Plan(Tensor(0, "in", (1, 640), DType.INT8, quant), result)
+
+
+def test_an_input_that_comes_row_by_row_is_refused() -> None:
+    plan = replace(autoencoder(Quantization((0.39,), (89,))), rows="pushed")
+    with pytest.raises(ProjectError, match="sends the input as a whole"):
+        benchmark_of(plan)  # type: ignore[arg-type]
 
 
 def test_the_autoencoder_gets_real_numbers() -> None:

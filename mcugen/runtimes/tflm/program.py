@@ -9,7 +9,7 @@ from typing import ClassVar
 from mcugen.boards.types import Board
 from mcugen.errors import DoesNotFitError, ModelError
 from mcugen.graph.types import DType, Graph, Op, Tensor
-from mcugen.names import DEFAULT_GOAL, Goal
+from mcugen.names import DEFAULT_GOAL, Goal, InputRows
 from mcugen.runtimes.tflm.arena import HostArena, arena_bound, host_arena, round_up
 from mcugen.runtimes.tflm.library import TFLM_DIR, Library, build_flags, choose_library, named_library
 from mcugen.runtimes.tflm.resolver import Registration, registrations
@@ -82,6 +82,8 @@ class TflmProgram:
     store: Store | None = None
 
     runtime = RUNTIME
+    rows: ClassVar[InputRows] = "whole"
+    arena_limit = 0
     goal: ClassVar[Goal] = DEFAULT_GOAL
 
     @property

@@ -63,6 +63,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "linker_script": Spelling(shared.LinkerScript),
     "labels": Spelling(shared.Labels),
     "optimize": Spelling(shared.Optimize),
+    "rows": Spelling(shared.Rows),
     "runtime": Spelling(shared.RuntimeName),
     "force": Spelling(shared.Force),
     "custom_ops": Spelling(shared.CustomOps, "custom_op", None, value=lambda given: given or ()),

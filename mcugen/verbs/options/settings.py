@@ -20,8 +20,8 @@ FILE = "mcugen.toml"
 
 KEYS: Mapping[str, tuple[type, ...]] = {
     "model": (str,), "data": (str,), "scaler": (str,), "board": (str,), "out": (str,), "eval_data": (str,),
-    "labels": (str,), "inputs": (str,), "optimize": (str,), "activations": (str,), "runtime": (str,), "metric": (str,),
-    "task": (str,), "max_drop": (int, float), "max_ms": (int, float), "samples": (int,),
+    "labels": (str,), "inputs": (str,), "optimize": (str,), "rows": (str,), "activations": (str,), "runtime": (str,),
+    "metric": (str,), "task": (str,), "max_drop": (int, float), "max_ms": (int, float), "samples": (int,),
     "eval_samples": (int,), "samples_on_device": (int,), "quantize": (bool,), "flash": (bool,), "auto": (bool,),
     "custom_ops": (list,), "input_shape": (list,),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mcugen.emulators import emulators
-from mcugen.names import Activations, Goal, Runtime
+from mcugen.names import Activations, Goal, InputRows, Runtime
 from mcugen.names import TaskName as TaskKind
 
 MODEL = "Model and quantization"
@@ -256,7 +256,17 @@ Optimize = Annotated[
         "--optimize",
         metavar="GOAL",
         show_default=False,
-        help="balanced (default), speed (may take RAM), size, or ram.",
+        help="balanced (default), speed, size, ram.",
+        rich_help_panel=MODEL,
+    ),
+]
+Rows = Annotated[
+    InputRows | None,
+    typer.Option(
+        "--rows",
+        metavar="whole|pushed",
+        show_default=False,
+        help="Input whole (default), or row by row.",
         rich_help_panel=MODEL,
     ),
 ]

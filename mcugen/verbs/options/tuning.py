@@ -34,7 +34,7 @@ MaxRam = Annotated[
         metavar="BYTES",
         min=1,
         show_default=False,
-        help="With --auto: RAM limit of the firmware. Default: what the board has.",
+        help="RAM limit of the firmware; with --auto, of the search. Default: what the board has.",
         rich_help_panel=SEARCH,
     ),
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -51,6 +51,8 @@ class HostModel:
         except BaseException:
             self._folder.cleanup()
             raise
+        if plan.pushed is not None:
+            self._library.mcg_model_row_buffer.restype = ctypes.c_void_p
         for name in ("mcg_model_input", "mcg_model_output", "mcg_model_op_output"):
             getattr(self._library, name).restype = ctypes.c_void_p
         if self._library.mcg_model_init() != 0:
@@ -95,7 +97,7 @@ class HostModel:
 
     def reset(self) -> None:
         """Forget what the model kept between inferences."""
-        if self._plan.stateful and self._library.mcg_model_reset() != 0:
+        if (self._plan.stateful or self._plan.pushed is not None) and self._library.mcg_model_reset() != 0:
             raise AssertionError("mcg_model_reset failed on the host")
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -104,29 +106,51 @@ class HostModel:
         Raises:
             DataError: an input of another number, shape or dtype.
         """
-        self._write(inputs)
-        if self._library.mcg_model_invoke() != 0:
-            raise AssertionError("mcg_model_invoke failed on the host")
+        self._invoke(inputs, None)
         return [
             _read(self._library.mcg_model_output(n), tensor) for n, tensor in enumerate(self._plan.output_tensors())
         ]
 
     def layers(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[int, NDArray[Any]]]:
         """One inference, with the first output of every op, by op number."""
-        self._write(inputs)
-        results: list[tuple[int, NDArray[Any]]] = []
+        shown: dict[int, bytearray] = {}
 
         def hook(_context: Any, op: int) -> None:
-            size = ctypes.c_uint32()
+            size, offset, total = ctypes.c_uint32(), ctypes.c_uint32(), ctypes.c_uint32()
             address = self._library.mcg_model_op_output(op, ctypes.byref(size))
-            step = self._plan.steps[op]
-            results.append((op, _read(address, self._plan.graph.output_of(step.op))))
+            if self._plan.pipelines:
+                self._library.mcg_model_op_part(op, ctypes.byref(offset), ctypes.byref(total))
+            else:
+                total = size
+            whole = shown.setdefault(op, bytearray(total.value))
+            whole[offset.value : offset.value + size.value] = ctypes.string_at(address, size.value)
 
-        if self._library.mcg_model_invoke_hooked(_HOOK(hook), None) != 0:
-            raise AssertionError("mcg_model_invoke_hooked failed on the host")
-        yield from results
+        self._invoke(inputs, hook)
+        for op, raw in sorted(shown.items()):
+            tensor = self._plan.graph.output_of(self._plan.steps[op].op)
+            yield op, np.frombuffer(bytes(raw), dtype=tensor.dtype.numpy).reshape(tensor.shape)
 
-    def _write(self, inputs: Sequence[NDArray[Any]]) -> None:
+    def _invoke(self, inputs: Sequence[NDArray[Any]], hook: Callable[[Any, int], None] | None) -> None:
+        """One inference; `hook` is called with a context and the op's number after every op or stripe."""
+        blocks = self._checked(inputs)
+        arguments = [_HOOK(hook), None] if hook else []
+        suffix = "_hooked" if hook else ""
+        if self._plan.pushed is None:
+            for n, raw in enumerate(blocks):
+                ctypes.memmove(self._library.mcg_model_input(n), raw, len(raw))
+            if getattr(self._library, f"mcg_model_invoke{suffix}")(*arguments) != 0:
+                raise AssertionError("mcg_model_invoke failed on the host")
+            return
+        [raw] = blocks
+        rows = self._plan.graph.tensor(self._plan.pushed).shape[1]
+        size = len(raw) // rows
+        for row in range(rows):
+            ctypes.memmove(self._library.mcg_model_row_buffer(), raw[row * size : (row + 1) * size], size)
+            if getattr(self._library, f"mcg_model_push_row{suffix}")(*arguments) != (row == rows - 1):
+                raise AssertionError("mcg_model_push_row failed on the host")
+
+    def _checked(self, inputs: Sequence[NDArray[Any]]) -> list[bytes]:
+        """The inputs' bytes."""
         tensors = self._plan.input_tensors()
         if len(inputs) != len(tensors):
             raise DataError(f"the model has {len(tensors)} inputs, but {len(inputs)} were given")
@@ -136,8 +160,7 @@ class HostModel:
                     f"is {values.dtype}{list(values.shape)}, the model takes {tensor.dtype.value}{list(tensor.shape)}",
                     where=f"input {n}",
                 )
-            raw = np.ascontiguousarray(values).tobytes()
-            ctypes.memmove(self._library.mcg_model_input(n), raw, len(raw))
+        return [np.ascontiguousarray(values).tobytes() for values in inputs]
 
 
 def _read(address: int, tensor: Tensor) -> NDArray[Any]:

@@ -21,6 +21,7 @@ from mcugen.ops.common import describe
 from mcugen.resources import kernel_headers
 from mcugen.runtimes.aot.emit.chains import Address, find_chains, join_rounds, order
 from mcugen.runtimes.aot.emit.control import control_lines
+from mcugen.runtimes.aot.emit.rows import order_view, output_ring, row_expression, rows_view, stripes_view
 from mcugen.runtimes.aot.emit.sharing import Place, SharedFunction, shared_functions
 from mcugen.runtimes.aot.plan.types import SHARED_FROM, Plan, Step
 
@@ -94,13 +95,15 @@ def _model_view(plan: Plan, labels: Sequence[str], style: Style) -> dict[str, An
     kernels = {call.kernel for call in calls}
     if all(call.source for call in calls):
         kernels.add("mcg_common")  # which the others include
-    chains = find_chains(plan)
+    chains = [] if plan.pipelines else find_chains(plan)
     shared = shared_functions(plan, chains)
     shared_by = {place: function for function in shared for place in function.places}
     functions: list[dict[str, Any]] = []
     known: Known = {}
     steps = [
-        _step_view(plan, step, _Scope(str(number), 0, number, style), shared_by, functions, known)
+        _step_view(
+            plan, step, _Scope(str(number), 0, number, style, step.stripes is not None), shared_by, functions, known
+        )
         for number, step in enumerate(plan.steps)
     ]
     join_rounds(functions, steps, chains)
@@ -119,7 +122,8 @@ def _model_view(plan: Plan, labels: Sequence[str], style: Style) -> dict[str, An
         "params": _join_params(functions),
         "functions": functions,
         "steps": steps,
-        "order": order(steps, chains),
+        "order": order_view(plan) if plan.pipelines else order(steps, chains),
+        "rows": rows_view(plan) if plan.pipelines else None,
         "sequences": graph.sequences,
         "states": [_state_view(number, plan, tensor) for number, tensor in enumerate(graph.states)],
         "dims": dims or [0],
@@ -193,6 +197,7 @@ class _Scope:
     base: int
     number: int
     style: Style
+    striped: bool = False
 
 
 Known = dict[tuple[str, int, str], str]
@@ -230,9 +235,11 @@ def _step_view(
         "rounds": 0,
         "tables": [],
         "calls": calls,
+        "stripes": stripes_view(step, calls) if step.stripes else None,
         "control": _control(plan, step, scope, constants, functions, known) if step.plans else [],
         "output_address": plan.addresses[output.id] + scope.base,
         "output_bytes": output.nbytes,
+        "ring": output_ring(plan, scope.number) if scope.striped else None,
     }
     functions.append(view)
     return view
@@ -341,13 +348,14 @@ def _call_view(
             arguments.append(f"{name} + {offset // tensor.dtype.itemsize}" if offset else name)
         else:
             pointer = f"const {_CTYPES[tensor.dtype.numpy]} *"
-            arguments.append(Address(pointer, plan.addresses[i] + scope.base + offset))
+            arguments.append(_address(plan, scope, pointer, i, offset, made=False))
     for constant in call.constants:
         arguments.append(add_constant(constant.role, constant.values, constant.note))
     for position, i in enumerate(call.outputs):
         tensor = plan.graph.tensor(i)
         offset = call.output_offset if position == 0 else 0
-        arguments.append(Address(f"{_CTYPES[tensor.dtype.numpy]} *", plan.addresses[i] + scope.base + offset))
+        pointer = f"{_CTYPES[tensor.dtype.numpy]} *"
+        arguments.append(_address(plan, scope, pointer, i, offset, made=True))
     if call.scratch_bytes:
         arguments.append(Address("", plan.scratch[scope.number] + scope.base))
     return {
@@ -360,9 +368,27 @@ def _call_view(
     }
 
 
+def _address(plan: Plan, scope: _Scope, pointer: str, tensor: int, offset: int, *, made: bool) -> Address | str:
+    """Where a tensor begins, or the rows that a stripe makes or takes."""
+    if not scope.striped:
+        return Address(pointer, plan.addresses[tensor] + scope.base + offset)
+    row = row_expression(plan, scope.number, tensor, made=made)
+    elements = offset // plan.graph.tensor(tensor).dtype.itemsize
+    return f"({pointer}){row} + {elements}" if offset else f"({pointer}){row}"
+
+
 def _join_params(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give calls with equal parameters one struct, and every call its pointer; the structs that are for several."""
-    calls = [(step["number"], call) for step in steps for call in step["calls"] if call["params"]]
+    by_run = [view["call"] for step in steps if (view := step["stripes"]) and view.get("values")]
+    for call in by_run:
+        call["arguments"].insert(0, "&p[run]")
+    alike = [step["number"] for step in steps if step["stripes"] and step["stripes"].get("values")]
+    calls = [
+        (step["number"], call)
+        for step in steps
+        for call in step["calls"]
+        if call["params"] and step["number"] not in alike
+    ]
     equal: dict[object, list[tuple[int, dict[str, Any]]]] = {}
     for number, call in calls:
         equal.setdefault((call["params_type"], tuple(call["params"])), []).append((number, call))

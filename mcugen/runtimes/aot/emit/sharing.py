@@ -80,14 +80,27 @@ def _by_shape(
     shape_of: dict[Place, object] = {}  # of the first round of a chain
     for step, position in places:
         place = of_chain.get(step, step), position
-        own = tuple((k, v) for k, v in calls[step, position].params if not _PER_LAYER.fullmatch(k))
+        by_stripe = _varying_by_stripe(plan, (step, position))
+        params = calls[step, position].params
+        own = tuple((k, v) for k, v in params if not _PER_LAYER.fullmatch(k) and k not in by_stripe)
         shape = shape_of.setdefault(place, own)
         by_shape.setdefault(shape, []).append((step, position))
-    groups = sorted(by_shape.values(), key=lambda group: -sum(plan.steps[step].macs for step, _ in group))
+    groups = sorted(
+        by_shape.values(), key=lambda group: -sum(plan.steps[step].macs for step in {step for step, _ in group})
+    )
     if len(groups) <= _MOST_SHAPES:
         return groups
     rest = [place for group in groups[_MOST_SHAPES - 1 :] for place in group]
     return [*groups[: _MOST_SHAPES - 1], sorted(rest)]
+
+
+def _varying_by_stripe(plan: Plan, place: Place) -> set[str]:
+    """Parameters in which the stripes of a step differ: they are its caller's in any case."""
+    step = plan.steps[place[0]]
+    if not step.stripes:
+        return set()
+    same = [dict(call.params) for call in step.calls if call.kernel == step.calls[place[1]].kernel]
+    return {name for name, value in same[0].items() if any(other[name] != value for other in same)}
 
 
 def _interface(plan: Plan, call: KernelCall) -> object:

@@ -65,6 +65,26 @@ def pack(
         ]
         for i, block in enumerate(blocks)
     ]
+    return _packed(blocks, conflicts, bound, enough)
+
+
+def pack_apart(blocks: Sequence[Block], distances: Mapping[tuple[int, int], int]) -> tuple[list[int], int]:
+    """The same where it has been found out which blocks may lie how near.
+
+    Args:
+        distances: by pairs (lower, upper) of blocks that are in use at the same time how far the upper one must begin
+            after the lower one, a multiple of the alignment; less than nothing where it may begin before it.
+    """
+    conflicts: list[list[_Conflict]] = [[] for _ in blocks]
+    for (i, j), distance in distances.items():
+        conflicts[i].append(_Conflict(j, distance, distances[j, i]))
+    return _packed(blocks, conflicts, 0)
+
+
+def _packed(
+    blocks: Sequence[Block], conflicts: Sequence[Sequence[_Conflict]], bound: int, enough: int = 0
+) -> tuple[list[int], int]:
+    """The best of some orders in which blocks are placed, and of random changes to it."""
     indices = range(len(blocks))
     orders = [
         sorted(indices, key=lambda i: (-blocks[i].size, blocks[i].first, i)),

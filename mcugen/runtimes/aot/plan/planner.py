@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mcugen import ops
 from mcugen.errors import ModelError
@@ -13,11 +13,13 @@ from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import KernelCall, Lowering, Target
 from mcugen.ops.memory import SLACK, UNLIMITED
 from mcugen.ops.movement import Loop, copy_call
-from mcugen.runtimes.aot.plan.layout import Block, pack
-from mcugen.runtimes.aot.plan.overlay import lead, overlay_call
+from mcugen.runtimes.aot.plan.memory import Memory, live_bound
+from mcugen.runtimes.aot.plan.overlay import overlay_call
 from mcugen.runtimes.aot.plan.parts import Parts, place_parts
+from mcugen.runtimes.aot.plan.pipelines import NO_PIPELINES, Pipelining, Search
 from mcugen.runtimes.aot.plan.state import StateMemory, place_states
-from mcugen.runtimes.aot.plan.types import Buffer, Plan, Step
+from mcugen.runtimes.aot.plan.stripes import window_of
+from mcugen.runtimes.aot.plan.types import Plan, Step
 from mcugen.runtimes.aot.plan.verify import verify_plan
 from mcugen.runtimes.aot.supported import check_supported
 
@@ -31,29 +33,114 @@ _SMALL_PART = 50
 """When optimizing for size, kernels that do less than this part of all multiply-accumulates are portable ones."""
 
 
-def make_plan(graph: Graph, target: Target | None = None, goal: Goal = DEFAULT_GOAL) -> Plan:
+def make_plan(
+    graph: Graph,
+    target: Target | None = None,
+    goal: Goal = DEFAULT_GOAL,
+    pushed: bool = False,
+    arena_limit: int = 0,
+) -> Plan:
     """Lower every op to kernel calls and give every tensor an address in the arena.
 
     Args:
         graph: a graph as read or optimized.
         target: the core to choose kernels for; portable kernels by default.
         goal: what to optimize for where one thing costs another.
+        pushed: the caller brings the model's input row by row.
+        arena_limit: bytes of the arena within which the plan is to be the fastest, whatever else is the goal, if there
+            is one that is so small; else it is the smallest. 0 for none.
 
     Raises:
         UnsupportedOpError: an op that no kernel runs.
-        ModelError: a model with nothing to compute.
+        ModelError: a model with nothing to compute; an input that cannot be brought row by row.
     """
     target = target or Target()
     check_supported(graph)
+    if arena_limit:
+        return _plan_within(graph, target, goal, arena_limit, pushed=pushed)
+    if pushed:
+        return _pushed_plan(graph, target, goal)
     if goal == "ram":
         plans = [_best_plan(graph, replace(target, scratch_limit=limit), goal) for limit in _SCRATCH_LIMITS]
-        return min(plans, key=lambda plan: plan.arena_bytes)
+        whole = min(plans, key=lambda plan: plan.arena_bytes)
+        flowing = _with_pipelines(graph, target, goal, pushed=False)
+        return min(filter(None, (flowing, whole)), key=lambda plan: plan.arena_bytes)
     if target.scratch_limit is None:
         # Tensors that share memory may leave more room for scratch than can be told before they have their places.
         plan = _best_plan(graph, replace(target, scratch_limit=UNLIMITED), goal)
         if plan.arena_bytes <= plan.live_bound + SLACK:
             return replace(_with_roomier(plan), target=target)
     return _with_roomier(_best_plan(graph, target, goal))
+
+
+def _plan_within(graph: Graph, target: Target, goal: Goal, limit: int, *, pushed: bool) -> Plan:
+    """The first of these that takes no more than `limit` bytes: the plan of the goal, the fastest with pipelines, and
+    the smallest of all."""
+    if pushed:
+        found = _pushed_plan(graph, target, goal, limit)
+    else:
+        found = make_plan(graph, target, goal)
+        if found.arena_bytes > limit:
+            flowing = _with_pipelines(graph, target, goal, pushed=False, budget=limit)
+            found = flowing if flowing and flowing.arena_bytes <= limit else make_plan(graph, target, "ram")
+    return replace(found, goal=goal, arena_limit=limit)
+
+
+def _pushed_plan(graph: Graph, target: Target, goal: Goal, budget: int = 0) -> Plan:
+    """The plan of a model whose input the caller brings row by row.
+
+    Raises:
+        ModelError: the model has several inputs, keeps a state, or does not begin with a layer that takes rows.
+    """
+    hint = "Bring the input as a whole"
+    if len(graph.inputs) != 1:
+        raise ModelError(f"it has {len(graph.inputs)} inputs, of which rows cannot be brought in turn", hint=hint)
+    if graph.states or graph.inputs[0] in graph.outputs:
+        raise ModelError("it keeps a state or gives back its input, so its input cannot go row by row", hint=hint)
+    readers = graph.consumers(graph.inputs[0])
+    if not readers or any(window_of(graph, op) is None for op in readers):
+        raise ModelError(
+            "its input cannot go row by row: a layer that reads it takes no rows of an image in whole words",
+            where=readers[0].where if readers else "",
+            hint=hint,
+        )
+    found = _with_pipelines(graph, target, goal, pushed=True, budget=budget)
+    if found is None:
+        raise ModelError("it runs other graphs (IF, WHILE), so that its input cannot go row by row", hint=hint)
+    return found
+
+
+def _with_pipelines(graph: Graph, target: Target, goal: Goal, *, pushed: bool, budget: int = 0) -> Plan | None:
+    """The best plan with rows that flow through layers; None where none can."""
+    search = row_search(graph, target, goal, pushed=pushed)
+    return search.best(budget) if search else None
+
+
+def row_search(graph: Graph, target: Target, goal: Goal, *, pushed: bool) -> Search | None:
+    """The search for pipelines; None for a graph whose ops run others."""
+    least = replace(target, scratch_limit=0)
+    lowered = _lower(graph, least, goal)
+    if any(lowering.graphs for _, lowering, _ in lowered) or not any(lowering.calls for _, lowering, _ in lowered):
+        return None
+    states = place_states(graph, [lowering for _, lowering, _ in lowered])
+    choices: dict[Op, list[Step]] = {}
+    for (op, lowest, _), (_, most, macs) in zip(
+        lowered, _lower(graph, replace(target, scratch_limit=UNLIMITED), goal), strict=True
+    ):
+        if not most.calls or most.aliases:
+            continue
+        ways = [most.calls]
+        if Step(op, most.calls, macs).scratch_bytes != Step(op, lowest.calls, macs).scratch_bytes:
+            spec = ops.supported_spec(graph, op)
+            limits = (limit for limit in _SCRATCH_LIMITS if limit)
+            ways += [spec.lower(graph, op, replace(target, scratch_limit=limit)).calls for limit in limits]
+        ways += [(call,) for call in (most.calls[0].roomier if len(most.calls) == 1 else ())]
+        choices[op] = [Step(op, calls, macs) for calls in ways]
+
+    def make(pipelining: Pipelining) -> Plan:
+        return _make_plan(graph, least, goal, lowered, states, Parts(), nested=False, pipelining=pipelining)
+
+    return Search(make(NO_PIPELINES), target, choices, make, graph.inputs[0] if pushed else None)
 
 
 def _with_roomier(plan: Plan) -> Plan:
@@ -156,35 +243,41 @@ def _make_plan(
     parts: Parts,
     *,
     nested: bool,
-    enough: int,
+    enough: int = 0,
+    pipelining: Pipelining = NO_PIPELINES,
 ) -> Plan:
     """A plan of a model, or of a graph that one of its ops runs: that may do nothing, and give back constants."""
     steps: list[Step] = []
     aliased: list[Op] = []
-    memory = _Memory(graph, {**{i: (state, 0) for i, state in states.homes.items()}, **parts.places})
+    memory = Memory(graph, {**{i: (state, 0) for i, state in states.homes.items()}, **parts.places})
     for position, (op, lowering, macs) in enumerate(lowered):
         lowering = Lowering() if position in parts.outputs else states.lowerings.get(position, lowering)
         if lowering.calls or lowering.graphs:
             plans = tuple(_best_plan(inner, target, goal, nested=True) for inner in lowering.graphs)
-            steps.append(Step(op, lowering.calls, macs, plans))
+            step = pipelining.steps.get(op) or Step(op, lowering.calls, macs, plans)
+            lowering = replace(lowering, calls=step.calls)
+            steps.append(step)
         else:
             aliased.append(op)
         memory.add(op, lowering, len(steps) - 1)
     if not steps and not nested:
         raise ModelError("the model computes nothing: its outputs are its inputs")
     memory.finish(len(steps))
-    buffers, addresses, scratch, arena_bytes = memory.layout(steps, enough)
+    bound = live_bound(graph, memory.tensor_blocks(), len(steps))
+    layout = memory.layout(steps, pipelining.spans(steps), pipelining.rows, enough)
     plan = Plan(
         graph=graph,
         target=target,
         steps=tuple(steps),
         aliased=tuple(aliased),
-        buffers=buffers,
-        addresses=addresses,
-        scratch=scratch,
-        arena_bytes=arena_bytes,
-        live_bound=_live_bound(graph, memory.tensor_blocks(), len(steps)),
+        buffers=layout.buffers,
+        addresses=layout.addresses,
+        scratch=layout.scratch,
+        arena_bytes=layout.arena_bytes,
+        live_bound=bound,
         goal=goal,
+        pipelines=layout.pipelines,
+        pushed=pipelining.rows.pushed,
     )
     verify_plan(plan)
     return plan
@@ -232,138 +325,3 @@ def _is_worth_it(lowering: Lowering, work: Mapping[str, int], enough: float) -> 
 def _explained(lowering: Lowering) -> Lowering:
     reason = "a faster variant costs more code than its share of the work justifies when optimizing for size"
     return replace(lowering, calls=tuple(replace(call, why_not_faster=reason) for call in lowering.calls))
-
-
-@dataclass
-class _Storage:
-    """One block of memory while the plan is made: the tensors in it and when it is alive."""
-
-    size: int
-    first: int
-    last: int
-    tensors: list[int]
-
-
-class _Memory:
-    """Which tensors share a block, and when each block is alive."""
-
-    def __init__(self, graph: Graph, homes: Mapping[int, tuple[int, int]]) -> None:
-        self._graph = graph
-        self._homes = homes  # tensors that are computed in another's memory: which, and at what offset
-        self._storage: dict[int, _Storage] = {}  # tensor id → its block, shared by aliases
-        self._offset: dict[int, int] = {}  # tensor id → offset in its block
-        self._last_reader = self._last_readers()
-        for i in (*graph.inputs, *(state.id for state in graph.states)):
-            self._define(i, -1)
-
-    def _last_readers(self) -> dict[int, int]:
-        """Index in graph.ops of the last op that reads each tensor; outputs and states are read at the end."""
-        last = {i: position for position, op in enumerate(self._graph.ops) for i in op.inputs if i >= 0}
-        last.update(dict.fromkeys(self._read_at_the_end(), len(self._graph.ops)))
-        return last
-
-    def _read_at_the_end(self) -> list[int]:
-        computed = [i for i in self._graph.outputs if not self._graph.tensor(i).is_const]
-        return [*computed, *(state.id for state in self._graph.states)]
-
-    def _define(self, tensor: int, step: int) -> None:
-        self._storage[tensor] = _Storage(self._graph.tensor(tensor).nbytes, step, step, [tensor])
-        self._offset[tensor] = 0
-
-    def _join(self, tensor: int, source: int, offset: int) -> None:
-        storage = self._storage[source]
-        storage.tensors.append(tensor)
-        self._storage[tensor] = storage
-        self._offset[tensor] = self._offset[source] + offset
-
-    def add(self, op: Op, lowering: Lowering, step: int) -> None:
-        """Account for one op. `step` is the step that runs it, or the one before it for an alias."""
-        for output, source, offset in lowering.aliases:
-            if source not in self._storage:
-                raise ModelError("its input is a constant, which the arena does not hold", where=op.where)
-            if output not in self._storage:  # a state that was assigned what lies in its memory is there already
-                self._join(output, source, offset)
-        if not lowering.calls and not lowering.graphs:
-            return
-        for i in op.inputs:
-            if i in self._storage:
-                self._storage[i].last = max(self._storage[i].last, step)
-        for i in op.outputs:
-            if i in self._storage:
-                continue
-            if i in self._homes:
-                owner, offset = self._homes[i]
-                if owner not in self._storage:
-                    self._define(owner, step)
-                self._join(i, owner, offset)
-                self._storage[i].last = max(self._storage[i].last, step)
-                continue
-            dying = self._dying_source(op, lowering, i)
-            if dying is None:
-                self._define(i, step)
-            else:
-                self._join(i, dying, 0)
-                self._storage[i].last = max(self._storage[i].last, step)
-
-    def _dying_source(self, op: Op, lowering: Lowering, output: int) -> int | None:
-        """An input whose block the output may take over: same size, and nobody reads it afterwards."""
-        if len(lowering.calls) != 1 or len(op.outputs) != 1:
-            return None
-        call = lowering.calls[0]
-        position = self._graph.ops.index(op)
-        for source in (call.inputs[k] for k in call.inplace):
-            if source not in self._storage or self._offset[source] != 0:
-                continue
-            storage = self._storage[source]
-            dies = all(self._last_reader.get(t, -1) <= position for t in storage.tensors)
-            if dies and storage.size == self._graph.tensor(output).nbytes:
-                return source
-        return None
-
-    def finish(self, steps: int) -> None:
-        """Outputs stay alive until they are read, states until the next inference."""
-        for i in self._read_at_the_end():
-            self._storage[i].last = steps
-
-    def tensor_blocks(self) -> list[_Storage]:
-        return list({id(s): s for s in self._storage.values()}.values())
-
-    def _leads(self, steps: Sequence[Step], storages: Sequence[_Storage]) -> dict[tuple[int, int], int]:
-        """Pairs of blocks (output, input) that may share memory, and how far the input begins after the output."""
-        numbers = {id(storage): n for n, storage in enumerate(storages)}
-        leads = {}
-        for n, step in enumerate(steps):
-            call = overlay_call(self._graph, step)
-            if call is None:
-                continue
-            source, output = self._storage[call.inputs[0]], self._storage[call.outputs[0]]
-            sizes = [self._graph.tensor(i).nbytes for i in (call.inputs[0], call.outputs[0])]
-            if source.last == output.first == n and [source.size, output.size] == sizes:
-                leads[numbers[id(output)], numbers[id(source)]] = lead(self._graph, step)
-        return leads
-
-    def layout(
-        self, steps: Sequence[Step], enough: int
-    ) -> tuple[tuple[Buffer, ...], dict[int, int], dict[int, int], int]:
-        """Pack all blocks; gives buffers, tensor addresses, scratch addresses by step, arena size."""
-        storages = self.tensor_blocks()
-        scratch_steps = [(n, s.scratch_bytes) for n, s in enumerate(steps)]
-        scratch_steps = [(n, size) for n, size in scratch_steps if size]
-        blocks = [Block(s.size, s.first, s.last) for s in storages]
-        blocks += [Block(size, n, n) for n, size in scratch_steps]
-        offsets, arena_bytes = pack(blocks, self._leads(steps, storages), enough)
-        buffers = [
-            Buffer(offset, s.size, s.first, s.last, tuple(s.tensors))
-            for s, offset in zip(storages, offsets[: len(storages)], strict=True)
-        ]
-        scratch = {}
-        for (step, size), offset in zip(scratch_steps, offsets[len(storages) :], strict=True):
-            buffers.append(Buffer(offset, size, step, step, ()))
-            scratch[step] = offset
-        addresses = {i: buffer.offset + self._offset[i] for buffer in buffers for i in buffer.tensors}
-        return tuple(buffers), addresses, scratch, arena_bytes
-
-
-def _live_bound(graph: Graph, storages: Sequence[_Storage], steps: int) -> int:
-    """Largest sum of bytes that are alive at once, without scratch and rounding."""
-    return max(sum(s.size for s in storages if s.first <= step <= s.last) for step in range(-1, steps + 1))

@@ -10,24 +10,72 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op, Tensor
-from mcugen.names import DEFAULT_GOAL, Goal
+from mcugen.names import DEFAULT_GOAL, Goal, InputRows
 from mcugen.ops.base import KernelCall, Target
 
 SHARED_FROM = 32
 """Bytes. Equal constants are emitted once, from this size on; smaller ones stay with their layer."""
 
 
+@dataclass(frozen=True)
+class Window:
+    """Rows that an op takes: output row r needs `span` rows of its inputs from row r · stride − pad on.
+
+    Rows before the first and after the last are padding. All inputs that are no constants have the same.
+    """
+
+    stride: int
+    pad: int
+    span: int
+
+    def first(self, row: int) -> int:
+        """The first input row of an output row, which may be one that is missed out or is none."""
+        return max(0, row * self.stride - self.pad)
+
+    def end(self, row: int, rows: int) -> int:
+        """One beyond the last of so many input rows that an output row needs."""
+        return max(0, min(rows, row * self.stride - self.pad + self.span))
+
+
+@dataclass(frozen=True)
+class Run:
+    """Stripes that are made alike: those before number `until` and after the run before, by some calls of the step."""
+
+    until: int
+    calls: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stripes:
+    """How a step makes its output: `height` rows at a time, the last stripe perhaps fewer, by runs of like stripes.
+
+    Where it `gathers`, stripes are rows of its input, scratch keeps what they give from the first to the last stripe,
+    and that makes the output. It is the last step of its pipeline then.
+    """
+
+    height: int
+    window: Window
+    runs: tuple[Run, ...]
+    gathers: bool = False
+
+    @property
+    def count(self) -> int:
+        return self.runs[-1].until
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One op that runs on the device, and the kernel calls that do its work, or the plans of the graphs that it runs.
 
-    Addresses in `plans` count from the step's scratch memory. Their tensors' ids are their own.
+    Addresses in `plans` count from the step's scratch memory. Their tensors' ids are their own. `stripes` is set for
+    steps of a pipeline: then each stripe takes some of the calls, whose tensors are the rows that they read and make.
     """
 
     op: Op
     calls: tuple[KernelCall, ...]
     macs: int
     plans: tuple[Plan, ...] = ()
+    stripes: Stripes | None = None
 
     @property
     def kernels(self) -> str:
@@ -73,6 +121,33 @@ class Buffer:
         return not self.tensors
 
 
+@dataclass(frozen=True)
+class Ring:
+    """Where a pipeline keeps rows of a tensor: room for `rows` of them, from the tensor's address on.
+
+    Rows lie one after the other. When the next ones find no room, those that are still needed move to the beginning.
+    A ring with room for all rows is a whole tensor.
+    """
+
+    tensor: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Steps `first` to `last`, both inclusive, through which rows flow.
+
+    Whatever runs next is the deepest step, that is the last one, whose input rows are there. It makes one stripe.
+    """
+
+    first: int
+    last: int
+    rings: tuple[Ring, ...]
+
+    def ring(self, tensor: int) -> Ring:
+        return next(ring for ring in self.rings if ring.tensor == tensor)
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that emit needs, in execution order.
@@ -86,6 +161,9 @@ class Plan:
         live_bound: largest sum of live tensor bytes over all steps; no layout without in-place tricks can be
             smaller.
         goal: what was optimized for.
+        pipelines: steps that take turns, row by row, in order. Of their tensors the arena holds some rows.
+        arena_limit: bytes of the arena within which the plan was to be the fastest; 0 where there was no limit.
+        pushed: the input whose rows the caller brings one by one, if one is.
     """
 
     graph: Graph
@@ -98,11 +176,13 @@ class Plan:
     arena_bytes: int
     live_bound: int
     goal: Goal = DEFAULT_GOAL
+    pipelines: tuple[Pipeline, ...] = ()
+    pushed: int | None = None
+    arena_limit: int = 0
 
     runtime = "aot"
     warnings: ClassVar[Sequence[str]] = ()
     arena_exact = True
-    static_bytes = 0
     slot_bytes = 0
     names_kept = False
     library = ""
@@ -116,6 +196,18 @@ class Plan:
     @property
     def verified_afresh(self) -> bool:
         return self.graph.sequences
+
+    @property
+    def rows(self) -> InputRows:
+        return "whole" if self.pushed is None else "pushed"
+
+    @property
+    def static_bytes(self) -> int:
+        """What the scheduler of pipelines counts: stripes of flows, rows of rings and where they begin."""
+        flows = sum(step.stripes is not None for step in self.steps)
+        rings = [self.graph.tensor(ring.tensor) for pipeline in self.pipelines for ring in pipeline.rings]
+        counters = flows + 2 * len(rings) + 2 if rings else 0
+        return counters * (1 if max((tensor.shape[1] for tensor in rings), default=0) < 256 else 2)
 
     @property
     def macs(self) -> int:

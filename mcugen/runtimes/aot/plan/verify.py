@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import KernelCall
 from mcugen.runtimes.aot.plan.types import Buffer, Plan, Step
+from mcugen.runtimes.aot.plan.verify_rows import Extents, PlanError, put, replay
 
 _WORD = 4
 """Bytes. Kernels read words of buffers that hold smaller elements."""
@@ -49,10 +50,6 @@ _SCRATCH = -2
 """In place of a tensor's id."""
 
 
-class PlanError(AssertionError):
-    """The planner made a wrong plan: a bug in mcugen, never the user's fault."""
-
-
 def verify_plan(plan: Plan) -> None:
     """Simulate the plan over bytes of the arena: every read finds what was written for it.
 
@@ -75,7 +72,9 @@ def _check_addresses(plan: Plan) -> None:
         address = plan.addresses.get(i)
         if address is None:
             raise PlanError(f'tensor "{tensor.name}" has no address')
-        if address < 0 or address + tensor.nbytes > plan.arena_bytes:
+        rooms = [ring.rows for pipeline in plan.pipelines for ring in pipeline.rings if ring.tensor == i]
+        size = min(tensor.nbytes, tensor.nbytes // tensor.shape[1] * max(rooms)) if rooms else tensor.nbytes
+        if address < 0 or address + size > plan.arena_bytes:
             raise PlanError(f'tensor "{tensor.name}" at {address} lies outside the arena')
         if address % min(_WORD, tensor.dtype.itemsize) != 0:
             raise PlanError(f'tensor "{tensor.name}" at {address} is not aligned')
@@ -92,8 +91,10 @@ def _check_addresses(plan: Plan) -> None:
 def _check_overlaps(plan: Plan) -> None:
     for n, a in enumerate(plan.buffers):
         for b in plan.buffers[n + 1 :]:
-            in_time = a.first <= b.last and b.first <= a.last
-            if not in_time or a.offset >= b.offset + b.size or b.offset >= a.offset + a.size:
+            first, last = max(a.first, b.first), min(a.last, b.last)
+            if any(pipeline.first <= first and last <= pipeline.last for pipeline in plan.pipelines):
+                continue  # in use at different turns, perhaps: what counts there is replayed
+            if first > last or a.offset >= b.offset + b.size or b.offset >= a.offset + a.size:
                 continue
             earlier, later = sorted((a, b), key=lambda buffer: buffer.first)
             if earlier.last != later.first or not _follows_behind(plan, earlier, later):
@@ -116,23 +117,24 @@ def _follows_behind(plan: Plan, source: Buffer, output: Buffer) -> bool:
 def _check_reads(plan: Plan) -> None:
     """Run the program on a map from arena intervals to the tensor whose value they hold."""
     graph = plan.graph
-    owners: dict[int, tuple[int, int]] = {}  # tensor → (start, end) of its valid bytes
-
-    def write(tensor: int, start: int, size: int) -> None:
-        for other, (low, high) in list(owners.items()):
-            if low < start + size and start < high:
-                del owners[other]
-        owners[tensor] = (start, start + size)
+    owners: Extents = {}
 
     states = [state.id for state in graph.states]
     for i in (*graph.inputs, *states):
-        write(i, plan.addresses[i], graph.tensor(i).nbytes)
+        if i != plan.pushed:
+            put(owners, i, plan.addresses[i], graph.tensor(i).nbytes)
     by_op = {id(step.op): (number, step) for number, step in enumerate(plan.steps)}
+    flowing = {n: pipeline for pipeline in plan.pipelines for n in range(pipeline.first, pipeline.last + 1)}
     for op in graph.ops:
+        number, step = by_op.get(id(op), (-1, None))
+        if step is not None and number in flowing:
+            if number == flowing[number].first:
+                replay(plan, flowing[number], owners)
+            continue
         for i in op.inputs:
             if i >= 0 and not graph.tensor(i).is_const and i not in owners:
                 raise PlanError(f'{op.where} reads "{graph.tensor(i).name}", which was overwritten')
-        if id(op) not in by_op:
+        if step is None:
             # An alias: its bytes are its input's, or its inputs' one after the other, valid under both names.
             for i in op.outputs:
                 start = plan.addresses[i]
@@ -145,15 +147,16 @@ def _check_reads(plan: Plan) -> None:
                     raise PlanError(f'{op.where}: alias "{graph.tensor(i).name}" lies outside its input')
                 owners[i] = (start, start + graph.tensor(i).nbytes)
             continue
-        number, step = by_op[id(op)]
+        if step.stripes:
+            raise PlanError(f"{op.where} makes stripes outside of a pipeline")
         if step.scratch_bytes:
             before = set(owners)
-            write(_SCRATCH, plan.scratch[number], step.scratch_bytes)
+            put(owners, _SCRATCH, plan.scratch[number], step.scratch_bytes)
             if lost := (before - set(owners)) & set(op.inputs):
-                raise PlanError(f"{op.where}: scratch overwrites its inputs {sorted(lost)}")
+                raise PlanError(f"{op.where}: scratch overwrites its inputs {sorted(lost, key=str)}")
         for i in op.outputs:
             _check_inplace(plan, step, i, owners)
-            write(i, plan.addresses[i], graph.tensor(i).nbytes)
+            put(owners, i, plan.addresses[i], graph.tensor(i).nbytes)
         if step.scratch_bytes and owners.pop(_SCRATCH, None) is None:
             raise PlanError(f"{op.where} writes over its scratch")
     for i in (*graph.outputs, *states):
@@ -161,7 +164,7 @@ def _check_reads(plan: Plan) -> None:
             raise PlanError(f'"{graph.tensor(i).name}" was overwritten before its end')
 
 
-def _is_tiled(plan: Plan, op: Op, output: int, owners: dict[int, tuple[int, int]]) -> bool:
+def _is_tiled(plan: Plan, op: Op, output: int, owners: Extents) -> bool:
     """Whether an output is made of the op's inputs in their order, which then must be all there is to the op."""
     graph, at = plan.graph, plan.addresses[output]
     shape = graph.tensor(output).shape
@@ -174,7 +177,7 @@ def _is_tiled(plan: Plan, op: Op, output: int, owners: dict[int, tuple[int, int]
     return at == plan.addresses[output] + graph.tensor(output).nbytes
 
 
-def _check_inplace(plan: Plan, step: Step, output: int, owners: dict[int, tuple[int, int]]) -> None:
+def _check_inplace(plan: Plan, step: Step, output: int, owners: Extents) -> None:
     start = plan.addresses[output]
     end = start + plan.graph.tensor(output).nbytes
     for call in step.calls:

@@ -1,0 +1,72 @@
+"""Rows that flow through layers: the same results from less memory, also of every inner tensor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mcugen.ops.base import Target
+from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
+from mcugen.runtimes.aot.plan import Plan, make_plan
+from tests.kernels.single_op import make_samples
+from tests.models import both, model_bytes
+from tests.plan.test_overlay import TARGETS, assert_equal_to_oracle
+
+DSP = Target("cortex-m4", ("dsp",))
+
+ZOO = {
+    "mobilenet_v1": (7_400, 2_400),
+    "mobilenet_v2": (5_000, 4_300),
+    "resnet": (3_600, 3_600),
+    "ds_cnn": (2_100, 2_100),
+}
+REAL = {"vww_96_int8": (29_000, 13_900), "pretrainedResnet_quant": (17_000, 17_000), "kws_ref_model": (5_500, 5_200)}
+ARENAS = {**ZOO, **REAL}
+"""Bytes at most with the input in the arena, and with rows brought by the caller."""
+
+
+def plan_of(name: str, target: Target = DSP, pushed: bool = False) -> Plan:
+    return make_plan(optimize(read_graph(model_bytes(name))), target, "ram", pushed)
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+@pytest.mark.parametrize("name", both(ZOO, REAL))
+def test_models_give_the_same_from_less_memory(name: str, pushed: bool) -> None:
+    plan = plan_of(name, pushed=pushed)
+    assert plan.pipelines or not pushed
+    assert_equal_to_oracle(model_bytes(name), plan)
+    assert plan.arena_bytes <= ARENAS[name][pushed]
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+@pytest.mark.parametrize("target", ["portable", "mla"])
+@pytest.mark.parametrize("name", ["mobilenet_v1", "resnet"])
+def test_kernels_of_other_cores_make_stripes_as_well(name: str, target: str, pushed: bool) -> None:
+    assert_equal_to_oracle(model_bytes(name), plan_of(name, TARGETS[target], pushed))
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+@pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "resnet"])
+def test_every_inner_tensor_is_put_together_from_its_rows(name: str, pushed: bool) -> None:
+    graph = optimize(read_graph(model_bytes(name)))
+    sample = make_samples(model_bytes(name), 1)[0]
+    with HostModel(make_plan(graph)) as whole, HostModel(make_plan(graph, DSP, "ram", pushed)) as in_rows:
+        wanted, got = dict(whole.layers(sample)), dict(in_rows.layers(sample))
+    assert list(got) == list(wanted)
+    for op, values in wanted.items():
+        np.testing.assert_array_equal(got[op], values)
+
+
+def test_rows_of_an_inference_that_is_not_complete_are_forgotten() -> None:
+    model = model_bytes("mobilenet_v1")
+    plan = plan_of("mobilenet_v1", pushed=True)
+    sample = make_samples(model, 1)[0]
+    with HostModel(plan) as host:
+        [wanted] = host.run(sample)
+        host._library.mcg_model_row_buffer()
+        assert host._library.mcg_model_push_row() == 0
+        host.reset()
+        [got] = host.run(sample)
+    np.testing.assert_array_equal(got, wanted)
