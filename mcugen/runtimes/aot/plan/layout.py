@@ -69,7 +69,7 @@ def pack(
 
 
 def pack_apart(blocks: Sequence[Block], distances: Mapping[tuple[int, int], int]) -> tuple[list[int], int]:
-    """The same where it has been found out which blocks may lie how near.
+    """The same where it is known which blocks may lie how near.
 
     Args:
         distances: by pairs (lower, upper) of blocks that are in use at the same time how far the upper one must begin

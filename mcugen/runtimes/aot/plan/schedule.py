@@ -76,7 +76,7 @@ def schedule(
         after: tensors that are read after it, which it keeps whole.
         more: rows for which rings should have room beyond those that they need.
         pushed: the tensor whose rows the caller brings, if one is.
-        exact: say where in rings rows lie; else only how many there are, which is found out faster.
+        exact: say where in rings rows lie; else only how many there are, which takes less time.
     """
     tensors = list(
         dict.fromkeys(
