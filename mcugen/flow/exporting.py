@@ -130,6 +130,10 @@ def write_export(
         check_labels(labels, plans[0])
     if arena == "shared":
         _check_shareable(plans)
+    if arena == "context":
+        _check_whole(plans, "the functions that take a context keep nothing outside of it")
+    if evidence:
+        _check_whole(plans, "the evidence is about layers that run one after the other")
     subject = make_subject(plans, names, chosen, labels=labels, arena=arena, command=command)
     found = make_evidence(models, plans, subject, progress or no_progress) if evidence else None
     files = {
@@ -172,6 +176,7 @@ def write_firmware(
     plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL) for model in models]
     if arena == "shared":
         _check_shareable(plans)
+    _check_whole(plans, "the host takes the layers of such firmware one after the other")
     _check_fit(plans, chosen.board, arena)
     subject = make_subject(plans, names, chosen, arena=arena, command=command)
     kept: dict[str, str | bytes] = {}
@@ -188,6 +193,17 @@ def write_firmware(
         files=project.manifest.files,
     )
     return project.folder, facts
+
+
+def _check_whole(plans: Sequence[Plan], why: str) -> None:
+    """Refuse rows that flow through layers, which keep beside the arena what they have come to."""
+    for plan in plans:
+        if plan.pipelines:
+            raise ModelError(
+                f"with this goal rows flow through its layers, and {why}",
+                where=plan.graph.name,
+                hint='Choose another goal: `optimize="balanced"`',
+            )
 
 
 def _check_fit(plans: Sequence[Plan], board: Board, arena: Arena) -> None:
