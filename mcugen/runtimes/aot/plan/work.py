@@ -16,6 +16,9 @@ _TURN = 250
 _WINDOWS = 4
 """Windows that convolutions multiply at a time."""
 
+_NARROW_ROWS = 3
+"""Rows of the filters that the kernel for narrow ones takes, which do not say so."""
+
 _PER_CHANNEL = 70
 """Before the first window of a channel, in each stripe of a depthwise convolution."""
 
@@ -34,7 +37,7 @@ def work_of(graph: Graph, step: Step) -> float:
 
 def _work(graph: Graph, call: KernelCall) -> float:
     p = {name: value for name, value in call.params if isinstance(value, int)}
-    if "stripe_rows" in p and "filter_rows" in p:
+    if "stripe_rows" in p and "filter_columns" in p:
         return _on_planes(p)
     if "pixels" in p:
         return p["pixels"] * p["channels"] * 3.0
@@ -68,11 +71,12 @@ def _by_tiles(p: dict[str, int]) -> float:
 def _on_planes(p: dict[str, int]) -> float:
     rows, stripe = p["output_rows"], p["stripe_rows"]
     channels = p["channels"] * p.get("depth_multiplier", 1)
-    taps = p["filter_rows"] * p["filter_columns"]
+    filter_rows = p.get("filter_rows", _NARROW_ROWS)
+    taps = filter_rows * p["filter_columns"]
     total = 0.0
     for first in range(0, rows, stripe):
         made = min(stripe, rows - first)
-        taken = (made - 1) * p["row_stride"] + (p["filter_rows"] - 1) * p.get("row_dilation", 1) + 1
+        taken = (made - 1) * p["row_stride"] + (filter_rows - 1) * p.get("row_dilation", 1) + 1
         total += taken * p["input_columns"] * p["channels"] * 1.7 + channels * _PER_CHANNEL
         total += made * p["output_columns"] * channels * (taps * 1.2 + 7)
     return total
