@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from mcugen import ops
 from mcugen.errors import UnsupportedOpError
 from mcugen.graph import Graph
+from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.host import HostModel
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.graph.read import read_graph
-from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.aot.plan import Plan, make_plan
 from mcugen.runtimes.aot.supported import check_supported
 from tests.conformance import computing, moving, stateful, weighted
 from tests.conformance.draw import Case, Draw, Generate, Limits
@@ -140,14 +142,20 @@ def report(on: str, pairs: Sequence[tuple[str, str]], cases: int) -> dict[str, A
     return {"on": on, "ops": sorted({kind for kind, _ in pairs}), "pairs": len(pairs), "cases": len(pairs) * cases}
 
 
-def prove(given: Batch, samples: int = 3) -> None:
-    """The batch compiled for the host equals the oracle on every sample."""
+def prove(given: Batch, samples: int = 3, target: Target | None = None, *, optimized: bool = False) -> Plan:
+    """The batch compiled for the host equals the oracle on every sample.
+
+    `target` chooses the kernels; `optimized` runs the passes first. Returns the plan.
+    """
     data = given.samples(samples)
     wanted = oracle(given.reference, data)
-    with HostModel(make_plan(read_graph(given.model)), flags=("-O1",)) as host:
+    graph = read_graph(given.model)
+    plan = make_plan(optimize(graph) if optimized else graph, target)
+    with HostModel(plan, flags=("-O1",)) as host:
         got = [host.run(sample) for sample in data]
     problems = list(_differences(given, got, wanted))
     assert not problems, "\n".join(problems[:20])
+    return plan
 
 
 def _differences(

@@ -11,7 +11,7 @@ from tests.kernels.weighted_models import output_size, random_weights
 SAME, VALID = 0, 1
 
 
-def _weights(
+def layer_weights(
     d: Draw, shape: tuple[int, ...], axis: int, x: TensorSpec, per_channel: bool
 ) -> tuple[TensorSpec, list[TensorSpec]]:
     """Weights of a layer and, most times, its bias."""
@@ -30,7 +30,8 @@ def _weights(
     return weights, [constant(bias, [float(np.float32(s) * np.float32(real(x))) for s in scales], [0] * count)]
 
 
-def _output(d: Draw, shape: tuple[int, ...], x: TensorSpec, weights: TensorSpec, depth: int) -> TensorSpec:
+def layer_output(d: Draw, shape: tuple[int, ...], x: TensorSpec, weights: TensorSpec, depth: int) -> TensorSpec:
+    """The output of a layer of inner products over `depth` inputs, its scale near what they need."""
     if not d.quantized:
         return d.tensor(shape)
     scale = max(weights.scale) if isinstance(weights.scale, list) else weights.scale
@@ -54,9 +55,9 @@ def _convolution(d: Draw) -> Case:
     rows, columns = (output_size(image[n + 1], size[n], stride[n], dilation[n], same) for n in range(2))
     x = d.tensor(image, d.scale(-3, 0))
     shape, axis = ((1, *size, channels), 3) if depthwise else ((channels, *size, depth), 0)
-    weights, bias = _weights(d, shape, axis, x, d.dtype == "int16" or d.chance())
+    weights, bias = layer_weights(d, shape, axis, x, d.dtype == "int16" or d.chance())
     taps = size[0] * size[1] * (1 if depthwise else depth)
-    y = _output(d, (batches, rows, columns, channels), x, weights, taps)
+    y = layer_output(d, (batches, rows, columns, channels), x, weights, taps)
     fields = {"depthMultiplier": multiplier} if depthwise else {}
     return d.node(
         [x, weights, *bias],
@@ -81,9 +82,9 @@ def _transposed(d: Draw) -> Case:
     else:
         made = ((height - 1) * stride[0] + size[0], (width - 1) * stride[1] + size[1])
     x = d.tensor((batches, height, width, depth), d.scale(-3, 0))
-    weights, bias = _weights(d, (channels, *size, depth), 0, x, d.dtype == "int16" or d.chance())
+    weights, bias = layer_weights(d, (channels, *size, depth), 0, x, d.dtype == "int16" or d.chance())
     shape = (batches, *made, channels)
-    y = _output(d, shape, x, weights, depth * size[0] * size[1])
+    y = layer_output(d, shape, x, weights, depth * size[0] * size[1])
     inputs = [ints(shape), weights, x, *bias]
     return d.node(inputs, [y], "TransposeConvOptions", padding=padding, strideH=stride[0], strideW=stride[1])
 
@@ -91,8 +92,8 @@ def _transposed(d: Draw) -> Case:
 def _fully_connected(d: Draw) -> Case:
     rows, depth, channels = d.integer(1, 4), d.integer(1, 40), d.integer(1, 12)
     x = d.tensor((rows, depth), d.scale(-3, 0))
-    weights, bias = _weights(d, (channels, depth), 0, x, False)
-    y = _output(d, (rows, channels), x, weights, depth)
+    weights, bias = layer_weights(d, (channels, depth), 0, x, False)
+    y = layer_output(d, (rows, channels), x, weights, depth)
     return d.node([x, weights, *bias], [y], "FullyConnectedOptions", fusedActivationFunction=d.pick([0, 0, 1, 3]))
 
 

@@ -73,6 +73,7 @@ def depthwise_convolutions() -> list[bytes]:
     ]
     models += [depthwise_model((1, 3, 4, 7), (1, 1), quant=quant) for quant in quants]
     models += [depthwise_model((1, 9, 6, 3), (3, columns), dilation=(2, 1)) for columns in (1, 2)]
+    models += [depthwise_model((1, 1, 1, 4), (1, 2), dilation=(1, dilation)) for dilation in (2, 3)]
     # One window of whole rows.
     models += [depthwise_model((1, 9, 2, channels), (9, 2), same=False) for channels in (1, 4, 6, 8)]
     models += [depthwise_model((1, 5, 2, 8), (5, 2), same=False, quant=quant) for quant in quants]

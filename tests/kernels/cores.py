@@ -20,6 +20,7 @@ from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.model import emit_model
 from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.runtimes.aot.plan.types import Plan
 from tests.kernels.single_op import make_samples, oracle, schema
@@ -105,12 +106,15 @@ def prove_samples(
     core: Core,
     folder: Path,
     goal: Goal = DEFAULT_GOAL,
+    *,
+    optimized: bool = False,
 ) -> Plan:
     """The model gives the outputs that are wanted on the core, float32 ones within the conformance suite's tolerance.
 
-    Returns the plan.
+    `optimized` runs the passes first. Returns the plan.
     """
-    plan = make_plan(read_graph(model), core.target, goal)
+    graph = optimize(read_graph(model)) if optimized else read_graph(model)
+    plan = make_plan(graph, core.target, goal)
     for path, text in emit_model(plan).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)

@@ -33,7 +33,7 @@ def random_network(seed: int) -> bytes:
         elif kind == "pool":
             nodes.append(_pool(rng, source))
         else:
-            nodes.append(_weighted(rng, source, depthwise=kind == "depthwise" and source.shape[2] > 2))
+            nodes.append(_weighted(rng, source, depthwise=kind == "depthwise"))
         tensors.append(nodes[-1].outputs[0])
     if rng.random() < 0.5:
         nodes.append(_mean(rng, tensors[-1]))

@@ -136,7 +136,8 @@ typedef struct {
 
 /* Splits the image's rows y and following, `rows` in all, into the planes of `lanes` channels.
  * image points to the first of these. Padding is in the planes already, but for what `fills` says.
- */
+ * The planes must take a column of the image, or none where `before` is even and their end: so it
+ * is if all windows are of one phase and at most two columns apart. */
 MCG_INLINE void mcg_split(const mcg_split_job *job, const int8_t *image, int32_t y, int32_t rows,
                           int32_t lanes, int16_t *to, int32_t plane) {
   const int32_t columns = 2 * job->row_words;

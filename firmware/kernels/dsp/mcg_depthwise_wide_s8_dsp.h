@@ -206,6 +206,8 @@ MCG_INLINE void mcg_wide_phase(const mcg_depthwise_wide_s8_dsp_params *p, const 
       .zero_point = p->input_zero_point,
       .fills = 0,
   };
+  /* A phase, or windows three columns apart, may take nothing but padding. */
+  const int32_t takes_image = split.columns > 0 && before < 2 * p->row_words;
   const uint32_t padding = mcg_pair((uint32_t)p->input_zero_point, (uint32_t)p->input_zero_point);
   for (uint32_t *pair = (uint32_t *)planes; pair != (uint32_t *)steps; ++pair) {
     *pair = padding;
@@ -215,8 +217,10 @@ MCG_INLINE void mcg_wide_phase(const mcg_depthwise_wide_s8_dsp_params *p, const 
   job->columns = (p->output_columns - phase + dilation - 1) / dilation;
   for (int32_t first = 0; first < p->channels; first += MCG_PLANES) {
     const int32_t lanes = mcg_min(MCG_PLANES, p->channels - first);
-    mcg_split(&split, input + first, row * p->row_stride - p->pad_rows, image_rows, lanes, planes,
-              plane);
+    if (takes_image) {
+      mcg_split(&split, input + first, row * p->row_stride - p->pad_rows, image_rows, lanes, planes,
+                plane);
+    }
     for (int32_t n = 0; n < lanes * filters; ++n) {
       const int32_t channel = first * filters + n;
       const int32_t entry = p->per_channel || p->fast ? channel : 0;
