@@ -19,6 +19,7 @@ from mcugen.device import protocol
 from mcugen.device.costs import make_meter
 from mcugen.device.faults import FaultError
 from mcugen.device.link import ConnectionLostError, Link
+from mcugen.device.parted_outputs import PartedOutputs
 from mcugen.device.protocol import Command, Cost, Done, Hello, Paused, Started, Stored, TensorInfo
 from mcugen.device.session import Session, request_timeout
 from mcugen.errors import DeviceError
@@ -221,7 +222,7 @@ class Device:
 
         The iterator must be used up, or closed, before the next request.
         """
-        whole = _Outputs()
+        whole = PartedOutputs()
         with contextlib.closing(self._steps(inputs)) as steps:
             for paused in steps:
                 request = protocol.read_op_output_request
@@ -479,27 +480,3 @@ class Device:
             raise session.error("the connection was re-established during an inference", hint="Run it again")
         state: Done | Paused = session.ask(Command.CONTINUE, protocol.parse_invoke, timeout=self._timeout)
         return state
-
-
-class _Outputs:
-    """Puts outputs of ops together from what is shown of them, and gives them in the ops' order."""
-
-    def __init__(self) -> None:
-        self._parts: dict[int, bytearray] = {}
-        self._missing: dict[int, int] = {}
-        self._next = 0
-
-    def add(self, paused: Paused, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Take what a pause shows; the outputs that are complete with it and all before."""
-        total = paused.total or paused.nbytes
-        whole = self._parts.setdefault(paused.op, bytearray(total))
-        self._missing[paused.op] = self._missing.get(paused.op, total) - len(data)
-        whole[paused.offset : paused.offset + len(data)] = data
-        while self._missing.get(self._next, 1) == 0:
-            yield self._next, bytes(self._parts.pop(self._next))
-            self._next += 1
-
-    @property
-    def incomplete(self) -> list[int]:
-        """Ops that were not given."""
-        return sorted(self._parts)

@@ -480,33 +480,3 @@ def parse_fault(payload: bytes) -> Fault:
     fault = Fault(*(r.integer(4) for _ in range(9)))
     r.finish()
     return fault
-
-
-_CFSR_BITS = {
-    0: "instruction fetch refused",
-    1: "data access refused",
-    3: "memory fault while returning",
-    4: "memory fault while stacking",
-    5: "memory fault saving FPU state",
-    8: "bus error on instruction fetch",
-    9: "bus error on data access",
-    10: "bus error, address not exact",
-    11: "bus error while returning",
-    12: "bus error while stacking",
-    13: "bus error saving FPU state",
-    16: "undefined instruction",
-    17: "invalid state (no Thumb bit)",
-    18: "invalid exception return",
-    19: "coprocessor or FPU is off",
-    20: "stack overflow",
-    24: "unaligned access",
-    25: "division by zero",
-}
-
-
-def fault_causes(fault: Fault) -> list[str]:
-    """The bits of CFSR (and HFSR) in words; Armv7-M Architecture Reference Manual, B3.2.15."""
-    causes = [text for bit, text in _CFSR_BITS.items() if fault.cfsr >> bit & 1]
-    if fault.hfsr >> 1 & 1:
-        causes.append("vector table could not be read")
-    return causes

@@ -190,8 +190,8 @@ def _read_facts(top: _Fields) -> Manifest:
         arena_limit=top.integer("arena_limit"),
         ops=top.items("ops", _read_op),
         files=_read_files(top),
-        name=top.matching("name", r"[a-z][a-z0-9_]{0,40}") if top.has("name") else FIRMWARE_NAME,
-        others=top.items("others", _read_facts) if top.has("others") else (),
+        name=top.matching("name", r"[a-z][a-z0-9_]{0,40}"),
+        others=top.items("others", _read_facts),
     )
 
 

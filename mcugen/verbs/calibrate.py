@@ -99,7 +99,7 @@ def calibrate(board: str, *, forget: bool = False) -> Calibrated:
 
 
 def command(
-    board: Annotated[str, typer.Argument(metavar="BOARD", help="Name of a board, or the path of its .toml file.")],
+    board: options.Board,
     forget: Annotated[
         bool, typer.Option("--forget", help="Forget the calibration and what the board told; go by its file again.")
     ] = False,

@@ -30,19 +30,21 @@ SMALL = "stm32vldiscovery"
 ZOO: dict[str, set[str]] = {
     "ds_cnn_16x8": set(),
     "mobilenet_v1": {SMALL},
-    "mobilenet_v2": {SMALL},
+    "mobilenet_v2": set(),
     "transformer": set(),
-    "u_net": {SMALL},
+    "u_net": set(),
     "wake_word": set(),
 }
 REAL: dict[str, set[str]] = {
-    "kws_ref_model": {SMALL},
+    "kws_ref_model": set(),
     "vww_96_int8": {"microbit", SMALL},
     "pretrainedResnet_quant": {"microbit", SMALL},
     "ad01_int8": {"lm3s6965evb", "microbit", SMALL},
     "micro_speech_quantized": set(),
     "hello_world_int8": set(),
 }
+FITS_BY_ROWS = {name: {SMALL} for name in ("mobilenet_v2", "u_net", "kws_ref_model")}
+"""Model → boards that it fits only because rows flow through its layers."""
 DOES_NOT_FIT = {**ZOO, **REAL}
 """Model → boards that it does not fit."""
 
@@ -66,7 +68,7 @@ WITH_A_BUDGET = {ZOO_BUDGETS.get(name, REAL_BUDGETS.get(name, "").removesuffix("
 def chosen(name: str, board: str) -> bool:
     if name in WITH_A_BUDGET and board in BOARDS_WITH_BUDGETS:
         return False
-    if name in EVERYWHERE or board in DOES_NOT_FIT[name]:
+    if name in EVERYWHERE or board in (*DOES_NOT_FIT[name], *FITS_BY_ROWS.get(name, ())):
         return True
     return name not in ON_BUDGETS_BOARDS and board in (CORES if name in ZOO else REAL_ON)
 

@@ -88,7 +88,7 @@ def test_inspect_tells_cycles_and_time_with_and_without_an_emulator(model: Path)
     assert facts["estimate"]["energy_uj"]["nominal"] > 0
     stream = io.StringIO()
     show_inspection(make_console(stream), sold)
-    shown = stream.getvalue()
+    shown = " ".join(stream.getvalue().split())
     assert f" on nucleo-l4r5zi at 120 MHz · {energy_text(sold.estimated.energy_uj)}" in shown
     assert f"{round(sold.estimated.per_op[0].cycles.nominal):,}" in shown
     with pytest.raises(BoardError, match="nucleo-h743zi: QEMU does not model this board"):

@@ -12,6 +12,7 @@ import pytest
 from cobs import cobs
 
 from mcugen.device import protocol as p
+from mcugen.device.faults import fault_causes
 from mcugen.device.protocol import Command, Cost, Counter, Fault, Frame, ProtocolError, Status
 from mcugen.graph.types import DType
 
@@ -334,7 +335,7 @@ def test_what_is_no_frame(encoded: bytes, message: str) -> None:
 
 def test_every_cause_of_a_fault() -> None:
     """The bits of CFSR by the Armv7-M manual: MMFSR from bit 0, BFSR from 8, UFSR from 16, with the gaps it has."""
-    names = {bit: p.fault_causes(Fault(3, 0, 0, 0, 0, 1 << bit, 0, 0, 0)) for bit in range(32)}
+    names = {bit: fault_causes(Fault(3, 0, 0, 0, 0, 1 << bit, 0, 0, 0)) for bit in range(32)}
     told = {bit: causes for bit, causes in names.items() if causes}
     assert sorted(told) == [0, 1, 3, 4, 5, 8, 9, 10, 11, 12, 13, 16, 17, 18, 19, 20, 24, 25]
     assert all(len(causes) == 1 for causes in told.values())
@@ -345,9 +346,9 @@ def test_every_cause_of_a_fault() -> None:
         ["division by zero"],
     )
     for bit in range(32):
-        by_hfsr = p.fault_causes(Fault(3, 0, 0, 0, 0, 0, 1 << bit, 0, 0))
+        by_hfsr = fault_causes(Fault(3, 0, 0, 0, 0, 0, 1 << bit, 0, 0))
         assert by_hfsr == (["vector table could not be read"] if bit == 1 else [])
-    both = p.fault_causes(Fault(3, 0, 0, 0, 0, 1 << 9, 1 << 1 | 1 << 30, 0, 0))
+    both = fault_causes(Fault(3, 0, 0, 0, 0, 1 << 9, 1 << 1 | 1 << 30, 0, 0))
     assert both == ["bus error on data access", "vector table could not be read"]
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcugen.device import protocol
+from mcugen.device.faults import fault_causes
 from mcugen.device.protocol import Command, Cost, Frame, ProtocolError
 from mcugen.graph.types import DType
 
@@ -101,7 +102,7 @@ def test_parsers_refuse_rather_than_break(payload: bytes) -> None:
 
 def test_fault_causes_are_named() -> None:
     fault = protocol.Fault(3, 0, 0, 0, 0, 1 << 16 | 1 << 9, 1 << 1, 0, 0)
-    assert protocol.fault_causes(fault) == [
+    assert fault_causes(fault) == [
         "bus error on data access",
         "undefined instruction",
         "vector table could not be read",

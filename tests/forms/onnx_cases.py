@@ -110,7 +110,7 @@ def write(name: str, folder: Path) -> Path:
     graph = Graph(shape)
     outputs = build(graph)
     values = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
-    results = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs]
+    results = [helper.make_tensor_value_info(o, TensorProto.FLOAT, ["n", "width"]) for o in outputs]
     made = helper.make_graph(graph.nodes, "layer", values, results, graph.constants)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)])
     model.ir_version = 8

@@ -55,7 +55,7 @@ def test_arenas_of_whole_models_lie_below_the_live_bound(name: str, target: str)
 @pytest.mark.parametrize("name", both(["ds_cnn", "autoencoder"], ["kws_ref_model", "ad01_int8"]))
 def test_kernels_are_told_where_memory_is_shared(name: str) -> None:
     """Fully connected layers need their whole input for every output: nothing follows behind there."""
-    plan = ram_plan(model_bytes(name))
+    plan = make_plan(optimize(read_graph(model_bytes(name))), TARGETS["portable"])
     shares = name in ("ds_cnn", "kws_ref_model")
     assert ("#define MCG_RESTRICT" in emit_model(plan)["mcg_model.c"]) == shares
     assert (plan.arena_bytes < plan.live_bound) == shares
@@ -162,7 +162,7 @@ def test_batches_and_groups_are_left_alone() -> None:
 
 
 def test_an_output_too_near_to_its_input_is_caught() -> None:
-    plan = ram_plan(model_bytes("ds_cnn"))
+    plan = make_plan(optimize(read_graph(model_bytes("ds_cnn"))), TARGETS["portable"])
     step = plan.steps[1]
     source, output = step.op.inputs[0], step.op.outputs[0]
     assert 0 < plan.addresses[source] - plan.addresses[output] < plan.graph.tensor(output).nbytes

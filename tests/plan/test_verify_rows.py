@@ -191,5 +191,5 @@ FAULTS: dict[str, Callable[[Plan], list[Plan]]] = {
 def test_faults_in_random_networks_are_found(seed: int, fault: str) -> None:
     plan = flowing_plan(optimize(read_graph(random_network(seed))), TARGETS["dsp"], seed)
     for wrong in FAULTS[fault](plan) if plan else []:
-        with pytest.raises(PlanError):
+        with pytest.raises(PlanError, match=r"\w{3}"):
             verify_plan(wrong)

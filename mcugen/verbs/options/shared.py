@@ -166,7 +166,7 @@ MaxDrop = Annotated[
         "--max-drop",
         metavar="POINTS",
         show_default=False,
-        help="Fail (exit 1) if the metric loses more than POINTS percentage points.",
+        help="Exit code 1 if the metric loses more points.",
         rich_help_panel=ACCURACY,
     ),
 ]
@@ -180,9 +180,7 @@ MaxMs = Annotated[
         rich_help_panel=VERIFICATION,
     ),
 ]
-NoCycles = Annotated[
-    bool, typer.Option("--no-cycles", help="Only sizes: build nothing, and tell neither cycles nor time.")
-]
+NoCycles = Annotated[bool, typer.Option("--no-cycles", help="Only sizes: build nothing, and tell no time.")]
 ActivationsName = Annotated[
     Activations,
     typer.Option(
@@ -232,9 +230,9 @@ InputShape = Annotated[
     list[str] | None,
     typer.Option(
         "--input-shape",
-        metavar="NAME=1,96,96,3",
+        metavar="NAME=1,N,3",
         show_default=False,
-        help="Shape of an input that the model leaves open; repeatable.",
+        help="Shape of an open input. Repeatable.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -266,7 +264,7 @@ Rows = Annotated[
         "--rows",
         metavar="whole|pushed",
         show_default=False,
-        help="Input whole (default), or row by row.",
+        help="The input whole, or row by row.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -349,7 +347,7 @@ Labels = Annotated[
 ]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Replace a generated project even if its files were edited.", rich_help_panel=OUTPUT),
+    typer.Option("--force", help="Replace a generated project even if it was edited.", rich_help_panel=OUTPUT),
 ]
 Inputs = Annotated[
     str | None,
