@@ -186,7 +186,7 @@ ActivationsName = Annotated[
     typer.Option(
         "--activations",
         metavar="int8|int16",
-        help="Type of the activations; weights are int8. int16 is more accurate and slower.",
+        help="Type of activations: int16 is more accurate and slower.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -487,7 +487,7 @@ SamplesOnDevice = Annotated[
     typer.Option(
         "--samples-on-device",
         metavar="N",
-        help="Number of evaluation samples that also run on the device.",
+        help="Evaluation samples that also run on the device.",
         rich_help_panel=ACCURACY,
     ),
 ]
