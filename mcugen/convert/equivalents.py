@@ -53,7 +53,9 @@ def use_equivalents(model: ModelT, *, for_int8: bool = True) -> list[str]:
     Args:
         for_int8: also ops that run in float32 as they are.
     """
-    return _rewrite(model, {k: way for k, way in REWRITES.items() if for_int8 or k not in FOR_INT8})
+    if for_int8:
+        return _rewrite(model, REWRITES)
+    return _rewrite(model, {**{k: way for k, way in REWRITES.items() if k not in FOR_INT8}, **FOR_FLOAT})
 
 
 def _rewrite(model: ModelT, ways: Mapping[str, Callable[[Builder], bool]]) -> list[str]:
@@ -175,13 +177,32 @@ def _join_in_groups(b: Builder) -> bool:
     return True
 
 
+def _clip_to_one(b: Builder) -> bool:
+    """RELU_0_TO_1 as a sixth of RELU6, whose scale is its own: hard_sigmoid of ONNX and PyTorch."""
+    schema = load_schema()
+    relu6 = schema.MulOptionsT(fusedActivationFunction=schema.ActivationFunctionType.RELU6)
+    clipped = b.add("MUL", [b.inputs[0], b.constant(np.array(6.0, np.float32))], b.tensor(b.output), relu6)
+    b.add("MUL", [clipped, b.constant(np.array(1 / 6, np.float32))], b.output, schema.MulOptionsT())
+    return True
+
+
+def _clip_exactly(b: Builder) -> bool:
+    """The same without rounding."""
+    above = b.add("RELU", [b.inputs[0]], b.tensor(b.output))
+    b.add("MINIMUM", [above, b.constant(np.array(1.0, np.float32))], b.output, load_schema().MaximumMinimumOptionsT())
+    return True
+
+
 FOR_INT8 = ("ADD_N", "NEG", "SQUARE")
 """Rewritten only for a model that is quantized."""
+FOR_FLOAT: dict[str, Callable[[Builder], bool]] = {"RELU_0_TO_1": _clip_exactly}
+"""Rewritten otherwise for one that is not."""
 
 REWRITES: dict[str, Callable[[Builder], bool]] = {
     "ADD_N": _add_in_turn,
     "CONCATENATION": _join_in_groups,
     "NEG": _negate,
+    "RELU_0_TO_1": _clip_to_one,
     "SELECT": _select,
     "SELECT_V2": _select,
     "SQUARE": _square,

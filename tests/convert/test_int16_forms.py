@@ -113,6 +113,20 @@ def test_rewrites_for_float32_leave_what_runs() -> None:
     assert np.allclose(results[0], np.tile(samples[0] ** 2, 3))
 
 
+@pytest.mark.parametrize(("for_int8", "kinds"), [(True, ["MUL", "MUL"]), (False, ["RELU", "MINIMUM"])])
+def test_relu_up_to_one(for_int8: bool, kinds: list[str]) -> None:
+    making = Making()
+    given = open_model(making.build(making.op("RELU_0_TO_1", [making.input((1, 9))], (1, 9))))
+    changed = given.copy()
+    assert use_equivalents(changed, for_int8=for_int8) == ["RELU_0_TO_1"]
+    assert [flat.kind_of(changed, op) for op in changed.subgraphs[0].operators] == kinds
+    samples = [RNG.normal(0, 2, size=(20, 1, 9)).astype(np.float32)]
+    made = packed(changed)
+    result = calibrate.observe(made, samples, (), flat.ints(made.main.outputs)).outputs[0]
+    wanted = np.clip(samples[0], 0, 1)
+    assert np.abs(result - wanted).max() <= (1e-6 if for_int8 else 0)
+
+
 @pytest.mark.tensorflow
 @pytest.mark.xdist_group("tensorflow")
 def test_they_are_quantized_to_int16() -> None:
