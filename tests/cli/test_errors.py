@@ -69,7 +69,7 @@ def test_unsupported_op_names_op_layer_and_what_exists(
     monkeypatch.setattr(ops, "registry", lambda: known)
     code = command_line.run(["generate", str(model), "--board", BOARD, "-o", str(tmp_path / "out")])
     captured = capfd.readouterr()
-    assert_error(Ran(code, captured.out, captured.err), "LOGISTIC", '"scores"', "CONV_2D")
+    assert_error(Ran(code, captured.out, captured.err), "LOGISTIC", '"scores"', "docs/SUPPORTED_OPS.md")
     assert not (tmp_path / "out").exists()
 
 
