@@ -176,12 +176,18 @@ def test_what_was_gathered_is_kept(gathering: tuple[Plan, int, Step]) -> None:
             verify_plan(replace(plan, scratch={**plan.scratch, n: plan.addresses[i]}))
 
 
+def rows_of(plan: Plan, step: Step) -> int:
+    """Rows that a step makes, or gathers."""
+    gathers = step.stripes is not None and step.stripes.gathers
+    return plan.graph.tensor(step.op.inputs[0] if gathers else step.op.outputs[0]).shape[1]
+
+
 FAULTS: dict[str, Callable[[Plan], list[Plan]]] = {
     "rings": lambda plan: [with_ring(plan, ring, rows=ring.rows - 1) for ring in rings_of_few_rows(plan)],
     "heights": lambda plan: [
         with_step(plan, n, replace(step, stripes=replace(stripes, height=stripes.height + 1)))
         for n, step, stripes in striped_steps(plan)
-        if plan.graph.output_of(step.op).shape[1] > stripes.height
+        if rows_of(plan, step) > stripes.height
     ],
 }
 
