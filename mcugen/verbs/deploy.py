@@ -183,9 +183,10 @@ def deploy(
     missing = out_of_reach(chosen, port=port, probe=probe, tool=tool, choose=choose) if flashes else None
     if missing is not None and (max_ms is None or not time_is_known(chosen)):
         raise missing  # else a model that is too slow for the board is told first
-    runs = (flash or not on_hardware) and missing is None
+    to_run = flash or not on_hardware
+    runs = to_run and missing is None
     check_limit(max_ms, chosen, measures=on_hardware and runs)
-    if report is not None and not (flash or not on_hardware):
+    if report is not None and not to_run:
         raise ProjectError("a report is about a firmware that ran", where="`report`", hint="Omit it, or `flash=False`")
     page = check_report(report, inputs=(model, linker_script, data, inputs, eval_data))
     wanted = Tuning(auto, max_flash, max_ram if auto else None, max_instructions, trials, search_seed)
