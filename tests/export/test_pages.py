@@ -141,6 +141,20 @@ def test_cmsis_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_answers(tmp_path / "program")
 
 
+@pytest.mark.emulator
+def test_firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page's commands, one after the other; they prove both models on the emulated board."""
+    monkeypatch.chdir(tmp_path)
+    for name, model in (("kws", "ds_cnn"), ("vww", "autoencoder")):
+        shutil.copy(model_path(model), f"{name}.tflite")
+    for line in blocks("firmware")["sh"].splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "mcugen"
+        assert cli.run(arguments) == 0
+        if arguments[0] == "verify":
+            assert "bit-exact" in capsys.readouterr().out
+
+
 def test_the_library_in_integration_md(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The function on the page is C and C++, and finds the class that the oracle finds."""
     monkeypatch.chdir(tmp_path)

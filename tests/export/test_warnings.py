@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ def test_headers_are_cpp(compile: list[str], tmp_path: Path) -> None:
     (tmp_path / "main.cpp").write_text(text + "  return *ds_cnn_input0(&ds_cnn) + *wake_word_output0(&wake_word);\n}\n")
     flags = [flag for flag in STRICT if flag != "-Wstrict-prototypes"]
     checked([*compile, "-std=c++11", *flags, "-fsyntax-only", "main.cpp"], tmp_path)
+
+
+def test_a_core_with_an_int_of_16_bits_is_refused(tmp_path: Path) -> None:
+    """Its sums would overflow without a word."""
+    api.export(model_path("ds_cnn"), format="c", out=tmp_path, name="net")
+    small = ["gcc", "-U__INT_MAX__", "-D__INT_MAX__=0x7fff", "-fsyntax-only", str(tmp_path / "net.c")]
+    said = subprocess.run(small, capture_output=True, text=True, check=False).stderr
+    assert "needs an int of 32 bits" in said
 
 
 def test_kernels_promise_only_by_the_macro() -> None:

@@ -3,6 +3,13 @@
 #ifndef MCG_COMPILER_H
 #define MCG_COMPILER_H
 
+#include <limits.h>
+
+/* Sums and products are computed as int, and constants lie in the memory of all data. */
+#if INT_MAX < 0x7fffffff
+#error "mcugen's code needs an int of 32 bits: this is an 8 or 16 bit core, choose a 32 bit one"
+#endif
+
 /* Kernels are inlined into their one caller, which passes constant parameters. */
 #if defined(__GNUC__)
 #define MCG_INLINE static inline __attribute__((always_inline, unused))
