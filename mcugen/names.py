@@ -23,6 +23,9 @@ InputRows = Literal["whole", "pushed"]
 
 INPUT_ROWS: tuple[InputRows, ...] = get_args(InputRows)
 
+ReferenceName = Literal["auto", "tflite-micro", "mcugen", "both"]
+"""What a device is compared with: TensorFlow Lite Micro's interpreter, mcugen's own reference, or both."""
+
 Protocol = Literal["mcugen", "mlperf"]
 """What a firmware speaks over its UART: docs/PROTOCOL.md, or the protocol of the MLPerf Tiny benchmark."""
 

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from mcugen.guard.own_objects import using_objects
 from mcugen.guard.trust import trusting
+from mcugen.oracle.engines import using
 from mcugen.tflite.streaming import streaming
 
 P = ParamSpec("P")
@@ -49,6 +50,17 @@ def takes_scaler(verb: Callable[P, T]) -> Callable[P, T]:
 def takes_stream(verb: Callable[P, T]) -> Callable[P, T]:
     """Gives a verb its argument `stream`: the model keeps its state from one sample to the next."""
     return _within(verb, "stream", streaming)
+
+
+def takes_reference(verb: Callable[P, T]) -> Callable[P, T]:
+    """Gives a verb its argument `reference`: what results are compared with, see :mod:`mcugen.oracle.engines`."""
+
+    @functools.wraps(verb)
+    def scoped(*args: P.args, **kwargs: P.kwargs) -> T:
+        with using(kwargs.get("reference", "auto")):  # type: ignore[arg-type]
+            return verb(*args, **kwargs)
+
+    return scoped
 
 
 def _within(

@@ -1,7 +1,7 @@
-"""The oracle: TensorFlow Lite Micro's own interpreter on the host (PyPI package `tflite-micro`).
+"""The oracle: TensorFlow Lite Micro's own interpreter on the host (PyPI package `tflite-micro`), or mcugen's reference.
 
-It runs in a process of its own, because it aborts the process on models that it does not like, and
-because what it prints is not for the user's terminal.
+It runs in a process of its own, because TFLM aborts the process on models that it does not like, a loop may never end,
+and what it prints is not for the user's terminal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from mcugen.environment import seconds_from
 from mcugen.errors import ModelError, ToolError
 from mcugen.oracle.copies import Copy
+from mcugen.oracle.engines import Engine, chosen
 from mcugen.oracle.messages import read_message, write_message
+from mcugen.oracle.processes import NumpyProcess, Process
 
 TIMEOUT_VARIABLE = "MCUGEN_ORACLE_TIMEOUT"
 DEFAULT_TIMEOUT_S = 180.0
@@ -36,18 +38,22 @@ def oracle_timeout() -> float:
     return seconds_from(TIMEOUT_VARIABLE, DEFAULT_TIMEOUT_S)
 
 
-def oracle_name() -> str:
-    """The oracle and its version, as reports show it.
+def oracle_name(engine: Engine | None = None) -> str:
+    """The oracle and its version, as reports show it; of the chosen one.
 
     Raises:
         ToolError: `tflite-micro` is not installed.
     """
+    if (engine or chosen()[0]) == "mcugen":
+        from mcugen.reference.names import described  # of no use to the process of TFLM's interpreter
+
+        return described()
     try:
         return f"tflite-micro {importlib.metadata.version('tflite-micro')}"
     except importlib.metadata.PackageNotFoundError:
         raise ToolError(
             "the oracle, the Python package tflite-micro, is not installed",
-            hint="Install it: pip install tflite-micro (it has wheels for Linux x86-64)",
+            hint="Install it: pip install tflite-micro (it has wheels for Linux x86-64), or use --reference mcugen",
         ) from None
 
 
@@ -65,25 +71,31 @@ class Reference(Protocol):
     def forget(self) -> None: ...
 
 
+_WORDS: dict[Engine, str] = {"tflite-micro": "TensorFlow Lite Micro", "mcugen": "mcugen's own reference"}
+
+
 class Oracle:
-    """A model in TFLM's interpreter. Use as a context manager.
+    """A model in TFLM's interpreter, or in mcugen's reference. Use as a context manager.
 
     Args:
         model: content of a `.tflite` file.
         afresh: begin every inference afresh, without what those before it left.
+        engine: which of them; the chosen one by default.
 
     Raises:
         ToolError: `tflite-micro` is not installed.
         ModelError: TFLM refuses the model, crashes on it, or does not come to an end; its own words are in the message.
     """
 
-    def __init__(self, model: bytes, *, afresh: bool = False) -> None:
-        self.name = oracle_name()
+    def __init__(self, model: bytes, *, afresh: bool = False, engine: Engine | None = None) -> None:
+        self.engine = engine or chosen()[0]
+        self.name = oracle_name(self.engine)
         self._afresh, self._used = afresh, False
         self.unverified: tuple[str, ...] = ()
         self._timeout, self._is_overdue = oracle_timeout(), False
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        self._process = Copy(self._stderr)
+        start = Copy if self.engine == "tflite-micro" else NumpyProcess
+        self._process: Process = start(self._stderr)
         try:
             self._ask({"do": "load"}, [np.frombuffer(model, np.uint8)])
         except BaseException:
@@ -136,14 +148,15 @@ class Oracle:
             if self._is_overdue:
                 raise self._too_slow() from None
             raise ModelError(
-                f"TensorFlow Lite Micro crashed on this model{self._last_words()}",
-                hint="The model uses an op in a way that TFLM cannot run",
+                f"{_WORDS[self.engine]} crashed on this model{self._last_words()}",
+                hint="The model uses an op in a way that it cannot run"
+                + ("; --reference mcugen may" if self.engine == "tflite-micro" else ""),
             ) from None
         finally:
             timer.cancel()
         if "error" in answer:
             raise ModelError(
-                f"TensorFlow Lite Micro refuses this model: {answer['error']}{self._last_words()}",
+                f"{_WORDS[self.engine]} refuses this model: {answer['error']}{self._last_words()}",
                 hint="Nothing can be verified without the oracle",
             )
         return results
@@ -154,7 +167,7 @@ class Oracle:
 
     def _too_slow(self) -> ModelError:
         return ModelError(
-            f"TensorFlow Lite Micro gave no answer within {self._timeout:g} s{self._last_words()}",
+            f"{_WORDS[self.engine]} gave no answer within {self._timeout:g} s{self._last_words()}",
             hint="Does a WHILE loop of the model never end? If it is only slow, or this machine is busy, allow more "
             f"time: {TIMEOUT_VARIABLE}=3600",
         )

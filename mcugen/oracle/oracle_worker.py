@@ -10,12 +10,12 @@ import socket
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.oracle.messages import read_message, write_message
+from mcugen.oracle.serving import serve
 
 
 class _Interpreters:
@@ -110,36 +110,12 @@ def _become_a_worker(requests: int, answers: int, prints: int) -> None:
     os.dup2(prints, 1)
     os.dup2(prints, 2)
     try:
-        serve(os.fdopen(requests, "rb"), os.fdopen(answers, "wb"))
+        serve(_Interpreters, os.fdopen(requests, "rb"), os.fdopen(answers, "wb"))
     except BaseException:
         traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(0)
-
-
-def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer until the requests end."""
-    interpreters: _Interpreters | None = None
-    while True:
-        try:
-            header, arrays = read_message(requests)
-        except EOFError:
-            return
-        results: list[NDArray[Any]] = []
-        try:
-            if header["do"] == "load":
-                interpreters = _Interpreters(arrays[0].tobytes())
-            elif interpreters is not None and header["do"] == "run":
-                results = interpreters.run(arrays)
-            elif interpreters is not None and header["do"] == "forget":
-                interpreters.forget()
-            elif interpreters is not None:
-                results = interpreters.tensors(arrays, header["ids"])
-        except Exception as error:  # whatever the bindings raise is the answer
-            write_message(answers, {"error": " ".join(str(error).split()) or type(error).__name__}, [])
-            continue
-        write_message(answers, {"ok": True}, results)
 
 
 if __name__ == "__main__":

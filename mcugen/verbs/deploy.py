@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.defaults import EVAL_SAMPLES, SAMPLES_ON_DEVICE, TRIALS, Tuning, record_beside
-from mcugen.flow.within import takes_scaler, takes_stream, takes_trust
+from mcugen.flow.within import takes_reference, takes_scaler, takes_stream, takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mcugen.flash import Choose
     from mcugen.flow.inputs import InputSource
     from mcugen.flow.proof import Proof
-    from mcugen.names import Activations, Goal, InputRows, Runtime, TaskName
+    from mcugen.names import Activations, Goal, InputRows, ReferenceName, Runtime, TaskName
     from mcugen.progress import Progress
 
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @takes_trust
 @takes_scaler
 @takes_stream
+@takes_reference
 def deploy(
     model: object,
     *,
@@ -78,6 +79,7 @@ def deploy(
     custom_objects: str | Path | None = None,
     input_shape: str | Sequence[str] | None = None,
     stream: bool = False,
+    reference: ReferenceName = "auto",
     progress: Progress | None = None,
 ) -> Proof:
     """Quantize a model, generate its project, build it, start it on the board, and verify it bit for bit.
@@ -123,6 +125,9 @@ def deploy(
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
             sequence; see docs/ACCURACY.md.
+        reference: what results are compared with: "tflite-micro", "mcugen" for its own reference in numpy, or "both",
+            which must agree. "auto" is TFLM's interpreter where it is installed, or what MCUGEN_REFERENCE says
+            (docs/NUMERICS.md).
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcugen.flow.custom_ops import takes_custom_ops
-from mcugen.flow.within import takes_stream, takes_trust
+from mcugen.flow.within import takes_reference, takes_stream, takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import command_for
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     from mcugen.flow.inputs import InputSource
     from mcugen.flow.proof import Proof
-    from mcugen.names import Goal, InputRows, Runtime
+    from mcugen.names import Goal, InputRows, ReferenceName, Runtime
     from mcugen.progress import Progress
 
 
 @takes_custom_ops
 @takes_trust
 @takes_stream
+@takes_reference
 def verify(
     target: object,
     *,
@@ -49,6 +50,7 @@ def verify(
     custom_objects: str | Path | None = None,
     input_shape: str | Sequence[str] | None = None,
     stream: bool = False,
+    reference: ReferenceName = "auto",
     progress: Progress | None = None,
 ) -> Proof:
     """Run a model on a device and compare every output with the oracle's: byte for byte, except float32 arithmetic.
@@ -76,6 +78,9 @@ def verify(
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
             sequence; see docs/ACCURACY.md.
+        reference: what results are compared with: "tflite-micro", "mcugen" for its own reference in numpy, or "both",
+            which must agree. "auto" is TFLM's interpreter where it is installed, or what MCUGEN_REFERENCE says
+            (docs/NUMERICS.md).
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.

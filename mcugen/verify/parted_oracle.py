@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mcugen.errors import CustomOpError, ModelError
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.custom import CustomOp, current, find
+from mcugen.oracle.engines import Engine, chosen
 from mcugen.oracle.oracle import Oracle, oracle_name
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
@@ -29,22 +30,35 @@ from mcugen.tflite.schema import op_kind, pack_model
 from mcugen.tflite.state import takes_sequences
 from mcugen.verify.wide_softmax import MANY, is_wide_softmax, wide_softmax
 from mcugen.verify.wide_softmax import NAME as WIDE_SOFTMAX
+from mcugen.verify.witnesses import Witnesses
 
 Values = dict[int, NDArray[Any]]
 
 
-def open_oracle(model: bytes | OpenedModel) -> Oracle | PartedOracle:
-    """The oracle of a model: TFLM alone, if it holds none of the user's ops. Whole sequences each begin afresh.
+def open_oracle(model: bytes | OpenedModel) -> Oracle | PartedOracle | Witnesses:
+    """The chosen reference of a model, or both. Whole sequences each begin afresh.
 
     Raises:
         ModelError, ToolError: as :class:`Oracle`; a model with the user's ops and several subgraphs.
     """
     model = open_model(model)
+    with ExitStack() as opened:
+        found = []
+        for engine in chosen():
+            one = _open(model, engine)
+            opened.push(one)
+            found.append(one)
+        opened.pop_all()  # whoever gets them closes them
+    return found[0] if len(found) == 1 else Witnesses(found)
+
+
+def _open(model: OpenedModel, engine: Engine) -> Oracle | PartedOracle:
+    """One reference: alone, if the model holds none of the user's ops."""
     own = {op.kind for op in current()}
     kinds = {op_kind(code) for code in model.schema.operatorCodes}
     if own & kinds or ("SOFTMAX" in kinds and _has_wide_softmax(model)):
-        return PartedOracle(model)
-    return Oracle(model.data, afresh=takes_sequences(model.schema))
+        return PartedOracle(model, engine)
+    return Oracle(model.data, afresh=takes_sequences(model.schema), engine=engine)
 
 
 def _has_wide_softmax(model: OpenedModel) -> bool:
@@ -76,7 +90,8 @@ class _OwnOp:
 class PartedOracle:
     """As :class:`mcugen.oracle.oracle.Oracle`, for a model with the user's ops. Use as a context manager."""
 
-    def __init__(self, model: OpenedModel) -> None:
+    def __init__(self, model: OpenedModel, engine: Engine) -> None:
+        self._engine = engine
         if len(model.schema.subgraphs) > 1:
             raise ModelError(
                 "has custom ops beside several subgraphs, which cannot be verified together",
@@ -93,7 +108,7 @@ class PartedOracle:
         self.unverified = tuple(part.op.where for part in own if part.host is not None)
         customs = [part.custom for part in own if part.custom is not None and part.host is None]
         names = ", ".join(dict.fromkeys(custom.name for custom in customs))
-        self.name = oracle_name() + (f" and the reference functions of {names}" if names else "")
+        self.name = oracle_name(engine) + (f" and the reference functions of {names}" if names else "")
         if any(part.custom is None for part in own):
             self.name += f" and {WIDE_SOFTMAX}"
 
@@ -159,7 +174,7 @@ class PartedOracle:
         inputs = tuple(i for i in read if i not in made and not (graph.tensor(i).is_const or graph.tensor(i).is_state))
         elsewhere = {i for op in graph.ops if op not in ops for i in op.inputs} | set(graph.outputs)
         outputs = tuple(i for i in sorted(made) if i in elsewhere)
-        oracle = self._open.enter_context(Oracle(_submodel(model, ops, inputs, outputs)))
+        oracle = self._open.enter_context(Oracle(_submodel(model, ops, inputs, outputs), engine=self._engine))
         return _Part(oracle, inputs, outputs, made)
 
 

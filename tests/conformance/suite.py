@@ -19,6 +19,7 @@ from mcugen import ops
 from mcugen.errors import UnsupportedOpError
 from mcugen.graph import Graph
 from mcugen.ops.base import Target
+from mcugen.reference import NumpyReference
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.graph.read import read_graph
@@ -142,13 +143,20 @@ def report(on: str, pairs: Sequence[tuple[str, str]], cases: int) -> dict[str, A
     return {"on": on, "ops": sorted({kind for kind, _ in pairs}), "pairs": len(pairs), "cases": len(pairs) * cases}
 
 
-def prove(given: Batch, samples: int = 3, target: Target | None = None, *, optimized: bool = False) -> Plan:
+def prove(
+    given: Batch, samples: int = 3, target: Target | None = None, *, optimized: bool = False, witness: bool = False
+) -> Plan:
     """The batch compiled for the host equals the oracle on every sample.
 
-    `target` chooses the kernels; `optimized` runs the passes first. Returns the plan.
+    `target` chooses the kernels; `optimized` runs the passes first; `witness` computes it in numpy as well, which must
+    be equal, too. Returns the plan.
     """
     data = given.samples(samples)
     wanted = oracle(given.reference, data)
+    if witness:
+        second = NumpyReference(given.model)
+        problems = list(_differences(given, [second.run(sample) for sample in data], wanted))
+        assert not problems, "the reference in numpy:\n" + "\n".join(problems[:20])
     graph = read_graph(given.model)
     plan = make_plan(optimize(graph) if optimized else graph, target)
     with HostModel(plan, flags=("-O1",)) as host:

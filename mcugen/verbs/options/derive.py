@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcugen.verbs.options import shared, tuning
+from mcugen.verbs.options import comparing, shared, tuning
 
 if TYPE_CHECKING:
     pass
@@ -80,6 +80,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "layers": Spelling(shared.Layers),
     "paced": Spelling(shared.Paced),
     "stream": Spelling(shared.Stream),
+    "reference": Spelling(comparing.Reference),
     "emulator": Spelling(shared.Emulator),
     "probe": Spelling(shared.Probe),
     "tool": Spelling(shared.FlashTool),

@@ -1,0 +1,48 @@
+"""A process for mcugen's own reference, started afresh for every model: on every system alike."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from typing import IO, Protocol
+
+
+class Process(Protocol):
+    """A process that answers for one model."""
+
+    requests: IO[bytes]
+    answers: IO[bytes]
+
+    def kill(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class NumpyProcess:
+    """mcugen's own reference. It ends with its input, and so with the process that asked for it.
+
+    Args:
+        stderr: a file, for what it prints.
+    """
+
+    requests: IO[bytes]
+    answers: IO[bytes]
+
+    def __init__(self, stderr: IO[bytes]) -> None:
+        command = [sys.executable, "-m", "mcugen.oracle.numpy_worker"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.requests, self.answers = self._process.stdin, self._process.stdout
+
+    def kill(self) -> None:
+        """End it. Does nothing if it has ended."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End it, and let go of its streams."""
+        self.kill()
+        with suppress(BrokenPipeError):  # bytes for a process that has ended: nobody misses them
+            self.requests.close()
+        self.answers.close()
