@@ -55,7 +55,7 @@ LAW = {
     "runtimes.tflm": "errors children names resources cores graph tflite ops emit boards oracle",
     # The stages.
     "project": "errors names resources graph emit boards runtimes",
-    "formats": "errors names resources graph ops emit boards runtimes runtimes.tflm project",
+    "formats": "errors names resources graph ops emit boards runtimes runtimes.aot.plan runtimes.tflm project",
     "builder": "environment errors reading children progress cores graph boards runtimes runtimes.aot.plan"
     " runtimes.tflm project",
     "verify": "errors progress graph tflite numerics ops oracle runtimes runtimes.aot.graph runtimes.aot.plan"

@@ -7,11 +7,11 @@ So every field is checked by type, range and alphabet, and anything unknown is r
 
 from __future__ import annotations
 
-import itertools
 import re
 from pathlib import Path
 from typing import Any
 
+from mcugen.boards.read_memory import read_memories
 from mcugen.boards.read_timing import read_power, read_timing
 from mcugen.boards.types import Board, Flashing, Framework, Region, Uart
 from mcugen.cores import cores
@@ -43,7 +43,7 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
     if own_script and not top.has("memory"):
         regions = {name: Region(name, 0, 0) for name in ("flash", "ram")}
     else:
-        regions = _regions(top.table("memory"))
+        regions = read_memories(top.table("memory"), has_framework="framework" in data)
     flash, ram = regions.pop("flash"), regions.pop("ram")
     stack_bytes = top.integer("stack_bytes", 512, max(512, ram.size // 2) if ram.size else 65_536)
     if stack_bytes % 16:
@@ -83,6 +83,8 @@ def _board(path: Path, data: dict[str, Any]) -> Board:
     )
     if framework is not None and board.emulator is not None:
         raise top.error("emulator", "does not go with a framework, whose firmware needs the whole chip")
+    if board.flash.read_cycles is not None and board.timing is not None and any(board.timing.miss):
+        raise top.error("memory.flash.read_cycles", "does not go with [timing], which tells how long flash takes")
     top.finish()
     return board
 
@@ -183,33 +185,6 @@ def _flashing(table: Table) -> Flashing:
 
 
 _USB_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
-
-
-def _regions(memory: Table) -> dict[str, Region]:
-    regions = {key: _region(memory.table(key), key) for key in memory.keys(r"[a-z][a-z0-9_]{0,15}")}
-    for required in ("flash", "ram"):
-        if required not in regions:
-            raise memory.error(required, "is missing")
-    _check_overlap(memory, list(regions.values()))
-    return regions
-
-
-def _region(table: Table, name: str) -> Region:
-    origin = table.integer("origin", 0, 0xFFFF_FFF0)
-    size = table.integer("size", 1024, 1 << 31)
-    if origin % 16 or size % 16:
-        raise table.error("origin" if origin % 16 else "size", "is not a multiple of 16")
-    if origin + size > 1 << 32:
-        raise table.error("size", f"reaches beyond the 32-bit address space ({origin + size:#x})")
-    table.finish()
-    return Region(name, origin, size)
-
-
-def _check_overlap(memory: Table, regions: list[Region]) -> None:
-    ordered = sorted(regions, key=lambda region: region.origin)
-    for low, high in itertools.pairwise(ordered):
-        if low.end > high.origin:
-            raise memory.error(high.name, f"overlaps {low.name} ({low.origin:#x}-{low.end:#x} and {high.origin:#x}-…)")
 
 
 def families(architecture: Architecture | None = None) -> tuple[str, ...]:

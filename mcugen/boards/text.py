@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from mcugen.boards.types import Board
+from mcugen.boards.types import Board, Region
 from mcugen.emulators import emulators
 
 
@@ -19,7 +19,10 @@ def board_toml(board: Board) -> str:
     }
     regions = (board.flash, board.ram, *board.regions) if board.flash.size else ()
     for region in regions:
-        tables[f"memory.{region.name}"] = {"origin": region.origin, "size": region.size}
+        usual = asdict(Region(region.name, 0, 0))
+        tables[f"memory.{region.name}"] = {
+            key: value for key, value in asdict(region).items() if key in ("origin", "size") or value != usual[key]
+        }
     uart = asdict(board.uart) if board.framework is None else {"baud": board.uart.baud}
     tables["uart"] = {key: value for key, value in uart.items() if value is not None}
     if board.framework:

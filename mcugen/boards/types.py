@@ -17,15 +17,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Region:
-    """A range of memory: `origin` is an address, `size` is in bytes."""
+    """A range of memory: `origin` is an address, `size` is in bytes.
+
+    Attributes:
+        kind: "dtcm", "sram", "psram", "flash" or "qspi"; "" where the board file does not say.
+        read_cycles, write_cycles: (low, nominal, high) cycles that an access of up to a word waits, beyond the core's
+            own; None where the board file does not say.
+        holds: what of a model may lie there: "arena", "weights". Flash and RAM need not say it.
+        dma: DMA reaches it.
+        source: the document that says so.
+    """
 
     name: str
     origin: int
     size: int
+    kind: str = ""
+    read_cycles: tuple[float, float, float] | None = None
+    write_cycles: tuple[float, float, float] | None = None
+    holds: tuple[str, ...] = ()
+    dma: bool = True
+    source: str = ""
 
     @property
     def end(self) -> int:
         return self.origin + self.size
+
+    @property
+    def is_ram(self) -> bool:
+        """It is lost without power, so that what lies there is copied or computed after a start."""
+        return self.kind not in NON_VOLATILE
+
+
+NON_VOLATILE = ("flash", "qspi")
+KINDS = ("dtcm", "sram", "psram", *NON_VOLATILE)
 
 
 @dataclass(frozen=True)
@@ -196,6 +220,26 @@ class Board:
         """How the default emulator runs the board, which counts instructions; None where it does not."""
         model: Qemu | None = self.model(DEFAULT)
         return model
+
+    @property
+    def memories(self) -> tuple[Region, ...]:
+        """Flash, RAM, and what else there is."""
+        return (self.flash, self.ram, *self.regions)
+
+    @property
+    def placed(self) -> tuple[Region, ...]:
+        """The memories beside flash and RAM that parts of a model may lie in; none on most boards."""
+        return tuple(region for region in self.regions if region.holds)
+
+    @property
+    def flash_bytes(self) -> int:
+        """Of flash and of what holds weights without power."""
+        return self.flash.size + sum(region.size for region in self.placed if not region.is_ram)
+
+    @property
+    def ram_bytes(self) -> int:
+        """Of RAM and of what else holds arenas or weights in use."""
+        return self.ram.size + sum(region.size for region in self.placed if region.is_ram)
 
     def region(self, name: str) -> Region | None:
         """A memory beside flash and RAM, by its name; None where there is none of it."""

@@ -10,7 +10,7 @@ from mcugen.builder.framework import require_platform
 from mcugen.builder.identity import build_id
 from mcugen.builder.locks import file_lock
 from mcugen.builder.platformio import missing_compiler, run_pio
-from mcugen.builder.sizes import measure
+from mcugen.builder.sizes import measure, memory_use
 from mcugen.builder.types import Firmware
 from mcugen.errors import ProjectError, ToolError
 from mcugen.progress import Progress
@@ -120,6 +120,7 @@ def build_project(
                 hint="Generate the project again: its platformio.ini or linker script was changed",
             )
         sizes = measure(elf, map_file, project.board.ram if core is not None else None)
+        memories = memory_use(elf, project.board.memories) if project.board.placed else {}
     return Firmware(
         project=project.folder,
         board=project.board.name,
@@ -129,4 +130,5 @@ def build_project(
         ram=sizes.ram,
         symbols=sizes.symbols,
         toolchain=sizes.toolchain,
+        memories=tuple(memories.items()),
     )

@@ -17,11 +17,11 @@ from mcugen.boards.types import Board
 from mcugen.errors import DoesNotFitError
 from mcugen.graph.repeats import in_rounds
 from mcugen.project.bsp import max_payload
-from mcugen.runtimes.aot.plan.types import Plan
+from mcugen.runtimes.aot.plan.types import WEIGHTS_ALIGNMENT, Plan, aligned_weights
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.program import TflmProgram
 
-ALIGNMENT = 16
+ALIGNMENT = WEIGHTS_ALIGNMENT
 """Of the emitted constants."""
 
 MODEL_CODE = 2560
@@ -55,7 +55,8 @@ class Fit:
 
     Attributes:
         weights: all constants with their alignment; at most 16 bytes per constant more than needed.
-        arena, stack: exact.
+        arena, stack: exact. On boards of several memories, `arena` is what of arena and weights lies in `ram`, and
+            `weights` what lies in `flash`; what lies elsewhere has room there.
         code, harness: estimated, rather too high than too low; good to about 10 % for the TFLM runtime.
         least_code: the part of both that any build needs.
         static: the harness's two frame buffers, exact, and an estimate of all other variables.
@@ -123,17 +124,23 @@ def fit_report(plan: Program, board: Board) -> Fit:
     plan_code = _code_bytes(plan, has_fpu=bool(board.fpu))
     return Fit(
         board=board.name,
-        weights=sum(-(-size // ALIGNMENT) * ALIGNMENT for size in plan.constant_sizes()) + ALIGNMENT,
+        weights=_weights_in_flash(plan) + ALIGNMENT,
         code=plan_code,
         harness=HARNESS_CODE + framework_flash,
         flash_available=board.flash.size,
-        arena=plan.arena_bytes,
+        arena=plan.ram_bytes,
         static=HARNESS_STATIC + 2 * max_payload(plan, board) + plan.static_bytes + framework_ram,
         stack=board.stack_bytes,
         ram_available=board.ram.size,
         framework_ram=framework_ram,
         least_code=LEAST_CODE if isinstance(plan, Plan) else int(LEAST_TFLM * plan_code),
     )
+
+
+def _weights_in_flash(plan: Program) -> int:
+    if isinstance(plan, Plan) and plan.memories:
+        return plan.taken_in("flash") + sum(aligned_weights(size) for size in plan.small_constants())
+    return sum(aligned_weights(size) for size in plan.constant_sizes())
 
 
 def _code_bytes(plan: Program, *, has_fpu: bool) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from mcugen.builder.types import FlashUse, RamUse, Symbol
 from mcugen.errors import ToolError
 
 _MODEL_OBJECT = re.compile(r"(?:^|/)lib[0-9a-f]*/mcg_model/[^/]+\.o$")
-_CONSTANT = re.compile(r"\.rodata\.mcg_const_")
+_CONSTANT = re.compile(r"\.rodata\.mcg_const_|\.mcg_in_")
+_MARKED = re.compile(r"\.bss\.mcg_in_")
 _ARENA = re.compile(r"\.mcg_arena\b|\.bss\.mcg_arena\b")
 _STACK = re.compile(r"\.(?:mcg_)?stack\b")
 
@@ -88,9 +89,9 @@ def measure(elf: Path, map_file: Path, ram_region: Region | None = None) -> Size
             flash["harness"] += left
         if section.in_ram:
             for piece in pieces:
-                ram[_ram_part(section.name, piece.name)] += piece.size
+                ram[owners.ram_part(section.name, piece)] += piece.size
                 ram["static"] += piece.padding
-            ram[_ram_part(section.name, "")] += left
+            ram[owners.ram_part(section.name)] += left
     return Sizes(
         flash=FlashUse(**flash, total=sum(s.size for s in sections if s.in_flash)),
         ram=RamUse(**ram, total=sum(s.size for s in sections if s.in_ram)),
@@ -117,6 +118,17 @@ class _Owners:
             return "harness"
         return "weights" if _CONSTANT.match(piece.name) else "code"
 
+    def ram_part(self, section: str, piece: InputSection | None = None) -> str:
+        """Variables of the user's own may lie in the same memory as a part of the arena."""
+        if piece is not None and _MARKED.match(piece.name) and piece.file in self._model_files:
+            return "arena"
+        for name in (piece.name if piece is not None else "", section):
+            if _ARENA.match(name):
+                return "arena"
+            if _STACK.match(name):
+                return "stack"
+        return "static"
+
 
 def _model_files(link: LinkerMap) -> set[str]:
     """The model's objects, and the archive members that nothing but they need, directly or through others."""
@@ -142,15 +154,6 @@ def _reached(model: set[str], members: set[str], users: Mapping[str, frozenset[s
         reached |= more
 
 
-def _ram_part(section: str, piece: str) -> str:
-    for name in (piece, section):
-        if _ARENA.match(name):
-            return "arena"
-        if _STACK.match(name):
-            return "stack"
-    return "static"
-
-
 def _sections(file: Any, ram_region: Region | None) -> list[_Section]:
     found = []
     segments = [s for s in file.iter_segments() if s["p_type"] == "PT_LOAD"]
@@ -166,6 +169,32 @@ def _sections(file: Any, ram_region: Region | None) -> list[_Section]:
             in_ram = ram_region.origin <= section["sh_addr"] < ram_region.end
         found.append(_Section(index, section.name, section["sh_size"], in_flash, in_ram))
     return found
+
+
+def memory_use(elf: Path, memories: Sequence[Region]) -> dict[str, int]:
+    """Bytes that a firmware takes of each memory: what lies there when it runs, and what is programmed there.
+
+    Raises:
+        ToolError: the ELF file is not sound.
+    """
+    used = {memory.name: 0 for memory in memories}
+    try:
+        with elf.open("rb") as stream:
+            file = ELFFile(stream)
+            segments = [s for s in file.iter_segments() if s["p_type"] == "PT_LOAD"]
+            for section in file.iter_sections():
+                size, at = section["sh_size"], section["sh_addr"]
+                if not section["sh_flags"] & _SHF_ALLOC or not size:
+                    continue
+                places = {at}
+                if section["sh_type"] != "SHT_NOBITS":
+                    of = next((s for s in segments if s.section_in_segment(section)), None)
+                    places.add(at - of["p_vaddr"] + of["p_paddr"] if of is not None else at)
+                for memory in memories:
+                    used[memory.name] += size * any(memory.origin <= place < memory.end for place in places)
+    except (OSError, ELFError) as error:
+        raise ToolError(f"is not a sound ELF file: {error}", where=str(elf)) from error
+    return used
 
 
 def _raw_symbols(file: Any) -> list[tuple[str, int, int, int]]:
@@ -196,7 +225,7 @@ def _attributed(
         at = bisect.bisect_right(pieces, address, key=lambda p: p.address) - 1
         piece = pieces[at] if at >= 0 else None
         if section.in_ram:
-            part = _ram_part(section.name, piece.name if piece else "")
+            part = owners.ram_part(section.name, piece)
         else:
             part = owners.flash_part(piece) if piece else "harness"
         result.append(Symbol(name, part, section.name, address, size))

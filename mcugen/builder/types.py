@@ -28,7 +28,7 @@ class RamUse:
 
     Attributes:
         arena: the model's arena, inputs and outputs included.
-        static: all other variables.
+        static: all other variables, and weights that are copied to RAM at the start.
         stack: reserved for the stack by the linker script (what is used of it is measured on the device).
     """
 
@@ -56,6 +56,7 @@ class Firmware:
     Attributes:
         symbols: everything with a size, the largest first.
         toolchain: the compiler's version, as it wrote it into the ELF file.
+        memories: bytes that are taken of each memory, on boards of several.
     """
 
     project: Path
@@ -66,3 +67,4 @@ class Firmware:
     ram: RamUse
     symbols: tuple[Symbol, ...]
     toolchain: str
+    memories: tuple[tuple[str, int], ...] = ()

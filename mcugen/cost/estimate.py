@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mcugen.boards.types import Board, FlashFront, MemoryTiming
+from mcugen.boards.types import Board, FlashFront, MemoryTiming, Region
 from mcugen.builder import Firmware
 from mcugen.cost.decode import Instruction
 from mcugen.cost.rules import CoreTiming, Validation, core_timing
@@ -25,7 +25,7 @@ class OpCost:
     """What one op, or one function, costs. On hardware instructions are not counted.
 
     Attributes:
-        waits: of the nominal cycles, those that wait for the flash. Only of ops in a trace.
+        waits: of the nominal cycles, those that wait for flash and other memories. Only of ops in a trace.
         apart, in_sequence: reads of flash that no cache held, as in `Misses`; those of data are `apart`.
     """
 
@@ -46,7 +46,7 @@ class Estimate:
             there is no basis for cycles.
         why: what is missing for cycles or time; "" where nothing is.
         instructions: of one inference; None where not even these were counted.
-        cycles, wait_cycles: with the waits for flash; these alone.
+        cycles, wait_cycles: with the waits for flash and other memories; these alone.
         time_ms: at the board's clock.
         energy_uj: with the board's active power.
         per_op: by op of the plan.
@@ -55,6 +55,8 @@ class Estimate:
         documents: what the core's timing and the board's are taken from.
         validation: what is known of the model's error; None where it was never compared with a real board.
         predicted: of measured cycles, what the model said; None where it says nothing.
+        data_wait_cycles: of the waits, those for data in memories whose waits the board file tells; None where it tells
+            none.
     """
 
     board: str
@@ -73,6 +75,7 @@ class Estimate:
     documents: tuple[str, ...] = ()
     validation: Validation | None = None
     predicted: Bounds | None = None
+    data_wait_cycles: Bounds | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """`cost.timing` of the JSON, and what `fit` says of a board; without the parts by op and by function."""
@@ -82,6 +85,7 @@ class Estimate:
             "instructions": self.instructions,
             "cycles": self.cycles.whole() if self.cycles else None,
             "wait_cycles": self.wait_cycles.whole() if self.wait_cycles else None,
+            "data_wait_cycles": self.data_wait_cycles.whole() if self.data_wait_cycles else None,
             "time_ms": self.time_ms.rounded(4) if self.time_ms else None,
             "energy_uj": self.energy_uj.rounded(2) if self.energy_uj else None,
             "clock_hz": self.clock_hz,
@@ -159,12 +163,14 @@ def estimate(
     if timing is None:
         return instructions_only(board, instructions=trace.instructions)
     memory = board.timing
-    parts = [_Part(counts, timing, memory, instructions) for counts in (trace.whole, *trace.ops)]
+    regions = _timed_regions(trace, board)
+    parts = [_Part(counts, timing, memory, instructions, regions) for counts in (trace.whole, *trace.ops)]
     whole = parts[0]
     hz = board.clock_hz if memory is not None else None
     validation = compared or (timing.validation if memory is not None else None)
     time_ms = _time(_widened(whole.cycles, validation), hz)
-    documents = (*timing.documents.values(), *((memory.source,) if memory else ()))
+    sources = dict.fromkeys(region.source for region in regions if region is not None)
+    documents = (*timing.documents.values(), *((memory.source,) if memory else ()), *sources)
     return Estimate(
         board.name,
         board.cpu,
@@ -181,6 +187,7 @@ def estimate(
         traced_on,
         documents,
         validation,
+        data_wait_cycles=whole.data_waits if any(regions) else None,
     )
 
 
@@ -193,18 +200,20 @@ class _Part:
         timing: CoreTiming,
         memory: MemoryTiming | None,
         instructions: Mapping[int, Instruction],
+        regions: Sequence[Region | None],
     ) -> None:
         self.counts = counts
         self.instructions = counts.instructions
         front = memory.front if memory is not None else None
         self.misses = [*counts.misses[front].values()] if front is not None else []
         by_core = core_cycles(counts, instructions, timing, memory.multiplier if memory else "")
-        by_flash = flash_waits(counts, memory)
-        self.waits = _sum(by_flash.values())
+        by_flash, by_memory = flash_waits(counts, memory), memory_waits(counts, regions)
+        self.data_waits = _sum(by_memory.values())
+        self.waits = _sum(by_flash.values()) + self.data_waits
         self.cycles = _sum(by_core.values()) + self.waits
         self.at = {
-            address: by_core.get(address, NOTHING) + by_flash.get(address, NOTHING)
-            for address in sorted({*by_core, *by_flash})
+            address: _sum(part.get(address, NOTHING) for part in (by_core, by_flash, by_memory))
+            for address in sorted({*by_core, *by_flash, *by_memory})
         }
 
 
@@ -235,6 +244,32 @@ def flash_waits(counts: Counts, memory: MemoryTiming | None) -> dict[int, Bounds
             for wait, hidden in zip(memory.miss, memory.hidden, strict=True)
         )
         found[address] = Bounds(low, nominal, high)
+    return found
+
+
+def _timed_regions(trace: Trace, board: Board) -> list[Region | None]:
+    """By position in a trace's regions: the board's memory, where an access of it is known to wait."""
+    timed = {region.name: region for region in board.memories if region.read_cycles or region.write_cycles}
+    return [timed.get(name) for name in trace.regions]
+
+
+def memory_waits(counts: Counts, regions: Sequence[Region | None]) -> dict[int, Bounds]:
+    """Cycles that the loads and stores of each instruction wait for the memories that they touch.
+
+    Args:
+        regions: in the order in which accesses are counted; None where they do not wait.
+    """
+    found = {}
+    for address, accesses in counts.memory.items():
+        waits = [
+            Bounds(*cycles) * times
+            for region, reads, writes in zip(regions, accesses.reads, accesses.writes, strict=True)
+            if region is not None
+            for cycles, times in ((region.read_cycles, reads), (region.write_cycles, writes))
+            if cycles is not None and times
+        ]
+        if waits:
+            found[address] = _sum(waits)
     return found
 
 

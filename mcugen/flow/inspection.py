@@ -62,6 +62,7 @@ class Inspection(Brief):
         return (*self.model.graph.notes, *self.plan.warnings, *rows, *((unknown,) if self.left_out else ()))
 
     def to_dict(self) -> dict[str, Any]:
+        from mcugen.flow.memories import memory_facts
         from mcugen.flow.proof import tflm_facts
 
         model, plan = self.model, self.plan
@@ -91,6 +92,7 @@ class Inspection(Brief):
             "ops": [_op_facts(self, number, step) for number, step in enumerate(plan.steps)],
             "boards": [fit.to_dict() for fit in self.fits],
             "tflm": tflm_facts(plan),
+            "memories": memory_facts(plan, {}),
             "notes": list(self.notes),
             "quantization": model.report.to_dict() if model.report else None,
         }

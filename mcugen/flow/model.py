@@ -14,6 +14,7 @@ from mcugen.convert.choices import Choices
 from mcugen.convert.early import check_early
 from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, ModelError
+from mcugen.flow.memories import in_memories
 from mcugen.flow.runtime import Choice, make, read_model
 from mcugen.graph import Graph
 from mcugen.names import Activations, Goal, Runtime
@@ -131,4 +132,4 @@ def plan_per_board(graph: Graph, boards: Sequence[Board], goal: Goal, pushed: bo
     for board in boards:
         if board.target() not in plans:
             plans[board.target()] = make_plan(graph, board.target(), goal, pushed)
-    return [(board, plans[board.target()]) for board in boards]
+    return [(board, in_memories(plan, board, {}) or plan) for board in boards for plan in [plans[board.target()]]]

@@ -183,6 +183,12 @@ def open_project(
             hint=f"Omit `board`, or generate a project for {plain(board_name)}",
         )
     choice = choice or Choice()
+    reserve = dict(manifest.reserve)
+    if choice.reserve and choice.reserve != reserve:
+        kept = ", ".join(f"{memory}={size}" for memory, size in sorted(reserve.items())) or "nothing"
+        raise ProjectError(
+            f"was generated with {kept} reserved", where=str(folder), hint="Omit `reserve`, or generate another project"
+        )
     for name, named, own in (
         ("runtime", choice.runtime, manifest.runtime),
         ("optimize", choice.goal, manifest.optimize),

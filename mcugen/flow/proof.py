@@ -16,6 +16,7 @@ from mcugen.cost.estimate import NOT_ASKED, Estimate, OpCost, instructions_only
 from mcugen.cost.limit import TimeLimit
 from mcugen.device.device import Device
 from mcugen.errors import DeviceError
+from mcugen.flow.memories import memory_facts
 from mcugen.flow.ready import Ready
 from mcugen.progress import Share, part_of
 from mcugen.runtimes.program import Program, ProgramStep
@@ -199,7 +200,7 @@ class Proof:
                 "weights": flash.weights,
                 "harness": flash.harness,
                 "total": flash.total,
-                "available": self.board.flash.size,
+                "available": self.board.flash_bytes,
             },
             "ram": {
                 "arena": ram.arena,
@@ -207,7 +208,7 @@ class Proof:
                 "stack": self.measured.stack if self.measured is not None else None,
                 "total": ram.total,
                 "stack_reserved": ram.stack,
-                "available": self.board.ram.size,
+                "available": self.board.ram_bytes,
             },
             "cost": self._cost_facts(),
             "time_limit": self.limit.to_dict() if self.limit else None,
@@ -219,6 +220,7 @@ class Proof:
             "sqnr": self.layers.to_dict() if self.layers else None,
             "against_float": self.against_float.to_dict() if self.against_float else None,
             "tflm": tflm_facts(self.plan),
+            "memories": memory_facts(self.plan, dict(self.firmware.memories)),
             "project": self.project,
             "warnings": list(self.warnings),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from mcugen import __version__
 from mcugen.boards.types import Board
@@ -11,6 +11,7 @@ from mcugen.builder import fit_report
 from mcugen.builder.blame import peak
 from mcugen.convert import Converted
 from mcugen.errors import DoesNotFitError, ProjectError
+from mcugen.flow.memories import Reserved, arena_room, in_memories, no_room, reserved_in
 from mcugen.graph import Graph
 from mcugen.names import DEFAULT_GOAL, Goal, InputRows, Runtime
 from mcugen.project.manifest import Manifest, plan_facts
@@ -37,6 +38,7 @@ class Choice:
         goal: what the ahead-of-time runtime optimizes for; None for the default.
         rows: how the input comes; None where the user said nothing.
         max_ram: RAM limit of the firmware in bytes; None for what the board has.
+        reserve: bytes by memory that are the user's, see `mcugen.flow.memories.read_reserved`.
         tflm, keep_names, slot_bytes, arena_bytes: see `mcugen.runtimes.tflm.program.TflmOptions`.
     """
 
@@ -48,6 +50,7 @@ class Choice:
     keep_names: bool = False
     slot_bytes: int = 0
     arena_bytes: int = 0
+    reserve: Reserved = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.runtime == "tflm" and self.goal is not None:
@@ -59,6 +62,10 @@ class Choice:
             raise ProjectError(
                 '`rows="pushed"` and `max_ram` apply to the ahead-of-time runtime only',
                 hint="TFLM's interpreter runs layer after layer: omit them",
+            )
+        if self.runtime == "tflm" and self.reserve:
+            raise ProjectError(
+                "`reserve` applies to the ahead-of-time runtime only", hint="TFLM's arena lies in RAM: omit `reserve`"
             )
         if self.max_ram is not None and self.max_ram < 1:
             raise ProjectError("a limit of RAM is a positive number of bytes", where="`max_ram`")
@@ -97,7 +104,7 @@ def make(model: OpenedModel, graph: Graph, board: Board, choice: Choice) -> Prog
         McugenError: the runtime cannot run the model on the board.
     """
     if not choice.is_tflm:
-        return _compiled(graph, board, choice)
+        return replace(_compiled(graph, board, choice), reserved=tuple(sorted(choice.reserve.items())))
     options = TflmOptions(choice.tflm, choice.keep_names, choice.slot_bytes, choice.arena_bytes)
     return make_program(model, graph.name, board, options)
 
@@ -109,8 +116,12 @@ def _compiled(graph: Graph, board: Board, choice: Choice) -> Plan:
         DoesNotFitError: no plan keeps to `max_ram`.
     """
     goal, pushed = choice.goal or DEFAULT_GOAL, choice.rows == "pushed"
+    reserved = reserved_in(board, choice.reserve)
     plan = make_plan(graph, board.target(), goal, pushed)
-    most = min(board.ram.size, choice.max_ram or board.ram.size)
+    if board.placed:
+        return _in_several(plan, board, choice, reserved)
+    free = board.ram.size - reserved.get("ram", 0)
+    most = min(free, choice.max_ram or free)
     limit = plan.arena_bytes
     # What pipelines count takes some bytes beside the arena, so that the first limit may be too high.
     for _ in range(_TRIES):
@@ -122,6 +133,8 @@ def _compiled(graph: Graph, board: Board, choice: Choice) -> Plan:
         limit = max(1, plan.arena_bytes - missing)
         plan = make_plan(graph, board.target(), goal, pushed, limit)
     missing = fit_report(plan, board).ram_needed - most
+    if reserved:
+        _check_reserved(plan, board, reserved)
     if choice.max_ram is not None and missing > 0:
         widest = peak(plan)
         raise DoesNotFitError(
@@ -132,6 +145,47 @@ def _compiled(graph: Graph, board: Board, choice: Choice) -> Plan:
             + ("" if pushed else ', or bring the input row by row: `rows="pushed"`'),
         )
     return plan
+
+
+def _in_several(plan: Plan, board: Board, choice: Choice, reserved: Reserved) -> Plan:
+    """The plan in the board's memories; where it does not fit, the fastest one that does, if there is one.
+
+    Raises:
+        DoesNotFitError: none does.
+    """
+    goal, pushed = choice.goal or DEFAULT_GOAL, choice.rows == "pushed"
+    limit = room = arena_room(board, plan, reserved)
+    if choice.max_ram is not None:
+        fit = fit_report(plan, board)
+        limit = min(room, max(1, choice.max_ram - fit.static - fit.stack))
+    for _ in range(_TRIES):
+        if plan.arena_bytes <= limit and (placed := in_memories(plan, board, reserved)) is not None:
+            return placed
+        smaller = make_plan(plan.graph, board.target(), goal, pushed, min(limit, max(1, plan.arena_bytes - 1)))
+        if smaller.arena_bytes >= plan.arena_bytes:
+            break
+        plan = smaller
+    if limit < min(room, plan.arena_bytes):
+        missing = plan.arena_bytes - limit
+        raise DoesNotFitError(
+            f"the smallest plan that was found needs {missing:,} bytes of RAM more than `max_ram`",
+            where=f"board {board.name}",
+            hint="Allow more, or choose a smaller model",
+        )
+    raise no_room(plan, board, reserved)
+
+
+def _check_reserved(plan: Plan, board: Board, reserved: Reserved) -> None:
+    """Refuse a plan that leaves less than was reserved in flash or RAM."""
+    fit = fit_report(plan, board)
+    for name, needed, size in (("flash", fit.flash_needed, board.flash.size), ("ram", fit.ram_needed, board.ram.size)):
+        left = size - needed
+        if left < reserved.get(name, 0):
+            raise DoesNotFitError(
+                f"{reserved[name]:,} bytes are reserved in {name}, but the firmware leaves only {max(0, left):,}",
+                where=f"board {board.name}",
+                hint="Reserve less, or choose a smaller model",
+            )
 
 
 def remake(model: OpenedModel, graph: Graph, board: Board, manifest: Manifest, tflm: str | None) -> Program:
@@ -147,7 +201,8 @@ def remake(model: OpenedModel, graph: Graph, board: Board, manifest: Manifest, t
         program: Program = make_program(model, graph.name, board, options, library=manifest.library)
     else:
         pushed, limit = manifest.rows == "pushed", manifest.arena_limit
-        program = make_plan(graph, board.target(), manifest.optimize, pushed, limit)
+        plan = make_plan(graph, board.target(), manifest.optimize, pushed, limit)
+        program = in_memories(plan, board, reserved_in(board, manifest.reserve)) or plan
     facts = plan_facts(program)
     same_ops = facts["ops"] == manifest.ops if manifest.runtime == "aot" else len(facts["ops"]) == len(manifest.ops)
     if program.arena_bytes != manifest.arena_bytes or not same_ops:
@@ -176,4 +231,6 @@ def options_text(program: Program) -> str:
         text += " --keep-names" if program.names_kept else ""
         return text + (f" --model-slot {program.slot_bytes}" if program.slot_bytes else "")
     text = f" --optimize {program.goal}" if program.goal != DEFAULT_GOAL else ""
-    return text + (" --rows pushed" if program.rows == "pushed" else "")
+    text += " --rows pushed" if program.rows == "pushed" else ""
+    assert isinstance(program, Plan)
+    return text + "".join(f" --reserve {name}={size}" for name, size in program.reserved)

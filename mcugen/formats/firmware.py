@@ -28,6 +28,7 @@ from mcugen.project.bsp import (
 from mcugen.project.mlperf import benchmark_of
 from mcugen.project.project import board_path
 from mcugen.resources import licence_text, resource_dir
+from mcugen.runtimes.aot.plan.types import Plan
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.library import parse_variant
 
@@ -132,7 +133,7 @@ def _board_manifest(board: Board) -> dict[str, Any]:
             "link_flags": link_flags(board),
             "linker_script": linker_script(board),
         },
-        "upload": {"maximum_size": board.flash.size, "maximum_ram_size": board.ram.size},
+        "upload": {"maximum_size": board.flash_bytes, "maximum_ram_size": board.ram_bytes},
     }
 
 
@@ -147,6 +148,7 @@ def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
         emulate=_emulate_command(board),
         flags=" ".join((*board.cpu_flags(), *board.architecture.compile_flags)),
         labels=labels,
+        memories=_memories_view(plan),
         tflm=_tflm_view(plan) if plan.runtime == "tflm" else None,
         model={
             "name": markdown(plan.graph.name),
@@ -159,6 +161,24 @@ def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
         inputs=[tensor_view(tensor) for tensor in plan.input_tensors()],
         outputs=[tensor_view(tensor) for tensor in plan.output_tensors()],
     )
+
+
+def _memories_view(plan: Program) -> list[dict[str, Any]]:
+    """What lies in which of several memories; nothing where all lies in flash and RAM."""
+    if not isinstance(plan, Plan):
+        return []
+    return [
+        {
+            "name": memory.name,
+            "kind": memory.kind,
+            "macro": f"MCG_IN_{memory.name.upper()}" if memory.is_ram and not memory.own else "",
+            "init": f"mcg_init_{memory.name}" if memory.kind in ("psram", "qspi") and not memory.own else "",
+            "arena": sum(arena.size for arena in plan.arenas if arena.memory == memory.name),
+            "weights": sum(each.size for each in plan.weights if each.memory == memory.name),
+            "images": sum(each.size for each in plan.weights if each.image == memory.name),
+        }
+        for memory in plan.memories
+    ]
 
 
 def _tflm_view(plan: Program) -> dict[str, Any]:

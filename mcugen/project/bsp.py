@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from mcugen import __version__
-from mcugen.boards.types import Board
+from mcugen.boards.types import Board, Region
 from mcugen.emit.templates import render
 from mcugen.project.mlperf import Benchmark
 from mcugen.resources import resource_dir
@@ -27,11 +27,30 @@ def bsp_files(board: Board) -> dict[str, str]:
     ]
     files = {f"{BSP}/{path.name}": path.read_text(encoding="utf-8") for path in paths if path.suffix in (".c", ".h")}
     files[f"{BSP}/mcg_board.h"] = render("bsp/mcg_board.h.j2", board=board)
-    files[linker_script(board)] = board.linker_script or render(f"bsp/{architecture.bsp}.ld.j2", board=board)
+    places = _places(board)
+    script = board.linker_script or render(f"bsp/{architecture.bsp}.ld.j2", board=board, places=places)
+    files[linker_script(board)] = script
+    if board.placed:
+        files[f"{BSP}/mcg_memories.c"] = render("bsp/mcg_memories.c.j2", board=board, places=places)
     files[f"{BSP}/library.json"] = library_json(
         "mcg_bsp", f"Start-up, counter and UART of {board.name}", {"mcg_harness": "*"}
     )
     return files
+
+
+def _places(board: Board) -> dict[str, list[Region]]:
+    """What start-up and linker script do with memories beside flash and RAM.
+
+    `lasting` hold weights without power, flash first; `copied` get weights from these at the start; `zeroed` have
+    arenas; `started` need a controller.
+    """
+    weights = [region for region in board.placed if "weights" in region.holds]
+    return {
+        "lasting": [board.flash, *(region for region in weights if not region.is_ram)],
+        "copied": [board.ram, *(region for region in weights if region.is_ram)],
+        "zeroed": [region for region in board.placed if region.is_ram],
+        "started": [region for region in board.placed if region.kind in ("psram", "qspi")],
+    }
 
 
 def mlperf_files(board: Board, benchmark: Benchmark) -> dict[str, str]:
@@ -124,7 +143,7 @@ _LEAST_PAYLOAD = 256
 def max_payload(plan: Program, board: Board) -> int:
     """Bytes of payload per frame of the link: what suits the board, or less where the model leaves little RAM."""
     payload = default_max_payload(board)
-    spare = board.ram.size - board.stack_bytes - plan.arena_bytes - plan.static_bytes
+    spare = board.ram.size - board.stack_bytes - plan.ram_bytes - plan.static_bytes
     while payload > _LEAST_PAYLOAD and spare < 4 * payload:  # two frames are buffered
         payload //= 2
     return max(payload, _LEAST_PAYLOAD)

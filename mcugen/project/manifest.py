@@ -58,8 +58,8 @@ class Manifest:
     `name` is the prefix of the model's C functions. Firmware of several models has the facts of the first here, and
     those of the others, which list no files of their own, in `others`.
 
-    `optimize` is the plan's goal. `rows`, `arena_limit`, `library`, `slot_bytes`, `names_kept` and `arena_exact` are as
-    in `mcugen.runtimes.program.Program`.
+    `optimize` is the plan's goal, `reserve` bytes by memory that are the user's. `rows`, `arena_limit`, `library`,
+    `slot_bytes`, `names_kept` and `arena_exact` are as in `mcugen.runtimes.program.Program`.
     """
 
     mcugen: str
@@ -83,6 +83,7 @@ class Manifest:
     optimize: Goal
     rows: InputRows
     arena_limit: int
+    reserve: Mapping[str, int]
     ops: tuple[OpFacts, ...]
     files: Mapping[str, str]
     name: str = FIRMWARE_NAME
@@ -106,6 +107,7 @@ def plan_facts(plan: Program) -> dict[str, Any]:
         "optimize": plan.goal,
         "rows": plan.rows,
         "arena_limit": plan.arena_limit,
+        "reserve": dict(plan.reserved),
         "inputs": tuple(_tensor_facts(t) for t in plan.input_tensors()),
         "outputs": tuple(_tensor_facts(t) for t in plan.output_tensors()),
         "ops": tuple(_op_facts(step) for step in plan.steps),
@@ -188,6 +190,7 @@ def _read_facts(top: _Fields) -> Manifest:
         optimize=_read_goal(top),
         rows=_read_rows(top),
         arena_limit=top.integer("arena_limit"),
+        reserve=_read_reserve(top),
         ops=top.items("ops", _read_op),
         files=_read_files(top),
         name=top.matching("name", r"[a-z][a-z0-9_]{0,40}"),
@@ -235,6 +238,15 @@ def _read_rows(top: _Fields) -> InputRows:
         if text == rows:
             return rows
     raise top.error("rows", f"is {_short(text)}, not one of {', '.join(INPUT_ROWS)}")
+
+
+def _read_reserve(top: _Fields) -> dict[str, int]:
+    """Bytes by memory; projects of versions that could not reserve have no such field."""
+    reserve: dict[str, Any] = top.take("reserve", dict, "an object") if top.has("reserve") else {}
+    for name, size in reserve.items():
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,15}", name) or type(size) is not int or not 0 <= size < 1 << 32:
+            raise top.error("reserve", f"has {_short(size)} for {_short(name)}, not bytes for the name of a memory")
+    return reserve
 
 
 def _read_protocol(top: _Fields) -> Protocol:

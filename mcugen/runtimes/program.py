@@ -40,6 +40,8 @@ class Program(Protocol):
         static_bytes: RAM that the model's code needs beside arena and stack.
         rows: how the input comes.
         arena_limit: bytes of the arena within which it was to be the fastest; 0 where there was no limit.
+        ram_bytes: what of arena and weights lies in the board's RAM; less than the arena on boards of several memories.
+        reserved: bytes by memory that are the user's own.
         slot_bytes: the largest model that can be sent to the running firmware; 0 where none can.
         names_kept: the firmware holds the model's names.
         library: the library that the project is built with; "" for none.
@@ -63,6 +65,8 @@ class Program(Protocol):
     @property
     def arena_bytes(self) -> int: ...
     @property
+    def ram_bytes(self) -> int: ...
+    @property
     def live_bound(self) -> int: ...
     @property
     def arena_exact(self) -> bool: ...
@@ -72,6 +76,8 @@ class Program(Protocol):
     def rows(self) -> InputRows: ...
     @property
     def arena_limit(self) -> int: ...
+    @property
+    def reserved(self) -> tuple[tuple[str, int], ...]: ...
     @property
     def slot_bytes(self) -> int: ...
     @property

@@ -52,10 +52,14 @@ def cycles_text(found: Estimate) -> str:
     """The cycles of an inference."""
     assert found.cycles is not None
     waits = found.wait_cycles.nominal if found.wait_cycles is not None else 0
+    said = ""
+    if found.data_wait_cycles is not None:
+        said = f", {count(found.data_wait_cycles.nominal)} of them waiting for data"
+        waits -= found.data_wait_cycles.nominal
     if found.time_ms is None:
-        said = ", without wait states of the flash"
-    else:
-        said = f", {count(waits)} of them waiting for the flash" if waits else ""
+        said += ", without wait states of the flash"
+    elif waits:
+        said += f", {count(waits)} of them waiting for the flash"
     return f"{spread(found.cycles, '', count)}{said}"
 
 

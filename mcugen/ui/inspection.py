@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from mcugen.flow.inspection import Inspection
+from mcugen.flow.memories import memory_facts
 from mcugen.graph import Graph, Tensor
 from mcugen.graph.repeats import in_rounds
 from mcugen.ops.common import describe
 from mcugen.runtimes.program import ProgramStep
 from mcugen.text import memory, number, per_mac, share, size
 from mcugen.ui.cost import time_rows
+from mcugen.ui.memories import show_memories
 from mcugen.ui.proof import say_why_not_faster
 from mcugen.ui.terminal import columns, grid, say_note
 from mcugen.ui.tflm import tflm_rows
@@ -59,6 +61,9 @@ def show_inspection(console: Console, found: Inspection) -> None:
     if found.board:
         say_why_not_faster(console, plan.steps)
     console.print()
+    if (facts := memory_facts(plan, {})) is not None:
+        show_memories(console, facts)
+        console.print()
     boards = [
         (
             "fits" if fit.fits else "–",

@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.text import Text
 
 from mcugen.cost.estimate import OpCost
+from mcugen.flow.memories import memory_facts
 from mcugen.flow.proof import Cost, Proof
 from mcugen.graph.repeats import in_rounds
 from mcugen.runtimes.program import Program, ProgramStep
 from mcugen.text import bar, enumerated, memory, number, per_mac, plain, share, size, tail
 from mcugen.ui.accuracy import say_gate, say_usefulness, show_against_float, show_assessment, show_layers
 from mcugen.ui.cost import time_rows
+from mcugen.ui.memories import show_memories
 from mcugen.ui.quantization import agreement_text
 from mcugen.ui.story import story
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
@@ -39,6 +41,9 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
     if verbose and proof.measured is not None:
         console.print()
         show_ops(console, proof.plan, proof.measured, proof.estimated.per_op if proof.estimated else ())
+    if verbose and (facts := memory_facts(proof.plan, dict(proof.firmware.memories))) is not None:
+        console.print()
+        show_memories(console, facts)
     if proof.layers is not None:
         show_layers(console, proof.layers)
     if proof.assessment is not None:
@@ -64,11 +69,11 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
 
 def _size_rows(proof: Proof, verbose: bool) -> list[tuple[str, str]]:
     flash, ram, board = proof.firmware.flash, proof.firmware.ram, proof.board
-    rows = [("flash", f"{size(flash.total)}, {share(flash.total, board.flash.size)} of {memory(board.flash.size)}")]
+    rows = [("flash", f"{size(flash.total)}, {share(flash.total, board.flash_bytes)} of {memory(board.flash_bytes)}")]
     if verbose:
         parts = {"code": flash.code, "weights": flash.weights, "harness": flash.harness}
         rows.append(("", " · ".join(f"{name} {number(count)} B" for name, count in parts.items())))
-    rows.append(("RAM", f"{size(ram.total)}, {share(ram.total, board.ram.size)} of {memory(board.ram.size)}"))
+    rows.append(("RAM", f"{size(ram.total)}, {share(ram.total, board.ram_bytes)} of {memory(board.ram_bytes)}"))
     if verbose:
         used = f", {number(proof.measured.stack)} B of it used" if proof.measured is not None else ""
         parts = {"arena": ram.arena, "static": ram.static, "stack": ram.stack}

@@ -45,14 +45,14 @@ class Built(Brief):
                 "weights": flash.weights,
                 "harness": flash.harness,
                 "total": flash.total,
-                "available": self.board.flash.size,
+                "available": self.board.flash_bytes,
             },
             "ram": {
                 "arena": ram.arena,
                 "static": ram.static,
                 "stack_reserved": ram.stack,
                 "total": ram.total,
-                "available": self.board.ram.size,
+                "available": self.board.ram_bytes,
             },
             "symbols": [
                 {"name": symbol.name, "part": symbol.part, "section": symbol.section, "size": symbol.size}
@@ -109,9 +109,9 @@ def _render(console: Console, result: Built) -> None:
     console.print(columns(("largest symbols", "part of", "bytes"), rows, right=(2,)))
     console.print()
     facts = [
-        ("flash", f"{size(flash.total)}, {share(flash.total, board.flash.size)} of {memory(board.flash.size)}"),
+        ("flash", f"{size(flash.total)}, {share(flash.total, board.flash_bytes)} of {memory(board.flash_bytes)}"),
         ("", f"code {number(flash.code)} · weights {number(flash.weights)} · harness {number(flash.harness)}"),
-        ("RAM", f"{size(ram.total)}, {share(ram.total, board.ram.size)} of {memory(board.ram.size)}"),
+        ("RAM", f"{size(ram.total)}, {share(ram.total, board.ram_bytes)} of {memory(board.ram_bytes)}"),
         ("", f"arena {number(ram.arena)} · static {number(ram.static)} · stack {number(ram.stack)} reserved"),
         ("compiler", firmware.toolchain),
     ]

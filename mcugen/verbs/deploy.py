@@ -42,6 +42,7 @@ def deploy(
     auto: bool = False,
     max_flash: int | None = None,
     max_ram: int | None = None,
+    reserve: str | Sequence[str] | None = None,
     max_instructions: int | None = None,
     trials: int = TRIALS,
     search_seed: int = 0,
@@ -98,6 +99,7 @@ def deploy(
         quantize: False runs a float model in float32.
         activations: "int8" or "int16", see :func:`mcugen.convert.convert`.
         split_outputs: parts of an output that differ much in size become outputs of their own (docs/QUANTIZATION.md).
+        reserve: "sram=32K", or several such: bytes, by name or kind of a memory, that the firmware leaves to you.
         max_ram: RAM limit of the firmware in bytes, for which it is made as fast as may be; with `auto` a limit of the
             search. Default: the board's RAM.
         auto, max_flash, max_instructions, trials, search_seed: see :func:`mcugen.verbs.quantize.quantize`.
@@ -160,6 +162,7 @@ def deploy(
         with_problem,
     )
     from mcugen.flow.labels import read_labels
+    from mcugen.flow.memories import read_reserved
     from mcugen.flow.model import load_model, plan_model
     from mcugen.flow.project import command_line, default_folder, folder_for, write_project
     from mcugen.flow.proof import Proof
@@ -172,7 +175,17 @@ def deploy(
     from mcugen.report.write import check_report, write_report
 
     tell = progress or no_progress
-    choice = Choice(runtime, optimize, rows, None if auto else max_ram, tflm, keep_names, model_slot, arena)
+    choice = Choice(
+        runtime,
+        optimize,
+        rows,
+        None if auto else max_ram,
+        tflm,
+        keep_names,
+        model_slot,
+        arena,
+        read_reserved(reserve),
+    )
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, port or probe or tool)
     named = port is not None or probe is not None or tool is not None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mcugen.boards.types import Board
+    from mcugen.flow.memories import read_reserved
     from mcugen.flow.model import Model
     from mcugen.names import Activations, Goal, InputRows, Runtime
     from mcugen.progress import Progress
@@ -85,6 +86,7 @@ def generate(
     labels: str | Sequence[str] | None = None,
     optimize: Goal | None = None,
     max_ram: int | None = None,
+    reserve: str | Sequence[str] | None = None,
     runtime: Runtime | None = None,
     tflm: str | None = None,
     keep_names: bool = False,
@@ -116,6 +118,7 @@ def generate(
         labels: class names: a text file, "a,b,c", or a sequence.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
         rows: "whole" (the default), or "pushed": the caller brings the input row by row (docs/MEMORY.md).
+        reserve: "sram=32K", or several such: bytes, by name or kind of a memory, that the firmware leaves to you.
         max_ram: RAM limit of the firmware in bytes, for which it is made as fast as may be. Default: the board's RAM.
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
@@ -140,7 +143,7 @@ def generate(
     from mcugen.flow.project import command_line, write_project
     from mcugen.flow.runtime import Choice
 
-    choice = Choice(runtime, optimize, rows, max_ram, tflm, keep_names, model_slot, arena)
+    choice = Choice(runtime, optimize, rows, max_ram, tflm, keep_names, model_slot, arena, read_reserved(reserve))
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, None)
     loaded = load_model(

@@ -12,6 +12,7 @@ from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.within import takes_trust
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
+from mcugen.verbs.options.tuning import Reserve
 
 if TYPE_CHECKING:
     from mcugen.boards.types import Board
@@ -33,6 +34,7 @@ def inspect(
     board: str | None = None,
     optimize: Goal | None = None,
     rows: InputRows | None = None,
+    reserve: str | Sequence[str] | None = None,
     runtime: Runtime | None = None,
     tflm: str | None = None,
     measure: bool = False,
@@ -51,6 +53,7 @@ def inspect(
         board: show the kernels of this board. Default: the portable ones.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram".
         rows: "whole" (the default), or "pushed": the caller brings the input row by row (docs/MEMORY.md).
+        reserve: "sram=32K", or several such: bytes, by name or kind of a memory of `board`, that are left to you.
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         measure: build the model for `board` and run it once in its emulator, to measure the cost of every op, and its
@@ -73,18 +76,21 @@ def inspect(
     from mcugen.errors import BoardError
     from mcugen.flow.boards import named_board
     from mcugen.flow.inspection import Inspection
+    from mcugen.flow.memories import read_reserved
     from mcugen.flow.model import load_model, naming
     from mcugen.flow.runtime import Choice
     from mcugen.progress import no_progress
 
     chosen = named_board(board) if board is not None else None
+    if reserve and chosen is None:
+        raise BoardError("`reserve` needs a board, whose memories it names", hint="Add `board=BOARD`")
     if measure and chosen is None:
         raise BoardError(
             "`measure=True` needs a board to measure on", hint="Add `board=BOARD`; `api.boards()` lists them"
         )
     if measure and chosen is not None and core_timing(chosen.cpu) is None:
         require_model(chosen, named_emulator(None))
-    choice = Choice(runtime, optimize, rows, tflm=tflm)
+    choice = Choice(runtime, optimize, rows, tflm=tflm, reserve=read_reserved(reserve))
     loaded = load_model(model, data, progress, runtime, quantize=quantize, sizes_only=True)
     with naming(model):
         plan, plans, left_out = _tflm_plans(loaded, chosen, tflm) if choice.is_tflm else _plans(loaded, chosen, choice)
@@ -101,6 +107,7 @@ Plans = tuple["Program", list[tuple["Board", "Program"]], tuple[str, ...]]
 
 def _plans(model: Model, chosen: Board | None, choice: Choice) -> Plans:
     from mcugen.flow.boards import known_boards
+    from mcugen.flow.memories import in_memories, reserved_in
     from mcugen.flow.model import plan_per_board
     from mcugen.names import DEFAULT_GOAL
     from mcugen.ops.base import Target
@@ -109,7 +116,10 @@ def _plans(model: Model, chosen: Board | None, choice: Choice) -> Plans:
     goal = choice.goal or DEFAULT_GOAL
     pushed = choice.rows == "pushed"
     boards: list[tuple[Board, Program]] = [*plan_per_board(model.graph, known_boards(), goal, pushed)]
-    return make_plan(model.graph, chosen.target() if chosen else Target(), goal, pushed), boards, ()
+    plan = make_plan(model.graph, chosen.target() if chosen else Target(), goal, pushed)
+    if chosen is None:
+        return plan, boards, ()
+    return in_memories(plan, chosen, reserved_in(chosen, choice.reserve)) or plan, boards, ()
 
 
 def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:
@@ -169,6 +179,7 @@ def command(
     ] = None,
     optimize: options.Optimize = None,
     rows: options.Rows = None,
+    reserve: Reserve = None,
     runtime: options.RuntimeName = None,
     tflm: options.Tflm = None,
     measure: Annotated[
@@ -210,6 +221,7 @@ def command(
             board=board,
             optimize=optimize,
             rows=rows,
+            reserve=reserve,
             runtime=runtime,
             tflm=tflm,
             measure=measure,

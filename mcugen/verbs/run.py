@@ -114,6 +114,7 @@ def run(
     quantize: bool = True,
     optimize: Goal | None = None,
     max_ram: int | None = None,
+    reserve: str | Sequence[str] | None = None,
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
@@ -142,6 +143,7 @@ def run(
         quantize: False runs a float `target` in float32.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram"; a project knows its own.
         rows: "whole" (the default), or "pushed": the input is brought row by row (docs/MEMORY.md); a project knows.
+        reserve: "sram=32K", or several such: bytes, by name or kind of a memory, that the firmware leaves to you.
         max_ram: RAM limit of the firmware in bytes, for which it is made as fast as may be. Default: the board's RAM.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
@@ -167,6 +169,7 @@ def run(
     from mcugen.errors import DataError
     from mcugen.flow.boards import named_board
     from mcugen.flow.inputs import one_path, read_inputs
+    from mcugen.flow.memories import read_reserved
     from mcugen.flow.prove import device_options
     from mcugen.flow.ready import built
     from mcugen.flow.runtime import Choice
@@ -180,7 +183,7 @@ def run(
         if path.suffix not in (".npy", ".npz"):
             raise DataError("outputs are written as .npy or .npz", where=str(path), hint="Name it so")
     check_early(target, one_path(inputs), "evaluation")
-    choice = Choice(runtime, optimize, rows, max_ram, tflm)
+    choice = Choice(runtime, optimize, rows, max_ram, tflm, reserve=read_reserved(reserve))
     if board is not None:
         check_emulator(named_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=report) as ready:

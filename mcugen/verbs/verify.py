@@ -37,6 +37,7 @@ def verify(
     quantize: bool = True,
     optimize: Goal | None = None,
     max_ram: int | None = None,
+    reserve: str | Sequence[str] | None = None,
     runtime: Runtime | None = None,
     tflm: str | None = None,
     port: str | None = None,
@@ -65,6 +66,7 @@ def verify(
         quantize: False runs a float `target` in float32.
         optimize: "balanced" (the default), "speed", "size" of the code, or "ram"; a project knows its own.
         rows: "whole" (the default), or "pushed": the input is brought row by row (docs/MEMORY.md); a project knows.
+        reserve: "sram=32K", or several such: bytes, by name or kind of a memory, that the firmware leaves to you.
         max_ram: RAM limit of the firmware in bytes, for which it is made as fast as may be. Default: the board's RAM.
         runtime: "aot" (the default) or "tflm"; a project knows its own.
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
@@ -93,13 +95,14 @@ def verify(
     from mcugen.cost.limit import check_limit
     from mcugen.flow.boards import named_board
     from mcugen.flow.inputs import one_path
+    from mcugen.flow.memories import read_reserved
     from mcugen.flow.project import command_line, is_project
     from mcugen.flow.prove import prove
     from mcugen.flow.ready import built
     from mcugen.flow.runtime import Choice
     from mcugen.report.write import check_report, write_report
 
-    choice = Choice(runtime, optimize, rows, max_ram, tflm)
+    choice = Choice(runtime, optimize, rows, max_ram, tflm, reserve=read_reserved(reserve))
     page = check_report(report, inputs=(target, data, inputs))
     if board is not None:
         check_emulator(named_board(board), emulator, port)

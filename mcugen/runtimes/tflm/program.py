@@ -84,6 +84,7 @@ class TflmProgram:
     runtime = RUNTIME
     rows: ClassVar[InputRows] = "whole"
     arena_limit = 0
+    reserved: ClassVar[tuple[tuple[str, int], ...]] = ()
     goal: ClassVar[Goal] = DEFAULT_GOAL
 
     @property
@@ -111,6 +112,10 @@ class TflmProgram:
         if self.flatbuffer.data and not self.flatbuffer.proved and not self.names_kept:
             found.append("the flatbuffer was not stripped: the host cannot run the custom ops, so cannot prove it")
         return found
+
+    @property
+    def ram_bytes(self) -> int:
+        return self.arena_bytes
 
     @property
     def macs(self) -> int:

@@ -97,6 +97,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "auto": Spelling(tuning.Auto),
     "max_flash": Spelling(tuning.MaxFlash),
     "max_ram": Spelling(tuning.MaxRam),
+    "reserve": Spelling(tuning.Reserve),
     "max_instructions": Spelling(tuning.MaxInstructions),
     "trials": Spelling(tuning.Trials),
     "search_seed": Spelling(tuning.SearchSeed),

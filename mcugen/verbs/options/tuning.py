@@ -38,6 +38,16 @@ MaxRam = Annotated[
         rich_help_panel=SEARCH,
     ),
 ]
+Reserve = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reserve",
+        metavar="MEMORY=N",
+        show_default=False,
+        help="Memory that the firmware leaves to you, as sram=32K. Repeatable.",
+        rich_help_panel=SEARCH,
+    ),
+]
 MaxInstructions = Annotated[
     int | None,
     typer.Option(

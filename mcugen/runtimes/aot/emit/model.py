@@ -21,6 +21,7 @@ from mcugen.ops.common import describe
 from mcugen.resources import kernel_headers
 from mcugen.runtimes.aot.emit.chains import Address, find_chains, join_rounds, order
 from mcugen.runtimes.aot.emit.control import control_lines
+from mcugen.runtimes.aot.emit.memories import Marks, mark_of, marks_of, memories_view
 from mcugen.runtimes.aot.emit.rows import order_view, output_ring, row_expression, rows_view, stripes_view
 from mcugen.runtimes.aot.emit.sharing import Place, SharedFunction, shared_functions
 from mcugen.runtimes.aot.plan.types import SHARED_FROM, Plan, Step
@@ -100,11 +101,11 @@ def _model_view(plan: Plan, labels: Sequence[str], style: Style) -> dict[str, An
     shared_by = {place: function for function in shared for place in function.places}
     functions: list[dict[str, Any]] = []
     known: Known = {}
+    marks = marks_of(plan)
+    scopes = [_Scope(str(n), 0, n, style, marks, step.stripes is not None) for n, step in enumerate(plan.steps)]
     steps = [
-        _step_view(
-            plan, step, _Scope(str(number), 0, number, style, step.stripes is not None), shared_by, functions, known
-        )
-        for number, step in enumerate(plan.steps)
+        _step_view(plan, step, scope, shared_by, functions, known)
+        for step, scope in zip(plan.steps, scopes, strict=True)
     ]
     join_rounds(functions, steps, chains)
     return {
@@ -115,6 +116,7 @@ def _model_view(plan: Plan, labels: Sequence[str], style: Style) -> dict[str, An
         "runtime_version": runtime_version(),
         "headers": sorted(f"{kernel}.h" for kernel in kernels),
         "arena_bytes": plan.arena_bytes,
+        **memories_view(plan),
         "overlaid": _has_overlays(plan),
         "macs": plan.macs,
         "op_count": len(plan.steps),
@@ -197,6 +199,7 @@ class _Scope:
     base: int
     number: int
     style: Style
+    marks: Marks
     striped: bool = False
 
 
@@ -261,7 +264,7 @@ def _control(
             _step_view(
                 nested,
                 inner,
-                _Scope(f"{scope.label}_{part}_{number}", inner_base, number, scope.style),
+                _Scope(f"{scope.label}_{part}_{number}", inner_base, number, scope.style, scope.marks),
                 {},
                 functions,
                 known,
@@ -275,7 +278,8 @@ def _control(
         data = owner.graph.tensor(tensor).data
         assert data is not None
         role, note = f"value{len(constants)}", describe(owner.graph.tensor(tensor))
-        return _add_constant(constants, scope.label, role, np.ascontiguousarray(data), note, known)
+        values = np.ascontiguousarray(data)
+        return _add_constant(constants, scope.label, role, values, note, known, mark_of(scope.marks, values))
 
     return control_lines(plan, step, scope.base, inner_base, called, add_constant)
 
@@ -310,9 +314,15 @@ def _tensor_fact(role: str, plan: Plan, tensor: Tensor, base: int) -> str:
 
 
 def _add_constant(
-    constants: list[dict[str, Any]], label: str, role: str, values: NDArray[Any], note: str, known: Known
+    constants: list[dict[str, Any]],
+    label: str,
+    role: str,
+    values: NDArray[Any],
+    note: str,
+    known: Known,
+    mark: str = "",
 ) -> str:
-    """Append an array to those of a step, unless an equal one is `known`; its name in C."""
+    """Append an array to those of a step, unless an equal one is `known`; its name in C. `mark` says where it lies."""
     ctype, length = _CTYPES[values.dtype], max(values.size, 1)
     text = c_text.initializer(values) if values.size else "    0"
     name = f"{CONSTANT_PREFIX}{label}_{role}"
@@ -320,7 +330,9 @@ def _add_constant(
         equal = known.setdefault((ctype, length, text), name)
         if equal != name:
             return equal
-    constants.append({"name": name, "ctype": ctype, "length": length, "text": text, "note": c_text.comment(note)})
+    constants.append(
+        {"name": name, "ctype": ctype, "length": length, "text": text, "note": c_text.comment(note), "mark": mark}
+    )
     return name
 
 
@@ -338,7 +350,8 @@ def _call_view(
     arguments: list[object] = []
 
     def add_constant(role: str, values: NDArray[Any], note: str) -> str:
-        return _add_constant(constants, f"{scope.label}{suffix}", role, values, note, known)
+        label = f"{scope.label}{suffix}"
+        return _add_constant(constants, label, role, values, note, known, mark_of(scope.marks, values))
 
     for position, i in enumerate(call.inputs):
         tensor = plan.graph.tensor(i)

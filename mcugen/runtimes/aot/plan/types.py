@@ -13,8 +13,16 @@ from mcugen.graph.types import Graph, Op, Tensor
 from mcugen.names import DEFAULT_GOAL, Goal, InputRows
 from mcugen.ops.base import KernelCall, Target
 
+WEIGHTS_ALIGNMENT = 16
+"""Bytes. Of emitted arrays of constants."""
+
 SHARED_FROM = 32
 """Bytes. Equal constants are emitted once, from this size on; smaller ones stay with their layer."""
+
+
+def aligned_weights(size: int) -> int:
+    """Bytes that an array of constants takes with its alignment."""
+    return -(-size // WEIGHTS_ALIGNMENT) * WEIGHTS_ALIGNMENT
 
 
 @dataclass(frozen=True)
@@ -148,6 +156,64 @@ class Pipeline:
         return next(ring for ring in self.rings if ring.tensor == tensor)
 
 
+Content = tuple[str, bytes]
+"""What makes two arrays of constants the same: their type, and a hash of their bytes."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A memory that parts of a model may lie in.
+
+    Attributes:
+        room: bytes that the model may take.
+        read, write: cycles that an access waits there, of up to a word.
+        holds: "arena", "weights".
+        is_ram: weights are copied there at the start.
+        dma: DMA reaches it, so that inputs and outputs may lie there.
+        own: the board's `ram`, whose arena is where it is on all boards, or its `flash`.
+    """
+
+    name: str
+    kind: str
+    room: int
+    read: float
+    write: float
+    holds: tuple[str, ...]
+    is_ram: bool
+    dma: bool
+    own: bool
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The part of the arena that lies in one memory: addresses from `start` on, `size` bytes of them."""
+
+    memory: str
+    start: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.size
+
+
+@dataclass(frozen=True)
+class Weights:
+    """An array of constants that has a place of its own.
+
+    Attributes:
+        what: the op and the role, for people.
+        memory: where it is read.
+        image: where it is copied from at the start; "" where it is read as it was programmed.
+    """
+
+    content: Content
+    size: int
+    what: str
+    memory: str
+    image: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that emit needs, in execution order.
@@ -164,6 +230,10 @@ class Plan:
         pipelines: steps that take turns, row by row, in order. Of their tensors the arena holds some rows.
         arena_limit: bytes of the arena within which the plan was to be the fastest; 0 where there was no limit.
         pushed: the input whose rows the caller brings one by one, if one is.
+        memories: those that the plan chose from; none where all lies in flash and RAM.
+        arenas: then, which part of the arena lies in which, by address. No block lies in two.
+        reserved: bytes by memory that are not the model's.
+        weights: then, where arrays of `SHARED_FROM` bytes and more lie; smaller ones stay in flash.
     """
 
     graph: Graph
@@ -179,6 +249,10 @@ class Plan:
     pipelines: tuple[Pipeline, ...] = ()
     pushed: int | None = None
     arena_limit: int = 0
+    memories: tuple[Memory, ...] = ()
+    arenas: tuple[Arena, ...] = ()
+    weights: tuple[Weights, ...] = ()
+    reserved: tuple[tuple[str, int], ...] = ()
 
     runtime = "aot"
     warnings: ClassVar[Sequence[str]] = ()
@@ -213,6 +287,16 @@ class Plan:
     def macs(self) -> int:
         return sum(step.macs for step in self.steps)
 
+    @property
+    def ram_bytes(self) -> int:
+        """What of arena and weights lies in the board's RAM."""
+        return self.taken_in("ram") if self.memories else self.arena_bytes
+
+    def taken_in(self, memory: str) -> int:
+        """Bytes of arena, weights and their images in one of `memories`."""
+        arenas = sum(arena.size for arena in self.arenas if arena.memory == memory)
+        return arenas + sum(aligned_weights(each.size) for each in self.weights if memory in (each.memory, each.image))
+
     def constant_sizes(self) -> list[int]:
         """Bytes of every constant array that the C holds: weights, biases, multipliers, tables."""
         return [size for sizes in self.constants_by_step() for size in sizes]
@@ -233,6 +317,10 @@ class Plan:
                 known.add(key)
             found.append(sizes)
         return found
+
+    def small_constants(self) -> list[int]:
+        """Bytes of the arrays that stay in flash wherever others lie."""
+        return [size for size in self.constant_sizes() if size < SHARED_FROM]
 
     def _arrays(self, step: Step) -> list[NDArray[Any]]:
         """Every array that the calls of a step name, those of the graphs that it runs first."""

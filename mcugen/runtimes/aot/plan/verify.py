@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import KernelCall
 from mcugen.runtimes.aot.plan.types import Buffer, Plan, Step
+from mcugen.runtimes.aot.plan.verify_memories import verify_memories
 from mcugen.runtimes.aot.plan.verify_rows import Extents, PlanError, put, replay
 
 _WORD = 4
@@ -55,8 +56,10 @@ def verify_plan(plan: Plan) -> None:
 
     Raises:
         PlanError: a tensor without an address, outside the arena or misaligned; two blocks that share bytes
-            while both are alive; an op that reads bytes which something else has overwritten.
+            while both are alive; an op that reads bytes which something else has overwritten; something that lies
+            in a memory that cannot hold it, or has no room for it.
     """
+    verify_memories(plan)
     _check_addresses(plan)
     _check_overlaps(plan)
     _check_reads(plan)
