@@ -21,7 +21,8 @@ from mcugen.cores.architectures import ARM, RISCV, Architecture
 from mcugen.emulators import emulators
 from mcugen.errors import McugenError
 from mcugen.flow.origin import direct_url
-from mcugen.runtimes.tflm.library import ARCHIVE, HOW, MAKEFILE, TFLM_DIR, default_variant
+from mcugen.oracle.changes import version_date
+from mcugen.runtimes.tflm.library import ARCHIVE, HOW, MAKEFILE, TFLM_DIR, checkout_of, default_variant
 
 _SECONDS = 20.0  # for one call of a tool
 
@@ -205,6 +206,12 @@ def _python_package(tool: _Tool) -> Finding:
     return tool.finding(version=_python_version(tool.name))
 
 
+def _reference(tool: _Tool) -> Finding:
+    version = _python_version(tool.name)
+    made = version_date(version)
+    return tool.finding(version=f"{version}, of {made}" if made else version)
+
+
 def _tflm(tool: _Tool) -> Finding:
     named = os.environ.get(TFLM_DIR, "")
     if not named:
@@ -215,8 +222,12 @@ def _tflm(tool: _Tool) -> Finding:
     built = sorted(path.parent.parent.name for path in root.glob(f"gen/*/{ARCHIVE}"))
     if not built:
         command = default_variant(load_board(_TFLM_EXAMPLE)).how_to_build()
-        return tool.finding(path=named, problem=f"no library is built in it; for {_TFLM_EXAMPLE}: {command}")
-    return tool.finding(path=named, version=f"{len(built)} built: {', '.join(built)}")
+        return tool.finding(
+            path=named,
+            version=str(checkout_of(root)),
+            problem=f"no library is built in it; for {_TFLM_EXAMPLE}: {command}",
+        )
+    return tool.finding(path=named, version=f"{checkout_of(root)}, {len(built)} built: {', '.join(built)}")
 
 
 def _serial_ports(tool: _Tool) -> Finding:
@@ -248,7 +259,7 @@ def _checks() -> tuple[tuple[_Tool, Check], ...]:
     return (
         *_tools_of(ARM),
         (_Tool("platformio", "building firmware", True, pip="platformio>=6.1,<7"), _platformio),
-        (_Tool("tflite-micro", "the reference for results", True, pip="tflite-micro"), _python_package),
+        (_Tool("tflite-micro", "the reference for results", True, pip="tflite-micro"), _reference),
         (_Tool("host C compiler", "running emitted models on the host", False, apt="gcc", brew="gcc"), _host_compiler),
         (_Tool("counting plugin", "cycles, time and energy (QEMU's plugin)", False, apt="gcc", brew="gcc"), _counting),
         *_tools_of(RISCV),

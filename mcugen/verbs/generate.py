@@ -62,6 +62,7 @@ class Generated(Brief):
             "arena_live_bound": manifest.live_bound,
             "weights": manifest.weight_bytes,
             "tflm": tflm_facts(self.plan),
+            "warnings": list(self.plan.warnings),
             "project": str(self.folder),
             "files": sorted(manifest.files),
             "quantization": self.model.report.to_dict() if self.model.report else None,
@@ -166,7 +167,7 @@ def generate(
 def _render(console: Console, result: Generated) -> None:
     from mcugen.text import number, size
     from mcugen.ui.quantization import show_report
-    from mcugen.ui.terminal import grid, say_verdict
+    from mcugen.ui.terminal import grid, say_note, say_verdict
     from mcugen.ui.tflm import tflm_rows
 
     manifest, report, folder = result.project.manifest, result.model.report, shlex.quote(str(result.folder))
@@ -181,6 +182,8 @@ def _render(console: Console, result: Generated) -> None:
         ("next", f"mcugen build {folder}{_after(result.project.board, folder)}; or pio run in the folder"),
     ]
     console.print(grid(rows))
+    for warning in result.plan.warnings:
+        say_note(console, warning)
     say_verdict(console, True, f"wrote {result.folder} for {manifest.board}, {len(manifest.files)} files")
 
 

@@ -120,6 +120,8 @@ class PartedOracle:
         for part in self._parts:
             if isinstance(part, _Part):
                 part.oracle.forget()
+            elif part.custom is not None:
+                part.custom.forget()
 
     def _run(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> Values:
         graph = self._graph

@@ -10,8 +10,10 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,45 @@ class Library:
     def name(self) -> str:
         """How a project's manifest names it: the build's folder, or the specification."""
         return self.variant.folder if self.variant else self.lib_deps
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """Of which date and commit a checkout of TFLM is; None and "" where git does not know."""
+
+    date: date | None
+    commit: str
+
+    def __str__(self) -> str:
+        return f"of {self.date} (commit {self.commit[:12]})" if self.date else "of an unknown date"
+
+
+UNKNOWN = Checkout(None, "")
+
+
+def checkout_of(root: Path | None) -> Checkout:
+    """Of which date a checkout is."""
+    if root is None or not (root / ".git").exists():
+        return UNKNOWN
+    command = ["git", "-C", str(root), "log", "-1", "--date=format-local:%Y-%m-%d", "--format=%H %cd"]
+    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+        commit, _, day = done.stdout.strip().partition(" ")
+        return Checkout(date.fromisoformat(day), commit)
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return UNKNOWN
+
+
+def named_checkout(tflm: str | None = None) -> Checkout:
+    """Of which date the checkout is that the user named.
+
+    Args:
+        tflm: what the user said; None takes MCUGEN_TFLM_DIR.
+    """
+    named = tflm if tflm is not None else os.environ.get(TFLM_DIR, "")
+    root = Path(named).expanduser() if named else None
+    return checkout_of(root if root is not None and (root / MAKEFILE).is_file() else None)
 
 
 def tflm_arch(board: Board) -> str:

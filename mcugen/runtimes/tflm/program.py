@@ -12,6 +12,7 @@ from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.names import DEFAULT_GOAL, Goal, InputRows
 from mcugen.runtimes.tflm.arena import HostArena, arena_bound, host_arena, round_up
 from mcugen.runtimes.tflm.library import TFLM_DIR, Library, build_flags, choose_library, named_library
+from mcugen.runtimes.tflm.refusals import check_cmsis_nn, refused
 from mcugen.runtimes.tflm.resolver import Registration, registrations
 from mcugen.runtimes.tflm.sizes import code_bytes
 from mcugen.runtimes.tflm.store import Store, model_store
@@ -97,8 +98,11 @@ class TflmProgram:
 
     @property
     def _forgets(self) -> bool:
-        """CMSIS-NN's LSTM begins every inference with zeros, TFLM's own kernel with what the one before left."""
-        return self.tflm.optimised and LSTM in self.view.op_kinds()
+        """CMSIS-NN's LSTM begins every inference with zeros, TFLM's own kernel, and that for float32, with what the one
+        before left."""
+        return self.tflm.optimised and any(
+            op.kind == LSTM and _is_quantized(graph, op) for graph, op in self.view.ops()
+        )
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -108,6 +112,11 @@ class TflmProgram:
                 "the LSTM begins every inference with zeros in CMSIS-NN's kernels, but with what the inference before "
                 "left in TensorFlow Lite Micro's own: call mcg_model_init() between sequences, then both are equal"
             )
+        if self.tflm.variant is None:  # whose kernels it has is not known
+            found += [
+                f"where the library has CMSIS-NN's kernels, the model does not start: {op.where}: no {refusal.what}"
+                for op, refusal in refused(self.view)
+            ]
         if self.flatbuffer.data and not self.flatbuffer.proved and not self.names_kept:
             found.append("the flatbuffer was not stripped: the host cannot run the custom ops, so cannot prove it")
         return found
@@ -219,7 +228,7 @@ def make_program(
 
     Raises:
         ModelError: the file is no model, or TFLM refuses it.
-        UnsupportedOpError: an op that TFLM does not have.
+        UnsupportedOpError: an op that TFLM does not have, or CMSIS-NN does not run.
         DoesNotFitError: the slots for another model are larger than the board's RAM.
         ToolError: `tflite-micro` is not installed, or what the user named is no TensorFlow Lite Micro.
     """
@@ -228,6 +237,8 @@ def make_program(
     known = prepared or prepare(model, name, options)
     view, flatbuffer = known.view, known.flatbuffer
     found = registrations(view, newest=chosen.newest)
+    if chosen.variant is not None and chosen.variant.optimised:
+        check_cmsis_nn(view)
     arena = round_up(options.arena_bytes)
     if known.host is not None:
         arena = arena_bound(view, known.host, optimised=chosen.optimised, mve="mve" in board.features)
@@ -255,6 +266,11 @@ def make_program(
         options.keep_names,
         store,
     )
+
+
+def _is_quantized(graph: Graph, op: Op) -> bool:
+    source = graph.input_of(op, 0)
+    return source is not None and source.dtype in (DType.INT8, DType.INT16)
 
 
 def _step(graph: Graph, op: Op, registration: Registration, library: Library) -> TflmStep:
