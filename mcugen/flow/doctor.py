@@ -22,7 +22,16 @@ from mcugen.emulators import emulators
 from mcugen.errors import McugenError
 from mcugen.flow.origin import direct_url
 from mcugen.oracle.changes import version_date
-from mcugen.runtimes.tflm.library import ARCHIVE, HOW, MAKEFILE, TFLM_DIR, checkout_of, default_variant
+from mcugen.runtimes.tflm.library import (
+    ARCHIVE,
+    CXX_LIBRARY,
+    HOW,
+    MAKEFILE,
+    NEEDS,
+    TFLM_DIR,
+    checkout_of,
+    default_variant,
+)
 
 _SECONDS = 20.0  # for one call of a tool
 
@@ -230,6 +239,16 @@ def _tflm(tool: _Tool) -> Finding:
     return tool.finding(path=named, version=f"{checkout_of(root)}, {len(built)} built: {', '.join(built)}")
 
 
+def _cxx(tool: _Tool) -> Finding:
+    """The C++ headers and library of Arm's compiler."""
+    compiler = shutil.which("arm-none-eabi-g++")
+    if compiler is None:
+        return tool.finding()
+    flags = load_board(_TFLM_EXAMPLE).cpu_flags()
+    found = _run([compiler, *flags, "-print-file-name=libstdc++_nano.a"]).strip()
+    return tool.finding(path=found if "/" in found else "")
+
+
 def _serial_ports(tool: _Tool) -> Finding:
     from serial.tools.list_ports import comports
 
@@ -265,7 +284,11 @@ def _checks() -> tuple[tuple[_Tool, Check], ...]:
         *_tools_of(RISCV),
         (_Tool("tensorflow", "converting Keras models and SavedModels", False, pip="mcugen[tf]"), _python_package),
         (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),
-        (_Tool("TensorFlow Lite Micro", "the TFLM runtime (--runtime tflm)", False, note=HOW), _tflm),
+        (_Tool("TensorFlow Lite Micro", "the TFLM runtime (--runtime tflm)", False, note=f"{HOW}. {NEEDS}"), _tflm),
+        (
+            _Tool("C++ library", "the TFLM runtime (--runtime tflm)", False, apt=CXX_LIBRARY, brew="gcc-arm-embedded"),
+            _cxx,
+        ),
         *(
             (_Tool(emulator.program, f"--emulator {emulator.name}", False, note=emulator.where), _program)
             for emulator in emulators().values()

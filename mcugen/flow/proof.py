@@ -270,6 +270,7 @@ def tflm_facts(plan: Program) -> dict[str, Any] | None:
         "saved": plan.flatbuffer.saved,
         "registered_ops": len(plan.registrations),
         "int8_only": [r.kind for r in plan.registrations if r.int8],
+        "int16_only": [r.kind for r in plan.registrations if r.only and not r.int8],
         "arena_exact": plan.arena_exact,
         "slot": plan.slot_bytes,
     }

@@ -26,6 +26,7 @@ _MOST_SOURCE = 1 << 20
 _HELP = "docs/CUSTOM_OPS.md describes the two files of a custom op"
 
 _current: ContextVar[tuple[CustomOp, ...]] = ContextVar("custom_ops", default=())
+_others_too: ContextVar[bool] = ContextVar("other_custom_ops", default=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +147,21 @@ def current() -> tuple[CustomOp, ...]:
 def find(kind: str) -> CustomOp | None:
     """The user's op of a kind."""
     return next((op for op in current() if op.kind == kind), None)
+
+
+def takes_others() -> bool:
+    """Whether custom ops without a kernel here are taken as well."""
+    return _others_too.get()
+
+
+@contextmanager
+def take_others(wanted: bool = True) -> Iterator[None]:
+    """Within the context, models may hold custom ops that are written elsewhere: against TFLM's own interface."""
+    token = _others_too.set(wanted)
+    try:
+        yield
+    finally:
+        _others_too.reset(token)
 
 
 @contextmanager

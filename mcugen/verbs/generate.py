@@ -91,6 +91,8 @@ def generate(
     keep_names: bool = False,
     model_slot: int = 0,
     arena: int = 0,
+    tflm_build: str = "",
+    plain: bool = False,
     protocol: Protocol = "mcugen",
     emulator: str | None = None,
     force: bool = False,
@@ -121,6 +123,9 @@ def generate(
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
+        tflm_build: the build of a checkout: "release", "release_with_logs", "default" or "debug". Default: the first of
+            these that is there.
+        plain: of the TFLM runtime, resolver, array, arena and interpreter alone, without guards.
         protocol: protocol on the UART: "mcugen", or "mlperf" for the MLPerf Tiny runner.
         emulator: one that may add scripts of its own, see :func:`mcugen.emulators.emulators`.
         force: replace files even if they were edited.
@@ -141,7 +146,7 @@ def generate(
     from mcugen.flow.project import command_line, write_project
     from mcugen.flow.runtime import Choice
 
-    choice = Choice(runtime, optimize, rows, max_ram, tflm, keep_names, model_slot, arena)
+    choice = Choice(runtime, optimize, rows, max_ram, tflm, keep_names, model_slot, arena, tflm_build, plain)
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, None)
     loaded = load_model(

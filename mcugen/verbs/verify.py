@@ -49,6 +49,7 @@ def verify(
     custom_objects: str | Path | None = None,
     input_shape: str | Sequence[str] | None = None,
     stream: bool = False,
+    pushed: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Proof:
     """Run a model on a device and compare every output with the oracle's: byte for byte, except float32 arithmetic.
@@ -76,6 +77,7 @@ def verify(
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
             sequence; see docs/ACCURACY.md.
+        pushed: the `.tflite` that :func:`push` sent to the device at `port`, and that it runs now.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
@@ -90,6 +92,7 @@ def verify(
     from mcugen.flow.inputs import one_path
     from mcugen.flow.project import command_line, is_project
     from mcugen.flow.prove import prove
+    from mcugen.flow.pushed import with_pushed
     from mcugen.flow.ready import built
     from mcugen.flow.runtime import Choice
     from mcugen.report.write import check_report, write_report
@@ -102,6 +105,7 @@ def verify(
     check_early(target, one_path(inputs), "evaluation")
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
         check_limit(max_ms, ready.board, measures=port is not None)
+        ready = with_pushed(ready, pushed, port, tflm)
         proof = prove(
             ready,
             "verify",

@@ -30,6 +30,7 @@ CODE_BYTES: Mapping[str, int] = {
     "ABS": 984,
     "ADD": 10720,
     "ADD*": 5184,
+    "ADD**": 4032,
     "ADD_N": 1688,
     "ARG_MAX": 1368,
     "ARG_MIN": 1368,
@@ -48,6 +49,7 @@ CODE_BYTES: Mapping[str, int] = {
     "CONCATENATION": 3192,
     "CONV_2D": 24948,
     "CONV_2D*": 7988,
+    "CONV_2D**": 4372,
     "COS": 4456,
     "CUMSUM": 2008,
     "DEPTHWISE_CONV_2D": 17252,
@@ -161,7 +163,7 @@ CODE_BYTES: Mapping[str, int] = {
     "WHILE": 1208,
     "ZEROS_LIKE": 440,
 }
-"""Op → bytes of its registration; with a star, of the one for int8 only."""
+"""Op → bytes of its registration; with a star, of the one for int8 only, with two, of that for int16 only."""
 
 
 def code_bytes(found: Sequence[Registration], *, optimised: bool, m55: bool, resources: bool, replaceable: bool) -> int:
@@ -176,6 +178,13 @@ def code_bytes(found: Sequence[Registration], *, optimised: bool, m55: bool, res
     total = BASE_BYTES - DOUBLES_BYTES * m55 + RESOURCE_BYTES * resources + REPLACE_BYTES * replaceable
     for registration in found:
         name = registration.custom_name or registration.kind
-        star = "*" if registration.int8 is not None and optimised else ""
-        total += CODE_BYTES.get(name + star, UNKNOWN_BYTES)
+        general = CODE_BYTES.get(name, UNKNOWN_BYTES)
+        total += CODE_BYTES.get(name + _mark(registration, optimised), general)
     return total
+
+
+def _mark(registration: Registration, optimised: bool) -> str:
+    """What follows the op's name in CODE_BYTES."""
+    if registration.only is None or not optimised:
+        return ""
+    return "*" if registration.int8 is not None else "**"
