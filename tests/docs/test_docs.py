@@ -81,6 +81,8 @@ def test_command_lines_are_accepted(page: Path) -> None:
         if "[OPTIONS]" in command:
             continue  # how a verb is called in general
         _program, verb, *arguments = shlex.split(command.replace("'", "").replace("…", ""))
+        if not arguments:
+            continue  # mcugen.toml says the rest
         with contextlib.suppress(typer.Exit):
             known_verbs[verb].make_context(verb, list(arguments))
 
