@@ -73,7 +73,6 @@ INT16_KERNELS: Mapping[str, TypedKernel] = {
     "DEPTHWISE_CONV_2D": _int16("depthwise_conv.h", weights=1),
     "FULLY_CONNECTED": _int16("fully_connected.h", weights=1),
     "MAX_POOL_2D": _int16("pooling.h"),
-    "MUL": _int16("mul.h", (0, 1), since_2023=False),
     "SOFTMAX": _int16("softmax.h"),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _int16(
         "unidirectional_sequence_lstm.h", weights=1, since_2023=False, needs_ndebug=True
