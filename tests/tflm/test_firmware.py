@@ -51,6 +51,7 @@ STATEFUL = ("okay_nabu", "trained_lstm_int8", "keyword_scrambled_8bit")
     ("name", "board"),
     [
         ("mobilenet_v1", "mps2-an386"),
+        ("ds_cnn_16x8", "mps2-an386"),
         ("resnet", "mps3-an547"),
         ("wake_word", "mps2-an386"),
         *(pytest.param(name, board, marks=real(name)) for name, board in LIMITS),
