@@ -11,6 +11,7 @@ from mcugen.convert.types import PIXELS_BEYOND, OwnScaling
 from mcugen.errors import ModelError, UnsupportedOpError
 from mcugen.ops import advice as fallback
 from mcugen.ops import registry
+from mcugen.ops.custom import takes_others
 from mcugen.tflite import fields as flat
 from mcugen.tflite.known_ops import CUSTOMS
 from mcugen.tflite.opened import OpenedModel
@@ -145,7 +146,7 @@ def _check_ops(model: ModelT) -> None:
             where="; ".join(where for _, where in flex[:4]),
             hint=fallback.hint([kind for kind, _ in flex]),
         )
-    if custom:
+    if custom and not takes_others():
         raise UnsupportedOpError(
             "the model holds custom operators",
             where="; ".join(where for _, where in custom[:4]),

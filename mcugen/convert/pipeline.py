@@ -36,6 +36,7 @@ from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import OpenedModel, packed
 from mcugen.tflite.types import TensorSpec
 from mcugen.tflite.units import write_units
+from mcugen.verify.parted_oracle import NoReferenceError
 
 _CHECKED = ("keras", "keras h5", "saved_model")
 _TRUSTED = "the model's file was not checked, as `trust_model` asked: what it names ran on this machine"
@@ -247,7 +248,7 @@ def _take_as_it_is(loaded: _Loaded, data: bool) -> Converted:
     zeros = [np.zeros((1, *s.shape), host_type(s)) for s in inspection.inputs]
     try:
         run_int8(loaded.model, zeros, inspection.inputs, inspection.outputs)
-    except ToolError as error:
+    except (ToolError, NoReferenceError) as error:
         notes.append(f"not tried in TensorFlow Lite Micro: {error.what}")
     report = QuantizationReport(
         loaded.kind,

@@ -118,9 +118,15 @@ def _check_identity(device: Device, elf: Path, board: Board, model_sha256: str |
     again = "Flash this firmware, or check the port"
     if hello.board != board.name:
         raise WrongFirmwareError(f"the device is a {hello.board}", where=board.name, hint=again)
+    expected = build_id(elf)
+    if model_sha256 not in (None, hello.model_sha256) and hello.slot_bytes and expected == hello.build_id:
+        raise WrongFirmwareError(
+            f"the device runs this firmware, but a model that was sent to it (sha256 {hello.model_sha256[:12]}…)",
+            where=board.name,
+            hint="Name that model: `pushed=MODEL`. Or send this one with `api.push(MODEL, port=PORT)`",
+        )
     if model_sha256 is not None and hello.models == 1:
         device.select_model(model_sha256)
-    expected = build_id(elf)
     if expected and hello.build_id != expected:
         raise WrongFirmwareError(
             f"the device runs another firmware (build {hello.build_id[:12]}…, expected {expected[:12]}…)",

@@ -383,7 +383,7 @@ class Device:
             model_sha256: of the model file that it was made from, in hex.
 
         Raises:
-            DeviceError: the device refuses it (the old model still runs then), or does not answer.
+            DeviceError: the device refuses it (the old model still runs then), or its first inference hangs.
         """
         if self.hello.slot_bytes == 0:
             raise self._session.error(
@@ -399,7 +399,14 @@ class Device:
         for offset in range(0, len(flatbuffer), step):
             self.send_model_part(offset, flatbuffer[offset : offset + step])
         request = protocol.load_model_request(flatbuffer, model_sha256)
-        result: int = self._session.ask(Command.LOAD_MODEL, protocol.parse_load, request, timeout=self._timeout)
+        try:
+            result: int = self._session.ask(Command.LOAD_MODEL, protocol.parse_load, request, timeout=self._timeout)
+        except ConnectionLostError as error:
+            raise self._session.error(
+                f"the model was sent, but its first inference did not come to its end within {self._timeout:g} s "
+                f"({error.what})",
+                hint="Reset the device: then the model of before runs again",
+            ) from error
         self._session.hello_again()
         if result != 0:
             raise self._session.error(
@@ -424,7 +431,7 @@ class Device:
         hint = ""
         if self.hello.runtime == "tflm" and code == protocol.ARENA_TOO_SMALL:
             arena = f"{self.hello.arena_bytes:,}"
-            how = "`api.deploy(MODEL, board=BOARD)` in an emulator finds how many are needed"
+            how = "omit `arena`: `api.deploy(MODEL, board=BOARD, runtime='tflm')` finds how many are needed"
             hint = f"The arena has {arena} bytes; {how}"
         what = f"the model did not start: {self._session.model_error(code)}"
         return ModelStartError(what, self._name, hint, code)

@@ -443,6 +443,8 @@ MODEL_ERRORS = {
     -10: "it uses an op, or a type of tensors, that this firmware does not have",
     -11: "its inputs or outputs are not those of this firmware's model",
     -12: "the flash for it could not be written",
+    -13: "a custom op is not written yet, in lib/mcg_model/mcg_custom_ops.cc",
+    -14: "its first inference never came to its end",
 }
 """The TFLM runtime's errors in words; `mcg_model.h` of such a firmware has their names."""
 

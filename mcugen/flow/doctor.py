@@ -21,7 +21,17 @@ from mcugen.cores.architectures import ARM, RISCV, Architecture
 from mcugen.emulators import emulators
 from mcugen.errors import McugenError
 from mcugen.flow.origin import direct_url
-from mcugen.runtimes.tflm.library import ARCHIVE, HOW, MAKEFILE, TFLM_DIR, default_variant
+from mcugen.oracle.changes import version_date
+from mcugen.runtimes.tflm.library import (
+    ARCHIVE,
+    CXX_LIBRARY,
+    HOW,
+    MAKEFILE,
+    NEEDS,
+    TFLM_DIR,
+    checkout_of,
+    default_variant,
+)
 
 _SECONDS = 20.0  # for one call of a tool
 
@@ -205,6 +215,12 @@ def _python_package(tool: _Tool) -> Finding:
     return tool.finding(version=_python_version(tool.name))
 
 
+def _reference(tool: _Tool) -> Finding:
+    version = _python_version(tool.name)
+    made = version_date(version)
+    return tool.finding(version=f"{version}, of {made}" if made else version)
+
+
 def _tflm(tool: _Tool) -> Finding:
     named = os.environ.get(TFLM_DIR, "")
     if not named:
@@ -215,8 +231,22 @@ def _tflm(tool: _Tool) -> Finding:
     built = sorted(path.parent.parent.name for path in root.glob(f"gen/*/{ARCHIVE}"))
     if not built:
         command = default_variant(load_board(_TFLM_EXAMPLE)).how_to_build()
-        return tool.finding(path=named, problem=f"no library is built in it; for {_TFLM_EXAMPLE}: {command}")
-    return tool.finding(path=named, version=f"{len(built)} built: {', '.join(built)}")
+        return tool.finding(
+            path=named,
+            version=str(checkout_of(root)),
+            problem=f"no library is built in it; for {_TFLM_EXAMPLE}: {command}",
+        )
+    return tool.finding(path=named, version=f"{checkout_of(root)}, {len(built)} built: {', '.join(built)}")
+
+
+def _cxx(tool: _Tool) -> Finding:
+    """The C++ headers and library of Arm's compiler."""
+    compiler = shutil.which("arm-none-eabi-g++")
+    if compiler is None:
+        return tool.finding()
+    flags = load_board(_TFLM_EXAMPLE).cpu_flags()
+    found = _run([compiler, *flags, "-print-file-name=libstdc++_nano.a"]).strip()
+    return tool.finding(path=found if "/" in found else "")
 
 
 def _serial_ports(tool: _Tool) -> Finding:
@@ -244,7 +274,7 @@ def _tools_of(architecture: Architecture) -> tuple[tuple[_Tool, Check], ...]:
     )
 
 
-def _reference() -> _Tool:
+def _oracle() -> _Tool:
     """TFLM's interpreter: needed where there is a wheel of it. Elsewhere mcugen's own reference stands in for it."""
     has_wheel = (sys.platform, platform.machine()) == ("linux", "x86_64")
     note = "" if has_wheel else "no wheel for this system: results are compared with mcugen's own reference"
@@ -257,13 +287,17 @@ def _checks() -> tuple[tuple[_Tool, Check], ...]:
     return (
         *_tools_of(ARM),
         (_Tool("platformio", "building firmware", True, pip="platformio>=6.1,<7"), _platformio),
-        (_reference(), _python_package),
+        (_oracle(), _reference),
         (_Tool("host C compiler", "running emitted models on the host", False, apt="gcc", brew="gcc"), _host_compiler),
         (_Tool("counting plugin", "cycles, time and energy (QEMU's plugin)", False, apt="gcc", brew="gcc"), _counting),
         *_tools_of(RISCV),
         (_Tool("tensorflow", "converting Keras models and SavedModels", False, pip="mcugen[tf]"), _python_package),
         (_Tool("tf_keras", "converting Keras 2 .h5 files", False, pip="mcugen[tf]"), _python_package),
-        (_Tool("TensorFlow Lite Micro", "the TFLM runtime (--runtime tflm)", False, note=HOW), _tflm),
+        (_Tool("TensorFlow Lite Micro", "the TFLM runtime (--runtime tflm)", False, note=f"{HOW}. {NEEDS}"), _tflm),
+        (
+            _Tool("C++ library", "the TFLM runtime (--runtime tflm)", False, apt=CXX_LIBRARY, brew="gcc-arm-embedded"),
+            _cxx,
+        ),
         *(
             (_Tool(emulator.program, f"--emulator {emulator.name}", False, note=emulator.where), _program)
             for emulator in emulators().values()

@@ -19,6 +19,7 @@ from mcugen.flow.runtime import Choice, make, read_model
 from mcugen.graph import Graph
 from mcugen.names import Activations, Goal, Runtime
 from mcugen.ops.base import Target
+from mcugen.ops.custom import take_others
 from mcugen.progress import Progress
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from mcugen.runtimes.program import Program
@@ -105,7 +106,7 @@ def load_model(
     """
     if quantize:
         check_early(source, data, names=names)
-    with naming(source):
+    with naming(source), take_others(runtime == "tflm"):
         converted = convert(
             source,
             data,

@@ -18,6 +18,7 @@ from mcugen.device.device import Device
 from mcugen.errors import DeviceError
 from mcugen.flow.memories import memory_facts
 from mcugen.flow.ready import Ready
+from mcugen.oracle.changes import Change
 from mcugen.progress import Share, part_of
 from mcugen.runtimes.program import Program, ProgramStep
 from mcugen.runtimes.tflm.program import TflmProgram
@@ -75,6 +76,9 @@ class Proof:
         against_float: this firmware beside the float32 one, where asked for.
         estimated: cycles, time and energy of an inference, and how they are known.
         limit: whether the time keeps to a limit, where one was set.
+        changes: what the reference computes otherwise than the TFLM that the firmware is to be equal to, in the first
+            op that differs: then a difference proves nothing.
+        follows: which TFLM that is, as part of a sentence.
     """
 
     verb: Literal["verify", "deploy"]
@@ -91,6 +95,8 @@ class Proof:
     against_float: BeforeAfter | None = None
     estimated: Estimate | None = None
     limit: TimeLimit | None = None
+    changes: tuple[Change, ...] = ()
+    follows: str = ""
 
     def __repr__(self) -> str:
         sizes = f"flash {self.firmware.flash.total:,} B, RAM {self.firmware.ram.total:,} B"
@@ -212,9 +218,7 @@ class Proof:
             },
             "cost": self._cost_facts(),
             "time_limit": self.limit.to_dict() if self.limit else None,
-            "verify": {**self.judged.to_dict(), "inputs": self.inputs, "notes": list(self.notes)}
-            if self.judged is not None
-            else None,
+            "verify": self._verify_facts(),
             "quantization": model.report.to_dict() if model.report else None,
             "accuracy": self.assessment.to_dict() if self.assessment else None,
             "sqnr": self.layers.to_dict() if self.layers else None,
@@ -223,6 +227,16 @@ class Proof:
             "memories": memory_facts(self.plan, dict(self.firmware.memories)),
             "project": self.project,
             "warnings": list(self.warnings),
+        }
+
+    def _verify_facts(self) -> dict[str, Any] | None:
+        if self.judged is None:
+            return None
+        return {
+            **self.judged.to_dict(),
+            "reference_changes": [{"op": c.kind, "type": c.dtype, "what": c.what} for c in self.changes],
+            "inputs": self.inputs,
+            "notes": list(self.notes),
         }
 
     def _cost_facts(self) -> dict[str, Any] | None:
@@ -258,6 +272,7 @@ def tflm_facts(plan: Program) -> dict[str, Any] | None:
         "saved": plan.flatbuffer.saved,
         "registered_ops": len(plan.registrations),
         "int8_only": [r.kind for r in plan.registrations if r.int8],
+        "int16_only": [r.kind for r in plan.registrations if r.only and not r.int8],
         "arena_exact": plan.arena_exact,
         "slot": plan.slot_bytes,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcugen.boards.emulated import named_emulator
@@ -19,8 +20,11 @@ from mcugen.flow.proof import Proof, measure
 from mcugen.flow.ready import Ready
 from mcugen.flow.settle import settle_arena, settle_flashed
 from mcugen.oracle import make_inputs
+from mcugen.oracle.changes import FOLLOWED, Change, changes_of, reference_date
 from mcugen.progress import no_progress, share_of
-from mcugen.verify import verify_device
+from mcugen.runtimes.tflm.library import UNKNOWN, named_checkout
+from mcugen.runtimes.tflm.program import TflmProgram
+from mcugen.verify import Verdict, verify_device
 from mcugen.verify.parted_oracle import open_oracle
 
 if TYPE_CHECKING:
@@ -92,6 +96,7 @@ def prove(
                 found += settle_flashed(ready, device, kept, tflm)
             report("counting cycles", -1.0)
             estimated = estimating.result()
+    followed, follows = _followed(ready, tflm)
     return Proof(
         verb,
         ready,
@@ -104,7 +109,26 @@ def prove(
         input_warnings=tuple(found),
         estimated=estimated,
         limit=limited(max_ms, estimated),
+        changes=_changes(verdict, ready, followed),
+        follows=follows,
     )
+
+
+def _followed(ready: Ready, tflm: str | None) -> tuple[date | None, str]:
+    """The date of the TFLM whose results the firmware is to give, and how a sentence names that."""
+    if not isinstance(ready.plan, TflmProgram):
+        return FOLLOWED, f"the ahead-of-time runtime, which follows TensorFlow Lite Micro of {FOLLOWED}"
+    found = named_checkout(tflm) if ready.plan.tflm.variant is not None else UNKNOWN
+    return found.date, f"this TensorFlow Lite Micro, {found}"
+
+
+def _changes(verdict: Verdict, ready: Ready, followed: date | None) -> tuple[Change, ...]:
+    """What the reference computes otherwise in the first op that differs."""
+    found = verdict.first_divergent_op
+    if found is None:
+        return ()
+    uses = [(ready.plan.graph, ready.plan.steps[found.op].op)]
+    return tuple(changes_of(uses, followed, reference_date()))
 
 
 def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: int) -> Inputs:

@@ -100,16 +100,17 @@ def built_temporarily(
         command = command_line("generate", model, plan, board)
         project = write_project(model, plan, board, folder, command=command)
         progress("building", -1.0)
-        yield Ready(model, board, plan, project, _build_temporary(folder, model, board, tflm))
+        yield Ready(model, board, plan, project, _build_temporary(folder, model, plan, board, tflm))
 
 
-def _build_temporary(folder: Path, model: Model, board: Board, tflm: str | None) -> Firmware:
+def _build_temporary(folder: Path, model: Model, plan: Program, board: Board, tflm: str | None) -> Firmware:
     """Build a project that will be gone when its error is read, so that the error does not point into it."""
     try:
         return build_project(folder, tflm=tflm)
     except ToolError as error:
         if str(folder) not in f"{error.where}{error.hint}":
             raise
-        how = f"`api.generate(MODEL, board={board.name!r}, out=DIR)`, then `api.build(DIR)`"
+        runtime = ", runtime='tflm'" if plan.runtime == "tflm" else ""
+        how = f"`api.generate(MODEL, board={board.name!r}, out=DIR{runtime})`, then `api.build(DIR)`"
         hint = f"For the full compiler output: {how}"
         raise ToolError(error.what, where=model.source, hint=hint) from error

@@ -21,7 +21,8 @@ from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.emit import emit_tflm
-from mcugen.runtimes.tflm.program import TflmOptions, TflmProgram, make_program
+from mcugen.runtimes.tflm.library import BUILD_TYPES
+from mcugen.runtimes.tflm.program import PLAIN_FILE, TflmOptions, TflmProgram, make_program
 from mcugen.runtimes.tflm.view import read_view
 from mcugen.tflite.opened import OpenedModel
 
@@ -38,8 +39,8 @@ class Choice:
         goal: what the ahead-of-time runtime optimizes for; None for the default.
         rows: how the input comes; None where the user said nothing.
         max_ram: RAM limit of the firmware in bytes; None for what the board has.
+        tflm, keep_names, slot_bytes, arena_bytes, tflm_build, plain: see `mcugen.runtimes.tflm.program.TflmOptions`.
         reserve: bytes by memory that are the user's, see `mcugen.flow.memories.read_reserved`.
-        tflm, keep_names, slot_bytes, arena_bytes: see `mcugen.runtimes.tflm.program.TflmOptions`.
     """
 
     runtime: Runtime | None = None
@@ -50,6 +51,8 @@ class Choice:
     keep_names: bool = False
     slot_bytes: int = 0
     arena_bytes: int = 0
+    tflm_build: str = ""
+    plain: bool = False
     reserve: Reserved = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,10 +72,15 @@ class Choice:
             )
         if self.max_ram is not None and self.max_ram < 1:
             raise ProjectError("a limit of RAM is a positive number of bytes", where="`max_ram`")
-        if self.runtime != "tflm" and (self.keep_names or self.slot_bytes or self.arena_bytes):
+        if self.runtime != "tflm" and (
+            self.keep_names or self.slot_bytes or self.arena_bytes or self.tflm_build or self.plain
+        ):
             raise ProjectError(
-                "`keep_names`, `model_slot` and `arena` apply to the TFLM runtime only", hint='Add `runtime="tflm"`'
+                "`keep_names`, `model_slot`, `arena`, `tflm_build` and `plain` apply to the TFLM runtime only",
+                hint='Add `runtime="tflm"`',
             )
+        if self.tflm_build and self.tflm_build not in BUILD_TYPES:
+            raise ProjectError(f"{self.tflm_build!r} is no build of TFLM's", hint=f"Choose {', '.join(BUILD_TYPES)}")
         if self.slot_bytes < 0 or self.arena_bytes < 0:
             raise ProjectError("sizes in bytes cannot be negative")
 
@@ -105,7 +113,14 @@ def make(model: OpenedModel, graph: Graph, board: Board, choice: Choice) -> Prog
     """
     if not choice.is_tflm:
         return replace(_compiled(graph, board, choice), reserved=tuple(sorted(choice.reserve.items())))
-    options = TflmOptions(choice.tflm, choice.keep_names, choice.slot_bytes, choice.arena_bytes)
+    options = TflmOptions(
+        choice.tflm,
+        choice.keep_names,
+        choice.slot_bytes,
+        choice.arena_bytes,
+        build_type=choice.tflm_build,
+        plain=choice.plain,
+    )
     return make_program(model, graph.name, board, options)
 
 
@@ -196,7 +211,12 @@ def remake(model: OpenedModel, graph: Graph, board: Board, manifest: Manifest, t
     """
     if manifest.runtime == "tflm":
         options = TflmOptions(
-            tflm, manifest.names_kept, manifest.slot_bytes, manifest.arena_bytes, manifest.arena_exact
+            tflm,
+            manifest.names_kept,
+            manifest.slot_bytes,
+            manifest.arena_bytes,
+            manifest.arena_exact,
+            plain=f"lib/mcg_model/{PLAIN_FILE}" in manifest.files,
         )
         program: Program = make_program(model, graph.name, board, options, library=manifest.library)
     else:
@@ -211,7 +231,8 @@ def remake(model: OpenedModel, graph: Graph, board: Board, manifest: Manifest, t
             f"mcugen {__version__} plans this model differently from the version that generated the project"
             if other
             else "the project's code does not belong to its model file",
-            hint="Generate the project again: `api.generate(MODEL, board=BOARD, out=DIR)`",
+            hint="Generate the project again: `api.generate(MODEL, board=BOARD, out=DIR"
+            + (", runtime='tflm')`" if manifest.runtime == "tflm" else ")`"),
         )
     return program
 
@@ -229,6 +250,7 @@ def options_text(program: Program) -> str:
     if isinstance(program, TflmProgram):
         text = " --runtime tflm"
         text += " --keep-names" if program.names_kept else ""
+        text += " --plain" if program.plain else ""
         return text + (f" --model-slot {program.slot_bytes}" if program.slot_bytes else "")
     text = f" --optimize {program.goal}" if program.goal != DEFAULT_GOAL else ""
     text += " --rows pushed" if program.rows == "pushed" else ""

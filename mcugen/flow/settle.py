@@ -35,7 +35,7 @@ def settle_arena(ready: Ready, open_device: OpenDevice, tflm: str | None) -> Rea
         DeviceError: the device failed.
     """
     program = ready.plan
-    if not isinstance(program, TflmProgram) or program.arena_exact or ready.changed:
+    if not isinstance(program, TflmProgram) or program.arena_exact or program.plain or ready.changed:
         return ready
     while True:
         try:
@@ -43,7 +43,7 @@ def settle_arena(ready: Ready, open_device: OpenDevice, tflm: str | None) -> Rea
                 smallest = find_arena(device, program.arena_bytes)
             return _with_arena(ready, program.with_arena(smallest), tflm)
         except ModelStartError as error:
-            if error.code != ARENA_TOO_SMALL:
+            if error.code != ARENA_TOO_SMALL or program.arena_given:
                 raise
             # The host's bound is one, unless a TFLM comes that asks for more than those that it was made for.
             program = replace(program, arena_bytes=_larger(program, ready))
@@ -64,7 +64,7 @@ def settle_flashed(ready: Ready, device: Device, kept: bool, tflm: str | None) -
         DeviceError: the device failed.
     """
     program = ready.plan
-    if not isinstance(program, TflmProgram) or program.arena_exact or ready.changed:
+    if not isinstance(program, TflmProgram) or program.arena_exact or program.plain or ready.changed:
         return []
     smallest = find_arena(device, program.arena_bytes)
     found = f"an arena of {smallest:,} bytes suffices on this device, the firmware has {program.arena_bytes:,}"

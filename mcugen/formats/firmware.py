@@ -186,6 +186,7 @@ def _tflm_view(plan: Program) -> dict[str, Any]:
     return {
         "arena_exact": plan.arena_exact,
         "slot_bytes": plan.slot_bytes,
+        "warnings": [markdown(warning) for warning in plan.warnings],
         "make_command": variant.make_command() if variant else "",
     }
 

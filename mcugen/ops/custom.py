@@ -26,6 +26,7 @@ _MOST_SOURCE = 1 << 20
 _HELP = "docs/CUSTOM_OPS.md describes the two files of a custom op"
 
 _current: ContextVar[tuple[CustomOp, ...]] = ContextVar("custom_ops", default=())
+_others_too: ContextVar[bool] = ContextVar("other_custom_ops", default=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class CustomOp:
         prepare: checks a use and says how the kernel is called; ValueError refuses the use.
         reference: what the op computes, or None: then nothing but its own kernel knows.
         where: the Python file, for messages.
+        stateful: it keeps something from one inference to the next.
+        reset: makes the reference function forget that.
     """
 
     name: str
@@ -47,6 +50,8 @@ class CustomOp:
     prepare: Callable[[Use], Call]
     reference: Callable[[Use, list[NDArray[Any]]], Sequence[NDArray[Any]]] | None
     where: str
+    stateful: bool = False
+    reset: Callable[[], object] | None = None
 
     @property
     def kind(self) -> str:
@@ -97,6 +102,11 @@ class CustomOp:
             raise CustomOpError("the Call has no params: C has no empty structs", where=self.where, hint=_HELP)
         return made
 
+    def forget(self) -> None:
+        """Make the reference function begin afresh."""
+        if self.reset is not None:
+            _guarded(self, self.reset)
+
     def refer(self, graph: Graph, op: Op, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """The outputs by the reference function, checked.
 
@@ -124,7 +134,7 @@ def use_of(graph: Graph, op: Op) -> Use:
         op.kind.removeprefix(PREFIX),
         tuple(_facts(graph.tensor(i)) for i in op.inputs if i >= 0),
         tuple(_facts(graph.tensor(i)) for i in op.outputs),
-        options=_flexbuffer(op.options),
+        options=flexbuffer_options(op.options),
         raw_options=op.options,
     )
 
@@ -137,6 +147,21 @@ def current() -> tuple[CustomOp, ...]:
 def find(kind: str) -> CustomOp | None:
     """The user's op of a kind."""
     return next((op for op in current() if op.kind == kind), None)
+
+
+def takes_others() -> bool:
+    """Whether custom ops without a kernel here are taken as well."""
+    return _others_too.get()
+
+
+@contextmanager
+def take_others(wanted: bool = True) -> Iterator[None]:
+    """Within the context, models may hold custom ops that are written elsewhere: against TFLM's own interface."""
+    token = _others_too.set(wanted)
+    try:
+        yield
+    finally:
+        _others_too.reset(token)
 
 
 @contextmanager
@@ -180,7 +205,12 @@ def load_custom_op(given: str) -> CustomOp:
         raise CustomOpError("has no function prepare(use)", where=str(beside), hint=_HELP)
     if reference is not None and not callable(reference):
         raise CustomOpError("reference is no function", where=str(beside), hint=_HELP)
-    return CustomOp(name, kernel, source, prepare, reference, str(beside))
+    reset = getattr(module, "reset", None)
+    if reset is not None and not callable(reset):
+        raise CustomOpError("reset is no function", where=str(beside), hint=_HELP)
+    return CustomOp(
+        name, kernel, source, prepare, reference, str(beside), bool(getattr(module, "STATEFUL", False)), reset
+    )
 
 
 def _kernel_name(source: str, path: Path) -> str:
@@ -243,7 +273,7 @@ def _parse(raw: Any, _inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor
     return b"" if raw is None else np.asarray(raw, np.uint8).tobytes()
 
 
-def _flexbuffer(raw: bytes) -> dict[str, Any]:
+def flexbuffer_options(raw: bytes) -> dict[str, Any]:
     """A FlexBuffer map; empty where the bytes are none."""
     try:
         value = flexbuffers.Loads(raw) if raw else {}

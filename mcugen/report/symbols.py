@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mcugen.builder.demangle import demangled
 from mcugen.text import plain
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def flash_facts(firmware: Firmware) -> dict[str, Any]:
     """The `flash` object of docs/JSON.md: each part's symbols, what is too small to show, and what has no name."""
     flash = firmware.flash
     least = flash.total / _SMALLEST
+    names = demangled(s.name for s in firmware.symbols if s.size >= least)
     parts = []
     for part in PARTS:
         symbols = _apart(s for s in firmware.symbols if s.part == part)
@@ -37,7 +39,7 @@ def flash_facts(firmware: Firmware) -> dict[str, Any]:
             {
                 "part": part,
                 "size": size,
-                "symbols": [{"name": s.name, "section": s.section, "size": s.size} for s in shown],
+                "symbols": [{"name": names.get(s.name, s.name), "section": s.section, "size": s.size} for s in shown],
                 "smaller": {"count": len(symbols) - len(shown), "size": named - sum(s.size for s in shown)},
                 "unnamed": size - named,
             }

@@ -59,7 +59,10 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
             say_note(console, warning)
     if not verbose:
         console.print(grid([("more", _more(proof))]))
-    say_verdict(console, proof.judged is None or proof.judged.passed, verdict_text(proof))
+    if proof.changes:
+        say_note(console, verdict_text(proof))
+    else:
+        say_verdict(console, proof.judged is None or proof.judged.passed, verdict_text(proof))
     if proof.limit is not None:
         say_verdict(console, proof.limit.passed, f"{proof.limit.text} (--max-ms)")
     if proof.assessment is not None:
@@ -204,6 +207,17 @@ def say_why_not_faster(console: Console, steps: Sequence[ProgramStep]) -> None:
         say_note(console, f"{enumerated(layers)}: no faster kernel: {reason}")
 
 
+def _undecided(proof: Proof) -> str:
+    """That a difference is a known one between two dates of TFLM, and how to get a verdict."""
+    found = proof.verdict.first_divergent_op
+    where = f'; op {found.index} {found.kind} "{found.name}" shows it' if found is not None else ""
+    return (
+        f"not decided: the reference ({proof.verdict.oracle}) is of another date than {proof.follows}, and these ops "
+        f"differ between them: {', '.join(map(str, proof.changes))}{where}. For a verdict, install a tflite-micro of "
+        "the same date"
+    )
+
+
 def verdict_text(proof: Proof) -> str:
     """The verdict in one line."""
     if proof.judged is None:
@@ -221,6 +235,8 @@ def verdict_text(proof: Proof) -> str:
             f"{tolerance}: {equal}/{verdict.samples} {samples} agree with {verdict.oracle} {place}{layers}, "
             f"worst error {verdict.worst_error:.2g} of what is allowed"
         )
+    if proof.changes:
+        return _undecided(proof)
     kind, agree = (tolerance, "agree with") if verdict.tolerant else ("bit-exact", "equal")
     text = f"not {kind}: {equal}/{verdict.samples} {samples} {agree} {verdict.oracle} {place}"
     text += f", largest difference {verdict.max_abs_diff:g}"

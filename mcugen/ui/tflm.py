@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mcugen.graph.types import DType
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.program import TflmProgram
 from mcugen.text import number, plain
@@ -14,8 +15,12 @@ def tflm_rows(plan: Program) -> list[tuple[str, str]]:
     rows = []
     if plan.flatbuffer.saved:
         rows.append(("left out", f"{number(plan.flatbuffer.saved)} B of names and metadata, outputs proved unchanged"))
-    for title, wanted in (("registered", False), ("for int8 only", True)):
-        names = [plain(r.custom_name or r.kind) for r in plan.registrations if (r.int8 is not None) == wanted]
+    for title, wanted in (("registered", None), ("for int8 only", DType.INT8), ("for int16 only", DType.INT16)):
+        names = [
+            plain(r.custom_name or r.kind)
+            for r in plan.registrations
+            if (r.only.dtype if r.only is not None else None) is wanted
+        ]
         if names:
             rows.append((title, f"{len(names)}: {', '.join(names)}"))
     if plan.tflm.variant is not None and plan.tflm.root is None:

@@ -100,12 +100,15 @@ def command(
 
 
 def _render(console: Console, result: Built) -> None:
+    from mcugen.builder.demangle import demangled
     from mcugen.text import memory, number, share, size
     from mcugen.ui.terminal import columns, grid, say_verdict
 
     firmware, board = result.firmware, result.board
     flash, ram = firmware.flash, firmware.ram
-    rows = [(s.name, s.part, number(s.size)) for s in firmware.symbols[:SYMBOLS_SHOWN]]
+    largest = firmware.symbols[:SYMBOLS_SHOWN]
+    names = demangled(s.name for s in largest)
+    rows = [(names.get(s.name, s.name), s.part, number(s.size)) for s in largest]
     console.print(columns(("largest symbols", "part of", "bytes"), rows, right=(2,)))
     console.print()
     facts = [

@@ -54,6 +54,8 @@ def deploy(
     keep_names: bool = False,
     model_slot: int = 0,
     arena: int = 0,
+    tflm_build: str = "",
+    plain: bool = False,
     inputs: InputSource | None = None,
     samples: int = 16,
     seed: int = 0,
@@ -111,6 +113,9 @@ def deploy(
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
+        tflm_build: the build of a checkout: "release", "release_with_logs", "default" or "debug". Default: the first of
+            these that is there.
+        plain: of the TFLM runtime, resolver, array, arena and interpreter alone, without guards.
         inputs, samples, seed, layers: see :func:`mcugen.verbs.verify.verify`; `layers` also compares
             every layer of the float and the quantized model.
         eval_data, eval_samples, metric, task, max_drop: see :func:`mcugen.verbs.quantize.quantize`.
@@ -184,6 +189,8 @@ def deploy(
         keep_names,
         model_slot,
         arena,
+        tflm_build,
+        plain,
         read_reserved(reserve),
     )
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)

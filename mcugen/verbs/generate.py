@@ -63,6 +63,7 @@ class Generated(Brief):
             "arena_live_bound": manifest.live_bound,
             "weights": manifest.weight_bytes,
             "tflm": tflm_facts(self.plan),
+            "warnings": list(self.plan.warnings),
             "project": str(self.folder),
             "files": sorted(manifest.files),
             "quantization": self.model.report.to_dict() if self.model.report else None,
@@ -92,6 +93,8 @@ def generate(
     keep_names: bool = False,
     model_slot: int = 0,
     arena: int = 0,
+    tflm_build: str = "",
+    plain: bool = False,
     protocol: Protocol = "mcugen",
     emulator: str | None = None,
     force: bool = False,
@@ -123,6 +126,9 @@ def generate(
         runtime: "aot" (the default) or "tflm".
         tflm: path or name of TensorFlow Lite Micro, see :mod:`mcugen.runtimes.tflm.library`. Default: MCUGEN_TFLM_DIR.
         keep_names, model_slot, arena: see :class:`mcugen.runtimes.tflm.program.TflmOptions`.
+        tflm_build: the build of a checkout: "release", "release_with_logs", "default" or "debug". Default: the first of
+            these that is there.
+        plain: of the TFLM runtime, resolver, array, arena and interpreter alone, without guards.
         protocol: protocol on the UART: "mcugen", or "mlperf" for the MLPerf Tiny runner.
         emulator: one that may add scripts of its own, see :func:`mcugen.emulators.emulators`.
         force: replace files even if they were edited.
@@ -143,7 +149,19 @@ def generate(
     from mcugen.flow.project import command_line, write_project
     from mcugen.flow.runtime import Choice
 
-    choice = Choice(runtime, optimize, rows, max_ram, tflm, keep_names, model_slot, arena, read_reserved(reserve))
+    choice = Choice(
+        runtime,
+        optimize,
+        rows,
+        max_ram,
+        tflm,
+        keep_names,
+        model_slot,
+        arena,
+        tflm_build,
+        plain,
+        read_reserved(reserve),
+    )
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, None)
     loaded = load_model(
@@ -169,7 +187,7 @@ def generate(
 def _render(console: Console, result: Generated) -> None:
     from mcugen.text import number, size
     from mcugen.ui.quantization import show_report
-    from mcugen.ui.terminal import grid, say_verdict
+    from mcugen.ui.terminal import grid, say_note, say_verdict
     from mcugen.ui.tflm import tflm_rows
 
     manifest, report, folder = result.project.manifest, result.model.report, shlex.quote(str(result.folder))
@@ -184,6 +202,8 @@ def _render(console: Console, result: Generated) -> None:
         ("next", f"mcugen build {folder}{_after(result.project.board, folder)}; or pio run in the folder"),
     ]
     console.print(grid(rows))
+    for warning in result.plan.warnings:
+        say_note(console, warning)
     say_verdict(console, True, f"wrote {result.folder} for {manifest.board}, {len(manifest.files)} files")
 
 

@@ -125,7 +125,7 @@ def _plans(model: Model, chosen: Board | None, choice: Choice) -> Plans:
 def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:
     from mcugen.boards.shipped import load_boards
     from mcugen.errors import ToolError
-    from mcugen.runtimes.tflm.library import choose_library
+    from mcugen.runtimes.tflm.library import choose_library, runs_on
     from mcugen.runtimes.tflm.program import TflmOptions, make_program, prepare
 
     options, name = TflmOptions(tflm), model.graph.name
@@ -133,8 +133,8 @@ def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:
     boards: list[tuple[Board, Program]] = []
     left_out = []
     for board in load_boards().values():
-        if board.own_linker_script or board.framework is not None:
-            continue  # this runtime is not made for them
+        if not runs_on(board):
+            continue
         try:
             choose_library(board, tflm)
         except ToolError:

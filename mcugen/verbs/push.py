@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from mcugen.device.protocol import Hello
     from mcugen.flow.model import Model
-    from mcugen.graph import Graph
     from mcugen.progress import Progress
     from mcugen.runtimes.tflm.strip import Stripped
 
@@ -69,9 +68,9 @@ def push(
 ) -> Pushed:
     """Replace the model of a running firmware that was generated with `--runtime tflm --model-slot BYTES`.
 
-    The device checks length, CRC, SHA-256, soundness, inputs and outputs, ops and arena before it switches; if
-    anything is wrong, the old model stays. After a reset the new model runs if the board has flash for it, otherwise
-    the firmware's own.
+    The device checks length, CRC, SHA-256, soundness, sizes, inputs and outputs, ops and arena before it switches, and
+    runs one inference; if anything is wrong, the old model stays. After a reset the new model runs if the board has
+    flash for it, otherwise the firmware's own.
 
     Args:
         model: a model file, a SavedModel folder, or a Keras object.
@@ -82,11 +81,13 @@ def push(
         keep_names: send the flatbuffer as it is.
 
     Raises:
-        McugenError: the model cannot be used, or the device refuses it.
+        McugenError: the model cannot be used, or the device refuses it, or its first inference does not come to an end
+            within the time that any inference may take.
     """
     from mcugen.device.connecting import connect
     from mcugen.flow.boards import named_board
     from mcugen.flow.model import load_model
+    from mcugen.flow.pushed import check_interface
     from mcugen.progress import no_progress
     from mcugen.runtimes.tflm.resolver import check_supported
     from mcugen.runtimes.tflm.strip import Stripped, strip_proved
@@ -104,27 +105,6 @@ def push(
         report("sending", -1.0)
         device.push_model(flatbuffer.data, loaded.graph.sha256)
         return Pushed(loaded, flatbuffer, device.hello, port, device.stored().keeps)
-
-
-def check_interface(graph: Graph, inputs: Any, outputs: Any, where: str) -> None:
-    """Refuse a model whose inputs or outputs are not those of the device's; the device would do so as well.
-
-    Raises:
-        ModelError: names the first that differs.
-    """
-    from mcugen.errors import ModelError
-
-    for role, ids, tensors in (("input", graph.inputs, inputs), ("output", graph.outputs, outputs)):
-        have = [(t.dtype, t.shape) for t in (graph.tensor(i) for i in ids)]
-        want = [(info.dtype, info.shape) for info in tensors]
-        if have != want:
-            shown = " and ".join(f"{dtype.value}{list(shape)}" for dtype, shape in have)
-            other = " and ".join(f"{dtype.value}{list(shape)}" for dtype, shape in want)
-            raise ModelError(
-                f"the model's {role} is {shown}, the firmware's {other}",
-                where=where,
-                hint="Only a model with the same inputs and outputs can take its place; generate a firmware for it",
-            )
 
 
 def _render(console: Console, result: Pushed) -> None:

@@ -126,6 +126,7 @@ def run(
     custom_objects: str | Path | None = None,
     input_shape: str | Sequence[str] | None = None,
     stream: bool = False,
+    pushed: str | Path | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run inputs through a model on a device.
@@ -154,6 +155,7 @@ def run(
         custom_ops: kernels for custom ops, as NAME=path/kernel.c, see docs/CUSTOM_OPS.md.
         stream: samples are steps of one stream, over which the model keeps its state, even if each looks like a whole
             sequence; see docs/ACCURACY.md.
+        pushed: the `.tflite` that :func:`push` sent to the device at `port`, and that it runs now.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
@@ -171,6 +173,7 @@ def run(
     from mcugen.flow.inputs import one_path, read_inputs
     from mcugen.flow.memories import read_reserved
     from mcugen.flow.prove import device_options
+    from mcugen.flow.pushed import with_pushed
     from mcugen.flow.ready import built
     from mcugen.flow.runtime import Choice
     from mcugen.outputs import check_output
@@ -187,6 +190,7 @@ def run(
     if board is not None:
         check_emulator(named_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=report) as ready:
+        ready = with_pushed(ready, pushed, port, tflm)
         given = read_inputs(inputs, ready.plan.graph, ready.model.scaling)
         tensors = ready.plan.output_tensors()
         if path is not None and path.suffix == ".npy" and len(tensors) > 1:

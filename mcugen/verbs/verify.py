@@ -52,6 +52,7 @@ def verify(
     input_shape: str | Sequence[str] | None = None,
     stream: bool = False,
     reference: ReferenceName = "auto",
+    pushed: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Proof:
     """Run a model on a device and compare every output with the oracle's: byte for byte, except float32 arithmetic.
@@ -83,6 +84,7 @@ def verify(
         reference: what results are compared with: "tflite-micro", "mcugen" for its own reference in numpy, or "both",
             which must agree. "auto" is TFLM's interpreter where it is installed, or what MCUGEN_REFERENCE says
             (docs/NUMERICS.md).
+        pushed: the `.tflite` that :func:`push` sent to the device at `port`, and that it runs now.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
@@ -98,6 +100,7 @@ def verify(
     from mcugen.flow.memories import read_reserved
     from mcugen.flow.project import command_line, is_project
     from mcugen.flow.prove import prove
+    from mcugen.flow.pushed import with_pushed
     from mcugen.flow.ready import built
     from mcugen.flow.runtime import Choice
     from mcugen.report.write import check_report, write_report
@@ -110,6 +113,7 @@ def verify(
     check_early(target, one_path(inputs), "evaluation")
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=progress) as ready:
         check_limit(max_ms, ready.board, measures=port is not None)
+        ready = with_pushed(ready, pushed, port, tflm)
         proof = prove(
             ready,
             "verify",

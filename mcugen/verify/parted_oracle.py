@@ -7,7 +7,7 @@ Python file. Where there is none, their own kernel runs on this computer, which 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.errors import CustomOpError, ModelError
+from mcugen.errors import CustomOpError, ModelError, UnsupportedOpError
 from mcugen.graph.types import Graph, Op
+from mcugen.ops.advice import hint
 from mcugen.ops.custom import CustomOp, current, find
 from mcugen.oracle.engines import Engine, chosen
 from mcugen.oracle.oracle import Oracle, oracle_name
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.plan import make_plan
-from mcugen.tflite.fields import shape_of
+from mcugen.tflite.fields import kind_of, shape_of, where
+from mcugen.tflite.known_ops import BUILTINS, CUSTOMS
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.schema import op_kind, pack_model
 from mcugen.tflite.state import takes_sequences
@@ -35,10 +37,16 @@ from mcugen.verify.witnesses import Witnesses
 Values = dict[int, NDArray[Any]]
 
 
+class NoReferenceError(ModelError):
+    """The model holds custom ops, and nothing here tells what they compute."""
+
+
 def open_oracle(model: bytes | OpenedModel) -> Oracle | PartedOracle | Witnesses:
     """The chosen reference of a model, or both. Whole sequences each begin afresh.
 
     Raises:
+        NoReferenceError: custom ops that nobody knows.
+        UnsupportedOpError: ops that TFLM does not have.
         ModelError, ToolError: as :class:`Oracle`; a model with the user's ops and several subgraphs.
     """
     model = open_model(model)
@@ -56,9 +64,38 @@ def _open(model: OpenedModel, engine: Engine) -> Oracle | PartedOracle:
     """One reference: alone, if the model holds none of the user's ops."""
     own = {op.kind for op in current()}
     kinds = {op_kind(code) for code in model.schema.operatorCodes}
+    names = {kind.removeprefix("CUSTOM:") for kind in kinds - own if kind.startswith("CUSTOM:")}
+    if unknown := sorted(names - CUSTOMS.keys()):
+        raise NoReferenceError(
+            f"nothing here tells what the custom ops {', '.join(unknown)} compute, so the device cannot be verified",
+            hint=f'Pass `custom_ops=["{unknown[0]}=path/kernel.c"]` with a reference function (docs/CUSTOM_OPS.md), or '
+            "use `api.run`, which compares nothing",
+        )
+    _check_known(model, own)
     if own & kinds or ("SOFTMAX" in kinds and _has_wide_softmax(model)):
         return PartedOracle(model, engine)
     return Oracle(model.data, afresh=takes_sequences(model.schema), engine=engine)
+
+
+def _check_known(model: OpenedModel, own: Collection[str]) -> None:
+    """Refuse ops that TFLM has no kernel of: its own words name neither the layer nor a way on.
+
+    Raises:
+        UnsupportedOpError: names every such op with its layer, and what to do instead.
+    """
+    raw = model.schema
+    missing: list[tuple[str, str]] = []
+    for subgraph in raw.subgraphs:
+        for i, op in enumerate(subgraph.operators):
+            kind = kind_of(raw, op)
+            if kind not in BUILTINS and kind not in own and not kind.startswith("CUSTOM:"):
+                missing.append((kind, where(raw, subgraph, i)))
+    if missing:
+        raise UnsupportedOpError(
+            f"TensorFlow Lite Micro has no {', '.join(dict.fromkeys(kind for kind, _ in missing))}",
+            where="; ".join(place for _, place in missing[:4]),
+            hint=hint([kind for kind, _ in missing]),
+        )
 
 
 def _has_wide_softmax(model: OpenedModel) -> bool:
@@ -135,6 +172,8 @@ class PartedOracle:
         for part in self._parts:
             if isinstance(part, _Part):
                 part.oracle.forget()
+            elif part.custom is not None:
+                part.custom.forget()
 
     def _run(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> Values:
         graph = self._graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import runpy
@@ -48,13 +49,18 @@ def test_the_page_on_integration_lists_the_formats() -> None:
 
 
 def commands(text: str) -> Iterator[str]:
-    """The lines of code blocks, indented or fenced, that call mcugen, and the calls within a sentence."""
+    """The lines of code blocks that call mcugen, and the calls within a sentence."""
+    yield from command_lines(text)
+    yield from (" ".join(found.split()) for found in re.findall(r"`(mcugen [a-z][^`]*)`", text))
+
+
+def command_lines(text: str) -> Iterator[str]:
+    """The lines of code blocks, indented or fenced, that call mcugen."""
     fenced = False
     for line in text.replace("\\\n", " ").splitlines():
         fenced ^= line.startswith("```")
         if re.match(r"(mcugen|\.venv/bin/mcugen) [a-z]" if fenced else r"    (mcugen|\.venv/bin/mcugen) [a-z]", line):
             yield line.split("#")[0].split(" > ")[0].strip()
-    yield from (" ".join(found.split()) for found in re.findall(r"`(mcugen [a-z][^`]*)`", text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -66,6 +72,19 @@ def test_commands_exist(page: Path) -> None:
         known = {name for parameter in known_verbs[verb].params for name in parameter.opts} | {"--help"}
         options = [word for word in arguments if re.match(r"--?[a-z]", word)]
         assert not set(options) - known, f"{command}: no option {sorted(set(options) - known)}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_command_lines_are_accepted(page: Path) -> None:
+    known_verbs = verbs()
+    for command in command_lines(page.read_text(encoding="utf-8")):
+        if "[OPTIONS]" in command:
+            continue  # how a verb is called in general
+        _program, verb, *arguments = shlex.split(command.replace("'", "").replace("…", ""))
+        if not arguments:
+            continue  # mcugen.toml says the rest
+        with contextlib.suppress(typer.Exit):
+            known_verbs[verb].make_context(verb, list(arguments))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

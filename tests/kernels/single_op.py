@@ -37,6 +37,7 @@ _TYPE_CODES = {
     "bool": 6,
     "int16": 7,
     "int8": 9,
+    "uint32": 15,
     "int4": 17,
 }
 

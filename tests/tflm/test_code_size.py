@@ -13,7 +13,7 @@ from mcugen.project.bsp import bsp_files, linker_script
 from mcugen.runtimes.tflm.emit import emit_tflm
 from mcugen.runtimes.tflm.library import build_flags
 from mcugen.runtimes.tflm.program import TflmOptions, make_program
-from mcugen.runtimes.tflm.resolver import INT8_KERNELS, Registration
+from mcugen.runtimes.tflm.resolver import INT8_KERNELS, INT16_KERNELS, Registration
 from mcugen.tflite.known_ops import BUILTINS
 from tests.models import real
 from tests.tflm.support import model_bytes, real_tflm
@@ -112,10 +112,11 @@ def test_an_emitted_model_needs_no_more_code_than_a_program_by_hand(tmp_path: Pa
         assert by_hand == pytest.approx(52_700, rel=0.02), "this is another TFLM: measure docs/TFLM.md again"
 
 
-def test_every_int8_registration_compiles_with_tflms_own_headers(tmp_path: Path) -> None:
+def test_every_registration_of_one_type_compiles_with_tflms_own_headers(tmp_path: Path) -> None:
     tflm = real_tflm()
     program = make_program(model_bytes("sine"), "x", BOARD, TflmOptions(tflm, arena_bytes=2048))
-    every = tuple(Registration(kind, BUILTINS[kind], kernel) for kind, kernel in INT8_KERNELS.items())
+    kernels = [*INT8_KERNELS.items(), *INT16_KERNELS.items()]
+    every = tuple(Registration(kind, BUILTINS[kind], kernel) for kind, kernel in kernels)
     for path, text in emit_tflm(replace(program, registrations=every)).items():
         (tmp_path / path).write_text(text)
     flags = [*BOARD.cpu_flags(), "-std=c++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror"]

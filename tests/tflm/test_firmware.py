@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcugen import api
 from mcugen.boards.shipped import load_board
 from mcugen.builder import build_project
 from mcugen.device.connecting import connect, open_device
@@ -48,6 +51,7 @@ STATEFUL = ("okay_nabu", "trained_lstm_int8", "keyword_scrambled_8bit")
     ("name", "board"),
     [
         ("mobilenet_v1", "mps2-an386"),
+        ("ds_cnn_16x8", "mps2-an386"),
         ("resnet", "mps3-an547"),
         ("wake_word", "mps2-an386"),
         *(pytest.param(name, board, marks=real(name)) for name, board in LIMITS),
@@ -113,13 +117,14 @@ def device(firmware: Firmware) -> Iterator[Device]:
         yield running
 
 
-def retrained(data: bytes) -> bytes:
+def retrained(data: bytes, *, rescaled: bool = True) -> bytes:
     """The same model with other weights and another output scale."""
     model = unpack_model(data)
     largest = max((b for b in model.buffers if b.data is not None), key=lambda b: len(b.data))
     largest.data = (np.asarray(largest.data, np.uint8) ^ 0x15).astype(np.uint8)
     output = model.subgraphs[0].tensors[model.subgraphs[0].outputs[0]]
-    output.quantization.scale = [output.quantization.scale[0] * 2]
+    if rescaled:
+        output.quantization.scale = [output.quantization.scale[0] * 2]
     return pack_model(model)
 
 
@@ -225,6 +230,13 @@ def broken(data: bytes, how: str) -> bytes:
                 tensor.type = 7  # int8 weights read as int16
     elif how == "tensor that does not exist":
         model.subgraphs[0].operators[0].inputs = [9999, 1, 2]
+    elif how == "constant smaller than its shape":
+        weights = next(t for t in model.subgraphs[0].tensors if t.type == 9 and t.buffer and len(t.shape) == 2)
+        model.buffers[weights.buffer].data = model.buffers[weights.buffer].data[:3]
+    elif how in ("shape beyond the arena", "shape beyond 32 bits"):
+        inside = model.subgraphs[0].operators[0].outputs[0]
+        far = [1 << 20] if how == "shape beyond the arena" else [1 << 16, 1 << 16, 1 << 16]
+        model.subgraphs[0].tensors[inside].shape = far
     elif how == "other shape":
         model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].shape = [1, 2]
     return pack_model(model)
@@ -236,8 +248,11 @@ def broken(data: bytes, how: str) -> bytes:
         ("truncated", "not a sound model"),
         ("garbage", "not a sound model"),
         ("wrong op", "does not have"),
-        ("wrong type", "does not have"),
+        ("wrong type", "not a sound model"),  # int16 would be twice as large
         ("tensor that does not exist", "not a sound model"),
+        ("constant smaller than its shape", "not a sound model"),
+        ("shape beyond the arena", "arena is too small"),
+        ("shape beyond 32 bits", "arena is too small"),
         ("other shape", "not those of this firmware"),
         ("other interface", "does not have|not those of this firmware"),
     ],
@@ -291,3 +306,76 @@ def test_what_tflm_says_reaches_the_host(tmp_path: Path) -> None:
     emit_project(made, board, tmp_path / "p", model_files=emit_tflm(made))
     with pytest.raises(ModelStartError, match=r"arena is too small \(.*bytes left, .*are needed"):
         open_device(build_project(tmp_path / "p", tflm=tflm).elf, board)
+
+
+def test_what_tflm_says_of_a_refused_push_reaches_the_host(tmp_path: Path) -> None:
+    library, tflm = with_texts("mps2-an386"), real_tflm()
+    board, options = load_board("mps2-an386"), TflmOptions(tflm, slot_bytes=50_000)
+    data = model_bytes("sine")
+    made = make_program(data, "hello", board, options, library=library)
+    emit_project(made, board, tmp_path / "p", model_files=emit_tflm(made))
+    model = unpack_model(data)
+    bias = next(t for t in model.subgraphs[0].tensors if t.type == 2 and t.buffer)  # int32
+    bias.type = 7  # int16, which no kernel takes for a bias
+    bias.shape = [bias.shape[0] * 2]
+    with (
+        open_device(build_project(tmp_path / "p", tflm=tflm).elf, board) as device,
+        pytest.raises(DeviceError, match=r"refuses the model: an op refuses its tensors \(.+\)"),
+    ):
+        device.push_model(pack_model(model), "00" * 32)
+
+
+def hanging(data: bytes) -> bytes:
+    """A model whose depthwise convolution never ends in CMSIS-NN: with a depth multiplier of 0."""
+    model = unpack_model(data)
+    for op in model.subgraphs[0].operators:
+        if hasattr(op.builtinOptions, "depthMultiplier"):
+            op.builtinOptions.depthMultiplier = 0
+    return pack_model(model)
+
+
+def reset_by_hand(qmp: Path) -> None:
+    """What the reset button does."""
+    with socket.socket(socket.AF_UNIX) as monitor:
+        monitor.connect(str(qmp))
+        for command in ("qmp_capabilities", "system_reset"):
+            monitor.recv(4096)
+            monitor.sendall(json.dumps({"execute": command}).encode())
+        monitor.recv(4096)
+
+
+def test_a_model_that_never_ends_is_given_up_with_a_reset(tmp_path: Path) -> None:
+    tflm, board, data = real_tflm(), load_board("mps2-an386"), model_bytes("speech")
+    made = make_program(data, "speech", board, TflmOptions(tflm, slot_bytes=50_000))
+    emit_project(made, board, tmp_path / "p", model_files=emit_tflm(made))
+    elf, qmp = build_project(tmp_path / "p", tflm=tflm).elf, tmp_path / "qmp"
+    better = retrained(data, rescaled=False)  # SOFTMAX has one scale only
+    with running(elf, "-qmp", f"unix:{qmp},server=on,wait=off") as url:
+        with connect(url, board=board, timeout=8.0) as device:
+            device.push_model(better, "ab" * 32)
+            with pytest.raises(DeviceError, match="first inference did not come to its end within 8 s"):
+                device.push_model(hanging(data), "cd" * 32)
+        reset_by_hand(qmp)
+        with connect(url, board=board) as device:
+            assert device.hello.model_sha256 == "ab" * 32
+            assert answers(device, better, made.graph)
+            (told,) = (warning for warning in device.warnings() if "does not run" in warning)
+            assert "its first inference never came to its end" in told
+
+
+def test_a_model_that_was_sent_is_proved_by_its_name(tmp_path: Path) -> None:
+    tflm, folder = real_tflm(), tmp_path / "p"
+    api.generate(model_path("sine"), board="mps2-an386", out=folder, runtime="tflm", tflm=tflm, model_slot=4096)
+    new = tmp_path / "new.tflite"
+    new.write_bytes(retrained(model_bytes("sine")))
+    with running(api.build(folder, tflm=tflm).firmware.elf) as url:
+        api.push(new, port=url)
+        with pytest.raises(DeviceError, match=r"runs this firmware, but a model that was sent.*`pushed=MODEL`"):
+            verify(folder, port=url, samples=2, tflm=tflm)
+        proof = verify(folder, port=url, samples=3, tflm=tflm, pushed=new, layers=True)
+        assert proof.verdict.bit_exact
+        assert proof.plan.graph.sha256 == hashlib.sha256(new.read_bytes()).hexdigest()
+        x = np.arange(4, dtype=np.int8).reshape(4, 1, 1)
+        result = api.run(folder, port=url, inputs=x, tflm=tflm, pushed=new)
+        with Oracle(new.read_bytes()) as oracle:
+            assert [int(oracle.run([one])[0][0, 0]) for one in x] == result.outputs[0].reshape(-1).tolist()

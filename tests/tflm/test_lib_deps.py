@@ -7,6 +7,7 @@ a project, PlatformIO and a library come together, from `lib_deps` to a firmware
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,11 @@ import pytest
 from mcugen import api
 from mcugen.boards.shipped import load_board
 from mcugen.device.connecting import open_device
+from mcugen.oracle import Oracle, make_inputs
+from mcugen.runtimes.tflm.library import DOWNLOADS
+from mcugen.runtimes.tflm.view import read_view
 from tests import zoo
+from tests.tflm.support import real_tflm
 
 API = """
 #pragma once
@@ -24,6 +29,10 @@ API = """
 #ifndef TF_LITE_STATIC_MEMORY
 #error "TFLM's structures are laid out otherwise without it"
 #endif
+#if !defined(TF_LITE_STRIP_ERROR_STRINGS) || !defined(NDEBUG)
+#error "a release build has neither texts nor assertions"
+#endif
+#define MicroPrintf(format, ...)  /* as TFLM does; its function does not exist then */
 #define TF_LITE_REMOVE_VIRTUAL_DELETE void operator delete(void *) {}
 #define TFLITE_SCHEMA_VERSION 3
 
@@ -35,8 +44,6 @@ struct TfLiteTensor { TfLitePtrUnion data; };
 struct TfLiteNode { TfLiteIntArray *inputs, *outputs; };
 struct TfLiteContext { TfLiteEvalTensor *(*GetEvalTensor)(const TfLiteContext *, int); };
 struct TFLMRegistration { TfLiteStatus (*invoke)(TfLiteContext *, TfLiteNode *); };
-
-void MicroPrintf(const char *format, ...);
 
 namespace tflite {
 enum BuiltinOperator { BuiltinOperator_FULLY_CONNECTED = 9, BuiltinOperator_CUSTOM = 32 };
@@ -122,14 +129,14 @@ TfLiteStatus TfLiteEvalTensorByteLength(const TfLiteEvalTensor *tensor, size_t *
 
 LIBRARY = """
 #include "tensorflow/lite/micro/api.h"
-
-void MicroPrintf(const char *, ...) {}
+#include <cstdlib>
 
 namespace tflite {
 TFLMRegistration Register_FULLY_CONNECTED_INT8() { return {nullptr}; }
 TfLiteStatus TfLiteEvalTensorByteLength(const TfLiteEvalTensor *, size_t *) { return kTfLiteError; }
 
 TfLiteStatus MicroInterpreter::AllocateTensors() {
+  std::free(std::malloc(16));  /* formatting of texts asks newlib for memory, which asks for the linker's `end` */
   input_.data.data = allocator_->memory->AllocatePersistentBuffer(16, 16);
   output_.data.data = allocator_->memory->AllocatePersistentBuffer(16, 16);
   return kTfLiteOk;
@@ -182,3 +189,57 @@ def test_a_folder_with_a_library_json_is_built_and_linked(library: Path, tmp_pat
             (output,), _ = device.run([np.full((1, 1), value, np.int8)])
             assert output.item() == value + 1
         assert device.start_model(16).result == -4  # the emitted model's own arena, without room for both tensors
+
+
+CORE = (
+    "tensorflow/lite/micro/*.cc",
+    "tensorflow/lite/micro/arena_allocator/*.cc",
+    "tensorflow/lite/micro/memory_planner/*.cc",
+    "tensorflow/lite/micro/tflite_bridge/*.cc",
+    "tensorflow/lite/micro/kernels/fully_connected*.cc",
+    "tensorflow/lite/micro/kernels/kernel_util.cc",
+    "tensorflow/lite/kernels/*.cc",
+    "tensorflow/lite/kernels/internal/*.cc",
+    "tensorflow/lite/core/**/*.cc",
+    "tensorflow/compiler/mlir/lite/schema/schema_utils.cc",
+    "tensorflow/compiler/mlir/lite/core/api/error_reporter.cc",
+)
+"""TFLM's sources that a model of FULLY_CONNECTED alone needs."""
+NOT_ON_DEVICES = ("test", "mock_", "fake_", "recording_", "python", "hexdump")
+
+
+def library_of(checkout: Path, folder: Path) -> Path:
+    """A library for PlatformIO with TFLM's own sources, as somebody would make one."""
+    source = folder / "src"
+    found = [path for pattern in CORE for path in checkout.glob(pattern)]
+    found += [path for top in ("tensorflow", "signal") for path in (checkout / top).rglob("*.h")]
+    for path in found:
+        inside = path.relative_to(checkout)
+        if DOWNLOADS not in str(inside) and not any(word in path.name for word in NOT_ON_DEVICES):
+            (source / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, source / inside)
+    downloads = checkout / DOWNLOADS
+    shutil.copytree(downloads / "flatbuffers/include/flatbuffers", source / "flatbuffers")
+    for part in ("fixedpoint", "internal", "public"):
+        shutil.copytree(downloads / "gemmlowp" / part, source / part, ignore=shutil.ignore_patterns("*.cc"))
+    (folder / "library.json").write_text(json.dumps({"name": "tflm", "version": "1.0.0"}))
+    return folder
+
+
+@pytest.mark.emulator
+def test_tflms_own_sources_as_a_library(tmp_path: Path) -> None:
+    checkout = Path(real_tflm())
+    project = tmp_path / "p"
+    api.generate(
+        zoo.path("sine"),
+        board="mps2-an386",
+        out=project,
+        runtime="tflm",
+        tflm=str(library_of(checkout, tmp_path / "library")),
+    )
+    assert "-DTF_LITE_STRIP_ERROR_STRINGS" in (project / "platformio.ini").read_text()
+    firmware = api.build(project).firmware
+    x = make_inputs(read_view(zoo.model("sine")).main, 4)
+    with open_device(firmware.elf, load_board("mps2-an386")) as device, Oracle(zoo.model("sine")) as oracle:
+        for sample in x:
+            assert device.run(sample)[0][0].tobytes() == oracle.run(sample)[0].tobytes()

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from mcugen.errors import UnsupportedOpError
-from mcugen.runtimes.tflm.resolver import INT8_KERNELS, registrations
+from mcugen.graph.types import DType
+from mcugen.runtimes.tflm.resolver import INT8_KERNELS, INT16_KERNELS, registrations
 from mcugen.runtimes.tflm.view import count_macs, read_view
 from mcugen.tflite.known_ops import BUILTINS
 from mcugen.tflite.schema import load_schema, pack_model, unpack_model
-from tests.kernels.single_op import TensorSpec, build_model, constant, options
+from tests.kernels.single_op import Node, TensorSpec, build_graph, build_model, constant, options
 from tests.models import both
 from tests.tflm.support import MODELS, model_bytes
 
@@ -40,17 +41,18 @@ TWINS = {
 """Models of the zoo that have the same ops, in the same order, as a real one."""
 
 GOLDEN |= {name: GOLDEN[real] for name, real in TWINS.items()}
-GOLDEN["ds_cnn_16x8"] = GOLDEN["ds_cnn"].replace("*", "")
+GOLDEN["ds_cnn_16x8"] = GOLDEN["ds_cnn"].replace("*", "**")
+MARKS = {None: "", DType.INT8: "*", DType.INT16: "**"}
 GOLDEN["transformer"] = (
     "ADD* FULLY_CONNECTED* RESHAPE TRANSPOSE* BATCH_MATMUL* MUL* SOFTMAX* MEAN SQUARED_DIFFERENCE RSQRT SUB"
 )
-"""The resolver of each model, in order; a star marks an int8-only kernel."""
+"""The resolver of each model, in order; one star marks an int8-only kernel, two an int16-only one."""
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_resolver_holds_exactly_the_models_ops(name: str) -> None:
     found = registrations(read_view(model_bytes(name), name))
-    assert " ".join(f"{r.kind}{'*' if r.int8 else ''}" for r in found) == GOLDEN[name]
+    assert " ".join(f"{r.kind}{MARKS[r.only.dtype if r.only else None]}" for r in found) == GOLDEN[name]
     assert all(r.method == BUILTINS[r.kind] for r in found)
 
 
@@ -61,10 +63,26 @@ def fully_connected(dtype: str) -> bytes:
 
 
 def test_one_use_that_is_not_int8_keeps_the_general_kernel() -> None:
-    (general,) = registrations(read_view(fully_connected("int16")))
+    both = build_graph(
+        [
+            Node("CAST", options("CastOptions", inDataType=9, outDataType=7), [a := TensorSpec((1, 4))], [b := WIDE]),
+            *(
+                Node("ADD", options("AddOptions"), [t, t], [u])
+                for t, u in ((a, TensorSpec((1, 4), scale=0.1)), (b, WIDER))
+            ),
+        ],
+        [WIDER],
+    )
+    general = registrations(read_view(both))[1]
+    (only_int16,) = registrations(read_view(fully_connected("int16")))
     (only_int8,) = registrations(read_view(fully_connected("int8")))
-    assert general.int8 is None
-    assert only_int8.int8 is INT8_KERNELS["FULLY_CONNECTED"]
+    assert general.kind == "ADD"
+    assert general.only is None
+    assert only_int16.only is INT16_KERNELS["FULLY_CONNECTED"]
+    assert only_int8.only is only_int8.int8 is INT8_KERNELS["FULLY_CONNECTED"]
+
+
+WIDE, WIDER = TensorSpec((1, 4), "int16", 0.1), TensorSpec((1, 4), "int16", 0.1)
 
 
 def test_older_versions_of_tflm_get_only_the_kernels_that_they_have() -> None:

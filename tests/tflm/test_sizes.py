@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from mcugen import api
 from mcugen.boards.shipped import load_board
 from mcugen.builder.fit import check_fit, fit_report
 from mcugen.errors import DoesNotFitError
-from mcugen.runtimes.tflm.resolver import INT8_KERNELS
+from mcugen.runtimes.tflm.program import TflmOptions, make_program
+from mcugen.runtimes.tflm.resolver import INT8_KERNELS, INT16_KERNELS
 from mcugen.runtimes.tflm.sizes import CODE_BYTES
 from mcugen.tflite.known_ops import BUILTINS, CUSTOMS
 from tests.models import real
-from tests.tflm.support import program
+from tests.tflm.sized import MODELS
+from tests.tflm.support import program, real_tflm
 from tests.tflm.test_resolver import TWINS
 
 M4F, M55 = "mps2-an386", "mps3-an547"
@@ -44,8 +49,45 @@ def test_the_estimate_is_good_to_ten_percent(name: str, board: str) -> None:
     assert program(name, board).code_bytes == pytest.approx(CODE[TWINS.get(name, name), board], rel=0.1)
 
 
+OTHER_OPS = {
+    # the same, of models most of which have no FULLY_CONNECTED
+    "convolution": 24_939,
+    "convolution, int16": 21_643,
+    "joined": 23_311,
+    "largest": 16_703,
+    "leaky": 15_447,
+    "logistic": 18_971,
+    "separable": 32_775,
+    "separable, int16": 24_903,
+    "sum": 19_611,
+    "sum, int16": 18_747,
+}
+
+
+@pytest.mark.parametrize("name", OTHER_OPS)
+def test_the_estimate_of_other_ops_is_good_to_ten_percent(name: str) -> None:
+    made = make_program(MODELS[name](), name, load_board(M4F), TflmOptions("", arena_bytes=8192))
+    assert made.code_bytes == pytest.approx(OTHER_OPS[name], rel=0.1)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("name", ["convolution, int16", "sum"])
+def test_what_was_measured_is_what_a_build_takes(name: str, tmp_path: Path) -> None:
+    tflm, path = real_tflm(), tmp_path / "model.tflite"
+    path.write_bytes(MODELS[name]())
+    made = api.generate(path, board=M4F, out=tmp_path / "p", runtime="tflm", tflm=tflm)
+    assert api.build(tmp_path / "p", tflm=tflm).firmware.flash.code == pytest.approx(OTHER_OPS[name], rel=0.02)
+    assert made.plan.code_bytes == pytest.approx(OTHER_OPS[name], rel=0.1)  # type: ignore[attr-defined]
+
+
+def test_kernels_of_int16_alone_take_less_than_those_of_all_types() -> None:
+    for kind in INT16_KERNELS.keys() - {"BATCH_MATMUL"}:
+        assert CODE_BYTES[f"{kind}**"] < CODE_BYTES[kind]
+
+
 def test_every_registration_was_measured() -> None:
-    assert set(CODE_BYTES) == {*BUILTINS, *CUSTOMS, *(f"{kind}*" for kind in INT8_KERNELS)}
+    known = {*BUILTINS, *CUSTOMS, *(f"{kind}*" for kind in INT8_KERNELS), *(f"{kind}**" for kind in INT16_KERNELS)}
+    assert known >= set(CODE_BYTES) >= {*BUILTINS, *CUSTOMS, *(f"{kind}*" for kind in INT8_KERNELS)}
 
 
 def test_the_code_counts_where_the_flash_is_small() -> None:

@@ -47,10 +47,9 @@ env.Append(
         "-g",
         "-Wall",
         "-Wextra",
-        "-Werror=implicit-function-declaration",
         '-ffile-prefix-map="$$PWD"=.',  # the shell puts the project's folder in, whatever its name is
     ],
-    CFLAGS=["-std=c99"],
+    CFLAGS=["-std=c99", "-Werror=implicit-function-declaration"],
     CXXFLAGS=["-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"],
     # Names as the compiler mangles them: demangled ones hold spaces, and the map is read by column.
     LINKFLAGS=[*build["link_flags"], "-Wl,--cref", "-Wl,--no-demangle", "-Wl,-Map=${TARGET.base}.map"],

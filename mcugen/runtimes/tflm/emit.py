@@ -14,7 +14,8 @@ from mcugen.emit.interface import banner, io_view
 from mcugen.emit.style import Style
 from mcugen.emit.templates import render
 from mcugen.resources import resource_dir
-from mcugen.runtimes.tflm.program import TflmProgram
+from mcugen.runtimes.tflm.adapter import Adapter, adapter_view, kernel_files
+from mcugen.runtimes.tflm.program import PLAIN_FILE, TflmProgram
 from mcugen.runtimes.tflm.resolver import Registration
 
 
@@ -31,15 +32,26 @@ def emit_tflm(program: TflmProgram, *, labels: Sequence[str] = (), command: str 
     view = _model_view(program, labels)
     values = {"banner": banner(program.graph.sha256, command), "model": view, **Style().view()}
     dynamic = {**values, "model": {**view, **_run_time_quantization(view)}} if program.slot_bytes else values
+    firmware = resource_dir("firmware") / "tflm"
     files = {
         "mcg_model.h": render("tflm/mcg_model.h.j2", **dynamic),
-        "mcg_model.cc": render("tflm/mcg_model.cc.j2", **values),
         "mcg_model_data.cc": render("tflm/mcg_model_data.cc.j2", **values),
     }
+    if program.plain:
+        files["mcg_model.cc"] = render("tflm/mcg_plain.cc.j2", **values)
+        files["mcg_interpreter.h"] = render("tflm/mcg_interpreter.h.j2", **values)
+        files[PLAIN_FILE] = render(f"tflm/{PLAIN_FILE}.j2", **values)
+    else:
+        files["mcg_model.cc"] = render("tflm/mcg_model.cc.j2", **values)
+        files["mcg_guard.h"] = (firmware / "mcg_guard.h").read_text(encoding="utf-8")
     if view["custom_ops"]:
         for name in ("mcg_custom_ops.h", "mcg_custom_ops.cc"):
             files[name] = render(f"tflm/{name}.j2", **values)
-    firmware = resource_dir("firmware") / "tflm"
+        for number, op in enumerate(view["custom_ops"]):
+            if op["adapter"]:
+                template = "tflm/mcg_custom_kernel.c.j2"
+                files[f"mcg_custom_kernel_{number}.c"] = render(template, **values, op=op, number=number)
+        files |= {f"kernels/{name}": text for name, text in kernel_files(program.adapters).items()}
     if program.slot_bytes:
         files["mcg_sha256.h"] = (firmware / "mcg_sha256.h").read_text(encoding="utf-8")
     if program.store is not None:
@@ -75,29 +87,42 @@ def _model_view(program: TflmProgram, labels: Sequence[str]) -> dict[str, Any]:
         "slot_bytes": program.slot_bytes,
         "store": program.store,
         "resources": program.view.resources,
-        "kernel_headers": sorted({r.int8.header for r in program.registrations if r.int8}),
+        "kernel_headers": sorted({r.only.header for r in program.registrations if r.only}),
         "registrations": [_registration_view(r, users) for r in program.registrations],
         "has_customs": any(r.custom_name for r in program.registrations),
-        "custom_ops": [{"comment": c_text.comment(r.custom_name)} for r in users],
+        "custom_ops": [_custom_view(number, r, program.adapters.get(r.kind)) for number, r in enumerate(users)],
+        "adapters": bool(program.adapters),
+        "stubs": any(r.kind not in program.adapters for r in users),
+    }
+
+
+def _custom_view(number: int, registration: Registration, adapter: Adapter | None) -> dict[str, Any]:
+    return {
+        "number": number,
+        "comment": c_text.comment(registration.custom_name),
+        "string": c_text.string(registration.custom_name),
+        "adapter": adapter_view(adapter) if adapter is not None else None,
     }
 
 
 def _registration_view(registration: Registration, users: Sequence[Registration]) -> dict[str, Any]:
     name = registration.custom_name
     call = f"{registration.method}()"
-    int8 = registration.int8
+    only = registration.only
     if registration.is_users:
         call = f"AddCustom({c_text.string(name)}, mcg_custom_op_{users.index(registration)}())"
-    elif int8 is not None:
-        call = f"{registration.method}(tflite::Register_{registration.kind}_INT8())"
+    elif only is not None:
+        call = f"{registration.method}(tflite::Register_{registration.kind}{only.suffix}())"
     return {
         "kind": registration.kind,
         "call": call,
         "general_call": f"{registration.method}()",
-        "guarded": int8 is not None and int8.needs_ndebug,
+        "guarded": only is not None and only.needs_ndebug,
         "builtin": f"tflite::BuiltinOperator_{'CUSTOM' if name else registration.kind}",
         "custom": c_text.string(name) if name else "nullptr",
-        "int8_mask": sum(1 << position for position in int8.int8_inputs) if int8 else 0,
+        "typed_mask": sum(1 << position for position in only.inputs) if only else 0,
+        "int8_mask": 1 << only.weights if only and only.weights >= 0 else 0,
+        "type": f"tflite::TensorType_{only.dtype.name}" if only else "",
     }
 
 

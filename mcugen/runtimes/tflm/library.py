@@ -10,8 +10,10 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,17 @@ assertions."""
 HOW = (
     f"Name it once: `tflm=DIR` or {TFLM_DIR}=DIR, a checkout of https://github.com/tensorflow/tflite-micro; or a "
     "library for PlatformIO (a registry name, or a folder with a library.json)"
+)
+
+LIBRARY_DEFINES = ("TF_LITE_STATIC_MEMORY", "TF_LITE_STRIP_ERROR_STRINGS", "TF_LITE_DISABLE_X86_NEON", "NDEBUG")
+"""What a PlatformIO library of TFLM and the project around it are compiled with: a release build."""
+
+CXX_LIBRARY = "libstdc++-arm-none-eabi-newlib"
+"""Debian's package of the C++ library for Arm, which firmware with TFLM needs."""
+
+NEEDS = (
+    f"TensorFlow Lite Micro's Makefile needs a Python with Pillow and NumPy, and git; firmware needs {CXX_LIBRARY}. "
+    "Add -j8, say, to build on several processors"
 )
 
 
@@ -130,6 +143,45 @@ class Library:
         return self.variant.folder if self.variant else self.lib_deps
 
 
+@dataclass(frozen=True)
+class Checkout:
+    """Of which date and commit a checkout of TFLM is; None and "" where git does not know."""
+
+    date: date | None
+    commit: str
+
+    def __str__(self) -> str:
+        return f"of {self.date} (commit {self.commit[:12]})" if self.date else "of an unknown date"
+
+
+UNKNOWN = Checkout(None, "")
+
+
+def checkout_of(root: Path | None) -> Checkout:
+    """Of which date a checkout is."""
+    if root is None or not (root / ".git").exists():
+        return UNKNOWN
+    command = ["git", "-C", str(root), "log", "-1", "--date=format-local:%Y-%m-%d", "--format=%H %cd"]
+    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+        commit, _, day = done.stdout.strip().partition(" ")
+        return Checkout(date.fromisoformat(day), commit)
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return UNKNOWN
+
+
+def named_checkout(tflm: str | None = None) -> Checkout:
+    """Of which date the checkout is that the user named.
+
+    Args:
+        tflm: what the user said; None takes MCUGEN_TFLM_DIR.
+    """
+    named = tflm if tflm is not None else os.environ.get(TFLM_DIR, "")
+    root = Path(named).expanduser() if named else None
+    return checkout_of(root if root is not None and (root / MAKEFILE).is_file() else None)
+
+
 def tflm_arch(board: Board) -> str:
     """TFLM's TARGET_ARCH for a board's core and FPU.
 
@@ -162,16 +214,22 @@ def tflm_arch(board: Board) -> str:
     return arch
 
 
-def default_variant(board: Board) -> Variant:
-    """The build that suits a board best."""
-    return Variant(tflm_arch(board), "release", board.cpu not in ("cortex-m0", "cortex-m0plus"))
+def runs_on(board: Board) -> bool:
+    """Whether the runtime is made for the board: a core of Arm's, started by code of ours."""
+    return board.architecture is ARM and board.framework is None and not board.own_linker_script
 
 
-def choose_library(board: Board, tflm: str | None = None) -> Library:
+def default_variant(board: Board, build_type: str = "") -> Variant:
+    """The build that suits a board best, or that of a type."""
+    return Variant(tflm_arch(board), build_type or "release", board.cpu not in ("cortex-m0", "cortex-m0plus"))
+
+
+def choose_library(board: Board, tflm: str | None = None, build_type: str = "") -> Library:
     """The TFLM for a board: what the user named, or the build that a project will ask for.
 
     Args:
         tflm: what the user said; None takes MCUGEN_TFLM_DIR.
+        build_type: one of BUILD_TYPES; "" for the first that was built.
 
     Raises:
         BoardError: the core is not Arm's.
@@ -185,11 +243,16 @@ def choose_library(board: Board, tflm: str | None = None) -> Library:
         )
     named = tflm if tflm is not None else os.environ.get(TFLM_DIR, "")
     if not named:
-        return Library(default_variant(board), "", None)
+        return Library(default_variant(board, build_type), "", None)
     root = Path(named).expanduser()
     if (root / MAKEFILE).is_file():
         root = root.resolve()
-        return Library(_best_built(root, board) or default_variant(board), "", root)
+        types = (build_type,) if build_type else BUILD_TYPES
+        return Library(_best_built(root, board, types) or default_variant(board, build_type), "", root)
+    if build_type:
+        raise ToolError(
+            "is a library for PlatformIO, which is built in one way only", where=named, hint="Omit `tflm_build`"
+        )
     if root.is_dir() and not (root / "library.json").is_file() and not (root / "library.properties").is_file():
         raise ToolError(
             f"is neither a checkout of TensorFlow Lite Micro (it has no {MAKEFILE}) nor a PlatformIO library",
@@ -354,10 +417,10 @@ def members(archive: Path) -> Iterator[tuple[str, bytes]]:
         raise ToolError(f"cannot be read: {error.strerror}", where=str(archive)) from error
 
 
-def _best_built(root: Path, board: Board) -> Variant | None:
+def _best_built(root: Path, board: Board, types: Sequence[str]) -> Variant | None:
     """The first build for the board that is there."""
     arch = tflm_arch(board)
-    for build_type in BUILD_TYPES:
+    for build_type in types:
         for optimised in (True, False):
             variant = Variant(arch, build_type, optimised)
             if (root / variant.archive).is_file():
@@ -372,9 +435,8 @@ def build_flags(library: Library, root: str) -> list[str]:
         root: the checkout, as the project's configuration writes it.
     """
     if library.variant is None:
-        return [
-            "-DTF_LITE_STATIC_MEMORY"
-        ]  # for the library and for what calls it: it decides how structures are laid out
+        # For the library and for what calls it: they decide how structures are laid out, and whether there are texts.
+        return [f"-D{name}" for name in LIBRARY_DEFINES]
     includes = ["", f"/{DOWNLOADS}/flatbuffers/include", f"/{DOWNLOADS}/gemmlowp"]
     return [
         *(f"-isystem {_quoted(root + path)}" for path in includes),

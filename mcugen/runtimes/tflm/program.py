@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from mcugen.boards.types import Board
 from mcugen.errors import DoesNotFitError, ModelError
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.names import DEFAULT_GOAL, Goal, InputRows
+from mcugen.runtimes.tflm.adapter import Adapter, adapters
 from mcugen.runtimes.tflm.arena import HostArena, arena_bound, host_arena, round_up
 from mcugen.runtimes.tflm.library import TFLM_DIR, Library, build_flags, choose_library, named_library
+from mcugen.runtimes.tflm.refusals import check_cmsis_nn, refused
 from mcugen.runtimes.tflm.resolver import Registration, registrations
 from mcugen.runtimes.tflm.sizes import code_bytes
 from mcugen.runtimes.tflm.store import Store, model_store
@@ -20,6 +22,9 @@ from mcugen.runtimes.tflm.view import View, count_macs, read_view
 from mcugen.tflite.opened import OpenedModel, open_model
 
 RUNTIME = "tflm"
+
+PLAIN_FILE = "mcg_model_interface.cc"
+"""What only the plain form of a model library has."""
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
@@ -38,6 +43,8 @@ class TflmOptions:
         slot_bytes: the largest flatbuffer that `mcugen push` may send; 0 for a firmware whose model cannot be replaced.
         arena_bytes: the arena's size where it is known; 0 computes it.
         arena_exact: `arena_bytes` was found on a device.
+        plain: resolver, arena and interpreter as TFLM's users write them, without guards.
+        build_type: which build of a checkout, see `mcugen.runtimes.tflm.library.BUILD_TYPES`; "" for the best.
     """
 
     tflm: str | None = None
@@ -45,6 +52,8 @@ class TflmOptions:
     slot_bytes: int = 0
     arena_bytes: int = 0
     arena_exact: bool = False
+    build_type: str = ""
+    plain: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +76,9 @@ class TflmProgram:
         flatbuffer: what goes into the firmware.
         arena_exact: the arena's size was found on a device, not computed.
         store: the flash that holds the slots for other models; None where they are in RAM, or where there are none.
+        adapters: the user's ops whose kernels are in use, by kind.
+        arena_given: the user set the arena's size, so that it is not made larger.
+        plain: see `TflmOptions`. Nothing then notices an arena that is too small, so no smaller one is looked for.
     """
 
     view: View
@@ -80,6 +92,9 @@ class TflmProgram:
     slot_bytes: int
     names_kept: bool
     store: Store | None = None
+    adapters: Mapping[str, Adapter] = field(default_factory=dict)
+    arena_given: bool = False
+    plain: bool = False
 
     runtime = RUNTIME
     rows: ClassVar[InputRows] = "whole"
@@ -98,8 +113,11 @@ class TflmProgram:
 
     @property
     def _forgets(self) -> bool:
-        """CMSIS-NN's LSTM begins every inference with zeros, TFLM's own kernel with what the one before left."""
-        return self.tflm.optimised and LSTM in self.view.op_kinds()
+        """CMSIS-NN's LSTM begins every inference with zeros, TFLM's own kernel, and that for float32, with what the one
+        before left."""
+        return self.tflm.optimised and any(
+            op.kind == LSTM and _is_quantized(graph, op) for graph, op in self.view.ops()
+        )
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -109,6 +127,11 @@ class TflmProgram:
                 "the LSTM begins every inference with zeros in CMSIS-NN's kernels, but with what the inference before "
                 "left in TensorFlow Lite Micro's own: call mcg_model_init() between sequences, then both are equal"
             )
+        if self.tflm.variant is None:  # whose kernels it has is not known
+            found += [
+                f"where the library has CMSIS-NN's kernels, the model does not start: {op.where}: no {refusal.what}"
+                for op, refusal in refused(self.view)
+            ]
         if self.flatbuffer.data and not self.flatbuffer.proved and not self.names_kept:
             found.append("the flatbuffer was not stripped: the host cannot run the custom ops, so cannot prove it")
         return found
@@ -224,18 +247,34 @@ def make_program(
 
     Raises:
         ModelError: the file is no model, or TFLM refuses it.
-        UnsupportedOpError: an op that TFLM does not have.
+        UnsupportedOpError: an op that TFLM does not have, or CMSIS-NN does not run.
         DoesNotFitError: the slots for another model are larger than the board's RAM.
         ToolError: `tflite-micro` is not installed, or what the user named is no TensorFlow Lite Micro.
     """
     options = options or TflmOptions()
-    chosen = named_library(library) if library else choose_library(board, options.tflm)
+    chosen = named_library(library) if library else choose_library(board, options.tflm, options.build_type)
     known = prepared or prepare(model, name, options)
     view, flatbuffer = known.view, known.flatbuffer
     found = registrations(view, newest=chosen.newest)
+    if chosen.variant is not None and chosen.variant.optimised:
+        check_cmsis_nn(view)
     arena = round_up(options.arena_bytes)
     if known.host is not None:
         arena = arena_bound(view, known.host, optimised=chosen.optimised, mve="mve" in board.features)
+    own = adapters(view)
+    if own and options.slot_bytes:
+        names = ", ".join(kind.removeprefix("CUSTOM:") for kind in own)
+        raise ModelError(
+            f"the parameters of custom ops ({names}) are compiled in, which a model that is sent does not bring along",
+            where="`model_slot`",
+            hint="Omit it, or write the op against TensorFlow Lite Micro's own interface: omit `custom_ops`",
+        )
+    if options.plain and options.slot_bytes:
+        raise ModelError(
+            "a model that can be replaced needs the checks that the plain form leaves out",
+            where="`plain`",
+            hint="Omit `plain` or `model_slot`",
+        )
     store = model_store(board) if options.slot_bytes else None
     _check_slot(options.slot_bytes, len(flatbuffer.data), board, store)
     graph = view.main
@@ -259,11 +298,19 @@ def make_program(
         options.slot_bytes,
         options.keep_names,
         store,
+        own,
+        arena_given=options.arena_bytes > 0 and library is None,
+        plain=options.plain,
     )
 
 
+def _is_quantized(graph: Graph, op: Op) -> bool:
+    source = graph.input_of(op, 0)
+    return source is not None and source.dtype in (DType.INT8, DType.INT16)
+
+
 def _step(graph: Graph, op: Op, registration: Registration, library: Library) -> TflmStep:
-    kernels = registration.custom_name or f"Register_{op.kind}{'_INT8' if registration.int8 else ''}"
+    kernels = registration.custom_name or f"Register_{op.kind}{registration.only.suffix if registration.only else ''}"
     variant = "cmsis-nn" if library.variant and library.variant.optimised else "tflm"
     return TflmStep(op, count_macs(graph, op), kernels, variant)
 

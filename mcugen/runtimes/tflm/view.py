@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from mcugen import ops
 from mcugen.graph.types import Graph, Op, Tensor
+from mcugen.ops.custom import PREFIX, find
 from mcugen.tflite.fields import ints, kind_of
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.schema import printable
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
-from mcugen.tflite.state import takes_sequences
+from mcugen.tflite.state import OWN_STATE, takes_sequences
 from mcugen.tflite.tensors import dynamic_batch_notes, read_tensors
 
 
@@ -26,7 +29,8 @@ class View:
 
     Attributes:
         subgraphs: every subgraph; the first is the one that an inference runs, the others are called by its ops.
-        stateful: the model keeps something from one inference to the next (variable tensors, resource variables).
+        stateful: the model keeps something from one inference to the next: in variable tensors, in resource variables,
+            or in data of its ops.
         resources: number of resource variables.
     """
 
@@ -65,7 +69,14 @@ def read_view(model: bytes | OpenedModel, name: str = "model") -> View:
     subgraphs = (replace(subgraphs[0], sequences=takes_sequences(raw)), *subgraphs[1:])
     variables = any(tensor.isVariable for subgraph in raw.subgraphs for tensor in subgraph.tensors)
     resources = len(_resource_names(raw))
-    return View(subgraphs, variables or resources > 0, resources)
+    kept = any(_keeps_state(op.kind) for graph in subgraphs for op in graph.ops)
+    return View(subgraphs, variables or resources > 0 or kept, resources)
+
+
+def _keeps_state(kind: str) -> bool:
+    """Whether an op keeps something in data of its own."""
+    own = find(kind)
+    return kind in OWN_STATE or (own is not None and own.stateful)
 
 
 def _read_subgraph(raw: SubGraphT, model: ModelT, name: str, sha256: str) -> Graph:
@@ -85,8 +96,10 @@ def _read_op(index: int, raw: OperatorT, model: ModelT, tensors: dict[int, Tenso
 def _options(
     kind: str, raw: OperatorT, tensors: dict[int, Tensor], inputs: tuple[int, ...], outputs: tuple[int, ...]
 ) -> Any:
-    """The op's options where an op module can read them; TFLM reads its own, so here they only serve to count MACs."""
+    """The op's options where an op module can read them, and of custom ops their bytes; TFLM reads its own."""
     operands = [tensors[i] if i >= 0 else None for i in inputs]
+    if kind.startswith(PREFIX):
+        return b"" if raw.customOptions is None else np.asarray(raw.customOptions, np.uint8).tobytes()
     spec = ops.select(kind, operands)
     if spec is None or not outputs:
         return None

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcugen.verbs.options import comparing, shared, tuning
+from mcugen.verbs.options import comparing, shared, tflm, tuning
 
 if TYPE_CHECKING:
     pass
@@ -105,6 +105,9 @@ PARAMETERS: Mapping[str, Spelling] = {
     "keep_names": Spelling(shared.KeepNames),
     "model_slot": Spelling(shared.ModelSlot),
     "arena": Spelling(shared.Arena),
+    "tflm_build": Spelling(tflm.TflmBuild),
+    "plain": Spelling(tflm.Plain),
+    "pushed": Spelling(tflm.Pushed),
 }
 
 ALONE = (
