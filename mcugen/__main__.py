@@ -9,6 +9,9 @@ from _signal import SIGINT, signal  # type: ignore[import-not-found]
 
 _INTERRUPTED = 130
 
+# NumPy starts threads for large matrices when it is imported, a third of its time, in this process and its children.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 def main() -> None:
     """Entry point. Importing takes a moment, in which Ctrl-C ends it without a traceback."""

@@ -35,8 +35,8 @@ os.environ.setdefault("MCUGEN_CYCLES", "no")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 """NumPy starts threads when it is imported, a third of its time, in each of a thousand processes that tests start."""
 
-os.environ["MCUGEN_KEEP_CONVERTED"] = "0"
-"""What a run before this one converted proves nothing: tests/convert/test_kept.py has a cache of its own."""
+os.environ["MCUGEN_KEEP_CONVERTED"] = os.environ["MCUGEN_KEEP_BUILT"] = "0"
+"""What a run before this one converted or built proves nothing; tests of what is kept have caches of their own."""
 
 KERNEL_INCLUDES = [f"-I{folder}" for folder in sorted({path.parent for path in kernel_headers().values()})]
 """A compiler's flags that find every kernel's header."""

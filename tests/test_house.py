@@ -23,6 +23,7 @@ LAW = {
     "resources": "",
     "custom": "",
     "environment": "errors",
+    "cache": "environment",
     "outputs": "errors",
     "reading": "errors",
     "children": "",
@@ -56,14 +57,14 @@ LAW = {
     # The stages.
     "project": "errors names resources graph emit boards runtimes",
     "formats": "errors names resources graph ops emit boards runtimes runtimes.aot.plan runtimes.tflm project",
-    "builder": "environment errors reading children progress cores graph boards runtimes runtimes.aot.plan"
+    "builder": "cache environment errors reading children progress cores graph boards runtimes runtimes.aot.plan"
     " runtimes.tflm project",
     "verify": "errors progress graph tflite numerics ops oracle runtimes runtimes.aot.graph runtimes.aot.plan"
     " runtimes.aot.emit",
     "qat": "errors numerics",
     "guard": "errors reading",
     "convert.loops": "errors graph tflite ops",
-    "convert": "environment errors reading outputs children names progress graph tflite numerics ops oracle verify qat"
+    "convert": "cache errors reading outputs children names progress graph tflite numerics ops oracle verify qat"
     " guard"
     " convert.loops",
     "assess": "errors names progress graph tflite numerics oracle runtimes.aot.graph verify convert",

@@ -108,8 +108,8 @@ def room_of(module: str, rooms: Iterable[str]) -> str:
 
 
 ROOMS = (
-    *("errors", "names", "text", "progress", "resources", "custom", "environment", "outputs", "reading", "children"),
-    *("cores", "toml_table"),
+    *("errors", "names", "text", "progress", "resources", "custom", "environment", "cache", "outputs", "reading"),
+    *("children", "cores", "toml_table"),
     *("graph", "tflite"),
     *("numerics", "ops", "cores.*.kernels", "ops.moving", "ops.elementwise", "ops.casting", "ops.weighted"),
     *("ops.pooling", "ops.rows", "ops.keeping", "emit", "emulators", "boards", "reference"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from mcugen.boards.types import Board
 from mcugen.builder.framework import require_platform
 from mcugen.builder.identity import build_id
+from mcugen.builder.kept import build_key, keep_built, take_built
 from mcugen.builder.locks import file_lock
 from mcugen.builder.platformio import missing_compiler, run_pio
 from mcugen.builder.sizes import measure, memory_use
@@ -67,13 +68,14 @@ def build_project(
     clean: bool = False,
     tflm: str | None = None,
 ) -> Firmware:
-    """Build a project with PlatformIO and measure it. What has not changed is not compiled again.
+    """Build a project with PlatformIO and measure it. What has not changed is not compiled again, and what was built
+    before of the same files by the same tools is taken from the user's cache.
 
     Args:
         folder: a project emitted by mcugen.
         progress: called when a step starts.
         timeout: seconds that PlatformIO may take.
-        clean: delete the build folder first.
+        clean: delete the build folder first, and take nothing that was built before.
         tflm: where TensorFlow Lite Micro is, for a project that needs it; None takes MCUGEN_TFLM_DIR.
 
     Raises:
@@ -104,9 +106,12 @@ def build_project(
         if clean:
             shutil.rmtree(workspace / "build", ignore_errors=True)
         _remove_broken(output)
-        arguments = ["run", "-e", project.board.name]
-        text = run_pio(arguments, project.folder, timeout=timeout, variables=variables, core=core)
         elf, map_file = output / "firmware.elf", output / "firmware.map"
+        key = build_key(project)
+        taken, text = not clean and take_built(key, output), ""
+        if not taken:
+            arguments = ["run", "-e", project.board.name]
+            text = run_pio(arguments, project.folder, timeout=timeout, variables=variables, core=core)
         if not elf.is_file():
             raise ToolError(
                 f"PlatformIO produced no firmware:\n  {text[-500:]}",
@@ -119,6 +124,8 @@ def build_project(
                 where=str(elf),
                 hint="Generate the project again: its platformio.ini or linker script was changed",
             )
+        if not taken:
+            keep_built(key, project, output)
         sizes = measure(elf, map_file, project.board.ram if core is not None else None)
         memories = memory_use(elf, project.board.memories) if project.board.placed else {}
     return Firmware(

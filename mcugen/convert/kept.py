@@ -12,15 +12,13 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mcugen.cache import find_files, keep_files
 from mcugen.convert.types import Attempt, OwnScaling
-from mcugen.environment import cache_dir
 
 KEEP_VARIABLE = "MCUGEN_KEEP_CONVERTED"
 """0 keeps nothing, and looks for nothing."""
@@ -28,7 +26,7 @@ KEEP_VARIABLE = "MCUGEN_KEEP_CONVERTED"
 MOST_BYTES = 1 << 30
 """Of all that is kept together; the longest unused goes first."""
 
-_MODEL, _FACTS = "float.tflite", "facts.json"
+_KIND, _MODEL, _FACTS = "converted", "float.tflite", "facts.json"
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tf-nightly")
 _KERAS = ("keras", "tf_keras")
 
@@ -67,39 +65,24 @@ def kept_key(kind: str, path: Path, own: Path | None, *, trusted: bool) -> str:
 
 def find_kept(key: str) -> Kept | None:
     """What was kept by this name; None if nothing was, or if it is damaged."""
-    folder = _folder() / key
-    try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        tflite = (folder / _MODEL).read_bytes()
-        if hashlib.sha256(tflite).hexdigest() != facts["sha256"]:
-            return None
-        attempts = tuple(Attempt(str(step), str(outcome)) for step, outcome in facts["attempts"])
-        found = Kept(tflite, attempts, read_scaling(facts["scaling"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    found = find_files(_KIND, key)
+    if found is None:
         return None
-    with contextlib.suppress(OSError):
-        os.utime(folder)  # used just now
-    return found
+    try:
+        facts = json.loads(found[_FACTS])
+        attempts = tuple(Attempt(str(step), str(outcome)) for step, outcome in facts["attempts"])
+        return Kept(found[_MODEL], attempts, read_scaling(facts["scaling"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def keep(key: str, kept: Kept) -> None:
     """Keep a conversion, whole or not at all. A cache that cannot be written is none."""
     facts = {
-        "sha256": hashlib.sha256(kept.tflite).hexdigest(),
         "attempts": [[attempt.step, attempt.outcome] for attempt in kept.attempts],
         "scaling": asdict(kept.scaling) if kept.scaling else None,
     }
-    with contextlib.suppress(OSError):
-        _folder().mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".new-", dir=_folder()))
-        try:
-            (staging / _MODEL).write_bytes(kept.tflite)
-            (staging / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
-            with contextlib.suppress(FileExistsError):
-                staging.rename(_folder() / key)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-        _make_room()
+    keep_files(_KIND, key, {_MODEL: kept.tflite, _FACTS: json.dumps(facts).encode()}, most_bytes=MOST_BYTES)
 
 
 def _digest(file: Path) -> str:
@@ -108,21 +91,6 @@ def _digest(file: Path) -> str:
         while part := stream.read(1 << 20):
             found.update(part)
     return found.hexdigest()
-
-
-def _make_room() -> None:
-    folders = sorted((each for each in _folder().iterdir() if each.is_dir()), key=lambda each: each.stat().st_mtime)
-    sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in folders}
-    total = sum(sizes.values())
-    for folder in folders[:-1]:
-        if total <= MOST_BYTES:
-            return
-        shutil.rmtree(folder, ignore_errors=True)
-        total -= sizes[folder]
-
-
-def _folder() -> Path:
-    return cache_dir() / "converted"
 
 
 def _versions() -> list[str]:

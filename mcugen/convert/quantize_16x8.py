@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from mcugen import ops
 from mcugen.convert import calibrate
 from mcugen.convert.histogram import Range
+from mcugen.convert.loops.rounds import tied_rounds
 from mcugen.convert.loops.unrolled import drop_zeros, unroll
 from mcugen.convert.observed import is_recurrent
 from mcugen.convert.prepare import constant_outputs, fold_constants
-from mcugen.convert.wide_lstm import name_lstms, put_lstms_back
+from mcugen.convert.wide_lstm import WideLstm, name_lstms, put_lstms_back
+from mcugen.convert.wide_rounds import scale_rounds_alike
 from mcugen.convert.worker_client import run_worker
 from mcugen.errors import ConversionError
 from mcugen.outputs import temporary_folder, write_arrays
@@ -39,7 +41,7 @@ def quantize_16x8(
     """A model with int16 inputs, activations and outputs, int8 weights and int64 biases.
 
     Loops and LSTMs are unrolled, which is all that the quantizer takes. LSTMs become the op again; what the rounds of
-    other loops have in common is there once.
+    other loops, and of layers that came unrolled, have in common is there once.
 
     Args:
         floats: a float32 model of any source.
@@ -50,16 +52,23 @@ def quantize_16x8(
         ConversionError: TensorFlow's quantizer refuses the model, for example an op that it has no int16 form for.
         ToolError: TensorFlow is not installed.
     """
-    if not is_recurrent(floats):
-        return open_model(_run(floats.data, inputs, progress))
-    named = floats.copy()
-    lstms = name_lstms(named, ranges)
-    model = unroll(packed(named)).model.copy()
+    lstms: list[WideLstm] = []
+    if is_recurrent(floats):
+        named = floats.copy()
+        lstms = name_lstms(named, ranges)
+        floats = unroll(packed(named)).model
+    if not tied_rounds(floats.schema) and not lstms:  # nothing comes more than once
+        made = _run(floats.data, inputs, progress)
+        model = open_model(made).copy()
+        return packed(model) if _scale_zeros(model) else open_model(made)
+    model = floats.copy()
     _fold_first_rounds(model, [a[:1] for a in inputs])
     own_constants(model)
     quantized = open_model(_run(packed(model).data, inputs, progress)).copy()
     _scale_zeros(quantized)
     put_lstms_back(quantized, lstms)
+    share_equal_constants(quantized)
+    scale_rounds_alike(quantized)
     share_equal_constants(quantized)
     return packed(quantized)
 
@@ -97,13 +106,20 @@ def _fold_first_rounds(model: ModelT, samples: Sequence[NDArray[Any]]) -> None:
         fold_constants(model, known)
 
 
-def _scale_zeros(model: ModelT) -> None:
-    """Give constants that are all zeros, and from which the quantizer derives no scale, the one of fractions."""
+def _scale_zeros(model: ModelT) -> bool:
+    """Give constants that are all zeros, and from which the quantizer derives no scale, the one of fractions.
+
+    Returns:
+        Whether there are any.
+    """
+    found = False
     for tensor in model.subgraphs[0].tensors:
         value = flat.constant(model, tensor)
         if value is None or value.dtype != np.int16 or value.any() or tensor.quantization is None:
             continue
         tensor.quantization.scale = np.array([_SCALE_OF_FRACTIONS], np.float32)
+        found = True
+    return found
 
 
 def _run(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Share | None) -> bytes:

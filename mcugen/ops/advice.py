@@ -11,7 +11,7 @@ REWRITES: Mapping[str, str] = {
     "UNIDIRECTIONAL_SEQUENCE_RNN": "build the RNN layer with unroll=True",
     "IF": "remove the control flow from the model",
     "CUMSUM": "multiply with a triangle of ones: the reference's int8 kernel adds the zero point to every sum",
-    "GELU": "use relu, relu6 or hard_swish instead",
+    "GELU": "use gelu with approximate=True, relu, relu6 or hard_swish instead",
     "SVDF": "give an int8 .tflite of the model",
     "CONV_3D": "use Conv2D over the joined dimensions",
     "POW": "multiply the tensor with itself, or take its rsqrt",

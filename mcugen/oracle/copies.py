@@ -61,6 +61,15 @@ class Copy:
         self.answers.close()
 
 
+def start_early() -> None:
+    """Start the process that is copied, which imports its packages while others of us work; once in a process."""
+    global _original
+    with _lock:
+        if _original is None or not _original.is_ours():
+            with suppress(OSError):  # who needs it will say so
+                _original = _Original()
+
+
 def _copied(descriptors: list[int]) -> tuple[_Original, int]:
     global _original
     with _lock:

@@ -142,6 +142,10 @@ def deploy(
     Raises:
         McugenError: anything that stops it. A difference is not an error but a negative verdict.
     """
+    from mcugen.oracle.copies import start_early
+
+    start_early()  # its imports and ours take about equally long
+
     from mcugen.boards.emulated import check_emulator, named_emulator
     from mcugen.boards.linker_script import with_linker_script
     from mcugen.builder import build_project

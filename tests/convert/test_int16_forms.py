@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from mcugen.convert.equivalents import use_equivalents, use_int16_equivalents
 from mcugen.convert.quantize_16x8 import check_int16
 from mcugen.errors import ConversionError
 from mcugen.tflite import fields as flat
-from mcugen.tflite.opened import open_model, packed
+from mcugen.tflite.opened import OpenedModel, open_model, packed
 from tests.convert.float_models import FloatModel as Making
 from tests.convert.float_models import S, dense
 
@@ -125,6 +126,35 @@ def test_relu_up_to_one(for_int8: bool, kinds: list[str]) -> None:
     result = calibrate.observe(made, samples, (), flat.ints(made.main.outputs)).outputs[0]
     wanted = np.clip(samples[0], 0, 1)
     assert np.abs(result - wanted).max() <= (1e-6 if for_int8 else 0)
+
+
+def gelu_of(approximate: bool) -> OpenedModel:
+    making = Making()
+    options = S.GeluOptionsT(approximate=approximate)
+    return open_model(making.build(making.op("GELU", [making.input((1, 9))], (1, 9), options=options)))
+
+
+@pytest.mark.parametrize("approximate", [True, False])
+def test_gelu_by_a_sigmoid(approximate: bool) -> None:
+    changed = gelu_of(approximate).copy()
+    assert use_equivalents(changed) == ["GELU"]
+    values = np.linspace(-8, 8, 900).astype(np.float32).reshape(100, 1, 9)
+    made = packed(changed)
+    result = calibrate.observe(made, [values], (), flat.ints(made.main.outputs)).outputs[0].reshape(-1)
+    of_erf = np.array([x * (1 + math.erf(x / math.sqrt(2))) / 2 for x in values.reshape(-1).astype(float)])
+    assert np.abs(result - of_erf).max() < 0.003
+    assert np.abs(result - of_erf)[np.abs(values.reshape(-1)) < 3.4].max() < 0.0006
+
+
+def test_gelu_in_float32_has_its_form_by_tanh_alone() -> None:
+    assert use_equivalents(gelu_of(False).copy(), for_int8=False) == []
+    changed = gelu_of(True).copy()
+    assert use_equivalents(changed, for_int8=False) == ["GELU"]
+    values = RNG.normal(0, 4, size=(20, 1, 9)).astype(np.float32)
+    made = packed(changed)
+    result = calibrate.observe(made, [values], (), flat.ints(made.main.outputs)).outputs[0]
+    cube = math.sqrt(2 / math.pi) * (values + 0.044715 * values**3)
+    np.testing.assert_allclose(result, values * (1 + np.tanh(cube)) / 2, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.tensorflow

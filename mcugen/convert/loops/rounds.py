@@ -16,20 +16,36 @@ Ids = tuple[int, ...]
 
 
 def tied_rounds(model: ModelT) -> tuple[Ids, ...]:
-    """Activations that are the same variable in the rounds of an unrolled layer, of the main graph.
+    """Activations that are the same variable in the rounds of an unrolled layer, of the main graph: what ops give.
 
     A layer counts as unrolled if ops with the same weights come again, in the same order, three times and more.
     """
-    main = model.subgraphs[0]
-    operators = main.operators
+    operators = model.subgraphs[0].operators
+    return tuple(
+        ids
+        for positions in rounds_of(model)
+        for ids in zip(*(flat.ints(operators[n].outputs) for n in positions), strict=True)
+    )
+
+
+def tied_inputs(model: ModelT) -> tuple[Ids, ...]:
+    """Likewise what ops take: the first round's states, which no round has given, among them."""
+    tensors, operators = model.subgraphs[0].tensors, model.subgraphs[0].operators
+    return tuple(
+        tuple(i for i in ids if i >= 0 and not flat.is_constant(model, tensors[i]))
+        for positions in rounds_of(model)
+        for ids in zip(*(flat.ints(operators[n].inputs) for n in positions), strict=True)
+    )
+
+
+def rounds_of(model: ModelT) -> tuple[Ids, ...]:
+    """Numbers of the main graph's ops that are the same op in the rounds of an unrolled layer."""
+    operators = model.subgraphs[0].operators
     found: list[Ids] = []
     for repeat in repeats([_likeness(model, op) for op in operators]):
         first = range(repeat.start, repeat.start + repeat.period)
-        if not any(_weights(model, operators[n]) for n in first):
-            continue
-        for position in first:
-            rounds = [flat.ints(op.outputs) for op in operators[position : repeat.end : repeat.period]]
-            found += zip(*rounds, strict=True)
+        if any(_weights(model, operators[n]) for n in first):
+            found += [tuple(range(n, repeat.end, repeat.period)) for n in first]
     return tuple(found)
 
 
