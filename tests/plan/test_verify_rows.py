@@ -11,6 +11,8 @@ import pytest
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import Plan, make_plan, verify_plan
+from mcugen.runtimes.aot.plan.planner import row_search
+from mcugen.runtimes.aot.plan.turns import Span
 from mcugen.runtimes.aot.plan.types import Ring, Run, Step, Stripes
 from mcugen.runtimes.aot.plan.verify import PlanError
 from tests.models import model_bytes
@@ -145,7 +147,12 @@ def test_scratch_never_lies_over_rows(plan: Plan) -> None:
 
 @pytest.fixture(scope="module")
 def gathering() -> tuple[Plan, int, Step]:
-    plan = make_plan(optimize(read_graph(model_bytes("ds_cnn"))), TARGETS["dsp"], "ram")
+    search = row_search(optimize(read_graph(model_bytes("ds_cnn"))), TARGETS["dsp"], "ram", pushed=False)
+    assert search is not None
+    ways = [next(search.ways(n), None) for n in range(search.count)]
+    last = next(n for n, way in enumerate(ways) if way and way.stripes and way.stripes.gathers)
+    span = Span(min(search.firsts(last)), last)
+    plan = search.planned([span], {n: way for n, way in enumerate(ways) if way and n in span})
     n, step = next((n, step) for n, step, stripes in striped_steps(plan) if stripes.gathers)
     return plan, n, step
 

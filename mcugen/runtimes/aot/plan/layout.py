@@ -68,21 +68,37 @@ def pack(
     return _packed(blocks, conflicts, bound, enough)
 
 
-def pack_apart(blocks: Sequence[Block], distances: Mapping[tuple[int, int], int]) -> tuple[list[int], int]:
+def pack_apart(
+    blocks: Sequence[Block],
+    distances: Mapping[tuple[int, int], int],
+    enough: int = 0,
+    like: Sequence[int] | None = None,
+) -> tuple[list[int], int]:
     """The same where it is known which blocks may lie how near.
 
     Args:
         distances: by pairs (lower, upper) of blocks that are in use at the same time how far the upper one must begin
             after the lower one, a multiple of the alignment; less than nothing where it may begin before it.
+        enough: the search ends with an arena of this size. It is looked for longer, unless there is something to begin
+            with.
+        like: offsets in a layout that is about the same.
     """
     conflicts: list[list[_Conflict]] = [[] for _ in blocks]
     for (i, j), distance in distances.items():
         conflicts[i].append(_Conflict(j, distance, distances[j, i]))
-    return _packed(blocks, conflicts, 0)
+    if like is None:
+        return _packed(blocks, conflicts, enough, enough)
+    order = sorted(range(len(blocks)), key=lambda i: (like[i], i))
+    start = (order, *_first_fit(blocks, conflicts, order))
+    return start[1:] if start[2] <= enough else _packed(blocks, conflicts, enough, start=start)
 
 
 def _packed(
-    blocks: Sequence[Block], conflicts: Sequence[Sequence[_Conflict]], bound: int, enough: int = 0
+    blocks: Sequence[Block],
+    conflicts: Sequence[Sequence[_Conflict]],
+    bound: int,
+    enough: int = 0,
+    start: tuple[list[int], list[int], int] | None = None,
 ) -> tuple[list[int], int]:
     """The best of some orders in which blocks are placed, and of random changes to it."""
     indices = range(len(blocks))
@@ -95,7 +111,7 @@ def _packed(
         sorted(indices, key=lambda i: (blocks[i].first == blocks[i].last, -blocks[i].first, -blocks[i].size, i)),
     ]
     tried = [(order, *_first_fit(blocks, conflicts, order)) for order in orders]
-    start = min(tried, key=lambda layout: layout[2])
+    start = min((*((start,) if start else ()), *tried), key=lambda layout: layout[2])
     generator = random.Random(0)
     pairs = sum(len(others) for others in conflicts)
     left = _SEARCH_STEPS // (pairs + 1)
@@ -135,7 +151,7 @@ def _search(
         order = list(best_order)
         for _swap in range(generator.randint(1, 3)):
             order.insert(generator.randrange(len(order)), order.pop(generator.randrange(len(order))))
-        offsets, size = _first_fit(blocks, conflicts, order)
+        offsets, size = _first_fit(blocks, conflicts, order, best_size)
         if size <= best_size:
             best_order, best, best_size = order, offsets, size
     return best, best_size
@@ -157,22 +173,30 @@ def _distance(blocks: Sequence[Block], leads: Mapping[tuple[int, int], int], low
 
 
 def _first_fit(
-    blocks: Sequence[Block], conflicts: Sequence[Sequence[_Conflict]], order: Sequence[int]
+    blocks: Sequence[Block], conflicts: Sequence[Sequence[_Conflict]], order: Sequence[int], most: int | None = None
 ) -> tuple[list[int], int]:
-    """Place blocks in the given order, each at the lowest offset that is free during its life."""
-    offsets: dict[int, int] = {}
+    """Place blocks in the given order, each at the lowest offset that is free during its life.
+
+    Where that takes more than `most` bytes, the offsets are not found, and the size is any that is larger.
+    """
+    offsets = [-1] * len(blocks)
+    total = 0
     for i in order:
         # Positions strictly between the two are too near to a block that is there already.
-        forbidden = sorted(
-            (offsets[c.other] - c.after_this, offsets[c.other] + c.before_this)
-            for c in conflicts[i]
-            if c.other in offsets
-        )
+        forbidden = []
+        for c in conflicts[i]:
+            if (at := offsets[c.other]) >= 0:
+                forbidden.append((at - c.after_this, at + c.before_this))
+        forbidden.sort()
         position = 0
         for low, high in forbidden:
             if position <= low:
                 break
-            position = max(position, high)
+            if high > position:
+                position = high
         offsets[i] = position
-    total = max((position + aligned(blocks[i].size) for i, position in offsets.items()), default=0)
-    return [offsets[i] for i in range(len(blocks))], total
+        if (end := position + aligned(blocks[i].size)) > total:
+            total = end
+            if most is not None and total > most:
+                return [], total
+    return offsets, total

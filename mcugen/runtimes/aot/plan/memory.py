@@ -13,7 +13,7 @@ from mcugen.runtimes.aot.plan.overlay import lead, overlay_call
 from mcugen.runtimes.aot.plan.schedule import Schedule, schedule
 from mcugen.runtimes.aot.plan.stripes import row_bytes
 from mcugen.runtimes.aot.plan.turns import Span, Turns, Use, distances, lives_of
-from mcugen.runtimes.aot.plan.types import Buffer, Pipeline, Ring, Step
+from mcugen.runtimes.aot.plan.types import Buffer, Pipeline, Plan, Ring, Step
 
 
 @dataclass(frozen=True)
@@ -145,9 +145,15 @@ class Memory:
         return leads
 
     def layout(
-        self, steps: Sequence[Step], spans: Sequence[Span] = (), options: Rows = Rows(), enough: int = 0
+        self,
+        steps: Sequence[Step],
+        spans: Sequence[Span] = (),
+        options: Rows = Rows(),
+        enough: int = 0,
+        like: Plan | None = None,
     ) -> Layout:
-        """Pack all blocks. `spans` are the pipelines. An arena of `enough` bytes is looked for longer."""
+        """Pack all blocks. `spans` are the pipelines. An arena of `enough` bytes is looked for longer, unless there is
+        a plan like this one already."""
         storages = self.tensor_blocks()
         scratch_steps = [(n, s.scratch_bytes) for n, s in enumerate(steps)]
         scratch_steps = [(n, size) for n, size in scratch_steps if size]
@@ -160,7 +166,8 @@ class Memory:
             lives = [turns.steps_of(use) for use in uses]
             uses += [turns.scratch(n, size, kept=_gathers(steps[n])) for n, size in scratch_steps]
             blocks = [Block(use.size, *life) for use, life in zip(uses, lives_of(uses), strict=True)]
-            offsets, arena_bytes = pack_apart(blocks, distances(uses, leads))
+            places = self._places(like, storages, [n for n, _ in scratch_steps]) if like else None
+            offsets, arena_bytes = pack_apart(blocks, distances(uses, leads), enough, places)
             pipelines = tuple(_pipeline(span, made) for span, made in schedules.items())
         else:
             lives = [(s.first, s.last) for s in storages]
@@ -177,6 +184,11 @@ class Memory:
             scratch[step] = offset
         addresses = {i: buffer.offset + self._offset[i] for buffer in buffers for i in buffer.tensors}
         return Layout(tuple(buffers), addresses, scratch, arena_bytes, pipelines)
+
+    def _places(self, like: Plan, storages: Sequence[Storage], scratch_steps: Sequence[int]) -> list[int]:
+        """Where the blocks lie in another plan, those that it does not have at its end."""
+        tensors = [min(like.addresses.get(i, like.arena_bytes) for i in storage.tensors) for storage in storages]
+        return [*tensors, *(like.scratch.get(n, like.arena_bytes) for n in scratch_steps)]
 
     def _schedule(self, steps: Sequence[Step], span: Span, options: Rows) -> Schedule:
         """Run a pipeline on paper, and give the tensors that never are there as a whole the size that they need."""

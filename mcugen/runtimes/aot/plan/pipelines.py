@@ -8,11 +8,11 @@ where the arena does not grow with them, where it saves most first.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mcugen.errors import ModelError
 from mcugen.graph.types import Op
@@ -21,8 +21,8 @@ from mcugen.ops.memory import UNLIMITED
 from mcugen.runtimes.aot.plan.layout import aligned
 from mcugen.runtimes.aot.plan.memory import Rows
 from mcugen.runtimes.aot.plan.overlay import lead, overlay_call
-from mcugen.runtimes.aot.plan.schedule import schedule
-from mcugen.runtimes.aot.plan.stripes import row_bytes, striped
+from mcugen.runtimes.aot.plan.schedule import CALLER, schedule
+from mcugen.runtimes.aot.plan.stripes import Lowered, row_bytes, striped
 from mcugen.runtimes.aot.plan.turns import Span
 from mcugen.runtimes.aot.plan.types import Plan, Step
 from mcugen.runtimes.aot.plan.work import work_of
@@ -30,17 +30,28 @@ from mcugen.runtimes.aot.plan.work import work_of
 _HEIGHTS = (1, 2, 3, 4, 6, 8)
 """Of stripes, that are tried."""
 
+_STARTS = (2, 4)
+"""Heights of stripes from which on faster ways are looked for, besides the lowest ones."""
+
+MORE_ARENA = 1.125
+"""By how much a small arena may exceed the smallest one, where cycles are saved for it."""
+
 IMPOSSIBLE = 1 << 60
 """More bytes than any arena has."""
 
 
 @dataclass(frozen=True)
 class Pipelining:
-    """The steps that are not made as the planner would make them, by op; each pipeline by its first and last op."""
+    """The steps that are not made as the planner would make them, by op; each pipeline by its first and last op.
+
+    An arena of `enough` bytes is looked for longer, unless there is a plan `like` this one to begin with.
+    """
 
     ends: tuple[tuple[Op, Op], ...] = ()
     steps: Mapping[Op, Step] = field(default_factory=dict)
     rows: Rows = field(default_factory=Rows)
+    enough: int = 0
+    like: Plan | None = None
 
     def spans(self, steps: Sequence[Step]) -> tuple[Span, ...]:
         """The pipelines by the numbers of their steps."""
@@ -49,6 +60,17 @@ class Pipelining:
 
 
 NO_PIPELINES = Pipelining()
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """By turn of a pipeline which of its steps runs, −1 for none, and the bytes of its tensors and of all others:
+    of rings the rows that are in use, or all."""
+
+    turns: NDArray[np.int64]
+    used: NDArray[np.int64]
+    whole: NDArray[np.int64]
+
 
 MakePlan = Callable[[Pipelining], Plan]
 
@@ -74,13 +96,15 @@ class Search:
     ) -> None:
         self._plan, self._graph, self._make, self._pushed = plan, plan.graph, make, pushed
         self._target, self._choices = target, choices
-        self._striped: dict[tuple[int, int, int, bool], Step | None] = {}
+        self._striped: dict[tuple[int, int, int, int | None], Step | None] = {}
+        self._lowered: dict[tuple[int, int], Lowered] = {}
         states = {state.id for state in self._graph.states}
         self._steps = [
             self._lowest(step) if states.isdisjoint((*step.op.inputs, *step.op.outputs)) else None
             for step in plan.steps
         ]
         self._needs: dict[tuple[int, int], tuple[int, int]] = {}
+        self._rows: dict[tuple[Span, tuple[int, ...]], _Rows] = {}
         self._whole_rings = False  # whether rings count as wholes, or only the rows in them that are in use
         self._read = self._last_reads()
         self._made = {i: n for n, step in enumerate(plan.steps) for i in step.op.outputs}
@@ -103,52 +127,95 @@ class Search:
             if any(spans == others for _, others, _ in found):
                 continue
             chosen = {n: step for span in spans for n in range(span.first, span.last + 1) if (step := self._steps[n])}
-            found.append((self.planned(spans, chosen), spans, chosen))
-        fitting = [way for way in found if way[0].arena_bytes <= budget]
-        work = {id(way): sum(self._work(span.first, span.last) for span in way[1]) for way in fitting}
-        best = (
-            min(fitting, key=lambda way: work[id(way)]) if fitting else min(found, key=lambda way: way[0].arena_bytes)
-        )
-        return self._faster(*best, max(budget, best[0].arena_bytes))
+            enough = max(budget, self._needed(spans))
+            found.append((self.planned(spans, chosen, enough), spans, chosen))
+        # Where a budget is kept from the beginning, it is all spent; else the smallest plan may only get faster.
+        most = max(budget, min(plan.arena_bytes for plan, _, _ in found))
+        faster = [self._faster(*way, most) for way in found if way[0].arena_bytes <= most]
+        return min(faster, key=lambda plan: self._cycles(plan, {}))
 
-    def planned(self, spans: Sequence[Span], chosen: Mapping[int, Step]) -> Plan:
-        """The plan with these pipelines, and with steps made as `chosen` says, by their numbers."""
+    def small(self) -> list[Plan]:
+        """The smallest plan, and the fastest with arenas that are not much larger.
+
+        Raises:
+            ModelError: as from `best`.
+        """
+        smallest = self.best()
+        return [
+            smallest,
+            *(self.best(round(smallest.arena_bytes * part)) for part in (1 + (MORE_ARENA - 1) / 2, MORE_ARENA)),
+        ]
+
+    def planned(
+        self, spans: Sequence[Span], chosen: Mapping[int, Step], enough: int = 0, like: Plan | None = None
+    ) -> Plan:
+        """The plan with these pipelines, and with steps made as `chosen` says, by their numbers.
+
+        An arena of `enough` bytes is looked for longer, unless there is a plan `like` this one to begin with.
+        """
         ends = tuple((self._plan.steps[span.first].op, self._plan.steps[span.last].op) for span in spans)
-        return self._make(Pipelining(ends, {step.op: step for step in chosen.values()}, Rows(self._pushed)))
+        return self._make(
+            Pipelining(ends, {step.op: step for step in chosen.values()}, Rows(self._pushed), enough, like)
+        )
 
-    def _faster(self, plan: Plan, spans: Sequence[Span], chosen: dict[int, Step], most: int) -> Plan:
+    def _faster(self, plan: Plan, spans: Sequence[Span], chosen: Mapping[int, Step], most: int) -> Plan:
         """The plan with steps that take more memory, as long as the arena does not take more than `most` bytes."""
-        gains = []
-        for n in range(len(plan.steps)):
-            span = next((span for span in spans if n in span), None)
-            now = chosen.get(n, plan.steps[n])
-            ways = self.ways(n) if span else iter(self._choices.get(now.op, ()))
-            found = sorted(
-                ((work_of(self._graph, way), k, way) for k, way in enumerate(ways)), key=lambda known: known[:2]
-            )
-            better = [(work_of(self._graph, now) - work, way) for work, _, way in found]
-            gains += [(gain, n, span, way) for gain, way in better if gain > 0]
-        wanted, done = dict(chosen), set()
-        for _, n, span, way in sorted(gains, key=lambda gain: (-gain[0], gain[1])):
-            if n in done:
-                continue
-            tried = {**wanted, n: way}
-            need = self._needs_of(span, tried)[0] if span else self._alone(n, way)
-            if need <= most:
-                wanted = tried
-                done.add(n)
-        # What is needed is not always what the arena takes: so as many as can be, those that gain most first.
-        order = sorted(done, key=lambda n: -max(gain for gain, m, _, _ in gains if m == n))
-        taken, left = 0, len(order)
-        while taken < left:
-            middle = (taken + left + 1) // 2 if taken or left < len(order) else left
-            tried = {**chosen, **{n: wanted[n] for n in order[:middle]}}
-            larger = self.planned(spans, tried)
+        starts = [self._raised(chosen, height) for height in _STARTS]
+        possible = [steps for steps in starts if all(self._fits(span.first, spans, steps, most) for span in spans)]
+        wanted = min(
+            (self._wanted(spans, steps, most) for steps in (chosen, *possible)),
+            key=lambda steps: self._cycles(plan, steps),
+        )
+        work = {n: work_of(self._graph, chosen.get(n, plan.steps[n])) for n in wanted}
+        gains = {n: work[n] - work_of(self._graph, step) for n, step in wanted.items()}
+        taken = dict(chosen)
+
+        def take(numbers: Sequence[int]) -> None:
+            """Make so many of these steps as wanted as there is room for."""
+            nonlocal plan, taken
+            tried = {**taken, **{n: wanted[n] for n in numbers}}
+            larger = self.planned(spans, tried, most, plan)
             if larger.arena_bytes <= most:
-                taken, plan = middle, larger
-            else:
-                left = middle - 1
+                plan, taken = larger, tried
+            elif len(numbers) > 1:
+                middle = (len(numbers) + 1) // 2
+                take(numbers[:middle])
+                take(numbers[middle:])
+
+        # What is needed is not always what the arena takes. Those that gain most come first.
+        if changed := [n for n in wanted if wanted[n] is not chosen.get(n)]:
+            take(sorted(changed, key=lambda n: (-gains[n], n)))
         return plan
+
+    def _wanted(self, spans: Sequence[Span], chosen: Mapping[int, Step], most: int) -> dict[int, Step]:
+        """The fastest way to make each step with which no more than `most` bytes are needed, those that gain most
+        first."""
+        wanted = dict(chosen)
+        gains: dict[int, list[tuple[float, Step]]] = {}
+        for n, step in enumerate(self._plan.steps):
+            work = work_of(self._graph, chosen.get(n, step))
+            ways = self.ways(n) if any(n in span for span in spans) else self._choices.get(step.op, ())
+            better = [(gain, way) for way in ways if (gain := work - work_of(self._graph, way)) > 0]
+            if better:
+                gains[n] = sorted(better, key=lambda known: -known[0])
+        for n in sorted(gains, key=lambda n: (-gains[n][0][0], n)):
+            for _, way in gains[n]:
+                if self._fits(n, spans, {**wanted, n: way}, most):
+                    wanted[n] = way
+                    break
+        return wanted
+
+    def _raised(self, chosen: Mapping[int, Step], height: int) -> Mapping[int, Step]:
+        """The same steps in stripes of so many rows, where they can be."""
+        return {n: self._in_stripes(self._plan.steps[n], height, 0) or step for n, step in chosen.items()}
+
+    def _cycles(self, plan: Plan, chosen: Mapping[int, Step]) -> float:
+        return sum(work_of(self._graph, chosen.get(n, step)) for n, step in enumerate(plan.steps))
+
+    def _fits(self, number: int, spans: Sequence[Span], chosen: Mapping[int, Step], most: int) -> bool:
+        """Whether a step needs no more than `most` bytes, about."""
+        span = next((span for span in spans if number in span), None)
+        return (self._needs_of(span, chosen)[0] if span else self._alone(number, chosen[number])) <= most
 
     def ways(self, number: int) -> Iterator[Step]:
         """How a step can be made in stripes."""
@@ -156,22 +223,25 @@ class Search:
         lowest = self._lowest(step)
         gathers = lowest is not None and lowest.stripes is not None and lowest.stripes.gathers
         rows = self._graph.tensor(step.op.inputs[0]).shape[1] if gathers else self._graph.output_of(step.op).shape[1]
-        for height, limit in itertools.product(_HEIGHTS, (0, UNLIMITED)):
-            if height <= rows and (made := self._in_stripes(step, height, limit)):
-                yield made
-        for height in _HEIGHTS:
-            if height <= rows and (made := self._in_stripes(step, height, UNLIMITED, roomier=True)):
+        for height in (height for height in _HEIGHTS if height <= rows):
+            yield from filter(None, (self._in_stripes(step, height, limit) for limit in (0, UNLIMITED)))
+            roomier = 0
+            while made := self._in_stripes(step, height, UNLIMITED, roomier):
+                roomier += 1
                 yield made
 
     def _lowest(self, step: Step) -> Step | None:
         """The step with the lowest stripes that it can make."""
         return next((made for height in (1, 2, 4) if (made := self._in_stripes(step, height, 0))), None)
 
-    def _in_stripes(self, step: Step, height: int, limit: int, *, roomier: bool = False) -> Step | None:
+    def _in_stripes(self, step: Step, height: int, limit: int, roomier: int | None = None) -> Step | None:
         key = (id(step.op), height, limit, roomier)
         if key not in self._striped:
-            target = replace(self._target, scratch_limit=limit)
-            self._striped[key] = striped(self._graph, step, target, height, roomier=roomier)
+            target, known = (
+                replace(self._target, scratch_limit=limit),
+                self._lowered.setdefault((id(step.op), limit), {}),
+            )
+            self._striped[key] = striped(self._graph, step, target, height, roomier=roomier, known=known)
         return self._striped[key]
 
     def _spans(self, budget: int) -> list[Span]:
@@ -247,6 +317,11 @@ class Search:
             self._needs[first, last] = need
         return self._needs[first, last][self._whole_rings]
 
+    def _needed(self, spans: Sequence[Span]) -> int:
+        """Bytes that are needed with these pipelines."""
+        singles = [Span(n, n) for n in range(self.count) if not any(n in span for span in spans)]
+        return max(self._need(span.first, span.last) for span in (*spans, *singles))
+
     def _at_the_ends(self, first: int, last: int) -> int:
         """Bytes of the tensors that are there as wholes before these steps or after them, whichever are more."""
         blocks = [b for b in self._plan.buffers if b.tensors]
@@ -276,6 +351,23 @@ class Search:
     def _needs_of(self, span: Span, chosen: Mapping[int, Step]) -> tuple[int, int]:
         """The same of a pipeline: counting of rings the rows that are in use, or all."""
         steps = {n: chosen[n] for n in range(span.first, span.last + 1)}
+        made = self._rows_of(span, steps)
+        by_step = np.array([aligned(step.scratch_bytes) for step in steps.values()] + [0])
+        scratch = by_step[made.turns]
+        for n, step in steps.items():
+            if step.stripes is not None and step.stripes.gathers:
+                turns = np.flatnonzero(made.turns == n - span.first)
+                scratch[turns[0] : turns[-1] + 1] += aligned(step.scratch_bytes)
+        return int((made.used + scratch).max()), int((made.whole + scratch).max())
+
+    def _rows_of(self, span: Span, steps: Mapping[int, Step]) -> _Rows:
+        """What the tensors of a pipeline take, which depends on how high its stripes are alone."""
+        key = (span, tuple(step.stripes.height for step in steps.values() if step.stripes))
+        if key not in self._rows:
+            self._rows[key] = self._scheduled(span, steps)
+        return self._rows[key]
+
+    def _scheduled(self, span: Span, steps: Mapping[int, Step]) -> _Rows:
         tensors = {
             i for step in steps.values() for i in (*step.op.inputs, *step.op.outputs) if i in self._plan.addresses
         }
@@ -292,17 +384,13 @@ class Search:
             for b in self._plan.buffers
             if b.tensors and tensors.isdisjoint(b.tensors) and b.first <= span.last and b.last >= span.first
         )
-        scratch = np.array([aligned(steps[n].scratch_bytes) if n in steps else 0 for n in found.turns])
-        for n, step in steps.items():
-            if step.stripes is not None and step.stripes.gathers:
-                turns = np.flatnonzero(np.array(found.turns) == n)
-                scratch[turns[0] : turns[-1] + 1] += aligned(step.scratch_bytes)
-        used, whole = scratch.copy(), scratch.copy()
+        turns = np.array(found.turns)
+        used, whole = np.full(len(turns), others), np.full(len(turns), others)
         for i, track in found.tracks.items():
             tensor, rows = self._graph.tensor(i), track.end - track.begin
             used += rows
             whole += np.where(rows > 0, track.rows * row_bytes(tensor), 0) if track.is_ring else rows
-        return others + int(used.max()), others + int(whole.max())
+        return _Rows(np.where(turns == CALLER, -1, turns - span.first), used, whole)
 
     def _last_reads(self) -> dict[int, int]:
         """By tensor the last step that reads it or what shares its memory."""

@@ -16,11 +16,12 @@ from mcugen.ops.movement import Loop, copy_call
 from mcugen.runtimes.aot.plan.memory import Memory, live_bound
 from mcugen.runtimes.aot.plan.overlay import overlay_call
 from mcugen.runtimes.aot.plan.parts import Parts, place_parts
-from mcugen.runtimes.aot.plan.pipelines import NO_PIPELINES, Pipelining, Search
+from mcugen.runtimes.aot.plan.pipelines import MORE_ARENA, NO_PIPELINES, Pipelining, Search
 from mcugen.runtimes.aot.plan.state import StateMemory, place_states
 from mcugen.runtimes.aot.plan.stripes import window_of
 from mcugen.runtimes.aot.plan.types import Plan, Step
 from mcugen.runtimes.aot.plan.verify import verify_plan
+from mcugen.runtimes.aot.plan.work import work_of
 from mcugen.runtimes.aot.supported import check_supported
 
 _SCRATCH_LIMITS = (None, 8192, 4096, 2048, 1024, 512, 0)
@@ -61,16 +62,31 @@ def make_plan(
     if pushed:
         return _pushed_plan(graph, target, goal)
     if goal == "ram":
-        plans = [_best_plan(graph, replace(target, scratch_limit=limit), goal) for limit in _SCRATCH_LIMITS]
-        whole = min(plans, key=lambda plan: plan.arena_bytes)
-        flowing = _with_pipelines(graph, target, goal, pushed=False)
-        return min(filter(None, (flowing, whole)), key=lambda plan: plan.arena_bytes)
+        return _with_little(_small_plans(graph, target, goal))
     if target.scratch_limit is None:
         # Tensors that share memory may leave more room for scratch than can be told before they have their places.
         plan = _best_plan(graph, replace(target, scratch_limit=UNLIMITED), goal)
         if plan.arena_bytes <= plan.live_bound + SLACK:
             return replace(_with_roomier(plan), target=target)
     return _with_roomier(_best_plan(graph, target, goal))
+
+
+def _small_plans(graph: Graph, target: Target, goal: Goal) -> list[Plan]:
+    """Plans with small arenas, the smallest of all that are found among them."""
+    whole = [_best_plan(graph, replace(target, scratch_limit=limit), goal) for limit in _SCRATCH_LIMITS]
+    search = row_search(graph, target, goal, pushed=False)
+    return [*whole, *(search.small() if search else ())]
+
+
+def _with_little(plans: Sequence[Plan]) -> Plan:
+    """The plan with the least memory, or one with little more that is worth it."""
+    least = min(plan.arena_bytes for plan in plans)
+    return min((plan for plan in plans if plan.arena_bytes <= least * MORE_ARENA), key=_price)
+
+
+def _price(plan: Plan) -> float:
+    """A percent of the cycles is worth two percent of the arena."""
+    return float(plan.arena_bytes * sum(work_of(plan.graph, step) for step in plan.steps) ** 2)
 
 
 def _plan_within(graph: Graph, target: Target, goal: Goal, limit: int, *, pushed: bool) -> Plan:
@@ -81,8 +97,12 @@ def _plan_within(graph: Graph, target: Target, goal: Goal, limit: int, *, pushed
     else:
         found = make_plan(graph, target, goal)
         if found.arena_bytes > limit:
-            flowing = _with_pipelines(graph, target, goal, pushed=False, budget=limit)
-            found = flowing if flowing and flowing.arena_bytes <= limit else make_plan(graph, target, "ram")
+            search = row_search(graph, target, goal, pushed=False)
+            flowing = search.best(limit) if search else None
+            if flowing and flowing.arena_bytes <= limit:
+                found = flowing
+            else:
+                found = min(_small_plans(graph, target, "ram"), key=lambda plan: plan.arena_bytes)
     return replace(found, goal=goal, arena_limit=limit)
 
 
@@ -104,16 +124,10 @@ def _pushed_plan(graph: Graph, target: Target, goal: Goal, budget: int = 0) -> P
             where=readers[0].where if readers else "",
             hint=hint,
         )
-    found = _with_pipelines(graph, target, goal, pushed=True, budget=budget)
-    if found is None:
+    search = row_search(graph, target, goal, pushed=True)
+    if search is None:
         raise ModelError("it runs other graphs (IF, WHILE), so that its input cannot go row by row", hint=hint)
-    return found
-
-
-def _with_pipelines(graph: Graph, target: Target, goal: Goal, *, pushed: bool, budget: int = 0) -> Plan | None:
-    """The best plan with rows that flow through layers; None where none can."""
-    search = row_search(graph, target, goal, pushed=pushed)
-    return search.best(budget) if search else None
+    return search.best(budget) if budget else _with_little(search.small())
 
 
 def row_search(graph: Graph, target: Target, goal: Goal, *, pushed: bool) -> Search | None:
@@ -264,7 +278,8 @@ def _make_plan(
         raise ModelError("the model computes nothing: its outputs are its inputs")
     memory.finish(len(steps))
     bound = live_bound(graph, memory.tensor_blocks(), len(steps))
-    layout = memory.layout(steps, pipelining.spans(steps), pipelining.rows, enough)
+    enough = enough or pipelining.enough
+    layout = memory.layout(steps, pipelining.spans(steps), pipelining.rows, enough, pipelining.like)
     plan = Plan(
         graph=graph,
         target=target,

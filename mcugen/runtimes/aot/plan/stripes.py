@@ -57,15 +57,28 @@ def row_inputs(graph: Graph, op: Op) -> list[Tensor]:
     return [graph.tensor(i) for i in dict.fromkeys(op.inputs) if i >= 0 and not graph.tensor(i).is_const]
 
 
-def striped(graph: Graph, step: Step, target: Target, height: int, *, roomier: bool = False) -> Step | None:
+Shape = tuple[int, int, int, int]
+"""What a stripe takes and makes: rows in, rows of padding above and below, rows out."""
+
+Lowered = dict[Shape, list[KernelCall]]
+"""By shape the calls that make a stripe of one op for one target; none where it is not made by calls."""
+
+
+def striped(
+    graph: Graph, step: Step, target: Target, height: int, *, roomier: int | None = None, known: Lowered | None = None
+) -> Step | None:
     """The step made in stripes of so many rows, or None if its kernels do not allow it.
 
-    `roomier`: by faster kernels that take more scratch (`KernelCall.roomier`), which all of its stripes need then.
+    Args:
+        roomier: by which of the faster kernels that take more scratch (`KernelCall.roomier`), which all stripes need
+            then. None: by the usual ones.
+        known: what was found out about stripes of this step for this target. It grows.
     """
+    lowered: Lowered = {} if known is None else known
     op, window = step.op, window_of(graph, step.op)
     if step.plans:
         return None
-    if not roomier and (gathering := gathered(graph, step, height)):
+    if roomier is None and (gathering := gathered(graph, step, height)):
         return gathering
     if window is None:
         return None
@@ -76,31 +89,32 @@ def striped(graph: Graph, step: Step, target: Target, height: int, *, roomier: b
     input_rows = row_inputs(graph, op)[0].shape[1]
     calls: list[KernelCall] = []
     runs: list[Run] = []
-    known: dict[tuple[int, int, int, int], tuple[int, ...]] = {}
+    numbers: dict[Shape, tuple[int, ...]] = {}
     for stripe, first in enumerate(range(0, rows, height)):
         shape = _shape(window, input_rows, first, min(rows, first + height))
-        if shape not in known:
-            made = _lowered(graph, op, target, shape, roomier)
+        if shape not in numbers:
+            if shape not in lowered:
+                lowered[shape] = _lowered(graph, op, target, shape)
+            made = _chosen(lowered[shape], roomier)
             if not made:
                 return None
-            known[shape] = tuple(range(len(calls), len(calls) + len(made)))
+            numbers[shape] = tuple(range(len(calls), len(calls) + len(made)))
             calls += made
-        if runs and runs[-1].calls == known[shape]:
-            runs[-1] = Run(stripe + 1, known[shape])
+        if runs and runs[-1].calls == numbers[shape]:
+            runs[-1] = Run(stripe + 1, numbers[shape])
         else:
-            runs.append(Run(stripe + 1, known[shape]))
+            runs.append(Run(stripe + 1, numbers[shape]))
     return replace(step, calls=tuple(calls), stripes=Stripes(height, window, tuple(runs)))
 
 
-def _shape(window: Window, height: int, first: int, end: int) -> tuple[int, int, int, int]:
-    """What a stripe takes and makes: rows in, rows of padding above and below, rows out."""
+def _shape(window: Window, height: int, first: int, end: int) -> Shape:
     begin, stop = window.first(first), window.end(end - 1, height)
     above = max(0, window.pad - first * window.stride)
     below = max(0, (end - 1) * window.stride - window.pad + window.span - height)
     return stop - begin, above, below, end - first
 
 
-def stripe_graph(graph: Graph, op: Op, shape: tuple[int, int, int, int]) -> tuple[Graph, Op]:
+def stripe_graph(graph: Graph, op: Op, shape: Shape) -> tuple[Graph, Op]:
     """The op over an image of a stripe's height. Its input counts as read by others, so that it is left alone."""
     taken, above, below, made = shape
     tensors = {i: graph.tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0}
@@ -115,7 +129,7 @@ def stripe_graph(graph: Graph, op: Op, shape: tuple[int, int, int, int]) -> tupl
     return Graph(tensors, (op,), inputs, (*op.outputs, *inputs), graph.name, graph.sha256), op
 
 
-def _lowered(graph: Graph, op: Op, target: Target, shape: tuple[int, int, int, int], roomier: bool) -> list[KernelCall]:
+def _lowered(graph: Graph, op: Op, target: Target, shape: Shape) -> list[KernelCall]:
     """The calls that make a stripe, without those that another memory would allow; none if it is not made by calls."""
     alone, part = stripe_graph(graph, op, shape)
     if target.scratch_limit is None:
@@ -129,9 +143,13 @@ def _lowered(graph: Graph, op: Op, target: Target, shape: tuple[int, int, int, i
         return []
     if lowering.aliases or lowering.graphs:
         return []
-    calls = lowering.calls
-    if roomier:
-        calls = tuple(call.roomier[0] for call in calls if call.roomier)
+    return list(lowering.calls)
+
+
+def _chosen(calls: list[KernelCall], roomier: int | None) -> list[KernelCall]:
+    """The calls of a stripe, or those in their place that take more scratch; none where there is no such."""
+    if roomier is not None:
+        calls = [call.roomier[roomier] for call in calls if roomier < len(call.roomier)]
     return [replace(call, roomier=(), inplace=()) for call in calls]
 
 
