@@ -20,6 +20,7 @@ from mcugen.boards.types import Board
 from mcugen.cores.architectures import ARM, RISCV, Architecture
 from mcugen.emulators import emulators
 from mcugen.errors import McugenError
+from mcugen.flow.installers import how_to_install
 from mcugen.flow.origin import direct_url
 from mcugen.oracle.changes import version_date
 from mcugen.runtimes.tflm.library import (
@@ -78,13 +79,7 @@ def install_line(tool: _Tool) -> str:
     """How to install a tool on this system."""
     if tool.pip:
         return f"{sys.executable} -m pip install '{_here(tool.pip)}'"
-    if platform.system() == "Darwin" and tool.brew:
-        return f"brew install {tool.brew}"
-    if tool.apt and shutil.which("apt-get"):
-        return f"sudo apt-get install {tool.apt}"
-    if tool.apt:
-        return f"with this system's package manager (on Debian the packages are {tool.apt})"
-    return tool.note
+    return how_to_install(tool.apt, tool.brew) if tool.apt else tool.note
 
 
 def _here(package: str) -> str:

@@ -19,8 +19,8 @@ from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_gr
 from tests.kernels.small_images import small_cases
 from tests.kernels.weighted_models import depthwise_model, random_weights
 
-CASES = 200
-ON_CORES = 40
+CASES = 80
+ON_CORES = 30
 LITTLE = 64
 """Bytes of scratch that make kernels take a row of the output at a time."""
 
