@@ -17,6 +17,7 @@ from typing import IO
 
 from mcugen.children import dying_with_us
 from mcugen.errors import ToolError
+from mcugen.oracle.engines import chosen
 
 _lock = threading.Lock()
 _original: _Original | None = None
@@ -62,8 +63,13 @@ class Copy:
 
 
 def start_early() -> None:
-    """Start the process that is copied, which imports its packages while others of us work; once in a process."""
+    """Start the process that is copied, which imports its packages while others of us work; once in a process.
+
+    Does nothing where TFLM's interpreter is not the chosen reference.
+    """
     global _original
+    if "tflite-micro" not in chosen():
+        return
     with _lock:
         if _original is None or not _original.is_ours():
             with suppress(OSError):  # who needs it will say so

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mcugen.errors import ModelError, ToolError
-from mcugen.oracle import Oracle, make_inputs
+from mcugen.oracle import Oracle, copies, make_inputs
 from mcugen.oracle.engines import chosen, using
 from mcugen.reference import NumpyReference
 from mcugen.runtimes.aot.graph import read_graph
@@ -97,6 +97,13 @@ def test_which_one_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MCUGEN_REFERENCE")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert chosen() == ("mcugen",)
+
+
+def test_nothing_is_started_early_for_a_reference_that_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "_original", None)
+    monkeypatch.setattr(copies, "_Original", lambda: pytest.fail("started"))
+    with using("mcugen"):
+        copies.start_early()
 
 
 def test_both_agree() -> None:
