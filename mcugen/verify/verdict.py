@@ -227,12 +227,21 @@ _SIGNAL = "CUSTOM:Signal"
 """TFLM's signal ops: some give uint32, which no other op of a model has."""
 
 
-def _written(op: Op, values: NDArray[Any]) -> slice:
-    """The elements of an op's output, flat, that it writes; the others are what the memory held before."""
-    if op.kind != "CUSTOM:SignalEnergy":
-        return slice(values.size)
-    told = flexbuffer_options(op.options)
-    return slice(int(told.get("start_index", 0)), int(told.get("end_index", values.size)))
+_ONE_BY_ONE = frozenset(("CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"))
+"""Ops that make one element of each, in order."""
+
+
+def _written(graph: Graph) -> dict[int, slice]:
+    """By tensor, the elements, flat, that the ops before it wrote, where these are not all: SignalEnergy leaves out
+    bands, and what is made of those is made of what the memory held before."""
+    found: dict[int, slice] = {}
+    for op in graph.ops:
+        if op.kind == "CUSTOM:SignalEnergy":
+            told = flexbuffer_options(op.options)
+            found[op.outputs[0]] = slice(int(told.get("start_index", 0)), int(told.get("end_index", 1 << 31)))
+        elif op.kind in _ONE_BY_ONE and op.inputs[0] in found:
+            found[op.outputs[0]] = found[op.inputs[0]]
+    return found
 
 
 def _oracle_tensor(graph: Graph, op: Op) -> int | None:
@@ -279,6 +288,7 @@ def _compare_layers(
     for n, said in zip(flags, values[len(compared) :], strict=True):
         if not np.all(said):  # it left its output as it was
             expected.pop(n, None)
+    written = _written(plan.graph)
     divergence: Divergence | None = None
     bit_exact = True
     shown = 0
@@ -291,8 +301,8 @@ def _compare_layers(
         if kept is not None:  # the planned model computes only these channels
             want = want[..., list(kept)]
         got = np.frombuffer(raw, dtype=want.dtype).reshape(want.shape)
-        written = _written(step.op, want)
-        got, want = got.reshape(-1)[written], want.reshape(-1)[written]
+        if (part := written.get(compared[op])) is not None:
+            got, want = got.reshape(-1)[part], want.reshape(-1)[part]
         difference = compare(got, want, tolerant=step.op.outputs[0] in tolerant)
         bit_exact = bit_exact and difference.same_bits
         if divergence is None and not difference.accepted:

@@ -73,7 +73,7 @@ class Primed:
     def layers(self, inputs: Sequence[NDArray[Any]]) -> Iterator[tuple[int, bytes]]:
         for number, op in enumerate(self.graph.ops):
             value = np.array(self.oracle.tensors(inputs, [op.outputs[0]])[0])
-            if op.kind == "CUSTOM:SignalEnergy" and self.dirt is not None:
+            if op.kind in ("CUSTOM:SignalEnergy", "CAST") and self.dirt is not None:
                 value[self.dirt] = 77
             yield number, value.tobytes()
 
@@ -150,3 +150,13 @@ def test_a_state_of_its_own_on_the_device(tmp_path: Path) -> None:
     path.write_bytes(delayed())
     proof = api.verify(path, board="mps2-an386", runtime="tflm", tflm=tflm, samples=4, layers=True)
     assert proof.verdict.bit_exact
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("kind", ["int8", "float"])
+def test_tflms_own_audio_preprocessors(kind: str) -> None:
+    tflm = real_tflm()
+    model = Path(tflm) / f"tensorflow/lite/micro/examples/micro_speech/models/audio_preprocessor_{kind}.tflite"
+    proof = api.verify(model, board="mps2-an386", runtime="tflm", tflm=tflm, samples=4, layers=True)
+    assert proof.verdict.bit_exact, proof.verdict.first_divergent_op
+    assert proof.verdict.sequence
