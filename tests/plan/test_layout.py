@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcugen.runtimes.aot.plan.layout import ALIGNMENT, Block, aligned, lower_bound, pack
+from mcugen.runtimes.aot.plan.layout import ALIGNMENT, Block, aligned, lower_bound, pack, pack_apart
 
 blocks = st.lists(
     st.builds(
@@ -79,3 +80,22 @@ def test_a_chain_with_leads_goes_below_the_bound() -> None:
     chain = [Block(8000, n - 1, n) for n in range(5)]
     leads = {(n + 1, n): 640 for n in range(4)}
     assert pack(chain, leads)[1] == 8000 + 4 * 640
+
+
+@given(blocks, st.integers(0, 23), st.integers(1, 400))
+@settings(max_examples=100, deadline=None)
+def test_a_layout_to_begin_with_is_kept_or_improved(given_blocks: list[Block], grown: int, by: int) -> None:
+    """Also where a block has grown since: then it is no larger than that layout with all above moved up."""
+
+    def distances(wanted: list[Block]) -> dict[tuple[int, int], int]:
+        pairs = [(i, j) for i, a in enumerate(wanted) for j, b in enumerate(wanted) if i != j and a.overlaps(b)]
+        return {(i, j): aligned(wanted[i].size) for i, j in pairs}
+
+    offsets, total = pack(given_blocks)
+    assert pack_apart(given_blocks, distances(given_blocks), total, offsets)[1] <= total
+    larger = [replace(b, size=b.size + by) if n == grown else b for n, b in enumerate(given_blocks)]
+    found, size = pack_apart(larger, distances(larger), total + aligned(by) + ALIGNMENT, offsets)
+    assert size <= total + aligned(by) + ALIGNMENT
+    for (i, a), (j, b) in combinations(enumerate(larger), 2):
+        if a.overlaps(b):
+            assert found[i] + a.size <= found[j] or found[j] + b.size <= found[i]

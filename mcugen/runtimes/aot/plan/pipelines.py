@@ -25,6 +25,7 @@ from mcugen.runtimes.aot.plan.schedule import CALLER, schedule
 from mcugen.runtimes.aot.plan.stripes import Lowered, row_bytes, striped
 from mcugen.runtimes.aot.plan.turns import Span
 from mcugen.runtimes.aot.plan.types import Plan, Step
+from mcugen.runtimes.aot.plan.verify import verify_plan
 from mcugen.runtimes.aot.plan.work import work_of
 
 _HEIGHTS = (1, 2, 3, 4, 6, 8)
@@ -132,7 +133,9 @@ class Search:
         # Where a budget is kept from the beginning, it is all spent; else the smallest plan may only get faster.
         most = max(budget, min(plan.arena_bytes for plan, _, _ in found))
         faster = [self._faster(*way, most) for way in found if way[0].arena_bytes <= most]
-        return min(faster, key=lambda plan: self._cycles(plan, {}))
+        fastest = min(faster, key=lambda plan: self._cycles(plan, {}))
+        verify_plan(fastest)
+        return fastest
 
     def small(self) -> list[Plan]:
         """The smallest plan, and the fastest with arenas that are not much larger.
