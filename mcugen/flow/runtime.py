@@ -167,12 +167,16 @@ def _in_several(plan: Plan, board: Board, choice: Choice, reserved: Reserved) ->
 
     Raises:
         DoesNotFitError: none does.
+        ProjectError: a limit of RAM, of which there are several.
     """
-    goal, pushed = choice.goal or DEFAULT_GOAL, choice.rows == "pushed"
-    limit = room = arena_room(board, plan, reserved)
     if choice.max_ram is not None:
-        fit = fit_report(plan, board)
-        limit = min(room, max(1, choice.max_ram - fit.static - fit.stack))
+        raise ProjectError(
+            f"{board.name} has several RAMs, for which one limit says too little",
+            where="`max_ram`",
+            hint="Say what of each is yours: `reserve=dtcm=64K`",
+        )
+    goal, pushed = choice.goal or DEFAULT_GOAL, choice.rows == "pushed"
+    limit = arena_room(board, plan, reserved)
     for _ in range(_TRIES):
         if plan.arena_bytes <= limit and (placed := in_memories(plan, board, reserved)) is not None:
             return placed
@@ -180,13 +184,6 @@ def _in_several(plan: Plan, board: Board, choice: Choice, reserved: Reserved) ->
         if smaller.arena_bytes >= plan.arena_bytes:
             break
         plan = smaller
-    if limit < min(room, plan.arena_bytes):
-        missing = plan.arena_bytes - limit
-        raise DoesNotFitError(
-            f"the smallest plan that was found needs {missing:,} bytes of RAM more than `max_ram`",
-            where=f"board {board.name}",
-            hint="Allow more, or choose a smaller model",
-        )
     raise no_room(plan, board, reserved)
 
 

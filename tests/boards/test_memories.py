@@ -9,10 +9,14 @@ import pytest
 from mcugen.boards.shipped import load_board
 from mcugen.boards.text import board_toml
 from mcugen.boards.types import Board
-from mcugen.errors import BoardError, ProjectError
+from mcugen.errors import BoardError, DoesNotFitError, ProjectError
 from mcugen.flow.memories import read_reserved, reserved_in
+from mcugen.flow.model import load_model, plan_model
+from mcugen.flow.runtime import Choice
 from mcugen.project.bsp import bsp_files
 from mcugen.resources import resource_dir
+from mcugen.runtimes.aot.plan import Plan
+from tests import zoo
 
 NAME = "mps2-an386-qspi"
 GOOD = (resource_dir("boards") / f"{NAME}.toml").read_text()
@@ -122,6 +126,27 @@ def test_what_is_no_amount(text: str) -> None:
 def test_what_cannot_be_reserved(given: dict[str, int], message: str) -> None:
     with pytest.raises(ProjectError, match=message):
         reserved_in(load_board(NAME), given)
+
+
+def test_one_limit_of_several_rams_is_refused() -> None:
+    model = load_model(zoo.path("sine"))
+    with pytest.raises(ProjectError, match="has several RAMs, for which one limit says too little"):
+        plan_model(model, load_board(NAME), Choice(max_ram=100_000))
+
+
+def test_what_is_reserved_is_not_taken() -> None:
+    model, board = load_model(zoo.path("ds_cnn")), load_board(NAME)
+    plan = plan_model(model, board, Choice(reserve={"dtcm": 130_000}))
+    assert isinstance(plan, Plan)
+    assert plan.taken_in("dtcm") <= 131_072 - 130_000
+    assert plan.reserved == (("dtcm", 130_000),)
+    one = load_board("stm32vldiscovery")
+    with pytest.raises(
+        DoesNotFitError, match=r"8,192 bytes are reserved in ram, but the firmware leaves only \d,\d{3}\."
+    ):
+        plan_model(model, one, Choice(reserve={"ram": 8_192}))
+    with pytest.raises(DoesNotFitError, match="does not fit the memories of"):
+        plan_model(model, board, Choice(reserve={"dtcm": 131_072, "ram": 524_288}))
 
 
 def test_nothing_is_reserved_twice() -> None:
