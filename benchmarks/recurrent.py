@@ -34,7 +34,7 @@ OTHER_BOARDS = {"lm3s6965evb": "Cortex-M3", "mps3-an547": "Cortex-M55"}
 TITLE = "## Recurrent layers"
 FORMS: dict[str, dict[str, Any]] = {"float32": {"quantize": False}, "int8": {}, "int16": {"activations": "int16"}}
 UNITS, EPOCHS, RATE = 16, 12, 0.01
-SIMPLE_UNITS, SIMPLE_EPOCHS, SIMPLE_RATE = 24, 30, 0.002
+SIMPLE_UNITS, SIMPLE_EPOCHS, SIMPLE_RATE = 24, 50, 0.002
 """Of a SimpleRNN, which learns gestures of 32 steps only slowly, with clipped gradients."""
 TRAINED_ON, JUDGED_ON, JUDGED_ON_DEVICE, VERIFIED_ON = 1600, 400, 100, 8
 MOST_LOST, LEAST_LEARNED = 0.5, 95.0
