@@ -219,7 +219,8 @@ def remake(model: OpenedModel, graph: Graph, board: Board, manifest: Manifest, t
     else:
         pushed, limit = manifest.rows == "pushed", manifest.arena_limit
         plan = make_plan(graph, board.target(), manifest.optimize, pushed, limit)
-        program = in_memories(plan, board, reserved_in(board, manifest.reserve)) or plan
+        placed = in_memories(plan, board, reserved_in(board, manifest.reserve)) or plan
+        program = replace(placed, reserved=tuple(sorted(manifest.reserve.items())))
     facts = plan_facts(program)
     same_ops = facts["ops"] == manifest.ops if manifest.runtime == "aot" else len(facts["ops"]) == len(manifest.ops)
     if program.arena_bytes != manifest.arena_bytes or not same_ops:

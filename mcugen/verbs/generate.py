@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mcugen.boards.types import Board
-    from mcugen.flow.memories import read_reserved
     from mcugen.flow.model import Model
     from mcugen.names import Activations, Goal, InputRows, Runtime
     from mcugen.progress import Progress
@@ -145,6 +144,7 @@ def generate(
     from mcugen.builder.in_use import using
     from mcugen.flow.boards import named_board
     from mcugen.flow.labels import read_labels
+    from mcugen.flow.memories import read_reserved
     from mcugen.flow.model import load_model, plan_model
     from mcugen.flow.project import command_line, write_project
     from mcugen.flow.runtime import Choice
