@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 REWRITES: Mapping[str, str] = {
-    "BIDIRECTIONAL_SEQUENCE_LSTM": "build the LSTM layers with unroll=True",
-    "UNIDIRECTIONAL_SEQUENCE_RNN": "build the RNN layer with unroll=True",
+    "BIDIRECTIONAL_SEQUENCE_LSTM": "in Keras, build the LSTM layers with unroll=True",
+    "UNIDIRECTIONAL_SEQUENCE_RNN": "in Keras, build the RNN layer with unroll=True",
     "IF": "remove the control flow from the model",
     "CUMSUM": "multiply with a triangle of ones: the reference's int8 kernel adds the zero point to every sum",
     "GELU": "use gelu with approximate=True, relu, relu6 or hard_swish instead",

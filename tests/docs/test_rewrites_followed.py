@@ -89,3 +89,9 @@ def test_what_is_written_instead_runs_in_int8(kind: str) -> None:
     for build in INSTEAD[kind]:
         graph = read_graph(convert(build(), None if kind == "SVDF" else "random").tflite)
         assert make_plan(optimize(graph)).steps
+
+
+def test_an_argument_of_keras_is_said_to_be_one() -> None:
+    """Models from PyTorch and ONNX have none of that name."""
+    for text in REWRITES.values():
+        assert "unroll=True" not in text or text.startswith("in Keras, ")
