@@ -220,6 +220,10 @@ def library_of(checkout: Path, folder: Path) -> Path:
             shutil.copy(path, source / inside)
     downloads = checkout / DOWNLOADS
     shutil.copytree(downloads / "flatbuffers/include/flatbuffers", source / "flatbuffers")
+    for header in (downloads / "ruy" / "ruy").rglob("*.h"):
+        inside = header.relative_to(downloads / "ruy")
+        (source / inside).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(header, source / inside)
     for part in ("fixedpoint", "internal", "public"):
         shutil.copytree(downloads / "gemmlowp" / part, source / part, ignore=shutil.ignore_patterns("*.cc"))
     (folder / "library.json").write_text(json.dumps({"name": "tflm", "version": "1.0.0"}))
