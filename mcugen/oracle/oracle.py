@@ -53,7 +53,7 @@ def oracle_name(engine: Engine | None = None) -> str:
     except importlib.metadata.PackageNotFoundError:
         raise ToolError(
             "the oracle, the Python package tflite-micro, is not installed",
-            hint="Install it: pip install tflite-micro (it has wheels for Linux x86-64), or use --reference mcugen",
+            hint='Install it: pip install tflite-micro (it has wheels for Linux x86-64), or pass `reference="mcugen"`',
         ) from None
 
 
@@ -150,7 +150,7 @@ class Oracle:
             raise ModelError(
                 f"{_WORDS[self.engine]} crashed on this model{self._last_words()}",
                 hint="The model uses an op in a way that it cannot run"
-                + ("; --reference mcugen may" if self.engine == "tflite-micro" else ""),
+                + ('; `reference="mcugen"` may' if self.engine == "tflite-micro" else ""),
             ) from None
         finally:
             timer.cancel()

@@ -241,8 +241,8 @@ def _read_rows(top: _Fields) -> InputRows:
 
 
 def _read_reserve(top: _Fields) -> dict[str, int]:
-    """Bytes by memory; projects of versions that could not reserve have no such field."""
-    reserve: dict[str, Any] = top.take("reserve", dict, "an object") if top.has("reserve") else {}
+    """Bytes by memory."""
+    reserve: dict[str, Any] = top.take("reserve", dict, "an object")
     for name, size in reserve.items():
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,15}", name) or type(size) is not int or not 0 <= size < 1 << 32:
             raise top.error("reserve", f"has {_short(size)} for {_short(name)}, not bytes for the name of a memory")

@@ -76,7 +76,7 @@ class Witnesses:
                     names = f"{self._references[0].name} and {reference.name}"
                     raise ModelError(
                         f"the references disagree: {differing} of {one.size} values of {where} differ between {names}",
-                        hint="One of them is wrong. Compare with each alone: --reference tflite-micro, then mcugen",
+                        hint="One of them is wrong: report this as a bug. `reference` chooses one of them",
                     )
         return first
 

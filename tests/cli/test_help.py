@@ -11,7 +11,7 @@ from tests.cli.conftest import Cli
 
 FIRST = ["--board", "--data", "--out", "--port", "--report", "--verbose", "--json", "--help"]
 GROUPS = ["Arguments", "Options", "Board and device", "Output", "Model and quantization", "Verification", "Accuracy"]
-ADVANCED = ["Search for the best quantization (--auto)", "TensorFlow Lite Micro (--runtime tflm)"]
+ADVANCED = ["Search for the best quantization (--auto)", "TensorFlow Lite Micro (--runtime tflm)", "Advanced"]
 TWO_SCREENS = 100
 
 

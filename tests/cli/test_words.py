@@ -27,9 +27,12 @@ ABOVE = ("ui", "verbs", "api.py", "cli.py", "__main__.py", "pytest_plugin.py", "
 
 ALLOWED = {
     ("flash/esptool.py", "--port"): "an argument of esptool",
+    ("emulators/renode.py", "--plain"): "an argument of Renode",
     ("flow/doctor.py", "the TFLM runtime (--runtime tflm)"): "doctor's table of what a command line needs",
     ("flow/doctor.py", "--emulator …"): "doctor's table of what a command line needs",
     ("flow/project.py", " --data random"): "part of a whole command line",
+    ("flow/runtime.py", " --plain"): "part of a whole command line",
+    ("flow/runtime.py", " --reserve …=…"): "part of a whole command line",
     ("flow/project.py", " --no-quantize"): "part of a whole command line",
     ("flow/project.py", " --auto"): "part of a whole command line",
     ("flow/project.py", " --activations …"): "part of a whole command line",

@@ -353,5 +353,5 @@ def test_every_cause_of_a_fault() -> None:
 
 
 def test_errors_of_the_tflm_runtime_are_numbered_from_the_top() -> None:
-    assert list(p.MODEL_ERRORS) == list(range(-1, -13, -1))
+    assert list(p.MODEL_ERRORS) == list(range(-1, -15, -1))
     assert p.MODEL_ERRORS[p.ARENA_TOO_SMALL] == "the arena is too small"

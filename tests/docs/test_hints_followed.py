@@ -73,10 +73,6 @@ FOLLOWED_BY = {
         "device/test_mlperf.py",
         "test_verbs_that_need_the_other_protocol_say_so",
     ),
-    ("flow/runtime.py", "Generate the project again"): (
-        "cli/test_first_screen.py",
-        "test_deploy_and_build_say_the_same_ram",
-    ),
     ("flow/runtime.py", "row by row"): (
         "device/test_rows.py",
         "test_a_budget_is_kept_or_what_is_missing_is_said",
@@ -125,6 +121,22 @@ FOLLOWED_BY = {
         "tflm/test_emit.py",
         "test_custom_ops_get_a_stub_that_compiles",
     ),
+    ("flow/runtime.py", "`reserve=dtcm=64K`"): (
+        "boards/test_memories.py",
+        "test_what_is_reserved_is_not_taken",
+    ),
+    ("runtimes/tflm/program.py", "omit `custom_ops`"): (
+        "tflm/test_custom_ops.py",
+        "test_a_given_kernel_goes_before_tflms_own",
+    ),
+    ("runtimes/tflm/refusals.py", "To run it"): (
+        "tflm/test_refusals.py",
+        "test_of_a_library_whose_kernels_are_not_known_it_is_a_warning",
+    ),
+    ("verify/parted_oracle.py", "with a reference function"): (
+        "custom/test_custom_ops.py",
+        "test_verdict_on_a_board",
+    ),
     ("verbs/export.py", "or choose another format"): (
         "export/test_evidence.py",
         "test_the_pack_of_a_model",
@@ -147,6 +159,7 @@ STATEMENTS = {
     "applies to the ahead-of-time runtime only": "flow/runtime.py",
     "apply to the ahead-of-time runtime only": "flow/runtime.py",
     "the smallest plan that was found": "flow/runtime.py",
+    "TFLM's arena lies in RAM": "flow/runtime.py",
     "chooses … itself": "flow/tuning.py",
     "has an effect with": "flow/tuning.py",
     "by itself": "flow/tuning.py",
@@ -156,6 +169,9 @@ STATEMENTS = {
     "exported as a library": "verbs/export.py",
     "exclude each other": "verbs/export.py",
     "needs a board to measure on": "verbs/inspect.py",
+    "whose memories it names": "verbs/inspect.py",
+    "chooses one of them": "verify/witnesses.py",
+    "Omit `tflm_build`": "runtimes/tflm/library.py",
 }
 """Texts that say what is and advise nothing about a model, by a piece of them: their file."""
 

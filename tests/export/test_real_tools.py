@@ -63,5 +63,5 @@ def test_zephyr_schema(tmp_path: Path) -> None:
     schema = yaml.safe_load((Path(named("MCUGEN_ZEPHYR_BASE")) / "scripts/schemas/module-schema.yaml").read_text())
     module = yaml.safe_load((exported("zephyr", tmp_path / "net") / "zephyr" / "module.yml").read_text())
     jsonschema.validate(module, schema)
-    with pytest.raises(jsonschema.ValidationError):
+    with pytest.raises(jsonschema.ValidationError, match="is not of type"):
         jsonschema.validate({**module, "samples": "samples"}, schema)

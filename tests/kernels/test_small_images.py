@@ -20,7 +20,7 @@ from tests.kernels.small_images import small_cases
 from tests.kernels.weighted_models import depthwise_model, random_weights
 
 CASES = 80
-ON_CORES = 30
+ON_CORES = 40
 LITTLE = 64
 """Bytes of scratch that make kernels take a row of the output at a time."""
 

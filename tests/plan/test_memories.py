@@ -182,38 +182,98 @@ def _across(plan: Plan) -> Plan:
     return replace(plan, buffers=buffers)
 
 
-FAULTS: list[tuple[str, Callable[[Plan], Plan]]] = [
-    ("a tensor between two memories", lambda p: _moved(p, p.graph.ops[1].outputs[0], p.arenas[0].end - 4)),
-    ("a buffer between two memories", _across),
-    ("scratch between two memories", lambda p: replace(p, scratch=dict.fromkeys(p.scratch, p.arenas[0].end - 4))),
-    ("an input where no DMA reaches", lambda p: _moved(p, p.graph.inputs[0], -p.addresses[p.graph.inputs[0]])),
-    ("an arena over the memory's size", lambda p: _with_memory(p, "dtcm", room=p.taken_in("dtcm") - 1)),
-    ("weights over the memory's size", lambda p: _with_memory(p, "flash", room=p.taken_in("flash") - 1)),
-    ("an arena where none may lie", lambda p: _with_memory(p, "dtcm", holds=("weights",))),
-    ("an arena in flash", lambda p: _with_memory(p, "dtcm", is_ram=False)),
-    ("weights where none may lie", lambda p: _with_memory(p, "ram", holds=("arena",))),
-    ("two memories of one name", lambda p: replace(p, memories=(*p.memories, p.memories[0]))),
-    ("two arenas in one memory", lambda p: replace(p, arenas=(p.arenas[0], replace(p.arenas[1], memory="dtcm")))),
-    ("two arenas that overlap", lambda p: replace(p, arenas=(p.arenas[0], replace(p.arenas[1], start=0)))),
-    ("a gap between arenas", lambda p: replace(p, arenas=(replace(p.arenas[0], size=16), p.arenas[1]))),
-    ("an arena more", lambda p: replace(p, arenas=(*p.arenas, Arena("qspi", p.arena_bytes, 16)))),
-    ("an arena that ends early", lambda p: replace(p, arena_bytes=p.arena_bytes + 16)),
-    ("no arena", lambda p: replace(p, arenas=(), arena_bytes=0)),
-    ("weights without a place", lambda p: replace(p, weights=p.weights[1:])),
-    ("weights with two places", lambda p: replace(p, weights=(*p.weights, p.weights[0]))),
-    ("weights of another size", lambda p: _with_weights(p, 0, size=p.weights[0].size + 16)),
-    ("weights that nothing reads", lambda p: _with_weights(p, 0, content=("|i1", b"x"))),
-    ("weights in no memory", lambda p: _with_weights(p, 0, memory="nowhere")),
-    ("weights in RAM that nobody copies", lambda p: _with_weights(p, _first(p, "ram"), image="")),
-    ("weights in flash that are copied", lambda p: _with_weights(p, _first(p, "flash"), image="qspi")),
-    ("weights that are copied from RAM", lambda p: _with_weights(p, _first(p, "ram"), image="dtcm")),
-    ("places without memories", lambda p: replace(p, memories=())),
+FAULTS: list[tuple[str, str, Callable[[Plan], Plan]]] = [
+    (
+        "a tensor between two memories",
+        "tensor .* lies in no arena as a whole",
+        lambda p: _moved(p, p.graph.ops[1].outputs[0], p.arenas[0].end - 4),
+    ),
+    ("a buffer between two memories", "buffer at .* lies in no arena as a whole", _across),
+    (
+        "scratch between two memories",
+        "scratch of .* lies in no arena as a whole",
+        lambda p: replace(p, scratch=dict.fromkeys(p.scratch, p.arenas[0].end - 4)),
+    ),
+    (
+        "an input where no DMA reaches",
+        "DMA does not reach dtcm",
+        lambda p: _moved(p, p.graph.inputs[0], -p.addresses[p.graph.inputs[0]]),
+    ),
+    (
+        "an arena over the memory's size",
+        "dtcm holds .* but has room for",
+        lambda p: _with_memory(p, "dtcm", room=p.taken_in("dtcm") - 1),
+    ),
+    (
+        "weights over the memory's size",
+        "flash holds .* but has room for",
+        lambda p: _with_memory(p, "flash", room=p.taken_in("flash") - 1),
+    ),
+    (
+        "an arena where none may lie",
+        "an arena lies in dtcm, which holds none",
+        lambda p: _with_memory(p, "dtcm", holds=("weights",)),
+    ),
+    ("an arena in flash", "an arena lies in dtcm, which holds none", lambda p: _with_memory(p, "dtcm", is_ram=False)),
+    ("weights where none may lie", "lie in ram, which holds none", lambda p: _with_memory(p, "ram", holds=("arena",))),
+    (
+        "two memories of one name",
+        "two memories have one name",
+        lambda p: replace(p, memories=(*p.memories, p.memories[0])),
+    ),
+    (
+        "two arenas in one memory",
+        "dtcm has two arenas",
+        lambda p: replace(p, arenas=(p.arenas[0], replace(p.arenas[1], memory="dtcm"))),
+    ),
+    (
+        "two arenas that overlap",
+        "overlaps another",
+        lambda p: replace(p, arenas=(p.arenas[0], replace(p.arenas[1], start=0))),
+    ),
+    (
+        "a gap between arenas",
+        "begins or ends where none can",
+        lambda p: replace(p, arenas=(replace(p.arenas[0], size=16), p.arenas[1])),
+    ),
+    (
+        "an arena more",
+        "an arena lies in qspi, which holds none",
+        lambda p: replace(p, arenas=(*p.arenas, Arena("qspi", p.arena_bytes, 16))),
+    ),
+    ("an arena that ends early", "the arenas end at", lambda p: replace(p, arena_bytes=p.arena_bytes + 16)),
+    ("no arena", "lies in no arena as a whole", lambda p: replace(p, arenas=(), arena_bytes=0)),
+    ("weights without a place", "have no place", lambda p: replace(p, weights=p.weights[1:])),
+    ("weights with two places", "weights have two places", lambda p: replace(p, weights=(*p.weights, p.weights[0]))),
+    (
+        "weights of another size",
+        "no kernel reads such weights",
+        lambda p: _with_weights(p, 0, size=p.weights[0].size + 16),
+    ),
+    (
+        "weights that nothing reads",
+        "no kernel reads such weights",
+        lambda p: _with_weights(p, 0, content=("|i1", b"x")),
+    ),
+    ("weights in no memory", "lie in nowhere, which holds none", lambda p: _with_weights(p, 0, memory="nowhere")),
+    ("weights in RAM that nobody copies", "are never copied", lambda p: _with_weights(p, _first(p, "ram"), image="")),
+    (
+        "weights in flash that are copied",
+        "need not be copied",
+        lambda p: _with_weights(p, _first(p, "flash"), image="qspi"),
+    ),
+    (
+        "weights that are copied from RAM",
+        "are copied from dtcm, which holds none after a start",
+        lambda p: _with_weights(p, _first(p, "ram"), image="dtcm"),
+    ),
+    ("places without memories", "places in memories that it does not have", lambda p: replace(p, memories=())),
 ]
 
 
-@pytest.mark.parametrize(("what", "fault"), FAULTS, ids=[what for what, _ in FAULTS])
-def test_faults_are_found(sound: Plan, what: str, fault: Callable[[Plan], Plan]) -> None:
+@pytest.mark.parametrize(("what", "said", "fault"), FAULTS, ids=[what for what, _, _ in FAULTS])
+def test_faults_are_found(sound: Plan, what: str, said: str, fault: Callable[[Plan], Plan]) -> None:
     verify_plan(sound)
     broken = fault(sound)
-    with pytest.raises(PlanError):
+    with pytest.raises(PlanError, match=said):
         verify_plan(broken)

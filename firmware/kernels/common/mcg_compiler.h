@@ -3,10 +3,8 @@
 #ifndef MCG_COMPILER_H
 #define MCG_COMPILER_H
 
-#include <limits.h>
-
 /* Sums and products are computed as int, and constants lie in the memory of all data. */
-#if INT_MAX < 0x7fffffff
+#if defined(__INT_MAX__) && __INT_MAX__ < 0x7fffffff
 #error "mcugen's code needs an int of 32 bits: this is an 8 or 16 bit core, choose a 32 bit one"
 #endif
 

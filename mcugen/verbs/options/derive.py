@@ -80,7 +80,6 @@ PARAMETERS: Mapping[str, Spelling] = {
     "layers": Spelling(shared.Layers),
     "paced": Spelling(shared.Paced),
     "stream": Spelling(shared.Stream),
-    "reference": Spelling(comparing.Reference),
     "emulator": Spelling(shared.Emulator),
     "probe": Spelling(shared.Probe),
     "tool": Spelling(shared.FlashTool),
@@ -97,7 +96,6 @@ PARAMETERS: Mapping[str, Spelling] = {
     "auto": Spelling(tuning.Auto),
     "max_flash": Spelling(tuning.MaxFlash),
     "max_ram": Spelling(tuning.MaxRam),
-    "reserve": Spelling(tuning.Reserve),
     "max_instructions": Spelling(tuning.MaxInstructions),
     "trials": Spelling(tuning.Trials),
     "search_seed": Spelling(tuning.SearchSeed),
@@ -108,6 +106,8 @@ PARAMETERS: Mapping[str, Spelling] = {
     "tflm_build": Spelling(tflm.TflmBuild),
     "plain": Spelling(tflm.Plain),
     "pushed": Spelling(tflm.Pushed),
+    "reserve": Spelling(tuning.Reserve),
+    "reference": Spelling(comparing.Reference),
 }
 
 ALONE = (

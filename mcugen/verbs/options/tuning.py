@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mcugen.verbs.options.shared import SEARCH
+from mcugen.verbs.options.shared import ADVANCED, SEARCH
 
 Auto = Annotated[
     bool,
@@ -45,7 +45,7 @@ Reserve = Annotated[
         metavar="MEMORY=N",
         show_default=False,
         help="Memory that the firmware leaves to you, as sram=32K. Repeatable.",
-        rich_help_panel=SEARCH,
+        rich_help_panel=ADVANCED,
     ),
 ]
 MaxInstructions = Annotated[

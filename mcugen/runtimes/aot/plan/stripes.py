@@ -72,7 +72,7 @@ def striped(
     Args:
         roomier: by which of the faster kernels that take more scratch (`KernelCall.roomier`), which all stripes need
             then. None: by the usual ones.
-        known: what was found out about stripes of this step for this target. It grows.
+        known: stripes of this step for this target, as far as they were made. It grows.
     """
     lowered: Lowered = {} if known is None else known
     op, window = step.op, window_of(graph, step.op)
