@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands between a model and TensorFlow Lite Micro's trust in it: an arena that says when it is too small in place
- * of a null pointer that kernels do not check, and the texts that the library prints, for the host. For one source file
- * only: everything here is local to it. */
+/* What stands between a model and TensorFlow Lite Micro's trust in it: an arena that says when it
+ * is too small in place of a null pointer that kernels do not check, and the texts that the library
+ * prints, for the host. For one source file only: everything here is local to it. */
 #ifndef MCG_GUARD_H
 #define MCG_GUARD_H
 
@@ -23,12 +23,14 @@
 #endif
 
 extern "C" {
-extern uint8_t mcg_arena[MCG_MODEL_ARENA_BYTES]; /* a C name, by which the linker script and size reports know it */
+extern uint8_t mcg_arena[MCG_MODEL_ARENA_BYTES]; /* a C name, by which the linker script and size
+                                                    reports know it */
 /* What formats texts could ask for memory, but does not: there is no heap. */
 __attribute__((weak)) void *_sbrk(std::ptrdiff_t) { return reinterpret_cast<void *>(-1); }
 #ifndef NDEBUG
 
-/* Where TensorFlow Lite Micro's assertions lead in debug builds: to a fault, which the harness reports. */
+/* Where TensorFlow Lite Micro's assertions lead in debug builds: to a fault, which the harness
+ * reports. */
 __attribute__((weak, noreturn)) void __assert_func(const char *, int, const char *, const char *) {
   __builtin_trap();
 }
@@ -37,7 +39,8 @@ __attribute__((weak, noreturn)) void __assert_func(const char *, int, const char
 
 namespace {
 
-/* Room for an object that is made when the model starts; nothing here needs a destructor or the heap. */
+/* Room for an object that is made when the model starts; nothing here needs a destructor or the
+ * heap. */
 template <typename T>
 struct Room {
   alignas(T) unsigned char bytes[sizeof(T)];
@@ -45,7 +48,8 @@ struct Room {
 
 std::jmp_buf arena_exhausted;
 
-/* Leaves Start() or mcg_model_invoke() where an allocation does not fit: kernels trust that theirs succeed. */
+/* Leaves Start() or mcg_model_invoke() where an allocation does not fit: kernels trust that theirs
+ * succeed. */
 [[noreturn]] void GiveUp(size_t wanted, size_t left) {
   MicroPrintf("the arena has %u bytes left, %u are needed", static_cast<unsigned>(left),
               static_cast<unsigned>(wanted));
@@ -56,8 +60,8 @@ std::jmp_buf arena_exhausted;
   std::longjmp(arena_exhausted, 1);
 }
 
-/* The arena. What lives as long as the model grows down from its end; below lies what is only needed while the model
- * starts, one block of which can be resized, and at last the tensors. */
+/* The arena. What lives as long as the model grows down from its end; below lies what is only
+ * needed while the model starts, one block of which can be resized, and at last the tensors. */
 class Arena final : public tflite::INonPersistentBufferAllocator,
                     public tflite::IPersistentBufferAllocator {
  public:
@@ -93,7 +97,8 @@ class Arena final : public tflite::INonPersistentBufferAllocator,
     return mcg_arena;
   }
 
-  /* There is only one such buffer. It begins where the arena does, which is aligned for everything. */
+  /* There is only one such buffer. It begins where the arena does, which is aligned for everything.
+   */
   TfLiteStatus ResizeBuffer(uint8_t *buffer, size_t size, size_t alignment) override {
     head_ = temp_ = Fitting(buffer, size, alignment) + size;
     return kTfLiteOk;
@@ -113,7 +118,8 @@ class Arena final : public tflite::INonPersistentBufferAllocator,
     return static_cast<size_t>(temp_ - mcg_arena);
   }
 
-  /* Asked when all ops are prepared, to lay out their tensors: what fails from then on, fails for want of memory. */
+  /* Asked when all ops are prepared, to lay out their tensors: what fails from then on, fails for
+   * want of memory. */
   size_t GetAvailableMemory(size_t alignment) const override {
     planning_ = true;
     const size_t under = Misalignment(temp_, alignment);
