@@ -21,9 +21,6 @@ from mcugen.runtimes.aot.plan.types import WEIGHTS_ALIGNMENT, Plan, aligned_weig
 from mcugen.runtimes.program import Program
 from mcugen.runtimes.tflm.program import TflmProgram
 
-ALIGNMENT = WEIGHTS_ALIGNMENT
-"""Of the emitted constants."""
-
 MODEL_CODE = 2560
 CALL_CODE = {"DEPTHWISE_CONV_2D": 768, "FULLY_CONNECTED": 160}
 OTHER_CALL_CODE = 448
@@ -124,7 +121,7 @@ def fit_report(plan: Program, board: Board) -> Fit:
     plan_code = _code_bytes(plan, has_fpu=bool(board.fpu))
     return Fit(
         board=board.name,
-        weights=_weights_in_flash(plan) + ALIGNMENT,
+        weights=weights_in_flash(plan) + WEIGHTS_ALIGNMENT,
         code=plan_code,
         harness=HARNESS_CODE + framework_flash,
         flash_available=board.flash.size,
@@ -137,7 +134,8 @@ def fit_report(plan: Program, board: Board) -> Fit:
     )
 
 
-def _weights_in_flash(plan: Program) -> int:
+def weights_in_flash(plan: Program) -> int:
+    """Bytes of the constants in flash, with their alignment."""
     if isinstance(plan, Plan) and plan.memories:
         return plan.taken_in("flash") + sum(aligned_weights(size) for size in plan.small_constants())
     return sum(aligned_weights(size) for size in plan.constant_sizes())

@@ -10,7 +10,7 @@ from mcugen.boards.types import Board, Region
 from mcugen.builder import fit_report
 from mcugen.errors import DoesNotFitError, ProjectError
 from mcugen.runtimes.aot.plan.placing import place
-from mcugen.runtimes.aot.plan.types import WEIGHTS_ALIGNMENT, Memory, Plan
+from mcugen.runtimes.aot.plan.types import WEIGHTS_ALIGNMENT, Memory, Plan, aligned_weights
 from mcugen.runtimes.aot.plan.waits import memory_uses, waits_without
 from mcugen.runtimes.program import Program
 
@@ -76,9 +76,8 @@ def memories_of(board: Board, plan: Plan, reserved: Reserved) -> list[Memory]:
         reserved: by the memories' names.
     """
     fit = fit_report(plan, board)
-    taken = {"flash": fit.code + fit.harness + WEIGHTS_ALIGNMENT, "ram": fit.static + fit.stack}
-    small = sum(-(-size // WEIGHTS_ALIGNMENT) * WEIGHTS_ALIGNMENT for size in plan.small_constants())
-    taken["flash"] += small
+    small = sum(aligned_weights(size) for size in plan.small_constants())
+    taken = {"flash": fit.code + fit.harness + WEIGHTS_ALIGNMENT + small, "ram": fit.static + fit.stack}
     found = []
     for region in (board.flash, board.ram, *board.placed):
         own = region.name in taken

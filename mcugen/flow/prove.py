@@ -96,7 +96,7 @@ def prove(
                 found += settle_flashed(ready, device, kept, tflm)
             report("counting cycles", -1.0)
             estimated = estimating.result()
-    followed, follows = _followed(ready, tflm)
+    followed, follows = _followed(ready, tflm) if verdict.first_divergent_op is not None else (None, "")
     return Proof(
         verb,
         ready,

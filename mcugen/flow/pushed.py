@@ -38,9 +38,8 @@ def with_pushed(ready: Ready, model: str | Path | None, port: str | None, tflm: 
         )
     loaded = _read(Path(model))
     options = TflmOptions(tflm, program.names_kept, program.slot_bytes, program.arena_bytes, True)
-    named = program.library
-    sent = make_program(loaded.opened, loaded.graph.name, ready.board, options, library=named)
-    check_interface(loaded.graph, program.input_tensors(), program.output_tensors(), str(ready.project.folder.name))
+    sent = make_program(loaded.opened, loaded.graph.name, ready.board, options, library=program.library)
+    check_interface(loaded.graph, program.input_tensors(), program.output_tensors(), ready.project.folder.name)
     return replace(ready, model=loaded, plan=sent)
 
 

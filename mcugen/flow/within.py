@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from mcugen.guard.own_objects import using_objects
 from mcugen.guard.trust import trusting
@@ -29,7 +29,7 @@ def takes_trust(verb: Callable[P, T]) -> Callable[P, T]:
             with using_shapes(kwargs["input_shape"]):  # type: ignore[arg-type]
                 return verb(*args, **kwargs)
 
-    return _within(scoped, "trust_model", trusting)
+    return _within(scoped, "trust_model", trusting, False)
 
 
 def takes_scaler(verb: Callable[P, T]) -> Callable[P, T]:
@@ -49,26 +49,20 @@ def takes_scaler(verb: Callable[P, T]) -> Callable[P, T]:
 
 def takes_stream(verb: Callable[P, T]) -> Callable[P, T]:
     """Gives a verb its argument `stream`: the model keeps its state from one sample to the next."""
-    return _within(verb, "stream", streaming)
+    return _within(verb, "stream", streaming, False)
 
 
 def takes_reference(verb: Callable[P, T]) -> Callable[P, T]:
     """Gives a verb its argument `reference`: what results are compared with, see :mod:`mcugen.oracle.engines`."""
-
-    @functools.wraps(verb)
-    def scoped(*args: P.args, **kwargs: P.kwargs) -> T:
-        with using(kwargs.get("reference", "auto")):  # type: ignore[arg-type]
-            return verb(*args, **kwargs)
-
-    return scoped
+    return _within(verb, "reference", using, "auto")
 
 
 def _within(
-    verb: Callable[P, T], argument: str, scope: Callable[[bool], AbstractContextManager[None]]
+    verb: Callable[P, T], argument: str, scope: Callable[[Any], AbstractContextManager[None]], default: object
 ) -> Callable[P, T]:
     @functools.wraps(verb)
     def scoped(*args: P.args, **kwargs: P.kwargs) -> T:
-        with scope(bool(kwargs.get(argument))):
+        with scope(kwargs.get(argument, default)):
             return verb(*args, **kwargs)
 
     return scoped

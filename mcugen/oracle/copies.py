@@ -18,12 +18,13 @@ from typing import IO
 from mcugen.children import dying_with_us
 from mcugen.errors import ToolError
 from mcugen.oracle.engines import chosen
+from mcugen.oracle.processes import Process
 
 _lock = threading.Lock()
 _original: _Original | None = None
 
 
-class Copy:
+class Copy(Process):
     """A process that answers for one model. It ends with the process that asked for it.
 
     Args:
@@ -32,9 +33,6 @@ class Copy:
     Raises:
         ToolError: TFLM cannot be loaded.
     """
-
-    requests: IO[bytes]
-    answers: IO[bytes]
 
     def __init__(self, stderr: IO[bytes]) -> None:
         theirs_in, ours_out = os.pipe()
@@ -51,15 +49,7 @@ class Copy:
             os.close(theirs_out)
 
     def kill(self) -> None:
-        """End it. Does nothing if it has ended."""
         self._original.end(self.pid)
-
-    def close(self) -> None:
-        """End it, and let go of its streams."""
-        self.kill()
-        with suppress(BrokenPipeError):  # bytes for a process that has ended: nobody misses them
-            self.requests.close()
-        self.answers.close()
 
 
 def start_early() -> None:

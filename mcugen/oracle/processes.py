@@ -1,32 +1,42 @@
-"""A process for mcugen's own reference, started afresh for every model: on every system alike."""
+"""What a reference runs in; and the process of mcugen's own, started afresh for every model, on every system alike."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import IO, Protocol
+from typing import IO
 
 
-class Process(Protocol):
-    """A process that answers for one model."""
+class Process(ABC):
+    """A process that answers for one model.
+
+    Attributes:
+        requests, answers: its streams.
+    """
 
     requests: IO[bytes]
     answers: IO[bytes]
 
-    def kill(self) -> None: ...
-    def close(self) -> None: ...
+    @abstractmethod
+    def kill(self) -> None:
+        """End it. Does nothing if it has ended."""
+
+    def close(self) -> None:
+        """End it, and let go of its streams."""
+        self.kill()
+        with suppress(BrokenPipeError):  # bytes for a process that has ended: nobody misses them
+            self.requests.close()
+        self.answers.close()
 
 
-class NumpyProcess:
+class NumpyProcess(Process):
     """mcugen's own reference. It ends with its input, and so with the process that asked for it.
 
     Args:
         stderr: a file, for what it prints.
     """
-
-    requests: IO[bytes]
-    answers: IO[bytes]
 
     def __init__(self, stderr: IO[bytes]) -> None:
         command = [sys.executable, "-m", "mcugen.oracle.numpy_worker"]
@@ -36,13 +46,5 @@ class NumpyProcess:
         self.requests, self.answers = self._process.stdin, self._process.stdout
 
     def kill(self) -> None:
-        """End it. Does nothing if it has ended."""
         self._process.kill()
         self._process.wait()
-
-    def close(self) -> None:
-        """End it, and let go of its streams."""
-        self.kill()
-        with suppress(BrokenPipeError):  # bytes for a process that has ended: nobody misses them
-            self.requests.close()
-        self.answers.close()

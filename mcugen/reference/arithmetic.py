@@ -191,11 +191,10 @@ def inverse_root(value: int) -> tuple[int, int]:
 def logarithm(value: int) -> int:
     """The natural logarithm, in Q5, of a number from 1 upwards in Q12 (TensorFlow Lite's `common.h`)."""
     root, fourth_root, quarter = _fraction(math.sqrt(0.5)), _fraction(0.5**0.25), 1 << 23
-    p = int
     zeros = leading_zeros(value)
-    first = p(_times_power(high_product(np.int64(value << (zeros - 1)), root), 1))
+    first = int(_times_power(high_product(np.int64(value << (zeros - 1)), root), 1))
     first_power = (12 - zeros) * (1 << 25) + quarter
-    zeros = leading_zeros(p(high_product(np.int64(value), root))) - 1
+    zeros = leading_zeros(int(high_product(np.int64(value), root))) - 1
     second = min(value << zeros, HIGH32)
     second_power = (12 - zeros) * (1 << 25) - quarter
     z, power = np.int64(min(first, second)), max(first_power, second_power)
@@ -206,4 +205,4 @@ def logarithm(value: int) -> int:
     numerator = high_product(q, z) + high_product(high_product(q, square), 117049297)
     denominator = high_product(half_sum, 1057819769 + q + high_product(square, 127690142)) + high_product(q, 638450708)
     part = high_product(shift_right(numerator, 6), one_over_one_plus(denominator))
-    return 2 * p(high_product(np.int64(power), 1488522236) + part)
+    return 2 * int(high_product(np.int64(power), 1488522236) + part)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from mcugen.errors import ModelError
 from mcugen.graph.types import Tensor
 from mcugen.reference import activations, elementwise, moving, pooling, recurrent, rows, weighted
-from mcugen.reference.names import described
 from mcugen.reference.node import REGISTRY, Array, Node
 from mcugen.tflite.fields import ints, kind_of, where
 from mcugen.tflite.opened import OpenedModel, open_model
@@ -34,16 +33,12 @@ class NumpyReference:
 
     Args:
         model: content of a `.tflite` file.
-        afresh: begin every inference afresh, without what those before it left.
 
     Raises:
         ModelError: no `.tflite`, or an op that is not known; `supported` are.
     """
 
-    def __init__(self, model: bytes | OpenedModel, *, afresh: bool = False) -> None:
-        self.name = described()
-        self.unverified: tuple[str, ...] = ()
-        self._afresh = afresh
+    def __init__(self, model: bytes | OpenedModel) -> None:
         self._model = open_model(model).schema
         self._tensors = [read_tensors(self._model, subgraph) for subgraph in self._model.subgraphs]
         self._states: dict[tuple[int, int], Array] = {}
@@ -64,15 +59,6 @@ class NumpyReference:
                 hint="Compare with TensorFlow Lite Micro: pip install tflite-micro (it has wheels for Linux x86-64)",
             )
 
-    def __enter__(self) -> NumpyReference:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing is left open; as the oracle's."""
-
     def forget(self) -> None:
         """Start the model afresh, without what it kept between inferences."""
         self._states.clear()
@@ -85,8 +71,6 @@ class NumpyReference:
 
     def tensors(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> list[NDArray[Any]]:
         """One inference: the values of tensors, by tensor id of the model file."""
-        if self._afresh:
-            self.forget()
         with np.errstate(all="ignore"):
             values = self._values(0, inputs)
         self._has_begun = True

@@ -54,8 +54,10 @@ def _product(values: Ints, weights: Ints) -> Ints:
 
 def _has_short_sums(node: Node, bias: Array | None) -> bool:
     """Whether sums have 32 bits: those of int8, and of int16 where the bias says so."""
-    if node.tensor(0).dtype.numpy == np.int8 or node.kind not in ("CONV_2D", "FULLY_CONNECTED"):
-        return node.output.dtype.numpy == np.int8
+    if node.output.dtype.numpy == np.int8:
+        return True
+    if node.kind not in ("CONV_2D", "FULLY_CONNECTED"):
+        return False
     return bias.dtype == np.int32 if bias is not None else int(node.option("quantizedBiasType")) == _INT32
 
 
@@ -157,8 +159,7 @@ def fully_connected(node: Node) -> Array:
         for c in range(depth):
             result += rows[:, c, None] * matrix[None, :, c]
         return activated_f32(node, result if bias is None else result + bias).reshape(shape)
-    zero = np.array(node.tensor(1).zero_point, np.int64)
-    sums = _product(node.centred(0).reshape(-1, depth), matrix.astype(np.int64) - zero)
+    sums = _product(node.centred(0).reshape(-1, depth), matrix.astype(np.int64) - node.tensor(1).zero_point)
     return _finished(node, sums, 0, 1, bias).reshape(shape)
 
 

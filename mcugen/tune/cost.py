@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcugen.boards.types import Board
-from mcugen.builder.fit import ALIGNMENT, fit_report
+from mcugen.builder.fit import fit_report, weights_in_flash
 from mcugen.graph import DType, Graph, Op
 from mcugen.runtimes.program import Program
 from mcugen.tune.types import Budget, Cost
@@ -13,8 +13,7 @@ def cost_of(program: Program, board: Board | None) -> Cost:
     """Flash, RAM and work of a planned model; of the model alone where there is no board."""
     work = sum(step.macs * (2 if _is_wide(program.graph, step.op) else 1) for step in program.steps)
     if board is None:
-        flash = sum(-(-size // ALIGNMENT) * ALIGNMENT for size in program.constant_sizes())
-        return Cost(flash, program.arena_bytes, work)
+        return Cost(weights_in_flash(program), program.arena_bytes, work)
     fit = fit_report(program, board)
     return Cost(fit.flash_needed, fit.ram_needed, work)
 

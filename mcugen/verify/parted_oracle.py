@@ -50,18 +50,6 @@ def open_oracle(model: bytes | OpenedModel) -> Oracle | PartedOracle | Witnesses
         ModelError, ToolError: as :class:`Oracle`; a model with the user's ops and several subgraphs.
     """
     model = open_model(model)
-    with ExitStack() as opened:
-        found = []
-        for engine in chosen():
-            one = _open(model, engine)
-            opened.push(one)
-            found.append(one)
-        opened.pop_all()  # whoever gets them closes them
-    return found[0] if len(found) == 1 else Witnesses(found)
-
-
-def _open(model: OpenedModel, engine: Engine) -> Oracle | PartedOracle:
-    """One reference: alone, if the model holds none of the user's ops."""
     own = {op.kind for op in current()}
     kinds = {op_kind(code) for code in model.schema.operatorCodes}
     names = {kind.removeprefix("CUSTOM:") for kind in kinds - own if kind.startswith("CUSTOM:")}
@@ -72,9 +60,16 @@ def _open(model: OpenedModel, engine: Engine) -> Oracle | PartedOracle:
             "use `api.run`, which compares nothing",
         )
     _check_known(model, own)
-    if own & kinds or ("SOFTMAX" in kinds and _has_wide_softmax(model)):
-        return PartedOracle(model, engine)
-    return Oracle(model.data, afresh=takes_sequences(model.schema), engine=engine)
+    parted = bool(own & kinds) or ("SOFTMAX" in kinds and _has_wide_softmax(model))
+    afresh = takes_sequences(model.schema)
+    with ExitStack() as opened:
+        found = []
+        for engine in chosen():
+            one = PartedOracle(model, engine) if parted else Oracle(model.data, afresh=afresh, engine=engine)
+            opened.push(one)
+            found.append(one)
+        opened.pop_all()  # whoever gets them closes them
+    return found[0] if len(found) == 1 else Witnesses(found)
 
 
 def _check_known(model: OpenedModel, own: Collection[str]) -> None:

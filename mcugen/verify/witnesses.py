@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen.errors import ModelError
 from mcugen.oracle.oracle import Reference
-from mcugen.verify.compare import ABSOLUTE, RELATIVE
+from mcugen.verify.compare import compare
 
 
 class _Opened(Reference, AbstractContextManager[Any], Protocol):
@@ -70,8 +70,8 @@ class Witnesses:
         first = said[0]
         for reference, other in zip(self._references[1:], said[1:], strict=True):
             for n, (one, two) in enumerate(zip(first, other, strict=True)):
-                if not _agree(one, two.reshape(one.shape)):
-                    differing = int((one != two.reshape(one.shape)).sum())
+                differing = _differing(one, two.reshape(one.shape))
+                if differing:
                     where = f"{what} {n if ids is None else ids[n]}"
                     names = f"{self._references[0].name} and {reference.name}"
                     raise ModelError(
@@ -81,9 +81,8 @@ class Witnesses:
         return first
 
 
-def _agree(one: NDArray[Any], two: NDArray[Any]) -> bool:
+def _differing(one: NDArray[Any], two: NDArray[Any]) -> int:
+    """Values that do not count as equal; all, if the types are not the same."""
     if one.dtype != two.dtype:
-        return False
-    if one.dtype == np.float32:
-        return bool(np.allclose(one, two, RELATIVE, ABSOLUTE, equal_nan=True))
-    return bool(np.array_equal(one, two))
+        return one.size
+    return compare(two, one, tolerant=one.dtype == np.float32).differing

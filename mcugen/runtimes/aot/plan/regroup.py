@@ -7,28 +7,21 @@ which has been checked. All others may lie anywhere, if they share nothing with 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mcugen.runtimes.aot.plan.layout import aligned
+from mcugen.runtimes.aot.plan.layout import Block, aligned
 from mcugen.runtimes.aot.plan.types import Plan
 
 
 @dataclass(frozen=True)
-class _Placed:
-    """A block: where it begins in its group, or was before, and when it is in use."""
+class _Placed(Block):
+    """A block by its number, and where it begins: in its group, or before."""
 
     number: int
     at: int
-    size: int
-    first: int
-    last: int
-
-    def meets(self, other: _Placed) -> bool:
-        """They are in use at the same time."""
-        return self.first <= other.last and other.first <= self.last
 
     def shares(self, other: _Placed) -> bool:
-        return self.meets(other) and self.at < other.at + other.size and other.at < self.at + self.size
+        return self.overlaps(other) and self.at < other.at + other.size and other.at < self.at + self.size
 
 
 def regrouped(plan: Plan, numbers: Sequence[int]) -> tuple[dict[int, int], int]:
@@ -52,7 +45,7 @@ def _in_use(plan: Plan, number: int) -> _Placed:
     for pipeline in plan.pipelines:
         if buffer.first <= pipeline.last and pipeline.first <= buffer.last:
             first, last = min(first, pipeline.first), max(last, pipeline.last)
-    return _Placed(number, buffer.offset, aligned(buffer.size), first, last)
+    return _Placed(aligned(buffer.size), first, last, number, buffer.offset)
 
 
 Group = list[_Placed]
@@ -68,7 +61,7 @@ def _groups(blocks: Sequence[_Placed]) -> list[Group]:
     found = []
     for group in groups:
         low = min(block.at for block in group)
-        found.append([_Placed(b.number, b.at - low, b.size, b.first, b.last) for b in group])
+        found.append([replace(block, at=block.at - low) for block in group])
     return found
 
 
@@ -94,7 +87,7 @@ def _first_fit(groups: Sequence[Group]) -> tuple[dict[int, int], int]:
             (other.at - block.at - block.size, other.at + other.size - block.at)
             for block in group
             for other in placed
-            if block.meets(other)
+            if block.overlaps(other)
         )
         position = 0
         for low, high in forbidden:
@@ -103,5 +96,5 @@ def _first_fit(groups: Sequence[Group]) -> tuple[dict[int, int], int]:
             position = max(position, high)
         for block in group:
             offsets[block.number] = position + block.at
-            placed.append(_Placed(block.number, position + block.at, block.size, block.first, block.last))
+            placed.append(replace(block, at=position + block.at))
     return offsets, max(block.at + block.size for block in placed)
