@@ -125,7 +125,8 @@ def write_export(
         DataError: as many labels as no output has classes.
         ProjectError: the folder is not an export of mcugen's, or was changed by hand.
     """
-    plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL) for model in models]
+    whole = arena == "context" or evidence
+    plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL, whole=whole) for model in models]
     if labels:
         check_labels(labels, plans[0])
     if arena == "shared":
@@ -173,7 +174,7 @@ def write_firmware(
     """
     if chosen.board is None:
         raise BoardError("firmware is made for a board", where="`format`", hint="Pass `board=BOARD`")
-    plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL) for model in models]
+    plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL, whole=True) for model in models]
     if arena == "shared":
         _check_shareable(plans)
     _check_whole(plans, "the host takes the layers of such firmware one after the other")
