@@ -82,14 +82,14 @@ def test_what_we_do_not_have(said: str, sentence: str | None) -> None:
     ("ports", "found"),
     [
         ([("/dev/ttyACM0", "2341:805a", "")], "nano33ble"),
-        ([("/dev/ttyACM0", "2e8a:000a", ""), ("/dev/ttyS0", "", "")], "pico"),
+        ([("/dev/ttyACM0", "2e8a:000a", ""), ("/dev/ttyS0", "", "")], "pico-usb"),
         ([], r"no board that is plugged in was recognized\. Connect it with a data cable, or name it\.$"),
         ([("/dev/ttyUSB0", "10c4:ea60", "")], r"A USB-to-serial chip is there, as on these boards\. Espressif: esp32"),
         (
             [("/dev/ttyACM0", "0483:374b", "")],
             r"several boards could be plugged in, .* Name yours\. ST: b-l475e-iot01a, nucleo-f446re",
         ),
-        ([("/dev/a", "2341:805a", ""), ("/dev/b", "2e8a:000a", "")], r"Arduino: nano33ble; Raspberry Pi: pico"),
+        ([("/dev/a", "2341:805a", ""), ("/dev/b", "2e8a:000a", "")], r"Arduino: nano33ble; Raspberry Pi: pico-usb"),
     ],
 )
 def test_what_is_plugged_in(
