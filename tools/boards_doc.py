@@ -119,6 +119,12 @@ counter does not count instructions exactly. Some platforms download register de
 it are registers only, so that reading in place by four bits is unproved, and so are clocks and pins. The boot ROM is there, but does not read the second stage: a test checks
 its sum instead. About half a million instructions pass per second. Costs are ticks: the core's cycles without any wait for flash, which real ones have.
 
+## labwired
+
+`stm32f4-discovery-m0` runs in [labwired](https://pypi.org/project/labwired/): `python -m pip install labwired`, then `--emulator labwired`. Clocks of the STM32F4 and its USART are
+modelled; SSAT and SMMLAR of Cortex-M4 are not, so that the kernels of the DSP instructions and of Cortex-M3 end there with a fault that names the instruction. Its nRF52840 has no
+debug registers (DEMCR), which start-up asks for a cycle counter: `nrf52840-dk` ends there, too. Costs are ticks of its own.
+
 ## Flashing
 
 `mcugen flash DIR` builds, writes and checks; `mcugen deploy MODEL --board B --port P` does all from the model to the verdict. Both take

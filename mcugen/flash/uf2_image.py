@@ -1,7 +1,7 @@
 """A firmware as a UF2 file, which RP2040's and RP2350's boot loaders take.
 
-The format (https://github.com/microsoft/uf2): blocks of 512 bytes, each with the address of its 256 bytes of content, and
-the family of chips that it is for. RP2040 takes pages of 256 bytes only.
+The format (https://github.com/microsoft/uf2): blocks of 512 bytes, each with the address of its 256 bytes of content,
+and the family of chips that it is for. RP2040 takes pages of 256 bytes only.
 """
 
 from __future__ import annotations
