@@ -93,4 +93,5 @@ EMULATOR = Emulator(
     unmodelled="`api.boards()` lists those that it does",
     find=lambda board: find_qemu(board.architecture),
     counts_instructions=True,
+    tested=True,
 )

@@ -56,6 +56,8 @@ class Emulator:
         find: (board) → the program's path. Raises ToolError where it is not installed; None where only `launch` tells.
         counts_instructions: its counter tells instructions exactly, and the model has `instructions(ticks)`.
         project_files: (board, model) → path in the project → text, for people who start it themselves.
+        tested: tests run firmware in it and compare results, so that its boards count as emulated ones.
+        package: for `mcugen doctor`: its name on PyPI, where it is a Python package.
         program, needed_for, where: for `mcugen doctor`: the program, what it is good for, where to get it. "" where
             that depends on the board's architecture.
     """
@@ -70,5 +72,7 @@ class Emulator:
     find: Callable[[Emulated], str] | None = None
     counts_instructions: bool = False
     project_files: Callable[[Emulated, Any], Mapping[str, str]] | None = None
+    tested: bool = False
+    package: str = ""
     program: str = ""
     where: str = ""
