@@ -11,14 +11,15 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from mcugen.children import dying_with_us
 from mcugen.errors import ModelError
-from mcugen.graph.types import Graph, Op
+from mcugen.graph.types import DType, Graph, Op
 from mcugen.oracle.oracle import oracle_name
 from mcugen.runtimes.tflm.view import View
+from mcugen.runtimes.tflm.without_ops import without_ops
 from mcugen.tflite.fields import shape_of
 from mcugen.tflite.opened import OpenedModel, open_model
 
@@ -27,8 +28,12 @@ _WORKER = "mcugen.runtimes.tflm.arena_worker"
 
 # TFLM keeps these of every tensor and every op, for as long as the model lives: `TfLiteEvalTensor`, `TfLiteNode` with
 # its registration. They hold pointers, so they are larger on the host.
-_EVAL_TENSOR_LESS = 24 - 12
-_NODE_LESS = 64 - 32
+_EVAL_TENSOR, _NODE = 24, 64
+_EVAL_TENSOR_LESS = _EVAL_TENSOR - 12
+_NODE_LESS = _NODE - 32
+
+_INTERPRETER = 2048
+"""The rest of what the host's interpreter keeps in the arena of a small model, and more."""
 
 _MVE_CHANNEL_BLOCK = 124
 """Channels that CMSIS-NN's depthwise convolution for MVE copies at a time."""
@@ -77,6 +82,30 @@ def host_arena(model: bytes | OpenedModel, *, timeout: float = 120.0) -> HostAre
         )
     # A crash on an arena that is too small ends the search early: what worked until then is an upper bound.
     return HostArena(answers[-1]["used"], answers[-1]["works"])
+
+
+def arena_with_custom_ops(
+    model: bytes | OpenedModel, view: View, kinds: Collection[str], scratch_bytes: int
+) -> HostArena:
+    """What the host's interpreter would need, if it had the user's ops.
+
+    Args:
+        kinds: of these ops.
+        scratch_bytes: what they ask for beside their tensors.
+
+    Raises:
+        ToolError, ModelError: as :func:`host_arena`; an op of these kinds in a subgraph that other ops call.
+    """
+    lacking = sum(op.kind in kinds for _, op in view.ops())
+    theirs = round_up(scratch_bytes) + lacking * (_NODE + _PER_OP)
+    rest = without_ops(open_model(model), kinds)
+    if rest is not None:
+        found = host_arena(rest)
+        return HostArena(found.used + theirs, found.smallest + theirs)
+    tensors = [t for t in view.main.tensors.values() if not t.is_const and t.dtype is not DType.OTHER]
+    # None shares memory with another one.
+    whole = _INTERPRETER + theirs + sum(_EVAL_TENSOR + round_up(tensor.nbytes) for tensor in tensors)
+    return HostArena(whole, whole)
 
 
 def arena_bound(view: View, host: HostArena, *, optimised: bool, mve: bool) -> int:
