@@ -26,8 +26,8 @@ class Choices:
         percentile: of the values that "percentile" keeps, at either end.
         samples: at most so many calibration samples, drawn with a fixed seed.
         per_channel_dense: one scale per output of a fully connected layer. Older runtimes run such layers wrongly.
-        per_tensor_dense: int16 activations: a single scale for all outputs of a fully connected layer, where TensorFlow's
-            quantizer gives each its own. CMSIS-NN has no such kernel.
+        per_tensor_dense: with int16 activations, a single scale for all outputs of a fully connected layer, where
+            TensorFlow's quantizer gives each its own. CMSIS-NN has no kernel for that.
         equalize: move scale from channel to channel between layers (:mod:`mcugen.convert.equalize`).
         correct_bias: take the mean error of rounded weights out of the biases.
         split_outputs: parts of an output that differ much in size become outputs of their own.
@@ -62,7 +62,7 @@ class Choices:
         if self.per_tensor_dense and self.activations != "int16":
             raise ConversionError(
                 "`per_tensor_dense` is a choice for int16 activations",
-                hint='Omit it: in int8 that is so unless `per_channel_dense` is chosen. Or choose `activations="int16"`',
+                hint="Omit it: int8 has a single scale unless `per_channel_dense` is chosen",
             )
 
     @property

@@ -25,7 +25,7 @@ from mcugen.runtimes.tflm.resolver import registrations
 from mcugen.runtimes.tflm.view import read_view
 from mcugen.runtimes.tflm.without_ops import without_ops
 from mcugen.tflite.opened import packed
-from mcugen.tflite.schema import unpack_model
+from mcugen.tflite.schema import pack_model, unpack_model
 from mcugen.verify.parted_oracle import open_oracle
 from tests.custom.test_custom_ops import EXAMPLE, KERNEL, PYTHON, REFERENCE, WINDOW, signal_model
 from tests.kernels.single_op import Node, TensorSpec, build_graph
@@ -217,7 +217,8 @@ def test_of_a_custom_op_in_a_subgraph_it_is_not() -> None:
     model.subgraphs.append(copy.deepcopy(model.subgraphs[0]))
     with pytest.raises(ModelError, match=r'op 1 CUSTOM:Gain ".*": the arena cannot.*custom op in a subgraph') as caught:
         without_ops(packed(model), {"CUSTOM:Gain"})
-    assert "arena" in caught.value.hint
+    assert "arena=BYTES" in caught.value.hint
+    assert made(pack_model(model)).arena_given
 
 
 @pytest.mark.emulator

@@ -153,17 +153,19 @@ def _optimised_buffers(graph: Graph, op: Op, mve: bool) -> tuple[int, int]:
     source, weights = graph.input_of(op, 0), graph.input_of(op, 1)
     if source is None or not source.shape:
         return 0, 0
-    channels = source.shape[-1]
+    channels, wide = source.shape[-1], source.dtype is DType.INT16
     if op.kind in ("CONV_2D", "TRANSPOSE_CONV") and weights is not None and len(weights.shape) == 4:
         _, height, width, depth = weights.shape
         column = round_up(height * width * depth)
-        pointwise = op.kind == "CONV_2D" and height == width == 1
-        return (0 if pointwise else 4 * column), 0
+        pointwise = op.kind == "CONV_2D" and height == width == 1 and not wide
+        return (0 if pointwise else (8 if wide and mve else 4) * column), 0
     if op.kind == "DEPTHWISE_CONV_2D" and weights is not None and len(weights.shape) == 4:
         _, height, width, outputs = weights.shape
         window = height * width
         if not mve:
             return 2 * channels * window, 0
+        if wide:
+            return 8 * channels * window + 8, 0
         as_conv = 4 * round_up(window) + window * outputs if channels == 1 else 0
         return max(4 * _MVE_CHANNEL_BLOCK * window, as_conv), 0
     if op.kind == "AVERAGE_POOL_2D":
