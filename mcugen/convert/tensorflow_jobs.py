@@ -263,8 +263,11 @@ def shapes_of(folder: Path, inputs: Sequence[Sequence[int]]) -> dict[str, Any]:
     return {"shapes": {int(t["index"]): [int(d) for d in t["shape"]] for t in interpreter.get_tensor_details()}}
 
 
-def quantize_16x8(folder: Path, progress: Share) -> None:
-    """Quantize `model.tflite` with the samples of `samples.npz` to `quantized.tflite`, all of it in int16 and int8."""
+def quantize_16x8(folder: Path, per_tensor_dense: bool, progress: Share) -> None:
+    """Quantize `model.tflite` with the samples of `samples.npz` to `quantized.tflite`, all of it in int16 and int8.
+
+    `per_tensor_dense`: fully connected layers get a single scale for all outputs.
+    """
     import tensorflow as tf
     from tensorflow.lite.python.optimize.calibrator import Calibrator
 
@@ -284,6 +287,7 @@ def quantize_16x8(folder: Path, progress: Share) -> None:
         allow_float=False,
         activations_type=tf.int16,
         bias_type=tf.int64,
+        disable_per_channel_quantization_for_dense_layers=per_tensor_dense,
     )
     (folder / "quantized.tflite").write_bytes(bytes(made))
 

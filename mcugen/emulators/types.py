@@ -26,14 +26,15 @@ class Launch:
 
     Attributes:
         command: the program's path and its arguments, made from a number: with `link` "socket" that of an inherited
-            file descriptor, with "port" that of a TCP port of this computer. The firmware's UART goes there.
+            file descriptor, with "port" that of a TCP port of this computer, which the program opens, with "listener"
+            that of one that we listen on. The firmware's UART goes there.
         files: what it finds in a folder of its own, where it is started: texts, and files to link to. Without any it
             is started in ours.
         start_seconds: how long it may take to open the port.
     """
 
     command: Callable[[int], Sequence[str]]
-    link: Literal["socket", "port"]
+    link: Literal["socket", "port", "listener"]
     files: Mapping[str, str | Path] = field(default_factory=dict)
     start_seconds: float = 0.0
 

@@ -135,6 +135,10 @@ FOLLOWED_BY = {
         "tflm/test_emit.py",
         "test_custom_ops_get_a_stub_that_compiles",
     ),
+    ("runtimes/tflm/without_ops.py", "arena=BYTES"): (
+        "tflm/test_custom_ops.py",
+        "test_of_a_custom_op_in_a_subgraph_it_is_not",
+    ),
     ("flow/runtime.py", "`reserve=dtcm=64K`"): (
         "boards/test_memories.py",
         "test_what_is_reserved_is_not_taken",
