@@ -43,15 +43,23 @@ def read_toml(path: Path, what: str, error: type[McugenError]) -> tuple[str, dic
 
 
 class Table:
-    """One table of a board file, whose keys are taken out one by one, so that what is left is unknown."""
+    """One table of a file, a board's by default. Its keys are taken out one by one, so that what is left is unknown."""
 
-    def __init__(self, path: Path, name: str, data: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        data: Mapping[str, Any],
+        error: type[McugenError] = BoardError,
+        hint: str = "docs/BOARDS.md describes the fields",
+    ) -> None:
         self._path, self._name, self._data = path, name, data
+        self._error, self._hint = error, hint
         self._taken: set[str] = set()
 
-    def error(self, key: str, what: str) -> BoardError:
+    def error(self, key: str, what: str) -> McugenError:
         field = f"{self._name}.{key}" if self._name else key
-        return BoardError(what, where=f"{self._path}: field {field}", hint="docs/BOARDS.md describes the fields")
+        return self._error(what, where=f"{self._path}: field {field}", hint=self._hint)
 
     def finish(self) -> None:
         for key in self._data:
@@ -96,7 +104,7 @@ class Table:
 
     def table(self, key: str) -> Table:
         value = self._take(key, dict, "a table", _REQUIRED)
-        return Table(self._path, f"{self._name}.{key}" if self._name else key, value)
+        return Table(self._path, f"{self._name}.{key}" if self._name else key, value, self._error, self._hint)
 
     def integer(self, key: str, low: int, high: int, default: Any = _REQUIRED) -> int:
         value: int = self._take(key, int, "an integer", default)
@@ -110,8 +118,16 @@ class Table:
             raise self.error(key, f"is {short(values)}, not a list of integers between {low} and {high}")
         return list(values)
 
-    def numbers(self, key: str, low: float, high: float) -> list[float]:
-        values: list[Any] = self._take(key, list, "a list of numbers", _REQUIRED)
+    def number(self, key: str, low: float, high: float, default: Any = _REQUIRED) -> float:
+        """A finite number; an integer will do."""
+        kind = float if type(self._data.get(key)) is not int else int
+        value = float(self._take(key, kind, "a number", default))
+        if not low <= value <= high:
+            raise self.error(key, f"is {value:g}, not between {low:g} and {high:g}")
+        return value
+
+    def numbers(self, key: str, low: float, high: float, default: Any = _REQUIRED) -> list[float]:
+        values: list[Any] = self._take(key, list, "a list of numbers", default)
         if any(type(value) not in (int, float) or not low <= value <= high for value in values):
             raise self.error(key, f"is {short(values)}, not a list of numbers between {low:g} and {high:g}")
         return [float(value) for value in values]

@@ -44,6 +44,7 @@ LAW = {
     "ops.keeping": "graph tflite numerics ops ops.weighted",
     # What runs it. The two runtimes are sisters: neither knows the other.
     "emit": "environment errors resources graph numerics ops",
+    "frontends": "errors toml_table emit",
     "emulators": "errors cores toml_table emit",
     "boards": "errors resources cores toml_table ops emulators",
     "reference": "errors graph tflite",

@@ -112,7 +112,7 @@ ROOMS = (
     *("children", "cores", "toml_table"),
     *("graph", "tflite"),
     *("numerics", "ops", "cores.*.kernels", "ops.moving", "ops.elementwise", "ops.casting", "ops.weighted"),
-    *("ops.pooling", "ops.rows", "ops.keeping", "emit", "emulators", "boards", "reference"),
+    *("ops.pooling", "ops.rows", "ops.keeping", "emit", "frontends", "emulators", "boards", "reference"),
     *("oracle", "runtimes", "runtimes.aot"),
     *("runtimes.aot.graph", "runtimes.aot.plan", "runtimes.aot.emit", "runtimes.tflm", "project", "formats", "builder"),
     *(
