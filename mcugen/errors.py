@@ -47,6 +47,10 @@ class FrontEndError(McugenError):
     """A front end's settings, or frames, that it cannot take."""
 
 
+class PipelineError(McugenError):
+    """A pipeline file that breaks the format, or does not go with its model."""
+
+
 class ConversionError(McugenError):
     """A model could not be converted to full int8."""
 
