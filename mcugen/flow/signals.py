@@ -124,11 +124,7 @@ def samples_of(app: App, recordings: Recordings, oracle: Reference, most: int) -
             if len(found) >= most:
                 return found
     if not found:
-        raise DataError(
-            f"is too short for an inference, which takes {app.frames_first:,} frames",
-            where=recordings.origin,
-            hint="Pass longer recordings",
-        )
+        raise too_short(app, recordings)
     return found
 
 
@@ -141,6 +137,82 @@ def verify_signal(
         DeviceError: a fault, or no answer.
     """
     return _Comparison(device, app, oracle, ram).run(recordings, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class SignalRun:
+    """What recordings led to on a device: inferences as (outputs, …) in order, and events.
+
+    Attributes:
+        costs: by recording, of all its frames.
+    """
+
+    recordings: int
+    frames: int
+    seconds: float | None
+    outputs: tuple[NDArray[Any], ...]
+    events: tuple[FoundEvent, ...]
+    costs: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "recordings": self.recordings,
+            "frames": self.frames,
+            "seconds": round(self.seconds, 4) if self.seconds is not None else None,
+            "inferences": len(self.outputs[0]),
+            "events": [event.to_dict() for event in self.events],
+        }
+
+
+def run_signal(device: Device, app: App, recordings: Recordings, progress: Share | None = None) -> SignalRun:
+    """Push recordings through a device, each from a fresh start; nothing is compared.
+
+    Raises:
+        DataError: they are too short for an inference.
+        DeviceError: a fault, or no answer.
+    """
+    pushed = SignalDevice(device, app.pipeline.signal.frame_bytes)
+    events: list[FoundEvent] = []
+    outputs: list[bytes] = []
+    costs = []
+    for number, recording in enumerate(recordings.items):
+        pushed.reset()
+        pushed.cost = 0
+        for told in pushed.push(recording.frames):
+            if told.outputs is not None:
+                outputs.append(told.outputs)
+            if told.event is not None:
+                events.append(found_event(app, told.event, recording.name))
+        costs.append(pushed.cost)
+        if progress is not None:
+            progress((number + 1) / len(recordings.items))
+    if not outputs:
+        raise too_short(app, recordings)
+    arrays, at = [], 0
+    for info in device.outputs:
+        raw = b"".join(one[at : at + info.nbytes] for one in outputs)
+        arrays.append(np.frombuffer(raw, info.dtype.numpy.newbyteorder("<")).reshape(len(outputs), *info.shape))
+        at += info.nbytes
+    seconds = app.seconds(recordings.frames)
+    return SignalRun(len(recordings.items), recordings.frames, seconds, tuple(arrays), tuple(events), tuple(costs))
+
+
+def too_short(app: App, recordings: Recordings) -> DataError:
+    return DataError(
+        f"is too short for an inference, which takes {app.frames_first:,} frames",
+        where=recordings.origin,
+        hint="Pass longer recordings",
+    )
+
+
+def found_event(app: App, event: ToldEvent, recording: str) -> FoundEvent:
+    """A device's event with its label's name, its time and its real score."""
+    decision = app.decision
+    label, score = f"label {event.label}", float(event.score)
+    if decision is not None:
+        score = decision.real(event.score)
+        label = decision.labels[event.label] if event.label < len(decision.labels) else label
+    return FoundEvent(recording, KINDS[event.kind - 1], label, event.frame, app.seconds(event.frame), score)
 
 
 class _Comparison:
@@ -221,25 +293,13 @@ class _Comparison:
         if not _same(told.event, step.event):
             self._differs("event", f"{where} led to {_text(told.event)}, not to {_expected(step.event)}")
         if told.event is not None:
-            self._events.append(self._found(told.event, recording))
+            self._events.append(found_event(self._app, told.event, recording))
 
     def _is_equal(self, row: NDArray[Any], expected: NDArray[Any]) -> bool:
         if not self._tolerance:
             return row.tobytes() == expected.tobytes()
         difference = np.abs(row.astype(np.float64) - expected.astype(np.float64))
         return bool(np.all(difference <= self._tolerance))  # False of NaN
-
-    def _found(self, event: ToldEvent, recording: str) -> FoundEvent:
-        decision = self._app.decision
-        known = decision is not None and event.label < len(decision.labels)
-        return FoundEvent(
-            recording,
-            KINDS[event.kind - 1],
-            decision.labels[event.label] if known and decision is not None else f"label {event.label}",
-            event.frame,
-            self._app.seconds(event.frame),
-            decision.real(event.score) if decision is not None else float(event.score),
-        )
 
 
 def _same(told: ToldEvent | None, event: Event | None) -> bool:

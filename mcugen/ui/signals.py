@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mcugen.flow.proof import Proof
-from mcugen.flow.signals import FoundEvent, SignalVerdict
+from mcugen.flow.signals import FoundEvent, SignalRun, SignalVerdict
 from mcugen.text import number
 
 _SHOWN = 8
@@ -22,10 +24,22 @@ def signal_rows(proof: Proof) -> list[tuple[str, str]]:
         uses = f", ≈ {_percent(load)} of {proof.board.name}'s time" if load is not None else ""
         rows.append(("", f"{number(round(per_second))} {signal.unit} per second{uses}"))
     rows.append(("", f"{number(signal.ram)} B of RAM beside the model's, {number(signal.stack)} B of stack"))
-    rows.extend(("event" if not n else "", event_text(event)) for n, event in enumerate(signal.listed[:_SHOWN]))
-    if signal.events > _SHOWN:
-        rows.append(("", f"and {number(signal.events - _SHOWN)} more"))
-    return rows
+    return [*rows, *_event_rows(signal.listed, signal.events)]
+
+
+def signal_run_rows(signal: SignalRun | None) -> list[tuple[str, str]]:
+    """What recordings led to; nothing where there were none."""
+    if signal is None:
+        return []
+    amount = f"{number(signal.frames)} frames" + (f", {signal.seconds:.2f} s" if signal.seconds is not None else "")
+    return [("signal", f"{amount}: {number(len(signal.outputs[0]))} inferences"), *_event_rows(signal.events)]
+
+
+def _event_rows(events: Sequence[FoundEvent], count: int | None = None) -> list[tuple[str, str]]:
+    """The first events, of `count` in all."""
+    rows = [("event" if not n else "", event_text(event)) for n, event in enumerate(events[:_SHOWN])]
+    left = (len(events) if count is None else count) - len(rows)
+    return [*rows, ("", f"and {number(left)} more")] if left > 0 else rows
 
 
 def _amount(signal: SignalVerdict) -> str:
