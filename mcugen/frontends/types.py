@@ -23,6 +23,7 @@ C_TYPES = {
     "int16": "int16_t",
     "uint16": "uint16_t",
     "int32": "int32_t",
+    "uint32": "uint32_t",
     "float32": "float",
 }
 """The types of values and rows, as C spells them."""
