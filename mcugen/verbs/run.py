@@ -216,7 +216,7 @@ def run(
                 if ready.plan.graph.sequences:
                     device.forget()
                 results, cost = device.run(
-                    sample, on_progress=part_of(share, number, len(given.samples if given else ()))
+                    sample, on_progress=part_of(share, number, count)
                 )
                 samples.append(results)
                 costs.append(cost)
