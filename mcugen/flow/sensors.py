@@ -15,9 +15,9 @@ from mcugen.convert.data_files import read_npy, read_npz
 from mcugen.convert.data_folders import SOUNDS, look_into, read_wav
 from mcugen.convert.data_tables import read_csv
 from mcugen.convert.sources import identify
-from mcugen.errors import DataError
+from mcugen.errors import DataError, PipelineError
 from mcugen.frontends import Signal
-from mcugen.pipeline import Pipeline
+from mcugen.pipeline import Pipeline, is_pipeline_file
 from mcugen.pipeline.app import App
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import open_model
@@ -166,6 +166,36 @@ def made_up(app: App, inferences: int, seed: int) -> Recordings:
         shift = np.repeat(rng.integers(0, info.bits, 1 + count // 997), 997)[:count, np.newaxis]
         frames = (loud >> shift).astype(signal.dtype)
     return Recordings((Recording("made up", frames),), f"a made-up signal, seed {seed}")
+
+
+def check_pipeline_wishes(model: object, **wishes: object) -> None:
+    """Refuse what is about a model's own inputs, if a pipeline file is given.
+
+    Raises:
+        PipelineError: names the first of them.
+    """
+    if not is_pipeline_file(model):
+        return
+    for name, value in wishes.items():
+        if value not in (None, False):
+            raise PipelineError(
+                "is about samples of a model's input, and a pipeline takes a signal",
+                where=f"`{name}`",
+                hint="Omit it, or deploy the model alone",
+            )
+
+
+def signal_source(app: App, inputs: Any, data: Any) -> Any:
+    """What a device is verified with: `inputs`, or else the recordings that calibrated the model; None for neither.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    source = inputs if inputs is not None else data
+    if source is None or (isinstance(source, str) and source == "random"):
+        return None
+    read_recordings(source, app.pipeline.signal)  # refuses before the slow steps what it would refuse after them
+    return source
 
 
 def calibration(pipeline: Pipeline, data: Any) -> Any:

@@ -215,9 +215,7 @@ def run(
             for number, sample in enumerate(given.samples if given is not None else ()):
                 if ready.plan.graph.sequences:
                     device.forget()
-                results, cost = device.run(
-                    sample, on_progress=part_of(share, number, count)
-                )
+                results, cost = device.run(sample, on_progress=part_of(share, number, count))
                 samples.append(results)
                 costs.append(cost)
             unit, found = device.cost_unit, device.warnings()
