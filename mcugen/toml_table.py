@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,9 @@ class Table:
         for key in self._data:
             if key not in self._taken:
                 known = ", ".join(sorted(self._taken))
-                raise self.error(short(key), f"is unknown (known here: {known})")
+                near = get_close_matches(key, sorted(self._taken), 1)
+                meant = f'; did you mean "{near[0]}"?' if near else ""
+                raise self.error(short(key), f"is unknown (known here: {known}){meant}")
 
     def keys(self, pattern: str, what: str = "a name of a-z, 0-9 and _") -> list[str]:
         for key in self._data:
@@ -74,6 +77,8 @@ class Table:
         return list(self._data)
 
     def has(self, key: str) -> bool:
+        if key not in self._data:
+            self._taken.add(key)  # it is known
         return key in self._data
 
     def matching(self, key: str, pattern: str, default: Any = _REQUIRED) -> str:
