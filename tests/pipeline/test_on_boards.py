@@ -28,6 +28,7 @@ rate = 16000
 [frontend]
 kind = "micro"
 output = "uint16"
+channels = {channels}
 
 [model]
 file = "{model}"
@@ -118,7 +119,7 @@ def test_a_windowed_model_gets_its_windows_however_the_signal_is_cut(tmp_path: P
 
 
 def test_a_streaming_model_keeps_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = written(tmp_path, STREAMING, "wake_word", threshold=0.3)
+    path = written(tmp_path, STREAMING, "wake_word", threshold=0.3, channels=10)
     frames = loud_and_quiet(16_000, 1)
     out = tmp_path / "firmware"
     proof = api.deploy(path, board="netduinoplus2", inputs=frames, out=out)
@@ -149,7 +150,7 @@ def test_a_streaming_model_keeps_its_state(tmp_path: Path, monkeypatch: pytest.M
 @real("okay_nabu")
 @pytest.mark.parametrize("board", ["mps2-an386", "netduinoplus2"])
 def test_okay_nabu_from_samples_to_events(tmp_path: Path, board: str) -> None:
-    path = written(tmp_path, STREAMING, "okay_nabu", threshold=0.85)
+    path = written(tmp_path, STREAMING, "okay_nabu", threshold=0.85, channels=40)
     proof = api.verify(path, board=board, samples=60)
     assert proof.exit_code == 0
     assert proof.signal is not None
