@@ -58,7 +58,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ('kind = "audio"', 'kind = "sound"', r"input.kind: is 'sound', not one of audio, motion"),
         ("rate = 16000", "", "input.rate: is missing"),
         ("rate = 16000", "rate = 16000\nrat = 3", "input.'rat': is unknown.*did you mean \"rate\""),
-        ('kind = "micro"', 'kind = "makro"', "frontend.kind: is 'makro', not one of"),
+        ('kind = "micro"', 'kind = "mikro"', "frontend.kind: is 'mikro', not one of"),
         ('file = "word.tflite"', "", "model.file: is missing"),
         ("stride = 2", "stride = 4", "model.stride: is 4, but an inference takes 3 rows"),
         ("threshold = 0.5", "threshold = -1", "decision.threshold: is -1, not between"),
