@@ -90,3 +90,4 @@ def test_contexts_are_refused(tmp_path: Path) -> None:
     pipeline = written(tmp_path, WINDOWED, "autoencoder", threshold=1.0, release=1.0)
     with pytest.raises(McugenError, match="keeps its state in variables, not in a context"):
         api.export(pipeline, format="c", out=tmp_path / "x", context=True)
+    assert (api.export(pipeline, format="c", out=tmp_path / "x").folder / "autoencoder_app.h").is_file()

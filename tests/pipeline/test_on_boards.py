@@ -15,8 +15,10 @@ from mcugen.errors import DeviceError, McugenError
 from mcugen.flow import signals
 from mcugen.flow.project import open_project
 from mcugen.frontends import rows_of
+from mcugen.runtimes.aot.graph import read_graph
 from tests.models import model_path, real
 from tests.schemas import check
+from tests.zoo import float_model
 
 pytestmark = pytest.mark.emulator
 
@@ -145,6 +147,25 @@ def test_a_streaming_model_keeps_its_state(tmp_path: Path, monkeypatch: pytest.M
     assert proof.signal is not None
     assert (proof.signal.wrong_rows, proof.signal.wrong_outputs, proof.signal.wrong_events) == (1, 0, 0)
     assert proof.signal.first == 'row 41 of "array" differs'
+
+
+def test_a_float_model_is_calibrated_with_what_the_device_makes(tmp_path: Path) -> None:
+    model = tmp_path / "float.tflite"
+    model.write_bytes(float_model("autoencoder"))
+    rows = read_graph(float_model("autoencoder")).tensor(0).elements // 16
+    text = WINDOWED.replace("stride = 3", f"stride = 3\nwindow = {rows}").replace("{model}", model.name)
+    path = tmp_path / "pipeline.toml"
+    path.write_text(text.format(threshold=0.5, release=0.5))
+    frames = loud_and_quiet(300, 16)
+    proof = api.deploy(path, board="mps2-an386", data=frames, out=tmp_path / "firmware", report=tmp_path / "page.html")
+    assert proof.exit_code == 0
+    assert proof.trusted
+    report = proof.ready.model.report
+    assert report is not None
+    assert report.calibration.available == 1 + (300 - rows) // 3
+    assert proof.signal is not None
+    assert proof.signal.inferences == report.calibration.available
+    check(proof.to_dict())
 
 
 @real("okay_nabu")
