@@ -76,6 +76,9 @@ class Table:
     def has(self, key: str) -> bool:
         return key in self._data
 
+    def is_list(self, key: str) -> bool:
+        return isinstance(self._data.get(key), list)
+
     def matching(self, key: str, pattern: str, default: Any = _REQUIRED) -> str:
         value = self.text(key, default)
         if value != default and not re.fullmatch(pattern, value):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mcugen import frontends
 from mcugen.errors import FrontEndError
 from mcugen.frontends import FrontEnd, Signal
+from mcugen.frontends.motion import FEATURES
 
 
 def micro(rng: np.random.Generator) -> FrontEnd:
@@ -37,3 +39,45 @@ def micro(rng: np.random.Generator) -> FrontEnd:
             return frontends.make("micro", Signal("audio", "int16", 1, rate), **fields)
         except FrontEndError:
             continue
+
+
+_TYPES = ("int8", "uint8", "int16", "uint16", "int32", "float32")
+
+
+def _units(rng: np.random.Generator, channels: int) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    if rng.random() < 0.7:
+        fields["offset"] = [float(value) for value in rng.normal(0, 1000, channels)]
+    if rng.random() < 0.7:
+        fields["size"] = float(rng.uniform(1e-3, 5000))
+    return fields
+
+
+def table(rng: np.random.Generator) -> FrontEnd:
+    channels = int(rng.integers(1, 9))
+    signal = Signal("table", str(rng.choice(_TYPES)), channels)
+    return frontends.make("table", signal, **_units(rng, channels))
+
+
+def motion(rng: np.random.Generator) -> FrontEnd:
+    channels, window = int(rng.integers(1, 7)), int(rng.integers(2, 65))
+    named = [name for name in FEATURES if rng.random() < 0.5]
+    bins = int(rng.integers(0, min(window // 2, 9) + 1))
+    fields = {**_units(rng, channels), "features": named, "fft_bins": bins}
+    if named or bins:
+        fields |= {"window": window, "step": int(rng.integers(1, window + 1))}
+    return frontends.make("motion", Signal("motion", str(rng.choice(_TYPES)), channels, 50), **fields)
+
+
+def frames_for(rng: np.random.Generator, signal: Signal, count: int) -> NDArray:
+    """Random frames of any of a signal's values, now and then constant ones or extremes."""
+    shape = (count, signal.channels)
+    if signal.dtype == "float32":
+        return rng.normal(0, 10.0 ** rng.uniform(-3, 4), shape).astype(np.float32)
+    limits = np.iinfo(signal.dtype)
+    kind = rng.random()
+    if kind < 0.1:
+        return np.full(shape, rng.choice([limits.min, limits.max]), signal.dtype)
+    if kind < 0.3:
+        return rng.choice([limits.min, limits.max], shape).astype(signal.dtype)
+    return rng.integers(limits.min, limits.max, shape, endpoint=True, dtype=signal.dtype)
