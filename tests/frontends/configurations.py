@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mcugen import frontends
 from mcugen.errors import FrontEndError
 from mcugen.frontends import FrontEnd, Signal
+from mcugen.frontends.image_pixels import FORMATS
 from mcugen.frontends.motion import FEATURES
 
 
@@ -81,3 +82,29 @@ def frames_for(rng: np.random.Generator, signal: Signal, count: int) -> NDArray:
     if kind < 0.3:
         return rng.choice([limits.min, limits.max], shape).astype(signal.dtype)
     return rng.integers(limits.min, limits.max, shape, endpoint=True, dtype=signal.dtype)
+
+
+def image_signal(form: str, width: int, height: int) -> Signal:
+    return Signal("image", "uint8", width * FORMATS[form].bytes_of_two // 2, None, height, width, form)
+
+
+def image(rng: np.random.Generator) -> FrontEnd:
+    name = str(rng.choice(list(FORMATS)))
+    form = FORMATS[name]
+    width, height = (int(value) * 2 for value in rng.integers(1, 20, 2))
+    pixels, lines = width // form.lines, height // form.lines
+    left, top = int(rng.integers(0, pixels)), int(rng.integers(0, lines))
+    fields = {
+        "left": left,
+        "top": top,
+        "crop_width": int(rng.integers(1, pixels - left + 1)),
+        "crop_height": int(rng.integers(1, lines - top + 1)),
+        "colours": "grey" if form.is_grey else str(rng.choice(["grey", "rgb"])),
+        "method": str(rng.choice(["area", "bilinear"])),
+        "output": str(rng.choice(["uint8", "int8", "float32"])),
+    }
+    if rng.random() < 0.8:
+        fields |= {"width": int(rng.integers(1, 50)), "height": int(rng.integers(1, 50))}
+    if fields["output"] == "float32":
+        fields |= {"mean": float(rng.uniform(0, 255)), "scale": float(rng.uniform(0.1, 255))}
+    return frontends.make("image", image_signal(name, width, height), **fields)
