@@ -108,3 +108,26 @@ def image(rng: np.random.Generator) -> FrontEnd:
     if fields["output"] == "float32":
         fields |= {"mean": float(rng.uniform(0, 255)), "scale": float(rng.uniform(0.1, 255))}
     return frontends.make("image", image_signal(name, width, height), **fields)
+
+
+def log_mel(rng: np.random.Generator) -> FrontEnd:
+    """Of both kinds, log_mel and mfcc."""
+    rate, window = int(rng.choice([8000, 16000, 44100])), int(rng.integers(4, 41))
+    low = float(rng.choice([0, 20, float(rng.uniform(0, 1000))]))
+    channels = int(rng.integers(1, 65))
+    fields = {
+        "like": str(rng.choice(["tf", "librosa", "torchaudio"])),
+        "window_ms": window,
+        "step_ms": int(rng.integers(1, window + 1)),
+        "channels": channels,
+        "low_hz": low,
+        "high_hz": float(rng.uniform(low + 100, rate / 2)),
+        "mel": str(rng.choice(["htk", "slaney"])),
+        "power": int(rng.integers(1, 3)),
+        "log": str(rng.choice(["ln", "db", "none"])),
+        "floor": 1e-9,
+    }
+    kind = "log_mel"
+    if rng.random() < 0.4:
+        kind, fields["coefficients"] = "mfcc", int(rng.integers(1, channels + 1))
+    return frontends.make(kind, Signal("audio", str(rng.choice(["int16", "float32"])), 1, rate), **fields)
