@@ -81,6 +81,9 @@ class Table:
             self._taken.add(key)  # it is known
         return key in self._data
 
+    def is_list(self, key: str) -> bool:
+        return isinstance(self._data.get(key), list)
+
     def matching(self, key: str, pattern: str, default: Any = _REQUIRED) -> str:
         value = self.text(key, default)
         if value != default and not re.fullmatch(pattern, value):

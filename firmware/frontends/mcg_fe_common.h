@@ -31,4 +31,25 @@ typedef char mcg_fe_assert_wrapping[(int32_t)UINT32_MAX == -1 ? 1 : -1];
 #define MCG_FE_FUNCTION static
 #endif
 
+/* The type of a sensor's values. */
+enum { MCG_FE_INT8, MCG_FE_UINT8, MCG_FE_INT16, MCG_FE_UINT16, MCG_FE_INT32, MCG_FE_FLOAT32 };
+
+/* Value number `at`, in float32. */
+MCG_INLINE float mcg_fe_value(const void *values, uint32_t at, uint8_t type) {
+  switch (type) {
+    case MCG_FE_INT8:
+      return (float)((const int8_t *)values)[at];
+    case MCG_FE_UINT8:
+      return (float)((const uint8_t *)values)[at];
+    case MCG_FE_INT16:
+      return (float)((const int16_t *)values)[at];
+    case MCG_FE_UINT16:
+      return (float)((const uint16_t *)values)[at];
+    case MCG_FE_INT32:
+      return (float)((const int32_t *)values)[at];
+    default:
+      return ((const float *)values)[at];
+  }
+}
+
 #endif /* MCG_FE_COMMON_H */

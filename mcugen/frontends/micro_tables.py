@@ -7,6 +7,7 @@ to 2.40, whose last bit decides over two weights of microWakeWord's filter bank.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ _f32 = np.float32
 Float32 = Any  # numpy's float32, whose arithmetic type checkers do not follow
 
 
+@functools.lru_cache(maxsize=64)
 def window_coefficients(size: int) -> Array:
     """A Hann window over the middles of the samples, int16, 4096 is 1."""
     step = _f32(math.pi) * _f32(2) / _f32(size)
@@ -43,6 +45,7 @@ def radices(points: int) -> list[int]:
     return found
 
 
+@functools.lru_cache(maxsize=64)
 def input_order(points: int) -> Array:
     """Which input stands at each place before the first stage, uint16: digits of its number in reverse."""
 
@@ -55,11 +58,13 @@ def input_order(points: int) -> Array:
     return np.array(order(radices(points)), np.uint16)
 
 
+@functools.lru_cache(maxsize=64)
 def twiddles(points: int) -> Array:
     """exp(−2πi·k/points) for k < points, int16 (points, 2)."""
     return _unit([-2 * math.pi * k / points for k in range(points)])
 
 
+@functools.lru_cache(maxsize=64)
 def split_twiddles(points: int) -> Array:
     """What takes the spectrum of `points` complex values apart into that of twice as many real ones, int16 (…, 2)."""
     return _unit([-math.pi * ((k + 1) / points + 0.5) for k in range(points // 2)])
@@ -86,6 +91,7 @@ class FilterBank:
         return self.first_bin + len(self.weights)
 
 
+@functools.lru_cache(maxsize=64)
 def filter_bank(channels: int, low_hz: float, high_hz: float, rate: int, bins: int) -> FilterBank:
     """The filter bank over `bins` bins from 0 Hz to half the rate. It may end beyond them: see `FilterBank.end_bin`."""
     low, high = _mel(_f32(low_hz)), _mel(_f32(high_hz))
@@ -149,7 +155,8 @@ def log1p(x: Float32) -> Float32:
 
 
 def _weight(value: Float32) -> int:
-    return math.floor(value * _f32(1 << WEIGHT_BITS) + _f32(0.5))
+    rounded: int = math.floor(value * _f32(1 << WEIGHT_BITS) + _f32(0.5))
+    return rounded
 
 
 def gain_table(strength: float, offset: float, gain_bits: int, input_bits: int) -> Array:

@@ -49,6 +49,8 @@ class HostFrontEnds:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[:4000]
         self._library = ctypes.CDLL(str(library))
+        shapes = [front_end.rows() for front_end in front_ends]
+        self._memory = [np.zeros(rows.shape, rows.dtype) for rows in shapes]
         for i in range(len(self._front_ends)):
             getattr(self._library, f"push_{i}").restype = ctypes.c_uint32
 
@@ -60,7 +62,7 @@ class HostFrontEnds:
         rows = self._front_ends[index].rows()
         push = getattr(self._library, f"push_{index}")
         frames = np.ascontiguousarray(frames)
-        row, ready, made, at = np.zeros(rows.shape, rows.dtype), ctypes.c_int(0), [], 0
+        row, ready, made, at = self._memory[index], ctypes.c_int(0), [], 0
         while at < len(frames):
             rest = frames[at:]
             took = push(
