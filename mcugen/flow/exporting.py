@@ -14,7 +14,7 @@ from mcugen.emit.style import Arena, Style, check_name, name_of
 from mcugen.errors import BoardError, DoesNotFitError, ModelError, PipelineError, ProjectError
 from mcugen.flow.boards import named_board
 from mcugen.flow.evidencing import Evidence, make_evidence
-from mcugen.flow.model import Model
+from mcugen.flow.model import Model, with_app
 from mcugen.flow.project import app_files, check_labels, model_files
 from mcugen.formats import formats
 from mcugen.formats.emit import emit_models_project
@@ -125,7 +125,7 @@ def write_export(
         DataError: as many labels as no output has classes.
         ProjectError: the folder is not an export of mcugen's, or was changed by hand.
     """
-    plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL) for model in models]
+    plans = [_planned(model, chosen, goal) for model in models]
     if labels:
         check_labels(labels, plans[0])
     if arena == "shared":
@@ -151,6 +151,12 @@ def write_export(
         files=hashes(files),
     )
     return write_exported(folder, files, facts, force=force), facts, found
+
+
+def _planned(model: Model, chosen: Chosen, goal: Goal | None) -> Plan:
+    plan = with_app(make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL), model.app)
+    assert isinstance(plan, Plan)
+    return plan
 
 
 def _with_apps(subject: Subject, models: Sequence[Model], command: str) -> Subject:
@@ -191,6 +197,9 @@ def write_firmware(
     """
     if chosen.board is None:
         raise BoardError("firmware is made for a board", where="`format`", hint="Pass `board=BOARD`")
+    for model in models:
+        if model.app is not None:
+            raise PipelineError("is one model's alone in a firmware", where=model.source, hint="Deploy it by itself")
     plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL) for model in models]
     if arena == "shared":
         _check_shareable(plans)

@@ -9,6 +9,7 @@ from typing import Any
 from mcugen import decisions, frontends
 from mcugen.errors import PipelineError
 from mcugen.frontends import Signal
+from mcugen.frontends.image_pixels import FORMATS
 from mcugen.pipeline.types import HINT, Pipeline
 from mcugen.toml_table import Table, read_toml
 
@@ -22,9 +23,6 @@ _DTYPES = {
     "image": ("uint8",),
 }
 """By kind of signal the types of its values, the usual one first."""
-
-_PIXELS = {"rgb565": 2, "rgb888": 3, "yuv422": 2, "grey": 1, "bayer": 1}
-"""By format of an image, the bytes of a pixel."""
 
 
 def is_pipeline_file(source: object) -> bool:
@@ -76,8 +74,9 @@ def _signal(table: Table) -> Signal:
 
 
 def _image(table: Table) -> Signal:
-    pixels = table.choice("format", tuple(_PIXELS))
+    pixels = table.choice("format", tuple(FORMATS))
     width, height = table.integer("width", 1, 4096), table.integer("height", 1, 4096)
     rate = table.number("rate", 1e-3, 1e4) if table.has("rate") else None
     lines = None if rate is None else rate * height
-    return Signal("image", "uint8", width * _PIXELS[pixels], lines, height, width, pixels)
+    line_bytes = width * FORMATS[pixels].bytes_of_two // 2
+    return Signal("image", "uint8", line_bytes, lines, height, width, pixels)

@@ -168,6 +168,42 @@ def test_a_float_model_is_calibrated_with_what_the_device_makes(tmp_path: Path) 
     check(proof.to_dict())
 
 
+FRONT_ENDS = {
+    "image": (
+        'kind = "image"\nformat = "rgb565le"\nwidth = 48\nheight = 40\nrate = 5',
+        'kind = "image"\nleft = 4\nwidth = 16\nheight = 16\nmethod = "bilinear"\noutput = "int8"',
+        "resnet",
+    ),
+    "log_mel": (
+        'kind = "audio"\nrate = 8000',
+        'kind = "log_mel"\nwindow_ms = 32\nstep_ms = 16\nchannels = 16',
+        "autoencoder",
+    ),
+    "motion": (
+        'kind = "motion"\nformat = "int16"\nchannels = 2\nrate = 50',
+        'kind = "motion"\nwindow = 10\nstep = 5\nfeatures = ["mean", "rms", "zero_crossings"]\nfft_bins = 5',
+        "autoencoder",
+    ),
+    "table": (
+        'kind = "table"\nformat = "int16"\nchannels = 16',
+        f'kind = "table"\noffset = {[100.0] * 16}\nsize = {[5e3] * 16}',
+        "autoencoder",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FRONT_ENDS)
+def test_every_kind_of_front_end(tmp_path: Path, kind: str) -> None:
+    given, front, model = FRONT_ENDS[kind]
+    path = tmp_path / "pipeline.toml"
+    path.write_text(f'[input]\n{given}\n[frontend]\n{front}\n[model]\nfile = "{model_path(model)}"\n')
+    proof = api.verify(path, board="mps2-an386", samples=3)
+    assert proof.exit_code == 0
+    assert proof.signal is not None
+    assert proof.signal.passed
+    assert (proof.signal.inferences, proof.signal.tolerance, proof.signal.decides) == (3, 0, False)
+
+
 @real("okay_nabu")
 @pytest.mark.parametrize("board", ["mps2-an386", "netduinoplus2"])
 def test_okay_nabu_from_samples_to_events(tmp_path: Path, board: str) -> None:
