@@ -79,6 +79,11 @@ class SignalVerdict:
         return not (self.wrong_rows or self.wrong_outputs or self.wrong_events)
 
     @property
+    def output_moves(self) -> bool:
+        """Not all inferences gave the same."""
+        return len(self.outputs) > 1 and bool((self.outputs != self.outputs[0]).any())
+
+    @property
     def cost_per_second(self) -> float | None:
         """Of signal."""
         return self.cost / self.seconds if self.seconds else None

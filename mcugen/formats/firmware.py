@@ -148,6 +148,7 @@ def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
         emulate=_emulate_command(board),
         flags=" ".join((*board.cpu_flags(), *board.architecture.compile_flags)),
         labels=labels,
+        app=plan.app_bytes > 0,
         memories=_memories_view(plan),
         tflm=_tflm_view(plan) if plan.runtime == "tflm" else None,
         model={

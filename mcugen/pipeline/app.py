@@ -116,6 +116,10 @@ class App:
     keeps_state: bool
 
     @property
+    def is_audio(self) -> bool:
+        return self.pipeline.signal.kind == "audio"
+
+    @property
     def period(self) -> float | None:
         """Seconds of signal from one inference to the next."""
         rate = self.pipeline.signal.rate

@@ -124,7 +124,8 @@ def _next(proof: Proof) -> str | None:
         file = f"{folder}/.pio/build/{proof.board.name}/firmware.bin"
         return f"write {file} with your own tool, then mcugen verify {folder} --port PORT"
     emulated = proof.emulated and proof.board.emulator is not None
-    return f"mcugen run {folder} --inputs X.npy -o Y.npy" if emulated else None
+    given = "X.wav" if proof.ready.model.app is not None and proof.ready.model.app.is_audio else "X.npy"
+    return f"mcugen run {folder} --inputs {given} -o Y.npy" if emulated else None
 
 
 def _more(proof: Proof) -> str:
