@@ -83,7 +83,7 @@ def test_chunks_and_reset_make_no_difference() -> None:
 
 
 def test_rows_are_those_of_pymicro_features() -> None:
-    features = pytest.importorskip("pymicro_features", reason="pymicro-features is not here")
+    features = pytest.importorskip("pymicro_features", reason="pymicro-features has no wheel here")
     if not _libm_is_suns():
         pytest.skip("this libm rounds log1pf in another way, and pymicro-features takes it from there")
     sound = random_sound(np.random.default_rng(11), 48000)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,3 +47,22 @@ def test_an_unknown_field_is_refused() -> None:
 def test_wrong_frames_are_refused(frames: np.ndarray, message: str) -> None:
     with pytest.raises(FrontEndError, match=message):
         frontends.rows_of(frontends.make("raw", AXES), frames)
+
+
+def test_the_page_shows_code_that_runs() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "FRONTENDS.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        names: dict[str, Any] = {}
+        exec(block, names)
+        if "rows" in names:
+            assert (names["rows"].shape, names["rows"].dtype) == ((49, 40), np.float32)
+
+
+def test_the_page_tells_of_every_kind() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "FRONTENDS.md").read_text(encoding="utf-8")
+    for kind, spec in frontends.registry().items():
+        row = next(line for line in page.splitlines() if line.startswith("|") and f"[`{kind}`]" in line)
+        signals = row.split("|")[2]
+        assert signals.strip() == "all" or {part.strip() for part in signals.split(",")} == set(spec.signals)
