@@ -43,6 +43,14 @@ class DataError(McugenError):
     """Calibration or input data of the wrong shape, type or range."""
 
 
+class FrontEndError(McugenError):
+    """A front end's settings, or frames, that it cannot take."""
+
+
+class PipelineError(McugenError):
+    """A pipeline file that breaks the format, or does not go with its model."""
+
+
 class ConversionError(McugenError):
     """A model could not be converted to full int8."""
 

@@ -26,6 +26,20 @@ def kernel_headers() -> Mapping[str, Path]:
     return MappingProxyType({path.name: path for path in found})
 
 
+@functools.cache
+def frontend_headers() -> Mapping[str, Path]:
+    """The headers of firmware/frontends by their file names, in alphabetical order."""
+    found = sorted((resource_dir("firmware") / "frontends").glob("*.h"))
+    return MappingProxyType({path.name: path for path in found})
+
+
+@functools.cache
+def decision_headers() -> Mapping[str, Path]:
+    """The headers of firmware/decisions by their file names, in alphabetical order."""
+    found = sorted((resource_dir("firmware") / "decisions").glob("*.h"))
+    return MappingProxyType({path.name: path for path in found})
+
+
 def licence_text() -> str:
     """The licence that mcugen is under, and the C that it copies into projects."""
     packaged = _PACKAGE / "_data" / "LICENSE"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +44,31 @@ def read_toml(path: Path, what: str, error: type[McugenError]) -> tuple[str, dic
 
 
 class Table:
-    """One table of a board file, whose keys are taken out one by one, so that what is left is unknown."""
+    """One table of a file, a board's by default. Its keys are taken out one by one, so that what is left is unknown."""
 
-    def __init__(self, path: Path, name: str, data: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        data: Mapping[str, Any],
+        error: type[McugenError] = BoardError,
+        hint: str = "docs/BOARDS.md describes the fields",
+    ) -> None:
         self._path, self._name, self._data = path, name, data
+        self._error, self._hint = error, hint
         self._taken: set[str] = set()
 
-    def error(self, key: str, what: str) -> BoardError:
+    def error(self, key: str, what: str) -> McugenError:
         field = f"{self._name}.{key}" if self._name else key
-        return BoardError(what, where=f"{self._path}: field {field}", hint="docs/BOARDS.md describes the fields")
+        return self._error(what, where=f"{self._path}: field {field}", hint=self._hint)
 
     def finish(self) -> None:
         for key in self._data:
             if key not in self._taken:
                 known = ", ".join(sorted(self._taken))
-                raise self.error(short(key), f"is unknown (known here: {known})")
+                near = get_close_matches(key, sorted(self._taken), 1)
+                meant = f'; did you mean "{near[0]}"?' if near else ""
+                raise self.error(short(key), f"is unknown (known here: {known}){meant}")
 
     def keys(self, pattern: str, what: str = "a name of a-z, 0-9 and _") -> list[str]:
         for key in self._data:
@@ -66,7 +77,12 @@ class Table:
         return list(self._data)
 
     def has(self, key: str) -> bool:
+        if key not in self._data:
+            self._taken.add(key)  # it is known
         return key in self._data
+
+    def is_list(self, key: str) -> bool:
+        return isinstance(self._data.get(key), list)
 
     def matching(self, key: str, pattern: str, default: Any = _REQUIRED) -> str:
         value = self.text(key, default)
@@ -96,7 +112,7 @@ class Table:
 
     def table(self, key: str) -> Table:
         value = self._take(key, dict, "a table", _REQUIRED)
-        return Table(self._path, f"{self._name}.{key}" if self._name else key, value)
+        return Table(self._path, f"{self._name}.{key}" if self._name else key, value, self._error, self._hint)
 
     def integer(self, key: str, low: int, high: int, default: Any = _REQUIRED) -> int:
         value: int = self._take(key, int, "an integer", default)
@@ -110,8 +126,16 @@ class Table:
             raise self.error(key, f"is {short(values)}, not a list of integers between {low} and {high}")
         return list(values)
 
-    def numbers(self, key: str, low: float, high: float) -> list[float]:
-        values: list[Any] = self._take(key, list, "a list of numbers", _REQUIRED)
+    def number(self, key: str, low: float, high: float, default: Any = _REQUIRED) -> float:
+        """A finite number; an integer will do."""
+        kind = float if type(self._data.get(key)) is not int else int
+        value = float(self._take(key, kind, "a number", default))
+        if not low <= value <= high:
+            raise self.error(key, f"is {value:g}, not between {low:g} and {high:g}")
+        return value
+
+    def numbers(self, key: str, low: float, high: float, default: Any = _REQUIRED) -> list[float]:
+        values: list[Any] = self._take(key, list, "a list of numbers", default)
         if any(type(value) not in (int, float) or not low <= value <= high for value in values):
             raise self.error(key, f"is {short(values)}, not a list of numbers between {low:g} and {high:g}")
         return [float(value) for value in values]

@@ -44,6 +44,9 @@ LAW = {
     "ops.keeping": "graph tflite numerics ops ops.weighted",
     # What runs it. The two runtimes are sisters: neither knows the other.
     "emit": "environment errors resources graph numerics ops",
+    "frontends": "errors toml_table emit",
+    "decisions": "errors graph toml_table",
+    "pipeline": "errors resources graph toml_table numerics emit frontends decisions",
     "emulators": "errors cores toml_table emit",
     "boards": "errors resources cores toml_table ops emulators",
     "reference": "errors graph tflite",
@@ -77,7 +80,8 @@ LAW = {
     "monitor.web": "errors tflite convert monitor",
     "sweep": "errors outputs children builder",
     # What verbs share, what people see, and the verbs.
-    "flow": "errors names text progress outputs cores graph tflite numerics ops emit emulators boards oracle runtimes"
+    "flow": "errors names text progress outputs cores graph tflite numerics ops emit frontends decisions pipeline"
+    " emulators boards oracle runtimes"
     " runtimes.aot runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify"
     " guard convert assess tune device cost flash evidence monitor",
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess cost flash monitor monitor.web"

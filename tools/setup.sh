@@ -43,6 +43,7 @@ missing_packages() {
   # Tests look at the monitor's page. Ubuntu has Chromium as a snap only, which apt-get cannot give to everybody.
   command -v chromium chromium-browser google-chrome >/dev/null || ! grep -qx ID=debian /etc/os-release || echo chromium
   command -v g++ >/dev/null || echo g++ # tests compile the emitted headers as C++
+  command -v espeak-ng >/dev/null || echo espeak-ng # tests speak wake words
   command -v ccache >/dev/null || echo ccache # tests compile much of it again and again
   # libFuzzer attacks the harness.
   echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null ||

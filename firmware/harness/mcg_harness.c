@@ -4,6 +4,9 @@
 #include <stddef.h>
 
 #include "mcg_server.h"
+#ifdef MCG_APP
+#include "mcg_app.h"
+#endif
 
 mcg_server_state mcg_server;
 
@@ -34,6 +37,17 @@ static void serve(const mcg_request *request) {
     case MCG_INIT:
       mcg_serve_init(request);
       break;
+#ifdef MCG_APP
+    case MCG_APP_RESET:
+      mcg_serve_app_reset();
+      break;
+    case MCG_APP_PUSH:
+      mcg_serve_app_push(request);
+      break;
+    case MCG_APP_ROW:
+      mcg_serve_app_row(request);
+      break;
+#endif
 #ifdef MCG_MODEL_COUNT
     case MCG_SELECT_MODEL:
       mcg_serve_select_model(request);
@@ -67,6 +81,9 @@ int mcg_harness_main(void) {
   mcg_server.model = mcg_model_get_info();
   mcg_calibrate(&mcg_server.calibration);
   mcg_run_measured(mcg_model_init, MCG_MEASURE_COST | MCG_MEASURE_STACK, &mcg_server.init);
+#ifdef MCG_APP
+  if (mcg_server.init.result == 0) mcg_server.init.result = mcg_app_reset();
+#endif
   for (;;) {
     const mcg_request *request = mcg_server.ahead;
     if (request == NULL) request = mcg_session_receive();

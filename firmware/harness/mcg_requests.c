@@ -7,6 +7,13 @@
 
 #define HAS_WATCHDOG 1u /* flags in a hello */
 #define HAS_ROWS 2u
+#define HAS_APP 4u
+
+#ifdef MCG_APP
+#define APP_FLAG HAS_APP
+#else
+#define APP_FLAG 0
+#endif
 
 void mcg_serve_hello(void) {
   const mcg_model_info *m = mcg_server.model;
@@ -43,11 +50,14 @@ void mcg_serve_hello(void) {
   mcg_put_string(m->generator);
   mcg_put_string(m->name);
 #ifdef MCG_MODEL_PIECES
-  mcg_put8((mcg_port_watchdog != NULL ? HAS_WATCHDOG : 0) | HAS_ROWS);
+  mcg_put8((mcg_port_watchdog != NULL ? HAS_WATCHDOG : 0) | HAS_ROWS | APP_FLAG);
   mcg_put32(MCG_MODEL_PIECES);
   mcg_put32(MCG_MODEL_ROW_BYTES);
 #else
-  mcg_put8(mcg_port_watchdog != NULL ? HAS_WATCHDOG : 0);
+  mcg_put8((mcg_port_watchdog != NULL ? HAS_WATCHDOG : 0) | APP_FLAG);
+#endif
+#ifdef MCG_APP
+  mcg_put_app_facts();
 #endif
 #ifdef MCG_MODEL_COUNT
   mcg_put8(MCG_MODEL_COUNT);

@@ -33,6 +33,12 @@ void mcg_serve_init(const mcg_request *request);
 /* Leaves no response if another session began meanwhile, whose request is `mcg_server.ahead`. */
 void mcg_serve_invoke(const mcg_request *request);
 
+#ifdef MCG_APP
+void mcg_put_app_facts(void); /* of a hello */
+void mcg_serve_app_reset(void);
+void mcg_serve_app_push(const mcg_request *request);
+void mcg_serve_app_row(const mcg_request *request);
+#endif
 #ifdef MCG_MODEL_COUNT
 void mcg_serve_select_model(const mcg_request *request);
 #endif

@@ -16,7 +16,12 @@
 /* Types of frames that are no requests. */
 enum { RESPONSE = 0x80, PROGRESS = 0xFE, FAULT = 0xFF };
 
+#ifdef MCG_APP
+/* Frames of a signal begin behind two more bytes than the header's. */
+__attribute__((aligned(8))) static uint8_t received[FRAME_BYTES];
+#else
 static uint8_t received[FRAME_BYTES];
+#endif
 static uint8_t response[FRAME_BYTES];
 
 static struct {
@@ -68,6 +73,18 @@ void mcg_put_string(const char *text) {
   mcg_put8(length);
   mcg_put_bytes(text, length);
 }
+
+#ifdef MCG_APP
+void mcg_put_later(uint32_t bytes) {
+  while (bytes-- > 0) mcg_put8(0);
+}
+
+uint32_t mcg_put_at(uint32_t position) {
+  const uint32_t end = self.response_bytes - HEADER_BYTES;
+  self.response_bytes = HEADER_BYTES + position;
+  return end;
+}
+#endif
 
 /* ---- frames */
 

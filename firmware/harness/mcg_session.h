@@ -27,7 +27,10 @@ enum {
   MCG_LOAD_MODEL = 0x0B,
   MCG_ERROR_TEXT = 0x0C,
   MCG_STORED = 0x0D,
-  MCG_SELECT_MODEL = 0x0E
+  MCG_SELECT_MODEL = 0x0E,
+  MCG_APP_RESET = 0x0F,
+  MCG_APP_PUSH = 0x10,
+  MCG_APP_ROW = 0x11
 };
 
 /* Status of a response, its first byte. */
@@ -67,6 +70,14 @@ void mcg_put32(uint32_t value);
 void mcg_put_moment(const mcg_moment *moment);
 void mcg_put_bytes(const void *data, uint32_t bytes);
 void mcg_put_string(const char *text);
+
+#ifdef MCG_APP
+/* Leaves `bytes` bytes to be written later. */
+void mcg_put_later(uint32_t bytes);
+
+/* What follows is written at `position` of the payload; where it would have gone otherwise. */
+uint32_t mcg_put_at(uint32_t position);
+#endif
 
 /* Sends it, and keeps it, should the host ask again. */
 void mcg_send_response(void);

@@ -168,7 +168,7 @@ def read_sounds(files: Sequence[Path], spec: TensorSpec, where: str, notes: list
         )
     arrays, rates = [], set()
     for file in files:
-        values, rate = _read_wav(file)
+        values, rate = read_wav(file)
         rates.add(rate)
         if values.shape[1] != 1:
             raise DataError(f"has {values.shape[1]} channels, the model takes one", where=str(file), hint="Mix it down")
@@ -185,7 +185,7 @@ def read_sounds(files: Sequence[Path], spec: TensorSpec, where: str, notes: list
     return np.stack(arrays)
 
 
-def _read_wav(file: Path) -> tuple[NDArray[np.float32], int]:
+def read_wav(file: Path) -> tuple[NDArray[np.float32], int]:
     """A sound as (samples, channels) from −1 to 1, and its rate. PCM of 8, 16, 24 and 32 bits; floats by SciPy."""
     if file.stat().st_size > _MAX_SOUND_BYTES:
         raise DataError(f"has more than {_MAX_SOUND_BYTES >> 20} MB", where=str(file), hint="Cut it")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mcugen.boards.types import Board
 from mcugen.device import protocol
-from mcugen.device.costs import make_meter
+from mcugen.device.costs import Meter, make_meter
 from mcugen.device.faults import FaultError
 from mcugen.device.link import ConnectionLostError, Link
 from mcugen.device.parted_outputs import PartedOutputs
@@ -112,6 +112,15 @@ class Device:
     def hello(self) -> Hello:
         """What the device says of itself."""
         return self._session.hello
+
+    @property
+    def session(self) -> Session:
+        """The requests under way; another one after `reconnect`."""
+        return self._session
+
+    @property
+    def meter(self) -> Meter:
+        return self._meter
 
     @property
     def cost_unit(self) -> str:

@@ -44,6 +44,9 @@ class Command(enum.IntEnum):
     ERROR_TEXT = 0x0C
     STORED = 0x0D
     SELECT_MODEL = 0x0E
+    APP_RESET = 0x0F
+    APP_PUSH = 0x10
+    APP_ROW = 0x11
 
 
 class Status(enum.IntEnum):
@@ -172,6 +175,8 @@ class Hello:
         models: how many models the firmware has, of which it runs one at a time.
         pieces: where rows flow through ops, how many stripes and other ops an inference takes; else 0.
         row_bytes: of an input that is brought row by row, else 0.
+        frame_bytes, front_bytes: of a frame of the signal that the firmware takes, and of a row of its front end; 0
+            where it takes none.
     """
 
     max_payload: int
@@ -200,11 +205,13 @@ class Hello:
     models: int = 1
     pieces: int = 0
     row_bytes: int = 0
+    frame_bytes: int = 0
+    front_bytes: int = 0
 
 
 CALIBRATION_INSTRUCTIONS = 65_536
 
-_HAS_WATCHDOG, _HAS_ROWS = 1, 2
+_HAS_WATCHDOG, _HAS_ROWS, _HAS_APP = 1, 2, 4
 MOST_PIECES = 1 << 20
 """More stops than any inference makes: a number beyond it is not believed."""
 
@@ -247,10 +254,14 @@ def parse_hello(payload: bytes) -> Hello:
     pieces, row_bytes = (r.integer(4), r.integer(4)) if flags & _HAS_ROWS and r.left >= 8 else (0, 0)
     if row_bytes > MAX_TENSOR_BYTES or pieces > MOST_PIECES:
         raise ProtocolError(f"{pieces} pieces, rows of {row_bytes} bytes")
+    frame, front = (r.integer(2), r.integer(4)) if flags & _HAS_APP else (0, 0)
+    if front > MAX_TENSOR_BYTES or (flags & _HAS_APP and not frame):
+        raise ProtocolError(f"frames of {frame} bytes, rows of {front}")
     models = _models(r) if r.left else 1  # and firmware of one model here
     r.finish()
     watched = flags & _HAS_WATCHDOG != 0
-    return replace(hello, has_watchdog=watched, pieces=pieces, row_bytes=row_bytes, models=models)
+    flow = replace(hello, pieces=pieces, row_bytes=row_bytes, frame_bytes=frame, front_bytes=front)
+    return replace(flow, has_watchdog=watched, models=models)
 
 
 def _models(r: _Reader) -> int:

@@ -11,11 +11,11 @@ from mcugen.boards.types import Board
 from mcugen.builder import check_fit
 from mcugen.cores import cores
 from mcugen.emit.style import Arena, Style, check_name, name_of
-from mcugen.errors import BoardError, DoesNotFitError, ModelError, ProjectError
+from mcugen.errors import BoardError, DoesNotFitError, ModelError, PipelineError, ProjectError
 from mcugen.flow.boards import named_board
 from mcugen.flow.evidencing import Evidence, make_evidence
-from mcugen.flow.model import Model
-from mcugen.flow.project import check_labels, model_files
+from mcugen.flow.model import Model, with_app
+from mcugen.flow.project import app_files, check_labels, model_files
 from mcugen.formats import formats
 from mcugen.formats.emit import emit_models_project
 from mcugen.formats.types import Format, Part, Subject
@@ -126,7 +126,7 @@ def write_export(
         ProjectError: the folder is not an export of mcugen's, or was changed by hand.
     """
     whole = arena == "context" or evidence
-    plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL, whole=whole) for model in models]
+    plans = [_planned(model, chosen, goal, whole=whole) for model in models]
     if labels:
         check_labels(labels, plans[0])
     if arena == "shared":
@@ -136,6 +136,7 @@ def write_export(
     if evidence:
         _check_whole(plans, "the evidence is about layers that run one after the other")
     subject = make_subject(plans, names, chosen, labels=labels, arena=arena, command=command)
+    subject = _with_apps(subject, models, command)
     found = make_evidence(models, plans, subject, progress or no_progress) if evidence else None
     files = {
         path: content.encode() if isinstance(content, str) else content
@@ -151,6 +152,29 @@ def write_export(
         files=hashes(files),
     )
     return write_exported(folder, files, facts, force=force), facts, found
+
+
+def _planned(model: Model, chosen: Chosen, goal: Goal | None, *, whole: bool) -> Plan:
+    plan = with_app(make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL, whole=whole), model.app)
+    assert isinstance(plan, Plan)
+    return plan
+
+
+def _with_apps(subject: Subject, models: Sequence[Model], command: str) -> Subject:
+    """What is written, with the C around the models whose pipeline files were given.
+
+    Raises:
+        PipelineError: an arena that it cannot find.
+    """
+    parts = []
+    for part, model in zip(subject.parts, models, strict=True):
+        if model.app is not None and subject.arena == "context":
+            raise PipelineError(
+                "keeps its state in variables, not in a context", where=model.source, hint="Omit `context=True`"
+            )
+        files = {**part.files, **app_files(model, command, part.name)}
+        parts.append(replace(part, files=files))
+    return replace(subject, parts=tuple(parts))
 
 
 def write_firmware(
@@ -174,6 +198,9 @@ def write_firmware(
     """
     if chosen.board is None:
         raise BoardError("firmware is made for a board", where="`format`", hint="Pass `board=BOARD`")
+    for model in models:
+        if model.app is not None:
+            raise PipelineError("is one model's alone in a firmware", where=model.source, hint="Deploy it by itself")
     plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL, whole=True) for model in models]
     if arena == "shared":
         _check_shareable(plans)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,17 @@ from mcugen.convert import QuantizationReport, convert
 from mcugen.convert.choices import Choices
 from mcugen.convert.early import check_early
 from mcugen.convert.types import OwnScaling
-from mcugen.errors import ConversionError, ModelError
+from mcugen.errors import ConversionError, ModelError, PipelineError
 from mcugen.flow.memories import in_memories
 from mcugen.flow.runtime import Choice, make, read_model
+from mcugen.flow.sensors import calibration
 from mcugen.graph import Graph
 from mcugen.names import Activations, Goal, Runtime
 from mcugen.ops.base import Target
 from mcugen.ops.custom import take_others
+from mcugen.pipeline import is_pipeline_file, read_pipeline
+from mcugen.pipeline.app import App, bind
+from mcugen.pipeline.emit import ram_bytes
 from mcugen.progress import Progress
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from mcugen.runtimes.program import Program
@@ -39,6 +43,7 @@ class Model:
         report: how it was quantized; None if it came out of a project.
         floats: the float `.tflite` that it was quantized from; None if it came quantized, or out of a project.
         scaling: what it does first with its input; None where nobody knows.
+        app: the way from a sensor to it and on to decisions, where a pipeline file was given.
     """
 
     opened: OpenedModel
@@ -48,6 +53,7 @@ class Model:
     report: QuantizationReport | None
     floats: OpenedModel | None = None
     scaling: OwnScaling | None = None
+    app: App | None = None
 
     def __repr__(self) -> str:
         return f"Model({self.source!r}, {len(self.data):,} B)"
@@ -104,6 +110,17 @@ def load_model(
     Raises:
         ModelError, DataError, ConversionError: see the convert and graph stages.
     """
+    if is_pipeline_file(source):
+        return _load_app(
+            Path(str(source)),
+            data,
+            progress,
+            runtime,
+            quantize=quantize,
+            activations=activations,
+            split_outputs=split_outputs,
+            sizes_only=sizes_only,
+        )
     if quantize:
         check_early(source, data, names=names)
     with naming(source), take_others(runtime == "tflm"):
@@ -125,10 +142,38 @@ def load_model(
     return Model(converted.model, graph, source_name(source), report.trusted, report, floats, converted.scaling)
 
 
+def _load_app(path: Path, data: Any, progress: Progress | None, runtime: Runtime | None, **how: Any) -> Model:
+    """The model that a pipeline file names, with what is around it.
+
+    Raises:
+        PipelineError: the file breaks the format, or does not go with its model.
+    """
+    if runtime == "tflm":
+        raise PipelineError("runs compiled ahead of time only", where=source_name(path), hint='Omit `runtime="tflm"`')
+    pipeline = read_pipeline(path)
+    model = load_model(pipeline.model, calibration(pipeline, data), progress, runtime, **how)
+    return replace(model, source=source_name(path), app=bind(pipeline, model.graph))
+
+
 def plan_model(model: Model, board: Board, choice: Choice | None = None) -> Program:
     """The model's plan for a board; compiled ahead of time for speed unless something else is chosen."""
     with naming(model.source):
-        return make(model.opened, model.graph, board, choice or Choice())
+        program = make(model.opened, model.graph, board, choice or Choice())
+    return with_app(program, model.app)
+
+
+def with_app(program: Program, app: App | None) -> Program:
+    """The program, with the RAM of what is around it.
+
+    Raises:
+        PipelineError: it takes its input in another way than the app brings it.
+    """
+    if app is None:
+        return program
+    assert isinstance(program, Plan)
+    if program.rows == "pushed":
+        raise PipelineError("brings the model's input as a whole", where="[model]", hint='Omit `rows="pushed"`')
+    return replace(program, app_bytes=ram_bytes(app))
 
 
 def plan_per_board(graph: Graph, boards: Sequence[Board], goal: Goal, pushed: bool = False) -> list[tuple[Board, Plan]]:

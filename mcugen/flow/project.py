@@ -16,10 +16,13 @@ from mcugen.builder import check_fit
 from mcugen.emit.style import FIRMWARE_NAME
 from mcugen.errors import DataError, ProjectError
 from mcugen.flow.boards import named_board
-from mcugen.flow.model import Model
+from mcugen.flow.model import Model, with_app
 from mcugen.flow.runtime import Choice, library_files, options_text, read_opened, remake
 from mcugen.formats.emit import emit_project
 from mcugen.names import Protocol
+from mcugen.pipeline import read_pipeline
+from mcugen.pipeline.app import bind
+from mcugen.pipeline.emit import emit_app
 from mcugen.project.manifest import MANIFEST_NAME
 from mcugen.project.project import Project, load_project
 from mcugen.runtimes.program import Program
@@ -28,6 +31,7 @@ from mcugen.tflite.opened import open_model
 
 MODEL_FILE = "model/model.tflite"
 QUANTIZATION_FILE = "model/quantization.json"
+PIPELINE_FILE = "model/pipeline.toml"
 
 
 def write_project(
@@ -60,7 +64,7 @@ def write_project(
         plan,
         board,
         folder,
-        model_files=library_files(plan, labels, command),
+        model_files={**library_files(plan, labels, command), **app_files(model, command)},
         extra_files={**model_files(model), **scripts},
         command=command,
         labels=labels,
@@ -91,12 +95,21 @@ def quantization_file(name: str) -> str:
     return QUANTIZATION_FILE if name == FIRMWARE_NAME else f"model/{name}.json"
 
 
+def app_files(model: Model, command: str, name: str = FIRMWARE_NAME) -> dict[str, str]:
+    """The C of what is around a model; none where nothing is."""
+    if model.app is None:
+        return {}
+    return emit_app(model.app, model.graph, name=name, command=command)
+
+
 def model_files(model: Model, name: str = FIRMWARE_NAME) -> dict[str, str | bytes]:
     """What a project keeps of its model, so that it can be verified again: the model, and how it was made."""
     files: dict[str, str | bytes] = {model_file(name): model.data}
     if model.report is not None:
         facts = {"schema": "mcugen.quantization/1", **model.report.to_dict()}
         files[quantization_file(name)] = json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    if model.app is not None:
+        files[PIPELINE_FILE] = model.app.pipeline.text
     return files
 
 
@@ -202,7 +215,7 @@ def open_project(
             )
     board = project.board
     model = _project_model(project)
-    plan = remake(model.opened, model.graph, board, manifest, choice.tflm)
+    plan = with_app(remake(model.opened, model.graph, board, manifest, choice.tflm), model.app)
     return project, model, board, plan
 
 
@@ -223,7 +236,8 @@ def _project_model(project: Project) -> Model:
     opened, trusted = open_model(data), _trusted(folder / quantization_file(manifest.name))
     graph = read_opened(opened, name, "tflm" if manifest.runtime == "tflm" else "aot", trusted=trusted)
     source = folder.name if manifest.name == FIRMWARE_NAME else f"{folder.name}:{manifest.name}"
-    return Model(opened, graph, plain(source), trusted, None)
+    app = bind(read_pipeline(folder / PIPELINE_FILE), graph) if PIPELINE_FILE in manifest.files else None
+    return Model(opened, graph, plain(source), trusted, None, app=app)
 
 
 def _trusted(path: Path) -> bool:

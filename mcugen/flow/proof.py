@@ -18,6 +18,7 @@ from mcugen.device.device import Device
 from mcugen.errors import DeviceError
 from mcugen.flow.memories import memory_facts
 from mcugen.flow.ready import Ready
+from mcugen.flow.signals import SignalVerdict
 from mcugen.oracle.changes import Change
 from mcugen.progress import Share, part_of
 from mcugen.runtimes.program import Program, ProgramStep
@@ -79,6 +80,7 @@ class Proof:
         changes: what the reference computes otherwise than the TFLM that the firmware is to be equal to, in the first
             op that differs: then a difference proves nothing.
         follows: which TFLM that is, as part of a sentence.
+        signal: of a pipeline file, whether all that a signal led to is the reference's.
     """
 
     verb: Literal["verify", "deploy"]
@@ -97,6 +99,7 @@ class Proof:
     limit: TimeLimit | None = None
     changes: tuple[Change, ...] = ()
     follows: str = ""
+    signal: SignalVerdict | None = None
 
     def __repr__(self) -> str:
         sizes = f"flash {self.firmware.flash.total:,} B, RAM {self.firmware.ram.total:,} B"
@@ -108,6 +111,7 @@ class Proof:
     def exit_code(self) -> int:
         """1 if the device differs from the oracle, too much accuracy was lost, or an inference takes too long."""
         wrong = self.judged is not None and not self.judged.passed
+        wrong = wrong or (self.signal is not None and not self.signal.passed)
         slow = self.limit is not None and not self.limit.passed
         return 1 if wrong or slow or (self.assessment is not None and not self.assessment.passed) else 0
 
@@ -176,7 +180,8 @@ class Proof:
             f"{op} has no reference function: it was compared with its own kernel, run on this computer"
             for op in self.judged.unverified
         )
-        if not self.judged.output_moves:
+        moves = self.signal is not None and self.signal.output_moves
+        if not self.judged.output_moves and not moves:
             found.append("the output was the same for all inputs: the model may be broken")
         if self.assessment is not None and self.assessment.warning:
             found.append(self.assessment.warning)
@@ -225,9 +230,35 @@ class Proof:
             "against_float": self.against_float.to_dict() if self.against_float else None,
             "tflm": tflm_facts(self.plan),
             "memories": memory_facts(self.plan, dict(self.firmware.memories)),
+            "signal": self.signal_facts(),
             "project": self.project,
             "warnings": list(self.warnings),
         }
+
+    def signal_facts(self) -> dict[str, Any] | None:
+        """What the JSON says about a signal; None where none was pushed."""
+        if self.signal is None:
+            return None
+        load = self.load
+        return {**self.signal.to_dict(), "load": round(load, 6) if load is not None else None}
+
+    @property
+    def load(self) -> float | None:
+        """The part of the board's time that a signal takes which comes as fast as its rate; None where nobody knows.
+
+        Instructions are taken for as many cycles each as those of an inference.
+        """
+        signal, found = self.signal, self.estimated
+        each = signal.cost_per_second if signal is not None else None
+        if signal is None or each is None or found is None or found.cycles is None:
+            return None
+        if signal.unit == "instructions":
+            if self.measured is None or not self.measured.invoke:
+                return None
+            each *= found.cycles.nominal / self.measured.invoke
+        elif signal.unit != "cycles":
+            return None
+        return each / self.board.clock_hz
 
     def _verify_facts(self) -> dict[str, Any] | None:
         if self.judged is None:

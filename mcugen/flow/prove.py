@@ -18,9 +18,13 @@ from mcugen.flow.estimating import Place, estimate_run
 from mcugen.flow.inputs import Inputs, InputSource, read_inputs
 from mcugen.flow.proof import Proof, measure
 from mcugen.flow.ready import Ready
+from mcugen.flow.sensors import Recordings, made_up, read_recordings
 from mcugen.flow.settle import settle_arena, settle_flashed
+from mcugen.flow.signals import samples_of, verify_signal
 from mcugen.oracle import make_inputs
 from mcugen.oracle.changes import FOLLOWED, Change, changes_of, reference_date
+from mcugen.oracle.oracle import Reference
+from mcugen.pipeline.app import App
 from mcugen.progress import no_progress, share_of
 from mcugen.runtimes.tflm.library import UNKNOWN, named_checkout
 from mcugen.runtimes.tflm.program import TflmProgram
@@ -65,9 +69,11 @@ def prove(
         McugenError: whatever stops it before there is a verdict.
     """
     report = progress or no_progress
-    given = choose_inputs(ready, inputs, samples, seed)
+    app = ready.model.app
+    recordings = choose_recordings(app, inputs, samples, seed) if app is not None else None
     # The oracle first: a model that it refuses needs no device.
     with open_oracle(ready.model.opened) as oracle:
+        given = _given(ready, recordings, oracle, inputs, samples, seed)
         start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port, emulator, paced)))
         where: Place = "hardware" if port is not None or flash is not None else "qemu"
         if where == "qemu" and named_emulator(emulator).name != DEFAULT:
@@ -90,6 +96,11 @@ def prove(
                 layers=layers,
                 progress=share_of(report, "verifying"),
             )
+            signal = None
+            if app is not None and recordings is not None:
+                signal = verify_signal(
+                    device, app, oracle, recordings, ready.plan.app_bytes, share_of(report, "pushing the signal")
+                )
             found = [*given.warnings, *device.warnings()]
             if runs_already:  # a firmware that is built anew has to be flashed first
                 report("finding the smallest arena", -1.0)
@@ -111,6 +122,7 @@ def prove(
         limit=limited(max_ms, estimated),
         changes=_changes(verdict, ready, followed),
         follows=follows,
+        signal=signal,
     )
 
 
@@ -131,6 +143,33 @@ def _changes(verdict: Verdict, ready: Ready, followed: date | None) -> tuple[Cha
     return tuple(changes_of(uses, followed, reference_date()))
 
 
+def choose_recordings(app: App, inputs: InputSource | None, samples: int, seed: int) -> Recordings:
+    """The user's recordings, or a seeded signal for so many inferences.
+
+    Raises:
+        DataError: unusable recordings, or a number of samples or a seed that cannot be.
+    """
+    if inputs is not None:
+        return read_recordings(inputs, app.pipeline.signal)
+    _check_random(samples, seed)
+    return made_up(app, samples, seed)
+
+
+def _given(
+    ready: Ready,
+    recordings: Recordings | None,
+    oracle: Reference,
+    inputs: InputSource | None,
+    samples: int,
+    seed: int,
+) -> Inputs:
+    """What the model alone is verified with: of a signal, the first inputs that it leads to."""
+    if recordings is None or ready.model.app is None:
+        return choose_inputs(ready, inputs, samples, seed)
+    found = samples_of(ready.model.app, recordings, oracle, max(1, samples))
+    return Inputs(found, f"the first of {recordings.origin}", recordings.notes)
+
+
 def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: int) -> Inputs:
     """The user's inputs, or seeded random ones.
 
@@ -139,10 +178,14 @@ def choose_inputs(ready: Ready, inputs: InputSource | None, samples: int, seed: 
     """
     if inputs is not None:
         return read_inputs(inputs, ready.plan.graph, ready.model.scaling)
+    _check_random(samples, seed)
+    return Inputs(make_inputs(ready.plan.graph, samples, seed), f"random, seed {seed}")
+
+
+def _check_random(samples: int, seed: int) -> None:
     if samples < 1 or seed < 0:
         wrong = "at least one sample is needed" if samples < 1 else "the seed must not be negative"
         raise DataError(wrong, hint=f"{samples} samples and seed {seed} were given")
-    return Inputs(make_inputs(ready.plan.graph, samples, seed), f"random, seed {seed}")
 
 
 def device_options(ready: Ready, port: str | None, emulator: str | None = None, paced: bool = False) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _files(subject: Subject) -> dict[str, str | bytes]:
     if subject.protocol == "mlperf":
         files |= mlperf_files(board, benchmark_of(plan))
     else:
-        files |= harness_files(board, max_payload(plan, board))
+        files |= harness_files(board, max_payload(plan, board), app=plan.app_bytes > 0)
     return files
 
 
@@ -148,6 +148,7 @@ def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
         emulate=_emulate_command(board),
         flags=" ".join((*board.cpu_flags(), *board.architecture.compile_flags)),
         labels=labels,
+        app=plan.app_bytes > 0,
         memories=_memories_view(plan),
         tflm=_tflm_view(plan) if plan.runtime == "tflm" else None,
         model={

@@ -80,6 +80,7 @@ def _part_view(part: Part, subject: Subject) -> dict[str, Any]:
         "outputs": [{**tensor_view(t), "position": n} for n, t in enumerate(plan.output_tensors())],
         "labels": len(part.labels),
         "context": context,
+        "app": f"{part.name}_app.h" in part.files,
         "passed": style.view()["style"]["shown"],
     }
 

@@ -13,6 +13,8 @@ from mcugen.runtimes.program import Program
 
 BSP = "lib/mcg_bsp"
 HARNESS = "lib/mcg_harness"
+_APP_REQUESTS = "mcg_app_requests.c"
+"""Of the harness, what only firmware that takes a signal needs."""
 
 
 def bsp_files(board: Board) -> dict[str, str]:
@@ -66,11 +68,12 @@ def mlperf_files(board: Board, benchmark: Benchmark) -> dict[str, str]:
     return files
 
 
-def harness_files(board: Board, max_payload: int | None = None) -> dict[str, str]:
+def harness_files(board: Board, max_payload: int | None = None, *, app: bool = False) -> dict[str, str]:
     """Path in the project → text of every file of the protocol server.
 
     Args:
         max_payload: bytes of a frame's payload, 256 … 65,535; None takes what suits the board's RAM.
+        app: the firmware takes a sensor's signal.
     """
     payload = default_max_payload(board) if max_payload is None else max_payload
     if not 256 <= payload <= 65_535:
@@ -79,9 +82,11 @@ def harness_files(board: Board, max_payload: int | None = None) -> dict[str, str
     files = {
         f"{HARNESS}/{path.name}": path.read_text(encoding="utf-8")
         for path in sorted(source.iterdir())
-        if path.suffix in (".c", ".h")
+        if path.suffix in (".c", ".h") and (app or path.name != _APP_REQUESTS)
     }
-    files[f"{HARNESS}/mcg_harness_config.h"] = render("bsp/mcg_harness_config.h.j2", board=board, max_payload=payload)
+    files[f"{HARNESS}/mcg_harness_config.h"] = render(
+        "bsp/mcg_harness_config.h.j2", board=board, max_payload=payload, app=app
+    )
     files[f"{HARNESS}/library.json"] = library_json(
         "mcg_harness", "Protocol server: runs the model for a host", {"mcg_model": "*"}
     )

@@ -18,6 +18,7 @@ from mcugen.ui.accuracy import say_gate, say_usefulness, show_against_float, sho
 from mcugen.ui.cost import time_rows
 from mcugen.ui.memories import show_memories
 from mcugen.ui.quantization import agreement_text
+from mcugen.ui.signals import signal_rows, signal_text
 from mcugen.ui.story import story
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
 from mcugen.verify.compare import ABSOLUTE, RELATIVE
@@ -35,7 +36,13 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
     """
     console.print(Text(plain(story(proof))))
     console.print()
-    rows = [*_size_rows(proof, verbose), *_cost_rows(proof), *time_rows(proof.estimated), *_rows_of_the_run(proof)]
+    rows = [
+        *_size_rows(proof, verbose),
+        *_cost_rows(proof),
+        *time_rows(proof.estimated),
+        *signal_rows(proof),
+        *_rows_of_the_run(proof),
+    ]
     rows.extend(_agreement_rows(proof) if verbose else ())
     console.print(grid(rows))
     if verbose and proof.measured is not None:
@@ -59,6 +66,8 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
             say_note(console, warning)
     if not verbose:
         console.print(grid([("more", _more(proof))]))
+    if proof.signal is not None:
+        say_verdict(console, proof.signal.passed, signal_text(proof))
     if proof.changes:
         say_note(console, verdict_text(proof))
     else:
@@ -115,7 +124,8 @@ def _next(proof: Proof) -> str | None:
         file = f"{folder}/.pio/build/{proof.board.name}/firmware.bin"
         return f"write {file} with your own tool, then mcugen verify {folder} --port PORT"
     emulated = proof.emulated and proof.board.emulator is not None
-    return f"mcugen run {folder} --inputs X.npy -o Y.npy" if emulated else None
+    given = "X.wav" if proof.ready.model.app is not None and proof.ready.model.app.is_audio else "X.npy"
+    return f"mcugen run {folder} --inputs {given} -o Y.npy" if emulated else None
 
 
 def _more(proof: Proof) -> str:

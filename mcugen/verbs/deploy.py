@@ -180,6 +180,7 @@ def deploy(
     from mcugen.flow.prove import prove
     from mcugen.flow.ready import Ready
     from mcugen.flow.runtime import Choice
+    from mcugen.flow.sensors import check_pipeline_wishes, signal_source
     from mcugen.flow.tools import check_build, out_of_reach, still_built
     from mcugen.flow.tuning import check_tuning, tune_model
     from mcugen.progress import no_progress
@@ -203,6 +204,9 @@ def deploy(
     check_emulator(chosen, emulator, port or probe or tool)
     named = port is not None or probe is not None or tool is not None
     on_hardware = emulator is None and (chosen.emulator is None or named)
+    check_pipeline_wishes(
+        model, auto=auto, compare_float=compare_float, eval_data=eval_data, metric=metric or task, max_drop=max_drop
+    )
     data = read_once(data)
     noise = layers or report is not None
     wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, noise, samples_on_device, names)
@@ -247,7 +251,9 @@ def deploy(
     if compare_float:
         check_comparable(loaded, chosen, counted=not on_hardware and named_emulator(emulator).counts_instructions)
     plan = plan_model(loaded, chosen, choice)
-    if inputs is not None:
+    if loaded.app is not None:
+        inputs, data = signal_source(loaded.app, inputs, data), None
+    elif inputs is not None:
         read_inputs(inputs, plan.graph, loaded.scaling)  # refuses before the slow steps what it would refuse after them
     judged = judge_on_host(loaded, data, wishes, tell)
     loaded = with_problem(loaded, judged)

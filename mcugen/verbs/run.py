@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from mcugen.flow.inputs import InputSource
     from mcugen.flow.ready import Ready
+    from mcugen.flow.signals import SignalRun
     from mcugen.names import Goal, InputRows, Runtime
     from mcugen.progress import Progress
 
@@ -38,6 +39,7 @@ class RunResult(Brief):
         origin, notes: where the inputs came from, and what was done to them.
         input_warnings: what makes them or the device doubtful.
         out: the file that holds the outputs, or None.
+        signal: of a pipeline file, what recordings led to; then samples are inferences, and costs are by recording.
     """
 
     ready: Ready
@@ -49,6 +51,7 @@ class RunResult(Brief):
     out: Path | None
     input_warnings: tuple[str, ...] = ()
     exit_code: int = 0
+    signal: SignalRun | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -84,7 +87,8 @@ class RunResult(Brief):
             "inputs": self.origin,
             "notes": list(self.notes),
             "warnings": list(self.warnings),
-            "samples": len(self.costs),
+            "samples": len(self.outputs[0]),
+            "signal": self.signal.to_dict() if self.signal is not None else None,
             "outputs": [
                 {
                     "name": tensor.name,
@@ -178,6 +182,8 @@ def run(
     from mcugen.flow.pushed import with_pushed
     from mcugen.flow.ready import built
     from mcugen.flow.runtime import Choice
+    from mcugen.flow.sensors import read_recordings
+    from mcugen.flow.signals import run_signal
     from mcugen.outputs import check_output
     from mcugen.progress import no_progress, part_of, share_of
 
@@ -193,25 +199,37 @@ def run(
         check_emulator(named_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=report) as ready:
         ready = with_pushed(ready, pushed, port, tflm)
-        given = read_inputs(inputs, ready.plan.graph, ready.model.scaling)
+        app = ready.model.app
+        given = read_inputs(inputs, ready.plan.graph, ready.model.scaling) if app is None else None
+        recordings = read_recordings(inputs, app.pipeline.signal) if app is not None else None
         tensors = ready.plan.output_tensors()
         if path is not None and path.suffix == ".npy" and len(tensors) > 1:
             raise DataError(
                 f"the model has {len(tensors)} outputs, a .npy file holds one", where=str(path), hint="Name it .npz"
             )
         report("starting the device", -1.0)
-        samples, costs = [], []
+        samples, costs, signal = [], [], None
         with open_device(ready.firmware.elf, ready.board, **device_options(ready, port, emulator, paced)) as device:
             share = share_of(report, "running")
-            for number, sample in enumerate(given.samples):
+            if app is not None and recordings is not None:
+                signal = run_signal(device, app, recordings, share)
+            count = len(given.samples) if given is not None else 0
+            for number, sample in enumerate(given.samples if given is not None else ()):
                 if ready.plan.graph.sequences:
                     device.forget()
-                results, cost = device.run(sample, on_progress=part_of(share, number, len(given.samples)))
+                results, cost = device.run(sample, on_progress=part_of(share, number, count))
                 samples.append(results)
                 costs.append(cost)
-            unit, found = device.cost_unit, (*given.warnings, *device.warnings())
-        outputs = tuple(np.stack([_row(results[n]) for results in samples]) for n in range(len(tensors)))
-        result = RunResult(ready, outputs, tuple(costs), unit, given.origin, given.notes, path, found)
+            unit, found = device.cost_unit, device.warnings()
+        if signal is not None and recordings is not None:
+            outputs = tuple(np.stack([_row(one) for one in output]) for output in signal.outputs)
+            facts = (outputs, signal.costs, unit, recordings.origin, recordings.notes)
+            result = RunResult(ready, *facts, path, found, signal=signal)
+        else:
+            assert given is not None
+            outputs = tuple(np.stack([_row(results[n]) for results in samples]) for n in range(len(tensors)))
+            found = (*given.warnings, *found)
+            result = RunResult(ready, outputs, tuple(costs), unit, given.origin, given.notes, path, found)
     if path is not None:
         _write(path, result, dequantize)
     return result
@@ -238,15 +256,18 @@ def _write(path: Path, result: RunResult, dequantize: bool) -> None:
 
 def _render(console: Console, result: RunResult) -> None:
     from mcugen.text import number
+    from mcugen.ui.signals import signal_run_rows
     from mcugen.ui.terminal import grid, say_note, say_verdict
 
     costs = result.costs
+    unit = "recording" if result.signal is not None else "sample"
     spread = number(costs[0]) if min(costs) == max(costs) else f"{number(min(costs))} to {number(max(costs))}"
     rows = [
         ("model", f"{result.ready.plan.graph.name} on {result.ready.board.name}"),
-        ("inputs", f"{number(len(costs))} sample{'s' * (len(costs) != 1)} from {result.origin}"),
+        ("inputs", f"{number(len(costs))} {unit}{'s' * (len(costs) != 1)} from {result.origin}"),
         *(("note", note) for note in result.notes),
-        ("cost", f"{spread} {result.unit} per inference"),
+        ("cost", f"{spread} {result.unit} per {'recording' if result.signal is not None else 'inference'}"),
+        *signal_run_rows(result.signal),
     ]
     console.print(grid(rows))
     for warning in result.warnings:

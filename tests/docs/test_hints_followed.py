@@ -71,6 +71,10 @@ FOLLOWED_BY = {
         "assess/test_verbs.py",
         "test_deploy_on_the_device_and_beside_float32",
     ),
+    ("flow/exporting.py", "Omit `context=True`"): (
+        "pipeline/test_exported.py",
+        "test_contexts_are_refused",
+    ),
     ("flow/ready.py", "Omit `data`"): (
         "cli/test_first_screen.py",
         "test_deploy_and_build_say_the_same_ram",

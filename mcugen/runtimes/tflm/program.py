@@ -161,6 +161,8 @@ class TflmProgram:
     def macs(self) -> int:
         return sum(step.macs for step in self.steps)
 
+    app_bytes = 0
+
     @property
     def static_bytes(self) -> int:
         """RAM beside arena and stack: TFLM's objects, and slots for other models."""

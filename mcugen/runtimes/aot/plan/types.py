@@ -233,6 +233,7 @@ class Plan:
         memories: those that the plan chose from; none where all lies in flash and RAM.
         arenas: then, which part of the arena lies in which, by address. No block lies in two.
         reserved: bytes by memory that are not the model's.
+        app_bytes: RAM of what brings a signal to the model's input; 0 where callers do so.
         weights: then, where arrays of `SHARED_FROM` bytes and more lie; smaller ones stay in flash.
     """
 
@@ -253,6 +254,7 @@ class Plan:
     arenas: tuple[Arena, ...] = ()
     weights: tuple[Weights, ...] = ()
     reserved: tuple[tuple[str, int], ...] = ()
+    app_bytes: int = 0
 
     runtime = "aot"
     warnings: ClassVar[Sequence[str]] = ()
@@ -277,11 +279,11 @@ class Plan:
 
     @property
     def static_bytes(self) -> int:
-        """What the scheduler of pipelines counts: stripes of flows, rows of rings and where they begin."""
+        """The app's, and what pipelines count: stripes of flows, rows of rings and where they begin."""
         flows = sum(step.stripes is not None for step in self.steps)
         rings = [self.graph.tensor(ring.tensor) for pipeline in self.pipelines for ring in pipeline.rings]
         counters = flows + 2 * len(rings) + 2 if rings else 0
-        return counters * (1 if max((tensor.shape[1] for tensor in rings), default=0) < 256 else 2)
+        return self.app_bytes + counters * (1 if max((tensor.shape[1] for tensor in rings), default=0) < 256 else 2)
 
     @property
     def macs(self) -> int:

@@ -1,0 +1,57 @@
+"""Decisions: one module each, found by its `SPEC`. What lies between a model's outputs and events."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from mcugen.decisions.types import (
+    KINDS,
+    Decided,
+    Deciding,
+    Decision,
+    DecisionSpec,
+    EmittedDecision,
+    ModelIO,
+    Wanted,
+)
+from mcugen.toml_table import Table
+
+__all__ = [
+    "KINDS",
+    "Decided",
+    "Deciding",
+    "Decision",
+    "DecisionSpec",
+    "EmittedDecision",
+    "ModelIO",
+    "Wanted",
+    "parse",
+    "registry",
+]
+
+
+@functools.cache
+def registry() -> Mapping[str, DecisionSpec]:
+    """The kinds of decisions by their names, in alphabetical order."""
+    found = {}
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        spec = getattr(importlib.import_module(module.name), "SPEC", None)
+        if spec is not None:
+            found[spec.kind] = spec
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def parse(table: Table) -> Wanted:
+    """What a pipeline file's table wants; its kind is "labels" where it names none.
+
+    Raises:
+        McugenError: the table's error: there is no such kind, or a field is wrong.
+    """
+    kinds = registry()
+    wanted = kinds[table.choice("kind", tuple(kinds), "labels")].parse(table)
+    table.finish()
+    return wanted

@@ -1,0 +1,131 @@
+"""What a decision is: between a model's outputs and the events that a program acts upon.
+
+Decisions are computed in integers, so that the Python reference and the C of `firmware/decisions/` are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from numpy.typing import NDArray
+
+from mcugen.graph.types import Tensor
+from mcugen.toml_table import Table
+
+Kind = Literal["start", "end"]
+
+KINDS: tuple[Kind, ...] = ("start", "end")
+"""By their numbers in C, which begin with 1."""
+
+LONGEST_WINDOW = 1024
+"""Inferences that are averaged at most."""
+
+
+@dataclass(frozen=True)
+class ModelIO:
+    """What a decision needs to know of a model.
+
+    Attributes:
+        period: seconds from one inference to the next; None where the signal has no rate.
+    """
+
+    input: Tensor
+    output: Tensor
+    period: float | None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What an inference led to.
+
+    Attributes:
+        label: number of the label that the event is about.
+        score: of that label, an integer: a sum over the window, see `Decision.real`.
+        top: the best labels with their scores, best first; empty where there are no labels.
+    """
+
+    kind: Kind
+    label: int
+    score: int
+    top: tuple[tuple[int, int], ...] = ()
+
+
+class Deciding(Protocol):
+    """The reference: a decision at work, with its state."""
+
+    def reset(self) -> None:
+        """Forget all inferences."""
+
+    def update(self, given: NDArray[Any], output: NDArray[Any]) -> Decided | None:
+        """Takes what an inference was given, and its first output, both as the model has them."""
+
+
+@dataclass(frozen=True)
+class EmittedDecision:
+    """A decision as C.
+
+    Attributes:
+        header: in `firmware/decisions/`; `needs` names others that it includes.
+        before: text in front of the header: the types that it is for.
+        config: memory, `static const mcg_decision_K mcg_decide` and `static mcg_decision_K_state mcg_decide_state`.
+        reset, update: a statement, and an expression that takes `input` and `output`, and gives the kind of event.
+        label, score: expressions that read an event's from the state.
+        score_type: of the C.
+        rank: a statement that fills `event->top` and `event->top_scores`; empty where there are no labels.
+        state_bytes: RAM kept between inferences, on a 32-bit core.
+    """
+
+    header: str
+    needs: tuple[str, ...]
+    before: str
+    config: str
+    reset: str
+    update: str
+    label: str
+    score: str
+    score_type: str
+    rank: str
+    state_bytes: int
+
+
+class Decision(Protocol):
+    """A decision for one model: a frozen dataclass per kind."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def top(self) -> int:
+        """How many labels an event names; 0 where there are none."""
+
+    @property
+    def reads_input(self) -> bool:
+        """It looks at the model's input after the inference, too."""
+
+    def real(self, score: int) -> float:
+        """A score as the mean of real values."""
+
+    def reference(self) -> Deciding: ...
+    def emitted(self) -> EmittedDecision: ...
+
+
+class Wanted(Protocol):
+    """What a pipeline file says of a decision, before the model is known."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    def bind(self, model: ModelIO) -> Decision:
+        """The decision for a model.
+
+        Raises:
+            DataError: it does not go with the model.
+        """
+
+
+@dataclass(frozen=True)
+class DecisionSpec:
+    """A kind of decision, the `SPEC` of its module."""
+
+    kind: str
+    parse: Callable[[Table], Wanted]
