@@ -68,7 +68,7 @@ def _try_to_lock_bytes(descriptor: int, shared: bool) -> None:
             return
         except OSError:
             continue
-    raise BlockingIOError
+    raise BlockingIOError("somebody else has locked it")
 
 
 def open_lock(path: Path, *, unwritable: str) -> IO[str]:

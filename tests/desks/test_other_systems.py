@@ -80,12 +80,12 @@ def test_locks_of_windows(windows_locks: Msvcrt, tmp_path: Path) -> None:
         locks.try_to_lock(other, shared=True)
         assert len(windows_locks.held) == 2
         with (tmp_path / "lock").open("a") as third:
-            with pytest.raises(BlockingIOError):
+            with pytest.raises(BlockingIOError, match="somebody else"):
                 locks.try_to_lock(third)
             windows_locks.closed(one.fileno())
             windows_locks.closed(other.fileno())
             locks.try_to_lock(third)
-            with pytest.raises(BlockingIOError):
+            with pytest.raises(BlockingIOError, match="somebody else"):
                 locks.try_to_lock(one, shared=True)
 
 
