@@ -59,7 +59,7 @@ while process.poll() is None:
 code = process.returncode
 sys.exit(code if code >= 0 else 128 - code)
 """
-"""The same where the system does not tell of a parent's death (macOS): looks for it five times a second."""
+"""The same where the system does not report a parent's death (macOS): looks for it five times a second."""
 
 
 _PYTHON = sys.executable
