@@ -133,7 +133,7 @@ def ends(pid: int) -> bool:
 
 
 def test_programs_end_with_us_on_macos(tmp_path: Path) -> None:
-    """Nothing tells of a parent's death there: the process between looks for it."""
+    """Nothing reports a parent's death there: the process between looks for it."""
     told = tmp_path / "pid"
     program = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     ours = f"""
