@@ -71,6 +71,8 @@ checked; unknown ones are refused.
 | `emulator.counter_hz` | optional: rate of the core's counter (SysTick, mcycle) in the emulator, else `clock_hz` |
 | `emulator.args` | optional: further `-cpu`, `-global`, `-m` options |
 | `renode.platform`, `renode.uart` | optional: a platform that Renode brings along (`platforms/…/….repl`), and the name of the link's UART in it |
+| `rp2040py.uart` | optional: number of the RP2040's UART that is the link, in the emulator rp2040py |
+| `labwired.chip`, `labwired.uart` | optional: labwired's names of the chip and of the link's UART |
 | `framework.name` | optional: `arduino`; PlatformIO's framework starts the chip, and the link is `Serial` |
 | `framework.platform`, `framework.board` | as in platformio.ini; the platform is a name of the registry or the URL of a repository on GitHub |
 | `framework.flash_bytes`, `framework.ram_bytes` | roughly what the framework itself takes, for the check whether a model fits |

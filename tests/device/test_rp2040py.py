@@ -15,6 +15,8 @@ from mcugen.boards.shipped import load_board
 from mcugen.builder import build_project
 from mcugen.emulators import rp2040py
 from mcugen.errors import DeviceError, ToolError
+from mcugen.flash.picotool import uf2_file
+from mcugen.flash.types import Job
 from mcugen.flash.uf2_image import FAMILIES, uf2_image
 from mcugen.formats.emit import emit_project
 from mcugen.runtimes.aot.emit.model import emit_model
@@ -84,6 +86,13 @@ def test_files_that_are_no_firmware(elf: Path, tmp_path: Path) -> None:
     (tmp_path / "firmware.elf").write_bytes(b"\x7fELF")
     with pytest.raises(DeviceError, match="cannot be read"):
         uf2_image(tmp_path / "firmware.elf", "RPI-RP2")
+
+
+@needs_arm
+def test_what_flashes_it_gets_the_file(elf: Path) -> None:
+    (elf.parent / "firmware.uf2").write_bytes(b"of an older build")
+    path = uf2_file(Job(load_board("pico"), elf.parent, elf.parent, None, None))
+    assert Path(path).read_bytes() == uf2_image(elf, "RPI-RP2")
 
 
 @needs_arm

@@ -36,7 +36,7 @@ __asm__(
     "movs r0, #2\n\t"
     "str r0, [r3, #0x14]\n\t" /* BAUDR */
     "movs r0, #1\n\t"
-    "str r0, [r3, #0x10]\n\t" /* SER: the only chip */
+    "str r0, [r3, #0x10]\n\t" /* the only chip is chosen */
     "movs r4, #0xF0\n\t"
     "str r0, [r3, r4]\n\t" /* RX_SAMPLE_DLY: half the clock leaves less than a period */
     "movs r5, #0xF4\n\t"
