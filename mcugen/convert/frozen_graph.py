@@ -42,14 +42,7 @@ def convert_frozen(graph: Any, shapes: Mapping[str, Sequence[int]], given: str) 
             where=f'node "{printable(held)}"',
             hint="Freeze it with tf.compat.v1.graph_util.convert_variables_to_constants()",
         )
-    inputs, outputs = between(given)
-    for name in (*inputs, *outputs):
-        if name.split(":")[0] not in nodes:
-            raise ModelError(f"the graph has no node {name!r}", where="`signature`", hint=_names_of(graph))
-    outputs = outputs or _ends(graph)
-    inputs = inputs or _beginnings(nodes, outputs)
-    if not inputs or not outputs:
-        raise ModelError("no output of the graph depends on a placeholder", hint="Say what is meant: `signature`")
+    inputs, outputs = between_ends(graph, given)
     check_names([_node(name) for name in inputs], shapes)
     for name in inputs:
         node = nodes[_node(name)]
@@ -72,6 +65,24 @@ def convert_frozen(graph: Any, shapes: Mapping[str, Sequence[int]], given: str) 
     tflite = bytes(tf.lite.TFLiteConverter.from_concrete_functions([made]).convert())
     named = [(name.removesuffix(":0"), tuple(t.shape)) for name, t in zip(outputs, made.outputs, strict=True)]
     return with_output_names(tflite, named), scaling
+
+
+def between_ends(graph: Any, given: str) -> tuple[list[str], list[str]]:
+    """Names of the tensors that a graph goes from and to: as given, or what it begins and ends with.
+
+    Raises:
+        ModelError: a name that the graph does not have; nothing to compute.
+    """
+    nodes = {node.name: node for node in graph.node}
+    inputs, outputs = between(given)
+    for name in (*inputs, *outputs):
+        if name.split(":")[0] not in nodes:
+            raise ModelError(f"the graph has no node {name!r}", where="`signature`", hint=_names_of(graph))
+    outputs = outputs or _ends(graph)
+    inputs = inputs or _beginnings(nodes, outputs)
+    if not inputs or not outputs:
+        raise ModelError("no output of the graph depends on a placeholder", hint="Say what is meant: `signature`")
+    return inputs, outputs
 
 
 def _fixed(name: str, sizes: Sequence[int | None] | None, shapes: Mapping[str, Sequence[int]]) -> tuple[int, ...]:

@@ -30,12 +30,12 @@ from mcugen.tflite.opened import OpenedModel, open_model
 _WAYS = {
     "saved_model": (("load as SavedModel", False),),
     "frozen graph": (("load as a frozen graph", False),),
+    "checkpoint": (("load as a checkpoint", False),),
 }
 """How what is no Keras file is loaded, and whether with Keras 2."""
 
-_SAVE_AGAIN = {
-    "frozen graph": "Say what it computes from what: `signature='input->output'`; or freeze it without ops of training"
-}
+_CUT = "Say what it computes from what: `signature='input->output'`; or freeze it without ops of training"
+_SAVE_AGAIN = {"frozen graph": _CUT, "checkpoint": _CUT}
 _SAVE_FROM_KERAS = "Save it again with Keras 3 (model.save('model.keras')) or as a SavedModel (model.export(folder))"
 
 
@@ -63,7 +63,7 @@ def load_tflite(source: Source, progress: Share | None = None, data: object = No
     """
     if given_objects() is not None and source.kind not in ("keras", "keras h5", "saved_model"):
         raise _no_objects(source.name)
-    if source.kind not in ("tflite", "saved_model", "frozen graph"):
+    if source.kind not in ("tflite", "saved_model", "frozen graph", "checkpoint"):
         refuse_signature()
     if source.kind == "tflite":
         opened = with_signature(source.opened or open_model(source.data), given_signature())
@@ -121,7 +121,8 @@ def _from_file(
         (folder / "own").mkdir(exist_ok=True)
         own = Path(shutil.copyfile(own, folder / "own" / own.name))
     signature = given_signature()
-    key = kept_key(kind, path, own, trusted=trusted) if scale is None and not given_shapes() and not signature else ""
+    plain = scale is None and not given_shapes() and not signature
+    key = kept_key(kind, path, own, trusted=trusted) if plain and kind != "checkpoint" else ""  # which is several files
     if key and (kept := find_kept(key)) is not None:
         return Loaded(open_model(kept.tflite), kept.attempts, kept.scaling)
     attempts: list[Attempt] = []

@@ -32,6 +32,7 @@ class Source:
         "keras h5",
         "saved_model",
         "frozen graph",
+        "checkpoint",
         "keras object",
         "pytorch",
         "pytorch object",
@@ -102,6 +103,8 @@ def _identify_path(path: Path) -> Source:
         return Source("onnx", name, path=path)
     if head.startswith(b"\x0a") and path.suffix.lower() == ".pb":
         return Source("frozen graph", name, path=path)
+    if head.startswith(b"\x0a") and path.suffix.lower() == ".meta" and path.with_suffix(".index").is_file():
+        return Source("checkpoint", name, path=path)
     raise ModelError(f"this is {_foreign(path, head)}", where=where, hint=_ACCEPTED)
 
 
@@ -145,6 +148,8 @@ def _foreign(path: Path, head: bytes) -> str:
         return "a GGUF model"
     if suffix == ".pb":
         return "a part of a SavedModel: give the SavedModel's folder"
+    if suffix in (".meta", ".index") or ".data-" in suffix:
+        return "a part of a TensorFlow checkpoint: give its .meta file, with .index and .data files beside it"
     if suffix == ".safetensors":
         return "a safetensors file: weights without a model"
     if head.lstrip()[:1] == b"{":

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mcugen.convert.checkpoint import frozen_checkpoint
 from mcugen.convert.frozen_graph import convert_frozen
 from mcugen.convert.given_shapes import check_names, fixed_shape
 from mcugen.convert.given_signature import chosen_signature
@@ -33,7 +34,7 @@ from mcugen.guard.saved_model import checked_folder
 from mcugen.outputs import write_arrays
 from mcugen.progress import Share
 
-SavedKind = KerasKind | Literal["saved_model", "frozen graph"]
+SavedKind = KerasKind | Literal["saved_model", "frozen graph", "checkpoint"]
 """What TensorFlow loads from disk."""
 
 
@@ -70,6 +71,8 @@ def load_and_convert(
         return _convert_saved_model(str(checked_folder(Path(path), folder, trusted=trusted)), shapes, signature)
     if kind == "frozen graph":
         return convert_frozen(checked_graph(Path(path), trusted=trusted), shapes, signature)
+    if kind == "checkpoint":
+        return convert_frozen(frozen_checkpoint(Path(path), signature, trusted=trusted), shapes, signature)
     objects: Mapping[str, Any] = {}
     if own is not None:
         if legacy:

@@ -21,6 +21,7 @@ SourceKind = Literal[
     "keras object",
     "saved_model",
     "frozen graph",
+    "checkpoint",
     "pytorch",
     "pytorch object",
     "onnx",

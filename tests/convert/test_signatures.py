@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from mcugen import api
+from mcugen.convert.checkpoint import frozen_checkpoint
 from mcugen.convert.frozen_graph import convert_frozen
 from mcugen.convert.given_signature import between, chosen_signature, using_signature
 from mcugen.convert.load import load_tflite
 from mcugen.convert.signatures import with_signature
 from mcugen.convert.sources import identify
 from mcugen.errors import ConversionError, McugenError, ModelError
-from mcugen.guard.frozen_graph import checked_graph
+from mcugen.guard.frozen_graph import checked_graph, meta_graph
 from mcugen.tflite.opened import open_model
 from mcugen.tflite.schema import pack_model
 from tests.convert.float_models import small_dense
@@ -205,6 +206,77 @@ def no_input(tf: Any) -> Any:
     with graph.as_default():
         tf.add(tf.constant(1.0, name="one"), tf.constant(2.0), name="three")
     return graph.as_graph_def()
+
+
+# ── checkpoints ──
+
+
+def trained(tf: Any, folder: Path, *, resource: bool) -> Path:
+    """A checkpoint with a meta graph that holds training too, and what its variables are."""
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder(tf.float32, [None, 8, 8, 3], name="image")
+        labels = tf.compat.v1.placeholder(tf.int64, [None], name="labels")
+        filters = tf.compat.v1.get_variable("filters", initializer=tf.constant(FILTER), use_resource=resource)
+        weights = tf.compat.v1.get_variable("weights", initializer=tf.constant(WEIGHTS), use_resource=resource)
+        y = tf.reduce_mean(tf.nn.relu6(tf.nn.conv2d(x, filters, 2, "SAME")), [1, 2], name="pooled")
+        logits = tf.matmul(y, weights, name="logits")
+        tf.nn.softmax(logits, name="scores")
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+        tf.compat.v1.train.MomentumOptimizer(0.1, 0.9).minimize(loss, name="train")
+        saver = tf.compat.v1.train.Saver()
+        with tf.compat.v1.Session() as session:
+            session.run(tf.compat.v1.global_variables_initializer())
+            return Path(saver.save(session, str(folder / "model.ckpt"))).with_suffix(".ckpt.meta")
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("resource", [False, True])
+def test_a_checkpoint_is_frozen_without_running_it(tf: Any, tmp_path: Path, resource: bool) -> None:
+    meta = trained(tf, tmp_path, resource=resource)
+    with using_signature("image->scores"):
+        made = run(load_tflite(identify(meta)).model.data, X[:1], tf)[0]
+    np.testing.assert_allclose(made, expected(tf, "scores:0", values=X[:1]), atol=1e-5)
+    pooled = RNG.normal(size=(1, 4)).astype(np.float32)
+    graph = frozen_checkpoint(meta, "pooled->logits", trusted=False)
+    tflite, _ = convert_frozen(graph, {"pooled": (1, 4)}, "pooled->logits")
+    np.testing.assert_allclose(run(tflite, pooled, tf)[0], pooled @ WEIGHTS, atol=1e-5)
+
+
+@pytest.mark.tensorflow
+def test_what_is_wrong_with_a_checkpoint(tf: Any, tmp_path: Path) -> None:
+    meta = trained(tf, tmp_path, resource=True)
+    step = next(node.name for node in meta_graph(meta).node if node.op == "ResourceApplyMomentum")
+    with pytest.raises(ModelError, match="the op ResourceApplyMomentum takes a variable, not its value"):
+        frozen_checkpoint(meta, f"image,labels->{step}", trusted=False)
+    with pytest.raises(ModelError, match="no node 'imag'"):
+        frozen_checkpoint(meta, "imag->scores", trusted=False)
+    data = next(tmp_path.glob("*.data-*"))
+    with pytest.raises(ModelError, match=r"a part of a TensorFlow checkpoint: give its \.meta file"):
+        identify(data)
+    data.unlink()
+    with pytest.raises(ModelError, match="values cannot be read"):
+        frozen_checkpoint(meta, "image->scores", trusted=False)
+    meta.write_bytes(meta.read_bytes()[:200])
+    with pytest.raises(ModelError, match="truncated or corrupted"):
+        frozen_checkpoint(meta, "image->scores", trusted=False)
+
+
+@pytest.mark.tensorflow
+def test_a_value_that_a_checkpoint_lacks_is_named(tf: Any, tmp_path: Path) -> None:
+    meta = trained(tf, tmp_path, resource=False)
+    graph = tf.compat.v1.MetaGraphDef()
+    graph.ParseFromString(meta.read_bytes())
+    for node in graph.graph_def.node:
+        node.name = "absent" if node.name == "weights" else node.name
+        renamed = [
+            name.replace("weights", "absent") if name.split(":")[0] == "weights" else name for name in node.input
+        ]
+        del node.input[:]
+        node.input.extend(renamed)
+    meta.write_bytes(graph.SerializeToString())
+    with pytest.raises(ModelError, match='no value of the variable "absent"'):
+        frozen_checkpoint(meta, "image->scores", trusted=False)
 
 
 # ── signatures ──

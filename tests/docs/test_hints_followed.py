@@ -33,6 +33,10 @@ FOLLOWED_BY = {
         "convert/test_parts.py",
         "test_an_output_per_part_is_as_exact_as_each",
     ),
+    ("convert/checkpoint.py", "Name the outputs of inference"): (
+        "convert/test_signatures.py",
+        "test_a_checkpoint_is_frozen_without_running_it",
+    ),
     ("convert/frozen_graph.py", "Say it with"): ("convert/test_signatures.py", "test_what_a_graph_lacks_is_said"),
     ("convert/frozen_graph.py", "Say what is meant"): ("convert/test_signatures.py", "test_what_a_graph_lacks_is_said"),
     ("convert/given_signature.py", "Name tensors"): (
