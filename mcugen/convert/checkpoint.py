@@ -5,7 +5,8 @@ Nothing of the graph runs for that, so that ops of training, and those that save
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,27 +36,36 @@ def frozen_checkpoint(source: Path, given: str, *, trusted: bool) -> Any:
     inputs, outputs = between_ends(graph, given)
     needed = _leading_to(graph, outputs, inputs)
     prefix = str(source.with_suffix(""))
-    try:
+    with _reading(prefix):
         reader = tf.train.load_checkpoint(prefix)
         names = reader.get_variable_to_shape_map()
-    except (tf.errors.OpError, ValueError) as error:
-        raise ModelError(
-            f"the checkpoint's values cannot be read: {str(error).splitlines()[0]}",
-            where=prefix,
-            hint="Keep .meta, .index and .data files of a checkpoint beside each other",
-        ) from None
 
     def value(name: str) -> Any:
         if name not in names:
             raise ModelError(
                 f'it has no value of the variable "{printable(name)}"', where=prefix, hint="Save all variables"
             )
-        return reader.get_tensor(name)
+        with _reading(prefix):
+            return reader.get_tensor(name)
 
     frozen = _frozen(graph, needed, {name.split(":")[0] for name in inputs}, value)
     if not trusted:
         check_ops(frozen, str(source))
     return frozen
+
+
+@contextmanager
+def _reading(prefix: str) -> Iterator[None]:
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"the checkpoint's values cannot be read: {str(error).splitlines()[0]}",
+            where=prefix,
+            hint="Keep .meta, .index and .data files of a checkpoint beside each other",
+        ) from None
 
 
 def _leading_to(graph: Any, outputs: list[str], inputs: list[str]) -> set[str]:
