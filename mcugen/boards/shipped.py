@@ -14,6 +14,9 @@ from mcugen.errors import BoardError
 from mcugen.resources import resource_dir
 from mcugen.toml_table import short
 
+_MUCH_LESS_ALIKE = 0.08
+"""Than the most alike name are those that are not named to whom mistypes one."""
+
 
 def load_boards() -> dict[str, Board]:
     """All boards that ship with mcugen, by name, in alphabetical order."""
@@ -90,6 +93,8 @@ def _alike(spoken: str, boards: list[Board]) -> str:
     """The boards whose names are most like what was typed; all of them if none is."""
     names = {plain_name(name): board for board in boards for name in (*board.aliases, board.name)}
     close = difflib.get_close_matches(spoken, names, n=5, cutoff=0.6)
+    ratios = [difflib.SequenceMatcher(None, spoken, name).ratio() for name in close]
+    close = [name for name, ratio in zip(close, ratios, strict=True) if ratio > max(ratios) - _MUCH_LESS_ALIKE]
     alike = {names[name].name: names[name] for name in close}
     if not alike and len(spoken) > 2:
         alike = {board.name: board for name, board in names.items() if spoken in name or name in spoken}

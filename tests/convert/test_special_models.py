@@ -50,7 +50,7 @@ def test_signatures_of_a_saved_model(tmp_path: Path) -> None:
     tf.saved_model.save(two, str(tmp_path / "ok"), {"serving_default": two.double, "train": two.other})
     assert convert(tmp_path / "ok", sizes_only=True).report.inputs[0].shape == (1, 4)
     tf.saved_model.save(two, str(tmp_path / "two"), {"infer": two.double, "train": two.other})
-    with pytest.raises(ConversionError, match="has the signatures infer, train and no serving_default"):
+    with pytest.raises(ConversionError, match="has the signatures infer, train, and none is called serving_default"):
         convert(tmp_path / "two", sizes_only=True)
 
 

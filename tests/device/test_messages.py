@@ -245,6 +245,9 @@ def test_numbers_of_the_documentation() -> None:
         ("ERROR_TEXT", 12),
         ("STORED", 13),
         ("SELECT_MODEL", 14),
+        ("APP_RESET", 15),
+        ("APP_PUSH", 16),
+        ("APP_ROW", 17),
     ]
     assert [(s.name, s.value) for s in Status] == [
         ("OK", 0),
