@@ -154,7 +154,11 @@ def _entries(source: object, where: str) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
         return source
     if not isinstance(source, str | Path):
-        return {key: getattr(source, key, None) for key in ("mean_", "center_", "scale_", "min_")}
+        if getattr(source, "clip", False):
+            raise DataError("clips, which is no scaling", where=where, hint="Fit it with clip=False")
+        # StandardScaler(with_mean=False) computes mean_ all the same, and does not subtract it.
+        unused = {"mean_"} if not getattr(source, "with_mean", True) else set()
+        return {key: getattr(source, key, None) for key in ("mean_", "center_", "scale_", "min_") if key not in unused}
     path = Path(source)
     if path.suffix not in (".npz", ".json"):
         raise DataError(

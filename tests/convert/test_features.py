@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from mcugen.boards.shipped import load_board
 from mcugen.convert import convert
@@ -325,6 +326,18 @@ def test_a_scaler_is_as_good_as_a_layer(converted: Converted, tmp_path: Path, le
     assert [b.data is None or bytes(b.data) for b in made_here.model.schema.buffers][1:4] == [
         b.data is None or bytes(b.data) for b in converted.model.schema.buffers
     ][1:4]  # the weights and the first bias: the very network
+
+
+@pytest.mark.parametrize("with_mean", [True, False])
+def test_a_mean_that_a_scaler_does_not_subtract_is_left_out(with_mean: bool) -> None:
+    scaler = StandardScaler(with_mean=with_mean).fit(DATA)
+    made = read_scaler(scaler)
+    np.testing.assert_allclose((DATA - made.offset) / made.size, scaler.transform(DATA), rtol=1e-4, atol=1e-4)
+
+
+def test_a_scaler_that_clips_is_refused() -> None:
+    with pytest.raises(DataError, match="MinMaxScaler: clips, which is no scaling"):
+        read_scaler(MinMaxScaler(clip=True).fit(DATA))
 
 
 def test_a_scaler_counts_even_where_one_scale_would_do() -> None:
