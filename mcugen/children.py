@@ -41,18 +41,52 @@ sys.exit(code if code >= 0 else 128 - code)
 """Stays between us and a program that starts others, all in one group, and ends the group when we die."""
 
 
+_POLL = """\
+import os, signal, subprocess, sys, time
+parent = int(sys.argv[1])
+def end(*_):
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+signal.signal(signal.SIGTERM, end)
+try:
+    process = subprocess.Popen(sys.argv[2:], close_fds=False)
+except OSError as error:
+    print(error.strerror)
+    sys.exit(126)
+while process.poll() is None:
+    if os.getppid() != parent:
+        end()
+    time.sleep(0.2)
+code = process.returncode
+sys.exit(code if code >= 0 else 128 - code)
+"""
+"""The same where the system does not report a parent's death (macOS): looks for it five times a second."""
+
+
 _PYTHON = sys.executable
 
 
-def dying_with_us(command: Sequence[str]) -> list[str]:
-    """The command of a single program that Linux ends with the thread that starts it; on other systems as it is."""
-    return _through(_BECOME, command)
+def dying_with_us(command: Sequence[str], *, in_group: bool = False) -> list[str]:
+    """The command of a single program that ends when we do, on Linux with the thread that starts it.
+
+    Args:
+        in_group: it is started with a group of its own, see `group_of_its_own`. Then macOS ends it, too, a moment after
+            this process has ended. Else, and on Windows, it is as it is.
+    """
+    return _through(_BECOME, command, in_group)
 
 
-def _through(script: str, command: Sequence[str]) -> list[str]:
-    if sys.platform != "linux":
+def _through(script: str, command: Sequence[str], in_group: bool) -> list[str]:
+    if os.name == "nt" or (sys.platform != "linux" and not in_group):
         return list(command)
+    script = script if sys.platform == "linux" else _POLL
     return [_PYTHON, "-I", "-S", "-c", script, str(os.getpid()), *command]
+
+
+def group_of_its_own() -> dict[str, Any]:
+    """Options of subprocess.Popen: the program's group is its own, so that Ctrl-C reaches us alone, and we end it."""
+    if os.name == "nt":
+        return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200)}
+    return {"start_new_session": True}
 
 
 @contextmanager
@@ -63,9 +97,9 @@ def running_tree(command: Sequence[str], **options: Any) -> Iterator[subprocess.
         options: of subprocess.Popen.
 
     Raises:
-        OSError: it cannot be started, on systems other than Linux, where nothing stands between.
+        OSError: it cannot be started, on Windows, where nothing stands between.
     """
-    process = subprocess.Popen(_through(_WATCH, command), start_new_session=True, **options)
+    process = subprocess.Popen(_through(_WATCH, command, True), **group_of_its_own(), **options)
     try:
         yield process
     finally:
@@ -74,7 +108,14 @@ def running_tree(command: Sequence[str], **options: Any) -> Iterator[subprocess.
 
 
 def end_tree(process: subprocess.Popen[Any]) -> None:
-    """Kill a program that `running_tree` runs, with all that it started."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):  # it ended just now
-            os.killpg(process.pid, signal.SIGKILL)
+    """Kill a program with a group of its own, and all that it started."""
+    if process.poll() is not None:
+        return
+    if os.name == "nt":
+        command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        with suppress(OSError):
+            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        process.kill()
+        return
+    with suppress(ProcessLookupError):  # it ended just now
+        os.killpg(process.pid, signal.SIGKILL)

@@ -9,6 +9,7 @@ from pathlib import Path
 from mcugen.boards.read import families
 from mcugen.boards.shipped import load_boards
 from mcugen.boards.types import Board
+from mcugen.emulators import emulators
 from mcugen.resources import resource_dir
 from mcugen.text import memory
 
@@ -24,7 +25,7 @@ too, see [Files](#files).
 
 | | |
 |---|---|
-| **emulated** | Every change runs models on it in QEMU and compares all outputs, bit for bit; instructions are counted, stack is measured. |
+| **emulated** | Every change runs models on it in the emulator that the table names, and compares all outputs, bit for bit; stack is measured. QEMU counts instructions; in the others costs are ticks of their own. |
 | **built** | Every change builds its firmware with GCC, checks sizes and memory. Clock, pins and UART follow the data sheets; no such board has run it here. |
 | **linted** | Its PlatformIO configuration is read by PlatformIO's own parser, and the Arduino port, harness and model run on the host, bit for bit. Nothing was built for the chip here: compiler and framework come from PlatformIO's registry. |
 
@@ -70,6 +71,8 @@ checked; unknown ones are refused.
 | `emulator.counter_hz` | optional: rate of the core's counter (SysTick, mcycle) in the emulator, else `clock_hz` |
 | `emulator.args` | optional: further `-cpu`, `-global`, `-m` options |
 | `renode.platform`, `renode.uart` | optional: a platform that Renode brings along (`platforms/…/….repl`), and the name of the link's UART in it |
+| `rp2040py.uart` | optional: number of the RP2040's UART that is the link, in the emulator rp2040py |
+| `labwired.chip`, `labwired.uart` | optional: labwired's names of the chip and of the link's UART |
 | `framework.name` | optional: `arduino`; PlatformIO's framework starts the chip, and the link is `Serial` |
 | `framework.platform`, `framework.board` | as in platformio.ini; the platform is a name of the registry or the URL of a repository on GitHub |
 | `framework.flash_bytes`, `framework.ram_bytes` | roughly what the framework itself takes, for the check whether a model fits |
@@ -111,6 +114,19 @@ port (4321, all bytes as they are), `BOARD.repl` takes the platform from Renode 
 Renode's own runner, `renode-test DIR/renode/firmware.robot`, which runs `mcugen verify` against that port. Costs are ticks: Renode's
 counter does not count instructions exactly. Some platforms download register descriptions when they are loaded for the first time.
 
+## rp2040py
+
+`pico` runs in [rp2040py](https://pypi.org/project/rp2040py/), a Raspberry Pi Pico in Python: `python -m pip install rp2040py`, then
+`mcugen deploy kws.tflite --data random --board pico --emulator rp2040py`. It executes the second stage of the boot and all start-up code; the SSI and the flash chip behind
+it are registers only, so that reading in place by four bits is unproved, and so are clocks and pins. The boot ROM is there, but does not read the second stage: a test checks
+its sum instead. About half a million instructions pass per second. Costs are ticks: the core's cycles without any wait for flash, which real ones have.
+
+## labwired
+
+`stm32f4-discovery-m0` runs in [labwired](https://pypi.org/project/labwired/): `python -m pip install labwired`, then `--emulator labwired`. Clocks of the STM32F4 and its USART are
+modelled; SSAT and SMMLAR of Cortex-M4 are not, so that the kernels of the DSP instructions and of Cortex-M3 end there with a fault that names the instruction. Its nRF52840 has no
+debug registers (DEMCR), which start-up asks for a cycle counter: `nrf52840-dk` ends there, too. Costs are ticks of its own.
+
 ## Flashing
 
 `mcugen flash DIR` builds, writes and checks; `mcugen deploy MODEL --board B --port P` does all from the model to the verdict. Both take
@@ -150,7 +166,7 @@ def readme_table() -> str:
     """The table of emulated boards in README.md."""
     lines = ["| board | | flash | RAM |", "|---|---|---:|---:|"]
     for name, board in sorted(load_boards().items()):
-        if board.emulator is not None:
+        if tested_in(board):
             lines.append(f"| `{name}` | {board.title} | {memory(board.flash.size)} | {memory(board.ram.size)} |")
     return "\n".join(lines)
 
@@ -158,9 +174,14 @@ def readme_table() -> str:
 PROOFS = ("emulated", "built", "linted")
 
 
+def tested_in(board: Board) -> list[str]:
+    """The emulators that tests run the board in."""
+    return [each.title for each in emulators().values() if each.tested and board.model(each.name) is not None]
+
+
 def proof(board: Board) -> str:
     """How far a board's firmware is proved by the tests."""
-    if board.emulator is not None:
+    if tested_in(board):
         return "emulated"
     return "built" if board.framework is None else "linted"
 
@@ -176,7 +197,7 @@ def row(board: Board) -> str:
         " ".join([core, *features]),
         *sizes,
         start,
-        proof(board),
+        ", ".join([proof(board), *tested_in(board)]),
         ", ".join(board.flashing.tools) or "–",
     ]
     return f"| {' | '.join(cells)} |"

@@ -17,6 +17,7 @@ DOCS = ROOT / "docs"
 PAGES = {
     "images/structure.svg": ("structure.py", "document"),
     "BOARDS.md": ("boards_doc.py", "document"),
+    "PLATFORMS.md": ("platforms_doc.py", "document"),
     "SUPPORTED_OPS.md": ("supported_ops.py", "document"),
     "LAYERS.md": ("layers_doc.py", "document"),
     "reference/cli.md": ("reference.py", "cli_page"),

@@ -74,7 +74,7 @@ install_system_packages() {
 
 install_python_packages() {
   local stamp=$venv/mcugen-setup.stamp python wanted
-  wanted=$(cat requirements/lock.txt pyproject.toml | sha256sum)
+  wanted=$(cat requirements/*.txt pyproject.toml | sha256sum)
   if [[ -x "$venv/bin/python" && "$(cat "$stamp" 2>/dev/null)" == "$wanted" ]] && "$venv/bin/python" -c ''; then
     return 0
   fi
@@ -87,7 +87,7 @@ install_python_packages() {
   rm -f "$stamp"
   say "installing the locked Python packages into $venv (TensorFlow is large: the first time takes minutes)"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --require-hashes --no-deps -r requirements/lock.txt
+    --require-hashes --no-deps -r requirements/lock.txt -r requirements/emulators.txt
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --no-deps --no-build-isolation --editable .
   echo "$wanted" >"$stamp"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mcugen.builder.locks import open_lock
+from mcugen.builder.locks import open_lock, try_to_lock
 from mcugen.environment import UNWRITABLE_CACHE, cache_dir
 from mcugen.errors import ProjectError
 
@@ -31,7 +30,7 @@ def using(folder: Path, *, writing: bool = False) -> Iterator[None]:
     path = cache_dir() / "locks" / name
     with open_lock(path, unwritable=UNWRITABLE_CACHE) as file:
         try:
-            fcntl.flock(file, (fcntl.LOCK_EX if writing else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            try_to_lock(file, shared=not writing)
         except BlockingIOError:
             raise ProjectError(
                 "another mcugen is using this folder",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ def file_lock(path: Path, *, timeout: float, busy: str, unwritable: str) -> Iter
         end = time.monotonic() + timeout
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try_to_lock(file)
                 break
             except BlockingIOError:
                 if time.monotonic() >= end:
@@ -37,6 +37,38 @@ def file_lock(path: Path, *, timeout: float, busy: str, unwritable: str) -> Iter
                     ) from None
                 time.sleep(0.05)
         yield
+
+
+_PLACES = 64
+"""Windows locks bytes, and each for one process alone: a reader takes one of these, a writer all."""
+
+
+def try_to_lock(file: IO[str], *, shared: bool = False) -> None:
+    """Lock an open file, alone or with others that share it, until it is closed.
+
+    Raises:
+        BlockingIOError: somebody else has locked it.
+    """
+    if os.name == "nt":
+        _try_to_lock_bytes(file.fileno(), shared)
+        return
+    import fcntl
+
+    fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+
+
+def _try_to_lock_bytes(descriptor: int, shared: bool) -> None:
+    import msvcrt  # of Windows alone
+
+    lock, kind = getattr(msvcrt, "locking"), getattr(msvcrt, "LK_NBLCK")  # noqa: B009 (mypy checks for Linux)
+    for place in range(_PLACES) if shared else [0]:
+        os.lseek(descriptor, place, os.SEEK_SET)
+        try:
+            lock(descriptor, kind, 1 if shared else _PLACES)
+            return
+        except OSError:
+            continue
+    raise BlockingIOError("somebody else has locked it")
 
 
 def open_lock(path: Path, *, unwritable: str) -> IO[str]:

@@ -20,12 +20,14 @@ class Choices:
 
     Attributes:
         activations: "int8", or "int16" for the whole model, by TensorFlow's quantizer, which knows none of the other
-            choices but the samples and `equalize`.
+            choices but the samples, `equalize` and `per_tensor_dense`.
         method: how an activation's range follows from what was observed: its ends ("minmax"), cut at percentiles, or
             with the smallest squared error or relative entropy (:mod:`mcugen.convert.histogram`).
         percentile: of the values that "percentile" keeps, at either end.
         samples: at most so many calibration samples, drawn with a fixed seed.
         per_channel_dense: one scale per output of a fully connected layer. Older runtimes run such layers wrongly.
+        per_tensor_dense: with int16 activations, a single scale for all outputs of a fully connected layer, where
+            TensorFlow's quantizer gives each its own. CMSIS-NN has no kernel for that.
         equalize: move scale from channel to channel between layers (:mod:`mcugen.convert.equalize`).
         correct_bias: take the mean error of rounded weights out of the biases.
         split_outputs: parts of an output that differ much in size become outputs of their own.
@@ -37,6 +39,7 @@ class Choices:
     percentile: float = 99.99
     samples: int = CALIBRATION_SAMPLES
     per_channel_dense: bool = False
+    per_tensor_dense: bool = False
     equalize: bool = False
     correct_bias: bool = False
     split_outputs: bool = False
@@ -54,7 +57,12 @@ class Choices:
         ):
             raise ConversionError(
                 "int16 activations use TensorFlow's quantizer, which does not support these choices",
-                hint="Choose samples and equalize only, or int8 activations",
+                hint="Choose samples, equalize and per_tensor_dense only, or int8 activations",
+            )
+        if self.per_tensor_dense and self.activations != "int16":
+            raise ConversionError(
+                "`per_tensor_dense` is a choice for int16 activations",
+                hint="Omit it: int8 has a single scale unless `per_channel_dense` is chosen",
             )
 
     @property
@@ -69,6 +77,7 @@ class Choices:
         if self.samples != CALIBRATION_SAMPLES:
             parts.append(f"{self.samples} samples")
         parts += ["equalized"] * self.equalize + ["dense per channel"] * self.per_channel_dense
+        parts += ["dense per tensor"] * self.per_tensor_dense
         parts += ["bias corrected"] * self.correct_bias
         parts += ["outputs taken apart"] * self.split_outputs
         if self.wide:

@@ -143,7 +143,13 @@ class FloatModel:
             drop_unused_codes(network)  # TensorFlow's quantizer looks for an op behind each
             if scalings:
                 feeds = [normalize(a, u) for a, u in zip(feeds, units_of(scalings, len(feeds)), strict=True)]
-            quantized = quantize_16x8(packed(network), feeds, observation.ranges, share_of(progress, "calibrate"))
+            quantized = quantize_16x8(
+                packed(network),
+                feeds,
+                observation.ranges,
+                share_of(progress, "calibrate"),
+                per_tensor_dense=choices.per_tensor_dense,
+            )
             quantized = _with_units(quantized, scalings)
         else:
             check_rules(merged_copy(floats))  # before the long step

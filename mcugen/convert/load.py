@@ -11,9 +11,11 @@ from typing import Any
 from mcugen.convert.foreign import load_foreign
 from mcugen.convert.from_uint8 import NOTE, computes_in_uint8, from_uint8
 from mcugen.convert.given_shapes import given_shapes
+from mcugen.convert.given_signature import given_signature, refuse_signature
 from mcugen.convert.kept import Kept, find_kept, keep, kept_key, read_scaling
 from mcugen.convert.keras_inputs import live_scaling
 from mcugen.convert.keras_scale import Dimension
+from mcugen.convert.signatures import with_signature
 from mcugen.convert.sized import with_shapes
 from mcugen.convert.sources import Source
 from mcugen.convert.types import Attempt, OwnScaling
@@ -24,6 +26,17 @@ from mcugen.guard.trust import is_trusted
 from mcugen.outputs import temporary_folder
 from mcugen.progress import Share
 from mcugen.tflite.opened import OpenedModel, open_model
+
+_WAYS = {
+    "saved_model": (("load as SavedModel", False),),
+    "frozen graph": (("load as a frozen graph", False),),
+}
+"""How what is no Keras file is loaded, and whether with Keras 2."""
+
+_SAVE_AGAIN = {
+    "frozen graph": "Say what it computes from what: `signature='input->output'`; or freeze it without ops of training"
+}
+_SAVE_FROM_KERAS = "Save it again with Keras 3 (model.save('model.keras')) or as a SavedModel (model.export(folder))"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +63,10 @@ def load_tflite(source: Source, progress: Share | None = None, data: object = No
     """
     if given_objects() is not None and source.kind not in ("keras", "keras h5", "saved_model"):
         raise _no_objects(source.name)
+    if source.kind not in ("tflite", "saved_model", "frozen graph"):
+        refuse_signature()
     if source.kind == "tflite":
-        opened = source.opened or open_model(source.data)
+        opened = with_signature(source.opened or open_model(source.data), given_signature())
         opened = with_shapes(opened, given_shapes()) if given_shapes() else opened
         if computes_in_uint8(opened.schema):
             return Loaded(from_uint8(opened), notes=(NOTE,))
@@ -97,22 +112,16 @@ def _from_file(
     trusted: bool,
     scale: tuple[Dimension, float] | None = None,
 ) -> Loaded:
-    ways = (
-        [("load as SavedModel", False)]
-        if kind == "saved_model"
-        else [
-            ("load with Keras 3", False),
-            ("load with Keras 2 (tf_keras)", True),
-        ]
-    )
+    ways = _WAYS.get(kind, (("load with Keras 3", False), ("load with Keras 2 (tf_keras)", True)))
     own = given_objects()
     if own is not None:
-        if kind == "saved_model":
+        if kind in _WAYS:
             raise _no_objects(str(path))
         # Not in the folder itself, where the process would take it for a module before it is confined.
         (folder / "own").mkdir(exist_ok=True)
         own = Path(shutil.copyfile(own, folder / "own" / own.name))
-    key = kept_key(kind, path, own, trusted=trusted) if scale is None and not given_shapes() else ""
+    signature = given_signature()
+    key = kept_key(kind, path, own, trusted=trusted) if scale is None and not given_shapes() and not signature else ""
     if key and (kept := find_kept(key)) is not None:
         return Loaded(open_model(kept.tflite), kept.attempts, kept.scaling)
     attempts: list[Attempt] = []
@@ -126,6 +135,7 @@ def _from_file(
             "scale": scale,
             "own": str(own) if own is not None else None,
             "shapes": given_shapes(),
+            "signature": signature,
         }
         try:
             answer = run_worker(folder, request, legacy_keras=legacy, progress=progress, model=path)
@@ -144,7 +154,7 @@ def _from_file(
     raise ConversionError(
         "the model could not be loaded: " + "; ".join(f"{a.step}: {a.outcome}" for a in attempts),
         where=str(path),
-        hint="Save it again with Keras 3 (model.save('model.keras')) or as a SavedModel (model.export(folder))",
+        hint=_SAVE_AGAIN.get(kind, _SAVE_FROM_KERAS),
     )
 
 

@@ -38,7 +38,7 @@ from mcugen.tflite.types import TensorSpec
 from mcugen.tflite.units import write_units
 from mcugen.verify.parted_oracle import NoReferenceError
 
-_CHECKED = ("keras", "keras h5", "saved_model")
+_CHECKED = ("keras", "keras h5", "saved_model", "frozen graph")
 _TRUSTED = "the model's file was not checked, as `trust_model` asked: what it names ran on this machine"
 
 

@@ -37,6 +37,8 @@ def quantize_16x8(
     inputs: Sequence[NDArray[Any]],
     ranges: Mapping[int, Range],
     progress: Share | None = None,
+    *,
+    per_tensor_dense: bool = False,
 ) -> OpenedModel:
     """A model with int16 inputs, activations and outputs, int8 weights and int64 biases.
 
@@ -47,6 +49,7 @@ def quantize_16x8(
         floats: a float32 model of any source.
         inputs: calibration samples, one (N, *shape) array per model input, in the model's order.
         ranges: of the float model's tensors, among them the cells of LSTMs.
+        per_tensor_dense: a single scale for all outputs of a fully connected layer.
 
     Raises:
         ConversionError: TensorFlow's quantizer refuses the model, for example an op that it has no int16 form for.
@@ -58,13 +61,13 @@ def quantize_16x8(
         lstms = name_lstms(named, ranges)
         floats = unroll(packed(named)).model
     if not tied_rounds(floats.schema) and not lstms:  # nothing comes more than once
-        made = _run(floats.data, inputs, progress)
+        made = _run(floats.data, inputs, per_tensor_dense, progress)
         model = open_model(made).copy()
         return packed(model) if _scale_zeros(model) else open_model(made)
     model = floats.copy()
     _fold_first_rounds(model, [a[:1] for a in inputs])
     own_constants(model)
-    quantized = open_model(_run(packed(model).data, inputs, progress)).copy()
+    quantized = open_model(_run(packed(model).data, inputs, per_tensor_dense, progress)).copy()
     _scale_zeros(quantized)
     put_lstms_back(quantized, lstms)
     share_equal_constants(quantized)
@@ -122,11 +125,12 @@ def _scale_zeros(model: ModelT) -> bool:
     return found
 
 
-def _run(float_tflite: bytes, inputs: Sequence[NDArray[Any]], progress: Share | None) -> bytes:
+def _run(float_tflite: bytes, inputs: Sequence[NDArray[Any]], per_tensor_dense: bool, progress: Share | None) -> bytes:
     with temporary_folder() as folder:
         (folder / "model.tflite").write_bytes(float_tflite)
         write_arrays(folder / "samples.npz", **{f"input_{n}": a for n, a in enumerate(inputs)})
-        answer = run_worker(folder, {"job": "quantize_16x8"}, progress=progress)
+        job = {"job": "quantize_16x8", "per_tensor_dense": per_tensor_dense}
+        answer = run_worker(folder, job, progress=progress)
         if answer.error:
             raise ConversionError(
                 f"TensorFlow's quantizer does not make int16 activations of this model: {answer.error}",

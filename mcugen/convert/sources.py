@@ -15,7 +15,7 @@ from mcugen.tflite.opened import OpenedModel
 from mcugen.tflite.schema import IDENTIFIER
 
 _MAX_BYTES = 1 << 30
-_ACCEPTED = "mcugen takes .keras, .h5, a SavedModel folder, .pt2, .onnx, and float32 or int8 .tflite"
+_ACCEPTED = "mcugen takes .keras, .h5, a SavedModel folder, a frozen .pb, .pt2, .onnx, and float32 or int8 .tflite"
 _EXPORT = "Export it: torch.export.save(torch.export.export(model.eval(), (x,)), 'model.pt2')"
 
 
@@ -27,7 +27,16 @@ class Source:
     """
 
     kind: Literal[
-        "tflite", "keras", "keras h5", "saved_model", "keras object", "pytorch", "pytorch object", "onnx", "onnx object"
+        "tflite",
+        "keras",
+        "keras h5",
+        "saved_model",
+        "frozen graph",
+        "keras object",
+        "pytorch",
+        "pytorch object",
+        "onnx",
+        "onnx object",
     ]
     name: str
     data: bytes = b""
@@ -91,6 +100,8 @@ def _identify_path(path: Path) -> Source:
         return _identify_zip(path, name)
     if head.startswith(b"\x08") and (path.suffix.lower() == ".onnx" or b"pytorch" in head[:64] or b"onnx" in head[:64]):
         return Source("onnx", name, path=path)
+    if head.startswith(b"\x0a") and path.suffix.lower() == ".pb":
+        return Source("frozen graph", name, path=path)
     raise ModelError(f"this is {_foreign(path, head)}", where=where, hint=_ACCEPTED)
 
 
@@ -133,7 +144,7 @@ def _foreign(path: Path, head: bytes) -> str:
     if head.startswith(b"GGUF"):
         return "a GGUF model"
     if suffix == ".pb":
-        return "a frozen TensorFlow graph or a part of a SavedModel: give the SavedModel's folder"
+        return "a part of a SavedModel: give the SavedModel's folder"
     if suffix == ".safetensors":
         return "a safetensors file: weights without a model"
     if head.lstrip()[:1] == b"{":

@@ -1,6 +1,6 @@
 """What needs TensorFlow: load a model and convert it to a float32 `.tflite`. Runs in the worker process.
 
-Only this module and the worker import TensorFlow.
+Only this module, `frozen_graph` and the worker import TensorFlow.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mcugen.convert.frozen_graph import convert_frozen
 from mcugen.convert.given_shapes import check_names, fixed_shape
+from mcugen.convert.given_signature import chosen_signature
 from mcugen.convert.graph_inputs import graph_scaling
 from mcugen.convert.histogram import Sums
 from mcugen.convert.keras_inputs import live_scaling
@@ -24,13 +26,14 @@ from mcugen.convert.mixed_precision import in_float32
 from mcugen.convert.output_names import NamedShape, with_output_names
 from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, McugenError
+from mcugen.guard.frozen_graph import checked_graph
 from mcugen.guard.keras_files import KerasKind, checked_copy
 from mcugen.guard.own_objects import define_objects, layers_of_applications
 from mcugen.guard.saved_model import checked_folder
 from mcugen.outputs import write_arrays
 from mcugen.progress import Share
 
-SavedKind = KerasKind | Literal["saved_model"]
+SavedKind = KerasKind | Literal["saved_model", "frozen graph"]
 """What TensorFlow loads from disk."""
 
 
@@ -44,14 +47,17 @@ def load_and_convert(
     scale: tuple[Dimension, float] | None = None,
     own: Path | None = None,
     shapes: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    signature: str = "",
 ) -> tuple[bytes, OwnScaling | None]:
-    """A Keras file or SavedModel folder as float32 `.tflite`, batch fixed to 1; and what it does first with its input.
+    """A Keras file, SavedModel folder or frozen graph as float32 `.tflite`, batch 1; and what it does first with its
+    input.
 
     Args:
         folder: where the checked copy is made that is loaded.
         trusted: what the file names is not checked, and its Lambda layers run.
         own: the user's Python file, whose classes and functions a Keras file may name.
         shapes: of inputs, as the user gives them.
+        signature: of a SavedModel the one that is meant, of a frozen graph its inputs and outputs.
         scale: take the architecture of a Keras model with this dimension times this factor, and new weights.
 
     Raises:
@@ -61,7 +67,9 @@ def load_and_convert(
         Exception: whatever TensorFlow raises when it cannot load the model.
     """
     if kind == "saved_model":
-        return _convert_saved_model(str(checked_folder(Path(path), folder, trusted=trusted)), shapes)
+        return _convert_saved_model(str(checked_folder(Path(path), folder, trusted=trusted)), shapes, signature)
+    if kind == "frozen graph":
+        return convert_frozen(checked_graph(Path(path), trusted=trusted), shapes, signature)
     objects: Mapping[str, Any] = {}
     if own is not None:
         if legacy:
@@ -155,7 +163,7 @@ def _export_and_convert(model: Any) -> bytes:
 
 
 def _convert_saved_model(
-    path: str, shapes: Mapping[str, Sequence[int]] = MappingProxyType({})
+    path: str, shapes: Mapping[str, Sequence[int]] = MappingProxyType({}), given: str = ""
 ) -> tuple[bytes, OwnScaling | None]:
     import tensorflow as tf
 
@@ -166,12 +174,7 @@ def _convert_saved_model(
             "the SavedModel has no signature, so its inputs are unknown",
             hint="Save it with model.export(folder), or pass signatures= to tf.saved_model.save",
         )
-    if "serving_default" not in signatures and len(signatures) > 1:
-        raise ConversionError(
-            f"the SavedModel has the signatures {', '.join(sorted(signatures))} and no serving_default",
-            hint="Save it with one signature",
-        )
-    name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
+    name = chosen_signature(list(signatures), given)
     signature = signatures[name]
 
     wanted = signature.structured_input_signature[1]
@@ -260,8 +263,11 @@ def shapes_of(folder: Path, inputs: Sequence[Sequence[int]]) -> dict[str, Any]:
     return {"shapes": {int(t["index"]): [int(d) for d in t["shape"]] for t in interpreter.get_tensor_details()}}
 
 
-def quantize_16x8(folder: Path, progress: Share) -> None:
-    """Quantize `model.tflite` with the samples of `samples.npz` to `quantized.tflite`, all of it in int16 and int8."""
+def quantize_16x8(folder: Path, per_tensor_dense: bool, progress: Share) -> None:
+    """Quantize `model.tflite` with the samples of `samples.npz` to `quantized.tflite`, all of it in int16 and int8.
+
+    `per_tensor_dense`: fully connected layers get a single scale for all outputs.
+    """
     import tensorflow as tf
     from tensorflow.lite.python.optimize.calibrator import Calibrator
 
@@ -281,6 +287,7 @@ def quantize_16x8(folder: Path, progress: Share) -> None:
         allow_float=False,
         activations_type=tf.int16,
         bias_type=tf.int64,
+        disable_per_channel_quantization_for_dense_layers=per_tensor_dense,
     )
     (folder / "quantized.tflite").write_bytes(bytes(made))
 

@@ -20,6 +20,7 @@ SourceKind = Literal[
     "keras h5",
     "keras object",
     "saved_model",
+    "frozen graph",
     "pytorch",
     "pytorch object",
     "onnx",

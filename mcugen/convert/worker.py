@@ -39,6 +39,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
             scale=request.get("scale"),
             own=Path(request["own"]) if request.get("own") else None,
             shapes=request.get("shapes", {}),
+            signature=request.get("signature", ""),
         )
         (folder / "float.tflite").write_bytes(tflite)
         return {"scaling": None if scaling is None else dataclasses.asdict(scaling)}
@@ -49,7 +50,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
     if request["job"] == "shapes":
         return jobs.shapes_of(folder, request["inputs"])
     if request["job"] == "quantize_16x8":
-        jobs.quantize_16x8(folder, progress)
+        jobs.quantize_16x8(folder, request["per_tensor_dense"], progress)
         return {}
     raise ValueError(request["job"])
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from mcugen.children import dying_with_us
+from mcugen.children import dying_with_us, end_tree, group_of_its_own
 from mcugen.errors import DeviceError
 
 
 class Child:
-    """A running program. On Linux it also ends when the thread that started it does, however that ends.
+    """A running program. It also ends when we do, see :func:`mcugen.children.dying_with_us`.
 
     Args:
         command: the program's path and its arguments.
@@ -38,15 +38,14 @@ class Child:
         self._name = name
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         try:
-            # A session of its own: Ctrl-C reaches us, and we end it.
             self._process = subprocess.Popen(
-                dying_with_us(command),
+                dying_with_us(command, in_group=True),
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,
                 pass_fds=pass_fds,
                 cwd=cwd,
-                start_new_session=True,
+                **group_of_its_own(),
             )
         except BaseException:
             self._output.close()
@@ -83,7 +82,7 @@ class Child:
 def _end(process: subprocess.Popen[bytes], output: IO[bytes], on_end: Callable[[], None] | None) -> None:
     try:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            end_tree(process)
             process.wait(10)
     finally:
         output.close()

@@ -60,7 +60,7 @@ def open_device(
             link,
             name=name,
             board=board,
-            emulated=port is None and named_emulator(emulator).counts_instructions,
+            emulated=named_emulator(emulator).counts_instructions if port is None else None,
             elf=elf,
             timeout=timeout,
             paced=paced,

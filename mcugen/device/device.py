@@ -67,7 +67,8 @@ class Device:
     Args:
         name: the device in messages.
         board: tells how the emulator's counter runs; without it costs are raw ticks.
-        emulated: the emulator was started by us, so its counter must run as the board says.
+        emulated: the emulator was started by us: whether it counts instructions, so that its counter must run as the
+            board says, or in ticks of its own. None: whatever is behind a port.
         elf: the firmware, to find the function and line of a fault.
         timeout: seconds an inference may take; of a paced one, an op.
         paced: inferences tell when an op is done, and feed the firmware's watchdog. Their cost is the sum of the ops',
@@ -82,7 +83,7 @@ class Device:
         *,
         name: str = "device",
         board: Board | None = None,
-        emulated: bool = False,
+        emulated: bool | None = None,
         elf: Path | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         paced: bool | None = None,
@@ -97,7 +98,7 @@ class Device:
     def _begin(self, link: Link, timeout: float) -> None:
         """Begin a session, and learn what the device is."""
         self._session = Session(link, self._name, board=self._board, elf=self._elf, timeout=timeout)
-        self._meter = make_meter(self.hello, self._board)
+        self._meter = make_meter(self.hello, self._board, own_ticks=self._emulated is False)
         if self._emulated and self._meter.emulator is None:
             raise self._session.error(
                 f"the emulator's counter is off: {self.hello.calibration_ticks} ticks for "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from mcugen.device.link import SocketTransport
 from mcugen.device.own_time import OwnTime
 from mcugen.emulators.types import Launch
 from mcugen.errors import BoardError, DeviceError
+
+_CONNECTS_WITHIN_S = 20.0
 
 
 class EmulatedBoard:
@@ -56,6 +59,8 @@ class EmulatedBoard:
         self._arguments = tuple(arguments)
         if launch.link == "socket":
             self._start_on_socket(launch)
+        elif launch.link == "listener":
+            self._start_on_listener(launch)
         else:
             self._start_on_port(launch)
 
@@ -73,12 +78,41 @@ class EmulatedBoard:
         self._own_time = OwnTime(self._child.pid)
         self.transport = SocketTransport(ours, self._own_time)
 
+    def _start_on_listener(self, launch: Launch) -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=1) as server:
+            command = [*launch.command(int(server.getsockname()[1])), *self._arguments]
+            self._child = Child(command, Path(command[0]).name)
+            self._own_time = OwnTime(self._child.pid)
+            try:
+                ours = self._accept(server, launch.start_seconds or _CONNECTS_WITHIN_S)
+            except BaseException:
+                self._child.stop()
+                raise
+        self.transport = SocketTransport(ours, self._own_time)
+
+    def _accept(self, server: socket.socket, seconds: float) -> socket.socket:
+        """The UART's socket, as soon as the emulator has come for it."""
+        server.settimeout(0.1)
+        while self._own_time() < seconds:
+            try:
+                ours, _ = server.accept()
+            except TimeoutError:
+                self._child.check(0.0)
+                continue
+            ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return ours
+        raise DeviceError(
+            f"{self._title} did not connect to the UART's port within {seconds:.0f} s",
+            where=self._title,
+            hint="Does a firewall keep it from this computer's own ports?",
+        )
+
     def _start_on_port(self, launch: Launch) -> None:
         folder = tempfile.TemporaryDirectory(prefix="mcugen-emulator-")
         try:
             for name, content in launch.files.items():
                 if isinstance(content, Path):
-                    (Path(folder.name) / name).symlink_to(content)
+                    _link(Path(folder.name) / name, content)
                 else:
                     (Path(folder.name) / name).write_text(content, encoding="utf-8")
             port = _free_port()
@@ -133,6 +167,13 @@ class EmulatedBoard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _link(path: Path, content: Path) -> None:
+    try:
+        path.symlink_to(content)
+    except OSError:  # Windows lets not everybody make links
+        shutil.copyfile(content, path)
 
 
 def _free_port() -> int:

@@ -26,14 +26,15 @@ class Launch:
 
     Attributes:
         command: the program's path and its arguments, made from a number: with `link` "socket" that of an inherited
-            file descriptor, with "port" that of a TCP port of this computer. The firmware's UART goes there.
+            file descriptor, with "port" that of a TCP port of this computer, which the program opens, with "listener"
+            that of one that we listen on. The firmware's UART goes there.
         files: what it finds in a folder of its own, where it is started: texts, and files to link to. Without any it
             is started in ours.
         start_seconds: how long it may take to open the port.
     """
 
     command: Callable[[int], Sequence[str]]
-    link: Literal["socket", "port"]
+    link: Literal["socket", "port", "listener"]
     files: Mapping[str, str | Path] = field(default_factory=dict)
     start_seconds: float = 0.0
 
@@ -56,6 +57,8 @@ class Emulator:
         find: (board) → the program's path. Raises ToolError where it is not installed; None where only `launch` tells.
         counts_instructions: its counter tells instructions exactly, and the model has `instructions(ticks)`.
         project_files: (board, model) → path in the project → text, for people who start it themselves.
+        tested: tests run firmware in it and compare results, so that its boards count as emulated ones.
+        package: for `mcugen doctor`: its name on PyPI, where it is a Python package.
         program, needed_for, where: for `mcugen doctor`: the program, what it is good for, where to get it. "" where
             that depends on the board's architecture.
     """
@@ -70,5 +73,7 @@ class Emulator:
     find: Callable[[Emulated], str] | None = None
     counts_instructions: bool = False
     project_files: Callable[[Emulated, Any], Mapping[str, str]] | None = None
+    tested: bool = False
+    package: str = ""
     program: str = ""
     where: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcugen.errors import DeviceError
 from mcugen.flash.runner import TRY_AGAIN, UDEV, find_program, run_tool
 from mcugen.flash.types import Failure, Job, Tool
+from mcugen.flash.uf2_image import uf2_image
 
 FAILURES = (
     Failure(
@@ -36,8 +37,14 @@ FAILURES = (
 
 
 def uf2_file(job: Job) -> str:
-    """Path of the UF2 file that the framework's build left."""
+    """Path of the UF2 file: what the framework's build left, or made of the firmware that our own start-up runs.
+
+    Raises:
+        DeviceError: there is none, or it cannot be made.
+    """
     path = job.output / "firmware.uf2"
+    if job.board.framework is None:
+        path.write_bytes(uf2_image(job.elf, job.board.flashing.uf2))
     if not path.is_file():
         raise DeviceError("the build left no firmware.uf2", where=str(path), hint="Build the project again")
     return str(path)

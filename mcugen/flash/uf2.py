@@ -72,7 +72,7 @@ def _refused(error: OSError, folder: Path) -> DeviceError:
 
 def _disk(job: Job) -> Path:
     _ask_for_boot_loader(job)
-    until = time.monotonic() + (WAIT_S if job.port else 0)
+    until = time.monotonic() + (WAIT_S if job.port and job.board.framework else 0)
     while not (disks := boot_disks()) and time.monotonic() < until:
         time.sleep(0.2)
     where, wanted = job.board.name, job.board.flashing.uf2
@@ -97,8 +97,9 @@ def _disk(job: Job) -> Path:
 
 
 def _ask_for_boot_loader(job: Job) -> None:
-    """Opens the port at 1,200 baud. A board that is in its boot loader already has no port."""
-    if job.port is None or boot_disks():
+    """Opens the port at 1,200 baud. A board that is in its boot loader already has no port; our own start-up's is a
+    UART, which asks for nothing."""
+    if job.port is None or job.board.framework is None or boot_disks():
         return
     import serial
 

@@ -298,6 +298,11 @@ def _checks() -> tuple[tuple[_Tool, Check], ...]:
             for emulator in emulators().values()
             if emulator.program
         ),
+        *(
+            (_Tool(emulator.package, f"--emulator {emulator.name}", False, pip=emulator.package), _python_package)
+            for emulator in emulators().values()
+            if emulator.package
+        ),
         (_Tool("openocd", "flashing with ST-Link or CMSIS-DAP", False, apt="openocd", brew="openocd"), _program),
         (
             _Tool("picotool", "flashing RP2040 and RP2350", False, note="github.com/raspberrypi/picotool/releases"),

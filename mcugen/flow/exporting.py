@@ -125,7 +125,8 @@ def write_export(
         DataError: as many labels as no output has classes.
         ProjectError: the folder is not an export of mcugen's, or was changed by hand.
     """
-    plans = [_planned(model, chosen, goal) for model in models]
+    whole = arena == "context" or evidence
+    plans = [_planned(model, chosen, goal, whole=whole) for model in models]
     if labels:
         check_labels(labels, plans[0])
     if arena == "shared":
@@ -153,8 +154,8 @@ def write_export(
     return write_exported(folder, files, facts, force=force), facts, found
 
 
-def _planned(model: Model, chosen: Chosen, goal: Goal | None) -> Plan:
-    plan = with_app(make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL), model.app)
+def _planned(model: Model, chosen: Chosen, goal: Goal | None, *, whole: bool) -> Plan:
+    plan = with_app(make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL, whole=whole), model.app)
     assert isinstance(plan, Plan)
     return plan
 
@@ -200,7 +201,7 @@ def write_firmware(
     for model in models:
         if model.app is not None:
             raise PipelineError("is one model's alone in a firmware", where=model.source, hint="Deploy it by itself")
-    plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL) for model in models]
+    plans = [make_plan(model.graph, chosen.target, goal or DEFAULT_GOAL, whole=True) for model in models]
     if arena == "shared":
         _check_shareable(plans)
     _check_whole(plans, "the host takes the layers of such firmware one after the other")

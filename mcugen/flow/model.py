@@ -128,7 +128,11 @@ def load_model(
             source,
             data,
             quantize=quantize,
-            choices=Choices(activations=activations, split_outputs=split_outputs),
+            choices=Choices(
+                activations=activations,
+                split_outputs=split_outputs,
+                per_tensor_dense=activations == "int16" and runtime == "tflm",
+            ),
             sizes_only=sizes_only,
             names=names,
             progress=progress,

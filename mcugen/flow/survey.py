@@ -89,6 +89,7 @@ def find_fallbacks(
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
     input_shape: str | Sequence[str] | None = None,
+    signature: str | None = None,
 ) -> Fallback:
     """Every op of a model that does not run, with alternatives; nothing is quantized or planned.
 

@@ -132,6 +132,7 @@ def tune_model(
             seed=tuning.seed,
             trials=tuning.trials,
             max_drop=wishes.max_drop,
+            per_tensor_dense=choice.is_tflm,
             state=record(floats.name),
             setting=repr(choice),
             progress=progress,

@@ -17,16 +17,19 @@ T = TypeVar("T")
 
 
 def takes_trust(verb: Callable[P, T]) -> Callable[P, T]:
-    """Gives a verb its arguments `trust_model` and `custom_objects`, see docs/SECURITY.md, and `input_shape`."""
+    """Gives a verb its arguments `trust_model` and `custom_objects`, see docs/SECURITY.md, `input_shape` and
+    `signature`."""
 
     @functools.wraps(verb)
     def scoped(*args: P.args, **kwargs: P.kwargs) -> T:
         with using_objects(kwargs.get("custom_objects")):  # type: ignore[arg-type]
-            if not kwargs.get("input_shape"):
+            if not kwargs.get("input_shape") and not kwargs.get("signature"):
                 return verb(*args, **kwargs)
             from mcugen.convert.given_shapes import using_shapes
+            from mcugen.convert.given_signature import using_signature
 
-            with using_shapes(kwargs["input_shape"]):  # type: ignore[arg-type]
+            shapes, signature = kwargs.get("input_shape"), kwargs.get("signature")
+            with using_shapes(shapes), using_signature(signature):  # type: ignore[arg-type]
                 return verb(*args, **kwargs)
 
     return _within(scoped, "trust_model", trusting, False)

@@ -106,7 +106,7 @@ def magnitudes(re: Array, im: Array, bank: FilterBank, shifts: Array) -> Array:
     ends = np.concatenate([[0], np.cumsum(bank.widths, dtype=np.int64)])
     rising, falling = (_sums(power.astype(np.int64) * bank.weights[:, i].astype(np.int64), ends) for i in (0, 1))
     energy = (rising[:, 1:] + falling[:, :-1]).astype(np.uint64)
-    return np.asarray(_roots(energy) >> shifts[:, None].astype(np.uint64))
+    return np.asarray(roots(energy) >> shifts[:, None].astype(np.uint64))
 
 
 def _sums(products: Array, ends: Array) -> Array:
@@ -115,7 +115,7 @@ def _sums(products: Array, ends: Array) -> Array:
     return np.asarray(running[:, ends[1:]] - running[:, ends[:-1]])
 
 
-def _roots(values: Array) -> Array:
+def roots(values: Array) -> Array:
     """Square roots of uint64, rounded to the nearest but for 2^16 and 2^32, which 16 and 32 bits do not hold."""
     root = np.minimum(np.floor(np.sqrt(values.astype(np.float64))), 0xFFFFFFFF).astype(np.uint64)
     root -= (root * root > values).astype(np.uint64)

@@ -66,7 +66,7 @@ def _check_graph(graph: Any, where: str) -> None:
     for name, body in (("", graph.graph_def.node), *bodies.items()):
         for node in body:
             if node.op not in ALLOWED | SAVES and node.op not in bodies:
-                raise _refused(node, name, where)
+                raise refused_op(node, name, where)
     saves = _that_reach(bodies, SAVES)
     touches_files = _that_reach(bodies, SAVES | RESTORES)
     # What loading or converting may run.
@@ -92,7 +92,7 @@ def _functions_of_objects(graph: Any) -> Iterator[str]:
 def _check_function(name: str, forbidden: set[str], bodies: Mapping[str, Any], where: str) -> None:
     if name in forbidden:
         node = next(n for n in _reached(name, bodies) if n.op in SAVES | RESTORES)
-        raise _refused(node, name, where)
+        raise refused_op(node, name, where)
 
 
 def _check_nodes(
@@ -108,7 +108,7 @@ def _check_nodes(
         seen.add(name)
         node = nodes[name]
         if node.op in ops or forbidden.intersection(_called(node)):
-            raise _refused(node, "", where)
+            raise refused_op(node, "", where)
         pending.extend(node.input)
 
 
@@ -149,7 +149,7 @@ def _reached(name: str, bodies: Mapping[str, Any]) -> Iterator[Any]:
             pending.extend(new)
 
 
-def _refused(node: Any, function: str, where: str) -> ModelError:
+def refused_op(node: Any, function: str, where: str) -> ModelError:
     place = f'{where}, node "{_shown(node.name)}"' + (f' of function "{_shown(function)}"' if function else "")
     return ModelError(
         f"the op {_shown(node.op)} is not one that a model computes with: it may read, write or run something else",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mcugen.graph.types import Graph, Op
+from mcugen.oracle.engines import chosen
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,17 @@ FOLLOWED = date(2026, 10, 23)
 
 
 def reference_date() -> date | None:
-    """When the installed reference was made; None if it is not installed, or its version does not tell."""
+    """When the chosen reference was made: mcugen's own computes what the `tflite-micro` does that it was proved by.
+
+    None if `tflite-micro` is chosen and not installed, or its version does not tell.
+
+    Raises:
+        ToolError: MCUGEN_REFERENCE names no reference.
+    """
+    if chosen()[0] == "mcugen":
+        from mcugen.reference.names import PROVED_BY  # its package brings every op
+
+        return version_date(PROVED_BY)
     try:
         return version_date(importlib.metadata.version("tflite-micro"))
     except importlib.metadata.PackageNotFoundError:

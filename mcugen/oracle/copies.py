@@ -52,13 +52,41 @@ class Copy(Process):
         self._original.end(self.pid)
 
 
+class Fresh(Process):
+    """The same where processes cannot be copied: started for one model, it ends with its input.
+
+    Args:
+        stderr: a file, for what it prints.
+    """
+
+    def __init__(self, stderr: IO[bytes]) -> None:
+        command = [sys.executable, "-m", "mcugen.oracle.oracle_worker"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.requests, self.answers = self._process.stdin, self._process.stdout
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def can_copy() -> bool:
+    """Whether a process can copy itself, and be handed what it shall use."""
+    return sys.platform == "linux" and hasattr(os, "fork") and hasattr(socket, "send_fds")
+
+
 def start_early() -> None:
     """Start the process that is copied, which imports its packages while others of us work; once in a process.
 
     Does nothing where TFLM's interpreter is not the chosen reference.
     """
     global _original
-    if "tflite-micro" not in chosen():
+    if "tflite-micro" not in chosen() or not can_copy():
         return
     with _lock:
         if _original is None or not _original.is_ours():

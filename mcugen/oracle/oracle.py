@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mcugen.environment import seconds_from
 from mcugen.errors import ModelError, ToolError
-from mcugen.oracle.copies import Copy
+from mcugen.oracle.copies import Copy, Fresh, can_copy
 from mcugen.oracle.engines import Engine, chosen
 from mcugen.oracle.messages import read_message, write_message
 from mcugen.oracle.processes import NumpyProcess, Process
@@ -94,7 +94,8 @@ class Oracle:
         self.unverified: tuple[str, ...] = ()
         self._timeout, self._is_overdue = oracle_timeout(), False
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        start = Copy if self.engine == "tflite-micro" else NumpyProcess
+        tflm = Copy if can_copy() else Fresh
+        start = tflm if self.engine == "tflite-micro" else NumpyProcess
         self._process: Process = start(self._stderr)
         try:
             self._ask({"do": "load"}, [np.frombuffer(model, np.uint8)])

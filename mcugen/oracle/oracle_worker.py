@@ -118,5 +118,16 @@ def _become_a_worker(requests: int, answers: int, prints: int) -> None:
         os._exit(0)
 
 
+def _serve_alone() -> None:
+    """Serve one oracle over stdin and what stdout was. TFLM prints there: that goes where errors go."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    serve(_Interpreters, os.fdopen(os.dup(0), "rb"), os.fdopen(answers, "wb"))
+
+
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    if len(sys.argv) > 1:
+        main(socket.socket(fileno=int(sys.argv[1])))
+    else:
+        _serve_alone()

@@ -88,6 +88,8 @@ class TensorMapT(Protocol):
 
 
 class SignatureDefT(Protocol):
+    signatureKey: Text
+    subgraphIndex: int
     inputs: Sequence[TensorMapT] | None
     outputs: Sequence[TensorMapT] | None
 

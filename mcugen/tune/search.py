@@ -58,6 +58,7 @@ def search(
     max_drop: float | None = None,
     state: Path | None = None,
     setting: str = "",
+    per_tensor_dense: bool = False,
     progress: Progress | None = None,
 ) -> Found:
     """Find the best way to quantize a model.
@@ -70,6 +71,7 @@ def search(
         max_drop: percentage points that may be lost: what loses no more is good enough, and the cheapest is taken.
         state: file that remembers finished trials.
         setting: what else decides over costs, to tell searches apart in that file.
+        per_tensor_dense: of the form with int16 activations alone, see :class:`mcugen.convert.choices.Choices`.
 
     Raises:
         DoesNotFitError: no form keeps to the budget.
@@ -90,7 +92,7 @@ def search(
     best = min(bench.done, key=rank)
     if best.lost is not None and best.lost > goal:
         bench.allow(len(_WIDE_LAYERS) + 1)
-        _widen(bench, best.choices)
+        _widen(bench, best.choices, per_tensor_dense)
     if budget.instructions is not None and measure is not None:
         _measure_finalists(bench, measure, goal)
     done = bench.done
@@ -250,13 +252,13 @@ def _random_choices(
             yield Choices(**changes)
 
 
-def _widen(bench: _Bench, choices: Choices) -> None:
+def _widen(bench: _Bench, choices: Choices, per_tensor_dense: bool) -> None:
     """Give int16 activations to the layers that lose most, and to all."""
     made = bench.model.quantized(choices, compare=False)
     assert made.float_model is not None
     for wide in _noisy_layers(made.float_model, made.model, bench.judge):
         bench.attempt(replace(choices, wide=wide))
-    bench.attempt(Choices(activations="int16", equalize=choices.equalize))
+    bench.attempt(Choices(activations="int16", equalize=choices.equalize, per_tensor_dense=per_tensor_dense))
 
 
 def _noisy_layers(floats: OpenedModel, quantized: OpenedModel, judge: Judge) -> list[tuple[int, ...]]:

@@ -12,6 +12,7 @@ import typer
 from mcugen import __version__
 from mcugen.flow.within import takes_trust
 from mcugen.text import Brief
+from mcugen.verbs.options import loading
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 
@@ -136,6 +137,7 @@ def fit(
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
     input_shape: str | Sequence[str] | None = None,
+    signature: str | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
     """Plan a model for boards, and report what each board lacks and why, and how long an inference takes on it.
@@ -154,6 +156,7 @@ def fit(
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
+        signature: which of a file's signatures is meant; of a frozen graph its inputs and outputs, "a,b->c".
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `scale` without a Keras model.
@@ -230,6 +233,7 @@ def command(
     trust_model: options.TrustModel = False,
     custom_objects: options.CustomObjects = None,
     input_shape: options.InputShape = None,
+    signature: loading.Signature = None,
     json: options.Json = False,
 ) -> int:
     """Show which boards a model fits, what the others lack, and which layers are to blame."""
@@ -248,6 +252,7 @@ def command(
             trust_model=trust_model,
             custom_objects=custom_objects,
             input_shape=input_shape,
+            signature=signature,
             progress=progress,
         )
     return terminal.show(result, lambda console: _show(console, result))

@@ -102,6 +102,7 @@ def generate(
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
     input_shape: str | Sequence[str] | None = None,
+    signature: str | None = None,
     progress: Progress | None = None,
 ) -> Generated:
     """Generate the project of a model for a board.
@@ -135,6 +136,7 @@ def generate(
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
+        signature: which of a file's signatures is meant; of a frozen graph its inputs and outputs, "a,b->c".
 
     Raises:
         McugenError: the model cannot be used or does not fit the board, or `out` is not mcugen's.

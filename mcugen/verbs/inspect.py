@@ -10,6 +10,7 @@ import typer
 
 from mcugen.flow.custom_ops import takes_custom_ops
 from mcugen.flow.within import takes_trust
+from mcugen.verbs.options import loading
 from mcugen.verbs.options import shared as options
 from mcugen.verbs.options.derive import as_options
 from mcugen.verbs.options.tuning import Reserve
@@ -44,6 +45,7 @@ def inspect(
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
     input_shape: str | Sequence[str] | None = None,
+    signature: str | None = None,
     progress: Progress | None = None,
 ) -> Inspection:
     """Read a model, plan it for every board, and report what it needs.
@@ -65,6 +67,7 @@ def inspect(
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
+        signature: which of a file's signatures is meant; of a frozen graph its inputs and outputs, "a,b->c".
 
     Raises:
         McugenError: the model cannot be read, or has an op that cannot run; `measure` without a board, or one that
@@ -192,6 +195,7 @@ def command(
     trust_model: options.TrustModel = False,
     custom_objects: options.CustomObjects = None,
     input_shape: options.InputShape = None,
+    signature: loading.Signature = None,
     fallback: Annotated[
         bool, typer.Option("--fallback", help="Only list the ops that do not run, with the alternatives for each.")
     ] = False,
@@ -213,6 +217,7 @@ def command(
             trust_model=trust_model,
             custom_objects=custom_objects,
             input_shape=input_shape,
+            signature=signature,
         )
         return terminal.show(found, lambda console: show_fallback(console, found))
     with terminal.progress() as progress:
@@ -231,6 +236,7 @@ def command(
             trust_model=trust_model,
             custom_objects=custom_objects,
             input_shape=input_shape,
+            signature=signature,
             progress=progress,
         )
     return terminal.show(result, lambda console: show_inspection(console, result))

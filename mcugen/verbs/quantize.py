@@ -96,6 +96,7 @@ def quantize(
     trust_model: bool = False,
     custom_objects: str | Path | None = None,
     input_shape: str | Sequence[str] | None = None,
+    signature: str | None = None,
     stream: bool = False,
     progress: Progress | None = None,
 ) -> Quantized:
@@ -128,6 +129,7 @@ def quantize(
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
+        signature: which of a file's signatures is meant; of a frozen graph its inputs and outputs, "a,b->c".
 
     Raises:
         McugenError: the model or the data cannot be used, or `out` cannot be written.

@@ -146,9 +146,9 @@ def test_a_firmware_without_its_id_is_refused(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_the_framework_takes_counts_for_the_fit() -> None:
-    board = load_board("pico")
+    board = load_board("pico-usb")
     assert board.framework is not None
-    fit = fit_report(plan_for("pico"), board)
+    fit = fit_report(plan_for("pico-usb"), board)
     assert fit.harness > board.framework.flash_bytes
     assert fit.static > board.framework.ram_bytes
     assert fit.fits

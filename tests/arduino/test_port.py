@@ -37,7 +37,7 @@ needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-g++") is None, reason
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project for the Pico of a small model."""
-    board = load_board("pico")
+    board = load_board("pico-usb")
     plan = make_plan(optimize(read_graph(int8_model(), "small")), board.target())
     folder = tmp_path_factory.mktemp("arduino") / "project"
     emit_project(plan, board, folder, model_files=emit_model(plan))
@@ -65,7 +65,7 @@ def running(program: Path) -> Iterator[Device]:
     ours, theirs = socket.socketpair()
     with theirs, subprocess.Popen([program], stdin=theirs, stdout=theirs) as process:
         try:
-            with Device(Link(SocketTransport(ours), "host"), board=load_board("pico"), timeout=10) as device:
+            with Device(Link(SocketTransport(ours), "host"), board=load_board("pico-usb"), timeout=10) as device:
                 yield device
         finally:
             process.kill()
@@ -76,7 +76,7 @@ def test_the_port_serves_a_model(program: Path) -> None:
     samples = make_samples(int8_model(), 8)
     expected = oracle(int8_model(), samples)
     with running(program) as device:
-        assert device.hello.board == "pico"
+        assert device.hello.board == "pico-usb"
         assert device.hello.build_id == build_id(program) != ""
         assert (device.hello.stack_bytes, device.stack_used(samples[0])) == (0, 0)
         for sample, (want,) in zip(samples, expected, strict=True):
@@ -134,4 +134,4 @@ def test_the_tflm_runtime_is_refused(tmp_path: Path) -> None:
 
     program = tflm_program("sine", "mps2-an386")
     with pytest.raises(BoardError, match="TFLM runtime does not support arduino"):
-        emit_project(program, load_board("pico"), tmp_path / "x", model_files={})
+        emit_project(program, load_board("pico-usb"), tmp_path / "x", model_files={})

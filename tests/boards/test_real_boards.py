@@ -22,9 +22,8 @@ from mcugen.runtimes.aot.plan.types import Plan
 from tests.cli.conftest import int8_model
 from tests.models import both, model_bytes
 
-BARE_METAL = [
-    name for name, board in load_boards().items() if board.flash.size and not board.framework and not board.emulator
-]
+BARE_METAL = ("b-l475e-iot01a", "nrf52840-dk", "nucleo-f446re", "nucleo-l4r5zi", "pico")
+"""Of each family and clock one: `tests/builder/test_build.py` builds a small model for every board."""
 
 needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 
@@ -33,8 +32,13 @@ def plan_for(data: bytes, board: Board) -> Plan:
     return make_plan(optimize(read_graph(data, "model")), board.target())
 
 
-def test_which_they_are() -> None:
-    assert BARE_METAL == ["b-l475e-iot01a", "nrf52840-dk", "nucleo-f446re", "nucleo-l4r5zi", "stm32f4-discovery"]
+def test_every_family_is_among_them() -> None:
+    unemulated = {
+        board.family
+        for board in load_boards().values()
+        if board.flash.size and not board.framework and not board.emulator and board.family != "stm32f1"
+    }
+    assert {load_board(name).family for name in BARE_METAL} == unemulated
 
 
 @needs_arm
@@ -67,6 +71,8 @@ WRONG = [
     ("nucleo-f446re", {"base": 0x40011400}, "neither USART1 (0x40011000) nor USART2 (0x40004400)"),
     ("nrf52840-dk", {"baud": 9600}, "neither 115200 nor 1000000"),
     ("nucleo-l4r5zi", {"base": 0x40011000}, "USART2 (0x40004400) nor LPUART1 (0x40008000)"),
+    ("bluepill-f103c8", {"base": 0x40011000}, "neither USART1 (0x40013800) nor USART2 (0x40004400)"),
+    ("pico", {"base": 0x40038000}, "is not UART0 (0x40034000)"),
 ]
 
 
@@ -84,11 +90,20 @@ def test_a_uart_that_start_up_does_not_know_is_refused(
     assert message in error.value.what
 
 
+CLOCKS = [
+    ("nucleo-l4r5zi", r"neither 80000000 \(STM32L4\) nor 120000000 \(STM32L4\+\)"),
+    ("nucleo-f446re", r"neither 168000000, 100000000 \(STM32F411\) nor 84000000 \(STM32F401\)"),
+    ("bluepill-f103c8", r"neither 24000000 \(STM32F100\) nor 64000000 \(STM32F103\)"),
+    ("pico", "clock_hz of the board is not 133000000"),
+]
+
+
 @needs_arm
-def test_a_clock_that_start_up_does_not_set_is_refused(tmp_path: Path) -> None:
-    board = load_board("nucleo-l4r5zi")
-    board = replace(board, clock_hz=100_000_000, uart=replace(board.uart, clock_hz=100_000_000))
+@pytest.mark.parametrize(("name", "message"), CLOCKS)
+def test_a_clock_that_start_up_does_not_set_is_refused(name: str, message: str, tmp_path: Path) -> None:
+    board = load_board(name)
+    board = replace(board, clock_hz=90_000_000, uart=replace(board.uart, clock_hz=90_000_000))
     plan = plan_for(int8_model(), board)
     emit_project(plan, board, tmp_path / "project", model_files=emit_model(plan))
-    with pytest.raises(ToolError, match=r"neither 80000000 \(STM32L4\) nor 120000000 \(STM32L4\+\)"):
+    with pytest.raises(ToolError, match=message):
         build_project(tmp_path / "project")

@@ -20,7 +20,7 @@ TARGETS = {  # most instructions: the goals that were set for the kernels
     "mps2-an386": {"kws": 4_600_000, "vww": 8_000_000, "resnet": 17_000_000, "ad": 420_000},
     "mps3-an547": {"kws": 1_250_000, "vww": 3_000_000, "resnet": 3_400_000, "ad": 120_000},
 }
-MOST_CODE = {"kws": 12_288, "vww": 12_288, "resnet": 12_288, "ad": 3_072}
+MOST_CODE = {"kws": 12_288, "vww": 12_288, "resnet": 14_336, "ad": 3_072}
 MOST_STACK = 700
 
 

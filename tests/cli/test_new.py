@@ -112,7 +112,7 @@ def test_every_key_reaches_a_command() -> None:
         (["new", "small.tflite"], "--board was not given, and there is no terminal to ask at"),
         (["new", "none.keras", "--board", BOARD], "none.keras: there is no such file"),
         (["new", "small.tflite", "--data", "no.npz", "--board", BOARD], "no.npz: there is no such file"),
-        (["new", "small.tflite", "--board", "bluepill"], "the board 'bluepill' is not supported"),
+        (["new", "small.tflite", "--board", "maple mini"], "the board 'maple mini' is not supported"),
     ],
 )
 def test_what_cannot_be_is_refused(

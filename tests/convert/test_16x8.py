@@ -9,16 +9,21 @@ import numpy as np
 import pytest
 
 from mcugen.api import deploy, quantize
+from mcugen.boards.shipped import load_board
 from mcugen.convert import Converted, convert
-from mcugen.errors import ConversionError
+from mcugen.errors import ConversionError, UnsupportedOpError
+from mcugen.flow.model import load_model
 from mcugen.numerics.affine import quantize as quantized
 from mcugen.oracle.oracle import Oracle
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
+from mcugen.runtimes.tflm.program import TflmOptions, make_program
+from tests import zoo
 from tests.guard.conftest import in_this_process
 from tests.schemas import check
+from tests.tflm.support import real_tflm
 
 __all__ = ["in_this_process"]
 
@@ -71,6 +76,30 @@ def test_a_float_tflite_is_quantized_likewise(made: Converted, tmp_path: Path, i
     facts = check(quantize(made.float_tflite, data=samples(24), activations="int16", out=out).to_dict())
     assert facts["quantization"]["activations"] == "int16"
     assert out.read_bytes() == made.tflite
+
+
+def test_for_cmsis_nn_dense_layers_have_one_scale(made: Converted, in_this_process: None) -> None:
+    board, options = load_board("mps2-an386"), TflmOptions("", arena_bytes=16384)
+    with pytest.raises(UnsupportedOpError, match=r'FULLY_CONNECTED ".*": no weights with a scale per output channel'):
+        make_program(made.tflite, "cnn", board, options)
+    model = load_model(made.float_tflite, samples(24), runtime="tflm", activations="int16")
+    program = make_program(model.opened, "cnn", board, options)
+    graph = program.graph
+    (dense,) = (graph.input_of(op, 1) for op in graph.ops if op.kind == "FULLY_CONNECTED")
+    assert dense is not None
+    assert dense.scale > 0
+    given = [quantized(samples(1, seed=1), graph.tensor(graph.inputs[0]))]
+    with Oracle(model.data) as here, Oracle(made.tflite) as there:
+        answers = [oracle.run(given)[0].astype(int) for oracle in (here, there)]
+    assert 0 < np.abs(answers[0] - answers[1]).max() < 300, "of 32,767: another rounding, the same model"
+
+
+@pytest.mark.emulator
+def test_so_that_it_runs_in_tflm(tmp_path: Path, in_this_process: None) -> None:
+    told = {"board": "mps2-an386", "runtime": "tflm", "tflm": real_tflm(), "out": tmp_path / "p"}
+    data = zoo.samples("ds_cnn", 24)
+    proof = deploy(zoo.float_model("ds_cnn"), data=data, activations="int16", samples=3, **told)
+    assert proof.verdict.bit_exact
 
 
 def test_what_has_no_int16_form_is_refused(made: Converted) -> None:

@@ -193,6 +193,7 @@ def test_fake_quantization_gives_the_range_and_goes_away() -> None:
         ({"percentile": 20}, "not a valid percentile"),
         ({"samples": 0}, "0 samples"),
         ({"activations": "int16", "method": "mse"}, "int16"),
+        ({"per_tensor_dense": True}, "choice for int16 activations"),
     ],
 )
 def test_choices_that_make_no_sense_are_refused(given: dict[str, Any], message: str) -> None:

@@ -31,7 +31,7 @@ def inspected(data: bytes) -> Inspection:
         ("m.tflite", b"<!DOCTYPE html><html>", "a web page"),
         ("m.pt", b"\x80\x02}q\x00.", "PyTorch"),
         ("m.onnx", b"\x12\x07pytorch", "not an ONNX model"),
-        ("m.pb", b"\x0a\x10abc", "frozen TensorFlow graph"),
+        ("m.pb", b"\x08\x01\x12abc", "a part of a SavedModel"),
         ("m.npy", b"\x93NUMPY\x01\x00", "NumPy array"),
         ("m.gguf", b"GGUF\x03", "GGUF"),
         ("m.safetensors", b"\x10\0\0\0\0\0\0\0{}", "safetensors"),

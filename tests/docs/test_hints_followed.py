@@ -33,6 +33,20 @@ FOLLOWED_BY = {
         "convert/test_parts.py",
         "test_an_output_per_part_is_as_exact_as_each",
     ),
+    ("convert/frozen_graph.py", "Say it with"): ("convert/test_signatures.py", "test_what_a_graph_lacks_is_said"),
+    ("convert/frozen_graph.py", "Say what is meant"): ("convert/test_signatures.py", "test_what_a_graph_lacks_is_said"),
+    ("convert/given_signature.py", "Name tensors"): (
+        "convert/test_signatures.py",
+        "test_a_frozen_graph_is_cut_where_the_user_says",
+    ),
+    ("convert/given_signature.py", "Say which one is meant"): (
+        "convert/test_signatures.py",
+        "test_a_saved_model_with_several_signatures",
+    ),
+    ("convert/load.py", "Say what it computes from what"): (
+        "convert/test_signatures.py",
+        "test_an_end_that_does_not_convert_is_left_out",
+    ),
     ("convert/given_shapes.py", "Say it with"): (
         "convert/test_given_shapes.py",
         "test_an_open_length_is_given",
@@ -124,6 +138,10 @@ FOLLOWED_BY = {
     ("runtimes/tflm/program.py", "arena=BYTES"): (
         "tflm/test_emit.py",
         "test_custom_ops_get_a_stub_that_compiles",
+    ),
+    ("runtimes/tflm/without_ops.py", "arena=BYTES"): (
+        "tflm/test_custom_ops.py",
+        "test_of_a_custom_op_in_a_subgraph_it_is_not",
     ),
     ("flow/runtime.py", "`reserve=dtcm=64K`"): (
         "boards/test_memories.py",

@@ -17,7 +17,7 @@ from mcugen.ui.choice import terminal_choice
 from mcugen.ui.terminal import Terminal
 from tests.flash.fakes import fake_ports, fake_tool
 
-PICO, NUCLEO = load_board("pico"), load_board("nucleo-f446re")
+PICO, NUCLEO = load_board("pico-usb"), load_board("nucleo-f446re")
 
 
 def failing(*errors: Exception | None):  # type: ignore[no-untyped-def]

@@ -16,7 +16,7 @@ from mcugen.flash.flash import TOOLS, can_flash
 from tests.flash.fakes import fake_ports, fake_tool
 
 NUCLEO, DK = load_board("nucleo-f446re"), load_board("nrf52840-dk")
-ESP, S3, PICO = load_board("esp32dev"), load_board("esp32-s3"), load_board("pico")
+ESP, S3, PICO = load_board("esp32dev"), load_board("esp32-s3"), load_board("pico-usb")
 ST_PORT = ("/dev/ttyACM0", "0483:374b", "066A")
 J_PORT = ("/dev/ttyACM1", "1366:1015", "000683")
 PROBES = {"boards": [{"unique_id": "683", "info": "J-Link", "vendor_name": "SEGGER"}], "status": 0}
@@ -158,7 +158,7 @@ CASES = [
     *(("pyocd", "nrf52840-dk", *case) for case in PYOCD),
     *(("openocd", "nucleo-f446re", *case) for case in OPENOCD),
     *(("esptool", "esp32dev", *case) for case in ESPTOOL),
-    *(("picotool", "pico", *case) for case in PICOTOOL),
+    *(("picotool", "pico-usb", *case) for case in PICOTOOL),
 ]
 
 

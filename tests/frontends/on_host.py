@@ -35,20 +35,24 @@ def source(front_ends: Sequence[FrontEnd]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def compiled(folder: Path, text: str, *flags: str) -> ctypes.CDLL:
+    """A library of one .c file, without warnings."""
+    compiler = find_host_compiler()
+    assert compiler is not None
+    path, library = folder / "frontends.c", folder / "libfrontends.so"
+    path.write_text(text)
+    command = [compiler, *WARNINGS, "-O1", *INCLUDES, "-shared", "-fPIC", "-o", str(library), str(path), *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:4000]
+    return ctypes.CDLL(str(library))
+
+
 class HostFrontEnds:
     """Several front ends, at work on this computer."""
 
     def __init__(self, folder: Path, front_ends: Sequence[FrontEnd], *flags: str) -> None:
         self._front_ends = list(front_ends)
-        compiler = find_host_compiler()
-        assert compiler is not None
-        path = folder / "frontends.c"
-        path.write_text(source(front_ends))
-        library = folder / "libfrontends.so"
-        command = [compiler, *WARNINGS, "-O1", *flags, *INCLUDES, "-shared", "-fPIC", "-o", str(library), str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[:4000]
-        self._library = ctypes.CDLL(str(library))
+        self._library = compiled(folder, source(front_ends), *flags)
         shapes = [front_end.rows() for front_end in front_ends]
         self._memory = [np.zeros(rows.shape, rows.dtype) for rows in shapes]
         for i in range(len(self._front_ends)):

@@ -15,9 +15,9 @@ import pytest
 
 from mcugen import frontends
 from mcugen.errors import FrontEndError
-from mcugen.frontends import Signal, micro_tables
+from mcugen.frontends import Signal, micro_rows, micro_tables
 from tests.frontends.configurations import micro
-from tests.frontends.on_host import HostFrontEnds, chunks
+from tests.frontends.on_host import HostFrontEnds, chunks, compiled
 from tests.frontends.signals import extreme, random_sound
 
 SOUND = Signal("audio", "int16", 1, 16000)
@@ -117,6 +117,19 @@ def test_log1p_is_that_of_libm() -> None:
     values = np.concatenate([2.0 ** np.random.default_rng(0).uniform(-14, 6, 3000), 2.0 ** np.arange(1, 7) - 1])
     for x in values.astype(np.float32):
         assert float(micro_tables.log1p(x)) == library.log1pf(float(x)), x
+
+
+def test_roots_stop_at_the_largest_of_16_and_32_bits(tmp_path: Path) -> None:
+    """As the original's do: 2^32 − 1 has the root 65535, and 2^32 has 65536."""
+    values = [0, 1, 2, 3, 6, 7, 65535**2 + 65535, 65535**2 + 65536, 2**32 - 1, 2**32, 2**40 + 1, 2**62 + 2**31 + 1]
+    values += [int(value) for value in 2.0 ** np.random.default_rng(0).uniform(0, 62, 500)]
+    function = "uint32_t root(uint64_t value);\nuint32_t root(uint64_t value) { return mcg_fe_micro_root64(value); }\n"
+    root = compiled(tmp_path, f'#include "mcg_fe_micro.h"\n{function}').root
+    root.restype, root.argtypes = ctypes.c_uint32, [ctypes.c_uint64]
+    expected = micro_rows.roots(np.array(values, np.uint64))
+    assert [root(value) for value in values] == expected.tolist()
+    assert expected[6:10].tolist() == [65535, 65535, 65535, 65536]
+    assert np.abs(np.sqrt(np.array(values[10:], np.float64)) - expected[10:]).max() < 0.51
 
 
 @pytest.mark.parametrize(

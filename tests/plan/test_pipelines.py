@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mcugen.names import Goal
 from mcugen.ops.base import Target
 from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
-from mcugen.runtimes.aot.plan import Plan, make_plan
+from mcugen.runtimes.aot.plan import Plan, make_plan, planner
 from mcugen.runtimes.aot.plan.pipelines import MORE_ARENA
 from mcugen.runtimes.aot.plan.work import work_of
 from tests.kernels.single_op import make_samples
@@ -44,6 +45,40 @@ def test_models_give_the_same_from_less_memory(name: str, pushed: bool) -> None:
     assert plan.pipelines or not pushed
     assert_equal_to_oracle(model_bytes(name), plan)
     assert plan.arena_bytes <= ARENAS[name][pushed] * MORE_ARENA
+
+
+def roomy(name: str, goal: Goal = "balanced", *, whole: bool = False) -> Plan:
+    return make_plan(optimize(read_graph(model_bytes(name))), DSP, goal, whole=whole)
+
+
+@pytest.mark.parametrize("name", both((), ("pretrainedResnet_quant",)))
+def test_pipelines_leave_room_for_faster_kernels_in_the_same_arena(name: str) -> None:
+    usual, plan = roomy(name, whole=True), roomy(name)
+    assert plan.pipelines
+    assert not usual.pipelines
+    assert plan.arena_bytes <= usual.arena_bytes
+    assert cycles(plan) < cycles(usual) * 0.85
+    assert_equal_to_oracle(model_bytes(name), plan)
+
+
+def test_a_small_model_does_not_pay_for_pipelines_in_flash(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = roomy("resnet", whole=True)
+    assert not roomy("resnet").pipelines
+    monkeypatch.setattr(planner, "_room_for_code", lambda _plan: 1 << 20)
+    plan = roomy("resnet")
+    assert plan.pipelines
+    assert plan.arena_bytes <= usual.arena_bytes
+    assert cycles(plan) < cycles(usual) * 0.98
+    assert_equal_to_oracle(model_bytes("resnet"), plan)
+    assert not roomy("resnet", "size").pipelines
+    monkeypatch.setattr(planner, "weights_of", lambda _graph, _op: (b"the same",))
+    assert not roomy("resnet").pipelines, "rounds of a loop are lost beside pipelines"
+
+
+@pytest.mark.parametrize("name", ["ds_cnn", "mobilenet_v1"])
+def test_models_whose_kernels_have_room_stay_as_they_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "row_search", lambda *_, **__: pytest.fail("no pipelines are worth looking for"))
+    assert not roomy(name).pipelines
 
 
 @pytest.mark.parametrize("pushed", [False, True])

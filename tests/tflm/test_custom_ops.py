@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +18,14 @@ from mcugen.device.device import ModelStartError
 from mcugen.errors import McugenError, ModelError, UnsupportedOpError
 from mcugen.ops.custom import use_custom_ops
 from mcugen.runtimes.aot.emit.host import host_compiler
+from mcugen.runtimes.tflm.arena import arena_with_custom_ops
 from mcugen.runtimes.tflm.emit import emit_tflm
 from mcugen.runtimes.tflm.program import TflmOptions, TflmProgram, make_program
 from mcugen.runtimes.tflm.resolver import registrations
 from mcugen.runtimes.tflm.view import read_view
+from mcugen.runtimes.tflm.without_ops import without_ops
+from mcugen.tflite.opened import packed
+from mcugen.tflite.schema import pack_model, unpack_model
 from mcugen.verify.parted_oracle import open_oracle
 from tests.custom.test_custom_ops import EXAMPLE, KERNEL, PYTHON, REFERENCE, WINDOW, signal_model
 from tests.kernels.single_op import Node, TensorSpec, build_graph
@@ -176,13 +183,52 @@ def test_what_nothing_here_can_compute_is_not_verified() -> None:
         open_oracle(twice())
 
 
+def between() -> bytes:
+    """TFLM's ops before, between and after two of the user's."""
+    tensors = [TensorSpec((1, 64), scale=0.1) for _ in range(6)]
+    told = bytes(flexbuffers.Dumps({"gain": 2}))
+    kinds = ["RELU", "CUSTOM:Gain", "RELU", "CUSTOM:Gain", "RELU"]
+    pairs = zip(kinds, itertools.pairwise(tensors), strict=True)
+    nodes = [Node(kind, told if kind != "RELU" else None, [x], [y]) for kind, (x, y) in pairs]
+    return build_graph(nodes, [tensors[-1]])
+
+
+@pytest.mark.parametrize("model", [twice, between])
+def test_the_arena_is_computed(model: Callable[[], bytes], gain: str) -> None:
+    data = model()
+    with use_custom_ops([gain]):
+        program = make_program(data, "model", BOARD, TflmOptions(""))
+        assert program.live_bound < program.arena_bytes < program.live_bound + 3000
+        assert not program.arena_given
+        assert program.warnings[:-1] == []
+    with use_custom_ops([gain.replace("Gain=", "Other=")]):
+        stub = make_program(data, "model", BOARD, TflmOptions(""))
+    assert any("if Gain asks for memory of its own" in warning for warning in stub.warnings)
+
+
+def test_scratch_is_part_of_the_arena() -> None:
+    view = read_view(twice())
+    sizes = [arena_with_custom_ops(twice(), view, {"CUSTOM:Gain"}, scratch).smallest for scratch in (0, 1000)]
+    assert sizes[1] - sizes[0] == 1008
+
+
+def test_of_a_custom_op_in_a_subgraph_it_is_not() -> None:
+    model = unpack_model(between())
+    model.subgraphs.append(copy.deepcopy(model.subgraphs[0]))
+    with pytest.raises(ModelError, match=r'op 1 CUSTOM:Gain ".*": the arena cannot.*custom op in a subgraph') as caught:
+        without_ops(packed(model), {"CUSTOM:Gain"})
+    assert "arena=BYTES" in caught.value.hint
+    assert made(pack_model(model)).arena_given
+
+
 @pytest.mark.emulator
 def test_on_the_device(gain: str, tmp_path: Path) -> None:
     tflm, path = real_tflm(), tmp_path / "own.tflite"
     path.write_bytes(twice())
-    told = {"board": "mps2-an386", "runtime": "tflm", "tflm": tflm, "arena": 4096}
+    told = {"board": "mps2-an386", "runtime": "tflm", "tflm": tflm}
     proof = api.deploy(path, out=tmp_path / "p", custom_ops=[gain], samples=3, **told)
     assert proof.verdict.bit_exact
+    assert proof.plan.arena_exact
     api.generate(path, out=tmp_path / "stub", **told)
     inputs = tmp_path / "x.npy"
     np.save(inputs, np.zeros((1, 1, 6), np.int8))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcugen.boards.shipped import load_board
-from mcugen.errors import DoesNotFitError, ModelError
+from mcugen.errors import DoesNotFitError
 from mcugen.formats.emit import emit_project
 from mcugen.project.project import load_project
 from mcugen.runtimes.tflm.emit import emit_tflm
@@ -83,12 +83,6 @@ def test_custom_ops_get_a_stub_that_compiles(slot_bytes: int, tmp_path: Path) ->
     assert 'AddCustom("My\\"Op*/", mcg_custom_op_0())' in files["mcg_model.cc"]
     assert '/* My"Op*| */' in files["mcg_custom_ops.cc"]
     compile_library(files, tmp_path, DEBUG)
-
-
-def test_custom_ops_need_an_arena() -> None:
-    data = renamed(fully_connected("int8"), "CUSTOM", "MyOp")
-    with pytest.raises(ModelError, match=r"custom ops \(MyOp\).*`arena=BYTES`"):
-        make_program(data, "custom", load_board("mps2-an386"), TflmOptions(""))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -9,8 +9,13 @@ from mcugen.boards.shipped import load_board
 from mcugen.errors import UnsupportedOpError
 from mcugen.oracle import Oracle, make_inputs
 from mcugen.runtimes.tflm.program import TflmOptions, TflmProgram, make_program
-from mcugen.runtimes.tflm.refusals import REFUSALS
+from mcugen.runtimes.tflm.refusals import REFUSALS, wrapping
+from mcugen.runtimes.tflm.view import read_view
+from mcugen.tflite.schema import op_kind, pack_model, unpack_model
+from mcugen.verbs.verify import verify
+from tests import zoo
 from tests.kernels.single_op import TensorSpec, build_model, constant, options
+from tests.tflm.support import real_tflm
 
 
 def dense(dtype: str, *, per_channel: bool) -> bytes:
@@ -79,3 +84,32 @@ def test_other_uses_are_not(name: str) -> None:
 def test_of_a_library_whose_kernels_are_not_known_it_is_a_warning() -> None:
     (told,) = made(REFUSED["FULLY_CONNECTED"], library="someone/tflm").warnings
     assert "where the library has CMSIS-NN's kernels, the model does not start: op 0 FULLY_CONNECTED" in told
+
+
+def quieter(data: bytes, times: int) -> bytes:
+    """A model whose SVDFs have a state of another scale, so that it holds more."""
+    model = unpack_model(data)
+    main = model.subgraphs[0]
+    for op in main.operators:
+        if op_kind(model.operatorCodes[op.opcodeIndex]) == "SVDF":
+            for tensor in (main.tensors[op.inputs[3]], main.tensors[op.inputs[4]]):  # bias, state
+                tensor.quantization.scale = tensor.quantization.scale * np.float32(times)
+    return pack_model(model)
+
+
+def test_a_state_that_goes_round_is_told() -> None:
+    """Seen on a Cortex-M4 and an M55: CMSIS-NN limits the state to int16 and stores it as int8."""
+    loud = zoo.model("svdf")
+    (told,) = made(loud).warnings
+    assert told.startswith('op 1 SVDF "svdf0", op 3 SVDF "svdf1"')
+    assert "goes round in CMSIS-NN's kernel" in told
+    assert len(list(wrapping(read_view(quieter(loud, 4))))) == 1
+    assert made(quieter(loud, 8)).warnings == []
+    assert made(loud, "microbit").warnings == []  # TFLM's own kernels
+
+
+@pytest.mark.emulator
+def test_a_state_that_stays_in_int8_is_bit_exact() -> None:
+    proof = verify(quieter(zoo.model("svdf"), 8), board="mps2-an386", runtime="tflm", tflm=real_tflm(), samples=8)
+    assert proof.verdict.bit_exact
+    assert not verify(zoo.model("svdf"), board="mps2-an386", runtime="tflm", samples=8).verdict.bit_exact

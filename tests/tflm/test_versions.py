@@ -14,6 +14,8 @@ from mcugen.flow import doctor
 from mcugen.flow.proof import Proof
 from mcugen.flow.prove import _changes
 from mcugen.oracle.changes import CHANGES, FOLLOWED, changes_of, reference_date, version_date
+from mcugen.oracle.engines import using
+from mcugen.reference.names import PROVED_BY
 from mcugen.runtimes.tflm.library import MAKEFILE, Checkout, checkout_of, named_checkout
 from mcugen.runtimes.tflm.view import read_view
 from mcugen.ui.proof import verdict_text
@@ -62,6 +64,15 @@ def test_the_references_date_is_in_its_version() -> None:
     assert version_date("0.1.0") is None
     assert version_date("0.dev20269923182759") is None
     assert reference_date() is not None
+
+
+def test_mcugens_own_reference_is_of_the_date_that_it_was_proved_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.dev20270101000000")
+    with using("mcugen"):
+        assert reference_date() == version_date(PROVED_BY) == NEW
+    for compared in ("tflite-micro", "both"):
+        with using(compared):
+            assert reference_date() == date(2027, 1, 1)
 
 
 @pytest.mark.parametrize(

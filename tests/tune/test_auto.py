@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from mcugen.api import quantize
 from mcugen.assess import Run
 from mcugen.convert import Choices
 from mcugen.errors import BoardError, ConversionError, DataError, DoesNotFitError, ProjectError
+from mcugen.tune.search import _widen
 from mcugen.tune.select import choose, front, rank
 from mcugen.tune.types import Budget, Cost, Trial
 from mcugen.verbs.quantize import Quantized
@@ -142,6 +144,16 @@ def test_layers_and_then_the_model_get_int16_where_int8_does_not_do(hard: Digits
     best = facts["trials"][facts["chosen"]]
     assert best["lost"] < 0.8 * facts["trials"][0]["lost"], "weights still have eight bits"
     assert best["cost"]["work"] > facts["trials"][0]["cost"]["work"]
+
+
+@pytest.mark.parametrize("per_tensor", [False, True])
+def test_a_runtime_whose_dense_layers_take_one_scale_gets_it(per_tensor: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Choices] = []
+    made = SimpleNamespace(float_model=b"", model=b"")
+    bench = SimpleNamespace(model=SimpleNamespace(quantized=lambda *_, **__: made), judge=None, attempt=tried.append)
+    monkeypatch.setitem(_widen.__globals__, "_noisy_layers", lambda *_: [])
+    _widen(bench, Choices(equalize=True), per_tensor)  # type: ignore[arg-type]
+    assert tried == [Choices(activations="int16", equalize=True, per_tensor_dense=per_tensor)]
 
 
 def test_what_the_search_cannot_do_is_refused_before_anything_runs(digits: Digits, tmp_path: Path) -> None:

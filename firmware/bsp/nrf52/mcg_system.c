@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* nRF52840: crystal clock, instruction cache, pins of the link. */
+/* nRF52832, nRF52833, nRF52840: crystal clock, instruction cache, pins of the link. */
 #include "mcg_board.h"
 #include "mcg_bsp.h"
 

@@ -11,14 +11,15 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from mcugen.children import dying_with_us
 from mcugen.errors import ModelError
-from mcugen.graph.types import Graph, Op
+from mcugen.graph.types import DType, Graph, Op
 from mcugen.oracle.oracle import oracle_name
 from mcugen.runtimes.tflm.view import View
+from mcugen.runtimes.tflm.without_ops import without_ops
 from mcugen.tflite.fields import shape_of
 from mcugen.tflite.opened import OpenedModel, open_model
 
@@ -27,8 +28,12 @@ _WORKER = "mcugen.runtimes.tflm.arena_worker"
 
 # TFLM keeps these of every tensor and every op, for as long as the model lives: `TfLiteEvalTensor`, `TfLiteNode` with
 # its registration. They hold pointers, so they are larger on the host.
-_EVAL_TENSOR_LESS = 24 - 12
-_NODE_LESS = 64 - 32
+_EVAL_TENSOR, _NODE = 24, 64
+_EVAL_TENSOR_LESS = _EVAL_TENSOR - 12
+_NODE_LESS = _NODE - 32
+
+_INTERPRETER = 2048
+"""The rest of what the host's interpreter keeps in the arena of a small model, and more."""
 
 _MVE_CHANNEL_BLOCK = 124
 """Channels that CMSIS-NN's depthwise convolution for MVE copies at a time."""
@@ -79,6 +84,30 @@ def host_arena(model: bytes | OpenedModel, *, timeout: float = 120.0) -> HostAre
     return HostArena(answers[-1]["used"], answers[-1]["works"])
 
 
+def arena_with_custom_ops(
+    model: bytes | OpenedModel, view: View, kinds: Collection[str], scratch_bytes: int
+) -> HostArena:
+    """What the host's interpreter would need, if it had the user's ops.
+
+    Args:
+        kinds: of these ops.
+        scratch_bytes: what they ask for beside their tensors.
+
+    Raises:
+        ToolError, ModelError: as :func:`host_arena`; an op of these kinds in a subgraph that other ops call.
+    """
+    lacking = sum(op.kind in kinds for _, op in view.ops())
+    theirs = round_up(scratch_bytes) + lacking * (_NODE + _PER_OP)
+    rest = without_ops(open_model(model), kinds)
+    if rest is not None:
+        found = host_arena(rest)
+        return HostArena(found.used + theirs, found.smallest + theirs)
+    tensors = [t for t in view.main.tensors.values() if not t.is_const and t.dtype is not DType.OTHER]
+    # None shares memory with another one.
+    whole = _INTERPRETER + theirs + sum(_EVAL_TENSOR + round_up(tensor.nbytes) for tensor in tensors)
+    return HostArena(whole, whole)
+
+
 def arena_bound(view: View, host: HostArena, *, optimised: bool, mve: bool) -> int:
     """Bytes of arena that suffice on a 32-bit core.
 
@@ -124,17 +153,19 @@ def _optimised_buffers(graph: Graph, op: Op, mve: bool) -> tuple[int, int]:
     source, weights = graph.input_of(op, 0), graph.input_of(op, 1)
     if source is None or not source.shape:
         return 0, 0
-    channels = source.shape[-1]
+    channels, wide = source.shape[-1], source.dtype is DType.INT16
     if op.kind in ("CONV_2D", "TRANSPOSE_CONV") and weights is not None and len(weights.shape) == 4:
         _, height, width, depth = weights.shape
         column = round_up(height * width * depth)
-        pointwise = op.kind == "CONV_2D" and height == width == 1
-        return (0 if pointwise else 4 * column), 0
+        pointwise = op.kind == "CONV_2D" and height == width == 1 and not wide
+        return (0 if pointwise else (8 if wide and mve else 4) * column), 0
     if op.kind == "DEPTHWISE_CONV_2D" and weights is not None and len(weights.shape) == 4:
         _, height, width, outputs = weights.shape
         window = height * width
         if not mve:
             return 2 * channels * window, 0
+        if wide:
+            return 8 * channels * window + 8, 0
         as_conv = 4 * round_up(window) + window * outputs if channels == 1 else 0
         return max(4 * _MVE_CHANNEL_BLOCK * window, as_conv), 0
     if op.kind == "AVERAGE_POOL_2D":

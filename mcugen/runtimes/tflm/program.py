@@ -11,9 +11,9 @@ from mcugen.errors import DoesNotFitError, ModelError
 from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.names import DEFAULT_GOAL, Goal, InputRows
 from mcugen.runtimes.tflm.adapter import Adapter, adapters
-from mcugen.runtimes.tflm.arena import HostArena, arena_bound, host_arena, round_up
+from mcugen.runtimes.tflm.arena import HostArena, arena_bound, arena_with_custom_ops, host_arena, round_up
 from mcugen.runtimes.tflm.library import TFLM_DIR, Library, build_flags, choose_library, named_library
-from mcugen.runtimes.tflm.refusals import check_cmsis_nn, refused
+from mcugen.runtimes.tflm.refusals import check_cmsis_nn, refused, wrapping
 from mcugen.runtimes.tflm.resolver import Registration, registrations
 from mcugen.runtimes.tflm.sizes import code_bytes
 from mcugen.runtimes.tflm.store import Store, model_store
@@ -120,12 +120,29 @@ class TflmProgram:
         )
 
     @property
+    def _stubs(self) -> list[str]:
+        """Custom ops whose code the user has yet to write."""
+        users = (registration for registration in self.registrations if registration.is_users)
+        return [registration.custom_name for registration in users if registration.kind not in self.adapters]
+
+    @property
     def warnings(self) -> Sequence[str]:
         found = []
         if self._forgets:
             found.append(
                 "the LSTM begins every inference with zeros in CMSIS-NN's kernels, but with what the inference before "
                 "left in TensorFlow Lite Micro's own: call mcg_model_init() between sequences, then both are equal"
+            )
+        if self.tflm.optimised and (wrap := list(wrapping(self.view))):
+            found.append(
+                f"{', '.join(op.where for op in wrap[:4])}{', …' if len(wrap) > 4 else ''}: a state that leaves int8 "
+                "goes round in CMSIS-NN's kernel, where the reference stops at its ends: verify with inputs as loud as "
+                "those that will come"
+            )
+        if not self.arena_given and not self.arena_exact and (stubs := self._stubs):
+            found.append(
+                f"the arena holds the model's tensors; if {', '.join(stubs)} asks for memory of its own when you have "
+                "written it, set a larger one with `arena=BYTES`"
             )
         if self.tflm.variant is None:  # whose kernels it has is not known
             found += [
@@ -222,13 +239,11 @@ def prepare(model: bytes | OpenedModel, name: str, options: TflmOptions) -> Prep
     flatbuffer = Stripped(opened, 0, False) if options.keep_names else strip_proved(opened, view)
     if options.arena_bytes:
         return Prepared(view, flatbuffer, None)
-    names = ", ".join(registration.custom_name for registration in found if registration.is_users)
-    if names:
-        raise ModelError(
-            f"the arena cannot be computed for a model with custom ops ({names})",
-            hint="Set its size with `arena=BYTES`",
-        )
-    return Prepared(view, flatbuffer, host_arena(flatbuffer.opened))
+    own = {registration.kind for registration in found if registration.is_users}
+    if not own:
+        return Prepared(view, flatbuffer, host_arena(flatbuffer.opened))
+    scratch = sum(call.scratch_bytes for adapter in adapters(view).values() for call in adapter.calls)
+    return Prepared(view, flatbuffer, arena_with_custom_ops(flatbuffer.opened, view, own, scratch))
 
 
 def make_program(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from mcugen.errors import UnsupportedOpError
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.runtimes.tflm.view import View
@@ -61,7 +63,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "FULLY_CONNECTED",
         "weights with a scale per output channel, unless activations and weights are int8",
         _dense_per_channel,
-        "use int8 activations, or quantize the layer's weights per tensor",
+        "use int8 activations, or quantize the layer's weights per tensor, as this runtime does with a float model",
     ),
     Refusal("ADD", "int16 with zero points", _int16_with_zero_point, "quantize int16 tensors symmetrically"),
     Refusal(
@@ -102,6 +104,31 @@ def refused(view: View) -> Iterator[tuple[Op, Refusal]]:
         for refusal in REFUSALS:
             if op.kind == refusal.kind and refusal.concerns(graph, op):
                 yield op, refusal
+
+
+def wrapping(view: View) -> Iterator[Op]:
+    """The SVDFs whose int8 state may go round: CMSIS-NN limits it to int16, where the reference stops at int8's ends.
+
+    Those whose weights are too small for that are left out.
+    """
+    for graph, op in view.ops():
+        if op.kind == "SVDF" and _state_may_leave_int8(graph, op):
+            yield op
+
+
+def _state_may_leave_int8(graph: Graph, op: Op) -> bool:
+    source, weights, state = (graph.input_of(op, position) for position in (0, 1, 4))
+    if source is None or weights is None or state is None or state.dtype is not DType.INT8:
+        return False
+    if weights.data is None:
+        return True
+    values = np.asarray(weights.data, np.int64).reshape(weights.shape)
+    lowest, highest = values * (-128 - source.zero_point), values * (127 - source.zero_point)
+    scale = source.scale * weights.scale / state.scale
+    least = float(np.minimum(lowest, highest).sum(axis=1).min()) * scale
+    most = float(np.maximum(lowest, highest).sum(axis=1).max()) * scale
+    # CMSIS-NN leaves the state's zero point out, on both sides: the reference's goes round by it.
+    return min(least, least + state.zero_point) < -128 or max(most, most + state.zero_point) > 127
 
 
 def check_cmsis_nn(view: View) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcugen.verbs.options import comparing, shared, tflm, tuning
+from mcugen.verbs.options import comparing, loading, shared, tflm, tuning
 
 if TYPE_CHECKING:
     pass
@@ -108,6 +108,7 @@ PARAMETERS: Mapping[str, Spelling] = {
     "pushed": Spelling(tflm.Pushed),
     "reserve": Spelling(tuning.Reserve),
     "reference": Spelling(comparing.Reference),
+    "signature": Spelling(loading.Signature),
 }
 
 ALONE = (

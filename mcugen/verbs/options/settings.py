@@ -24,6 +24,7 @@ KEYS: Mapping[str, tuple[type, ...]] = {
     "metric": (str,), "task": (str,), "max_drop": (int, float), "max_ms": (int, float), "samples": (int,),
     "eval_samples": (int,), "samples_on_device": (int,), "quantize": (bool,), "flash": (bool,), "auto": (bool,),
     "custom_ops": (list,), "input_shape": (list,), "reserve": (list,),
+    "signature": (str,),
 }  # fmt: skip
 """What the file may say. On purpose neither `trust_model` nor `custom_objects`: a file that came with a model must
 neither vouch for it nor run code."""

@@ -415,9 +415,9 @@ Emulator = Annotated[
     str | None,
     typer.Option(
         "--emulator",
-        metavar="|".join(emulators()),
+        metavar="NAME",
         show_default=False,
-        help="Emulator to use instead of QEMU; may add scripts to the project.",
+        help=f"Another emulator than QEMU: {', '.join(name for name in emulators() if name != 'qemu')}.",
         rich_help_panel=BOARD,
     ),
 ]

@@ -22,6 +22,10 @@ _MORE_ROUNDS = 150
 """Where a size is asked for that the search does not find, so many others of so many rounds begin anew."""
 
 
+_Conflict = tuple[int, int, int]
+"""A block that lives at the same time as another one: how far it must begin after that, and that after it."""
+
+
 @dataclass(frozen=True)
 class Block:
     """`size` bytes, alive from step `first` to step `last` inclusive."""
@@ -59,7 +63,7 @@ def pack(
     bound = 0 if leads else lower_bound(blocks)
     conflicts = [
         [
-            _Conflict(j, _distance(blocks, leads, i, j), _distance(blocks, leads, j, i))
+            (j, _distance(blocks, leads, i, j), _distance(blocks, leads, j, i))
             for j, other in enumerate(blocks)
             if j != i and block.overlaps(other)
         ]
@@ -85,11 +89,11 @@ def pack_apart(
     """
     conflicts: list[list[_Conflict]] = [[] for _ in blocks]
     for (i, j), distance in distances.items():
-        conflicts[i].append(_Conflict(j, distance, distances[j, i]))
+        conflicts[i].append((j, distance, distances[j, i]))
     if like is None:
         return _packed(blocks, conflicts, enough, enough)
     order = sorted(range(len(blocks)), key=lambda i: (like[i], i))
-    start = (order, *_first_fit(blocks, conflicts, order))
+    start = (order, *_first_fit([aligned(b.size) for b in blocks], conflicts, order))
     return start[1:] if start[2] <= enough else _packed(blocks, conflicts, enough, start=start)
 
 
@@ -102,6 +106,7 @@ def _packed(
 ) -> tuple[list[int], int]:
     """The best of some orders in which blocks are placed, and of random changes to it."""
     indices = range(len(blocks))
+    sizes = [aligned(block.size) for block in blocks]
     orders = [
         sorted(indices, key=lambda i: (-blocks[i].size, blocks[i].first, i)),
         sorted(indices, key=lambda i: (-blocks[i].size * (blocks[i].last - blocks[i].first + 1), i)),
@@ -110,28 +115,28 @@ def _packed(
         # Backwards in time, scratch last: each input just after the output that follows behind it.
         sorted(indices, key=lambda i: (blocks[i].first == blocks[i].last, -blocks[i].first, -blocks[i].size, i)),
     ]
-    tried = [(order, *_first_fit(blocks, conflicts, order)) for order in orders]
+    tried = [(order, *_first_fit(sizes, conflicts, order)) for order in orders]
     start = min((*((start,) if start else ()), *tried), key=lambda layout: layout[2])
     generator = random.Random(0)
     pairs = sum(len(others) for others in conflicts)
     left = _SEARCH_STEPS // (pairs + 1)
     if len(blocks) < 3:
         return start[1:]
-    best, best_size = _search(blocks, conflicts, start, min(_SEARCH_ROUNDS, left), bound, generator)
+    best, best_size = _search(sizes, conflicts, start, min(_SEARCH_ROUNDS, left), bound, generator)
     backwards = sorted(indices, key=lambda i: (-blocks[i].last, -blocks[i].first, -blocks[i].size, i))
     for more in range(_MORE_SEARCHES if enough else 0):
         if best_size <= enough:
             break
         rounds = min(_MORE_ROUNDS, left - _SEARCH_ROUNDS - more * _MORE_ROUNDS)
-        start = (backwards, *_first_fit(blocks, conflicts, backwards))
-        found, size = _search(blocks, conflicts, start, rounds, enough, generator)
+        start = (backwards, *_first_fit(sizes, conflicts, backwards))
+        found, size = _search(sizes, conflicts, start, rounds, enough, generator)
         if size <= best_size:
             best, best_size = found, size
     return best, best_size
 
 
 def _search(
-    blocks: Sequence[Block],
+    sizes: Sequence[int],
     conflicts: Sequence[Sequence[_Conflict]],
     start: tuple[list[int], list[int], int],
     rounds: int,
@@ -151,19 +156,11 @@ def _search(
         order = list(best_order)
         for _swap in range(generator.randint(1, 3)):
             order.insert(generator.randrange(len(order)), order.pop(generator.randrange(len(order))))
-        offsets, size = _first_fit(blocks, conflicts, order, best_size)
+        kept = next((n for n, (i, j) in enumerate(zip(order, best_order, strict=True)) if i != j), len(order))
+        offsets, size = _first_fit(sizes, conflicts, order, best_size, [(i, best[i]) for i in order[:kept]])
         if size <= best_size:
             best_order, best, best_size = order, offsets, size
     return best, best_size
-
-
-@dataclass(frozen=True)
-class _Conflict:
-    """A block that lives at the same time: how far it must begin after this one, or this one after it."""
-
-    other: int
-    after_this: int
-    before_this: int
 
 
 def _distance(blocks: Sequence[Block], leads: Mapping[tuple[int, int], int], lower: int, upper: int) -> int:
@@ -173,20 +170,29 @@ def _distance(blocks: Sequence[Block], leads: Mapping[tuple[int, int], int], low
 
 
 def _first_fit(
-    blocks: Sequence[Block], conflicts: Sequence[Sequence[_Conflict]], order: Sequence[int], most: int | None = None
+    sizes: Sequence[int],
+    conflicts: Sequence[Sequence[_Conflict]],
+    order: Sequence[int],
+    most: int | None = None,
+    known: Sequence[tuple[int, int]] = (),
 ) -> tuple[list[int], int]:
-    """Place blocks in the given order, each at the lowest offset that is free during its life.
+    """Place blocks of aligned sizes in the given order, each at the lowest offset that is free during its life.
 
-    Where that takes more than `most` bytes, the offsets are not found, and the size is any that is larger.
+    Where that takes more than `most` bytes, the offsets are not found, and the size is any that is larger. `known` are
+    the first blocks of the order, each with the offset that it gets.
     """
-    offsets = [-1] * len(blocks)
+    offsets = [-1] * len(sizes)
     total = 0
-    for i in order:
+    for i, offset in known:
+        offsets[i] = offset
+        total = max(total, offset + sizes[i])
+    for i in order[len(known) :]:
         # Positions strictly between the two are too near to a block that is there already.
-        forbidden = []
-        for c in conflicts[i]:
-            if (at := offsets[c.other]) >= 0:
-                forbidden.append((at - c.after_this, at + c.before_this))
+        forbidden = [
+            (at - after_this, at + before_this)
+            for other, after_this, before_this in conflicts[i]
+            if (at := offsets[other]) >= 0
+        ]
         forbidden.sort()
         position = 0
         for low, high in forbidden:
@@ -195,7 +201,7 @@ def _first_fit(
             if high > position:
                 position = high
         offsets[i] = position
-        if (end := position + aligned(blocks[i].size)) > total:
+        if (end := position + sizes[i]) > total:
             total = end
             if most is not None and total > most:
                 return [], total

@@ -34,6 +34,9 @@ _HEIGHTS = (1, 2, 3, 4, 6, 8)
 _STARTS = (2, 4)
 """Heights of stripes from which on faster ways are looked for, besides the lowest ones."""
 
+_PARTS = 16
+"""Of an arena, by which the room grows that pipelines leave for faster kernels."""
+
 MORE_ARENA = 1.125
 """By how much a small arena may exceed the smallest one, where cycles are saved for it."""
 
@@ -127,13 +130,37 @@ class Search:
             spans = self._spans(budget)
             if any(spans == others for _, others, _ in found):
                 continue
-            chosen = {n: step for span in spans for n in range(span.first, span.last + 1) if (step := self._steps[n])}
+            chosen = self._in_lowest(spans)
             enough = max(budget, self._needed(spans))
             found.append((self.planned(spans, chosen, enough), spans, chosen))
         # Where a budget is kept from the beginning, it is all spent; else the smallest plan may only get faster.
         most = max(budget, min(plan.arena_bytes for plan, _, _ in found))
         faster = [self._faster(*way, most) for way in found if way[0].arena_bytes <= most]
         fastest = min(faster, key=lambda plan: self._cycles(plan, {}))
+        verify_plan(fastest)
+        return fastest
+
+    def fastest(self, most: int) -> Plan | None:
+        """The fastest plan with pipelines whose arena takes no more than `most` bytes, if there is one.
+
+        What pipelines save is room for faster kernels. How much of it is best is not known before, so that pipelines
+        are looked for that need less and less.
+        """
+        tried: list[list[Span]] = []
+        found: list[Plan] = []
+        for part in range(_PARTS, 0, -1):
+            for self._whole_rings in (False, True):
+                spans = self._spans(most * part // _PARTS)
+                if not spans or spans in tried:
+                    continue
+                tried.append(spans)
+                chosen = self._in_lowest(spans)
+                plan = self.planned(spans, chosen, most)
+                if plan.arena_bytes <= most:
+                    found.append(self._faster(plan, spans, chosen, most))
+        if not found:
+            return None
+        fastest = min(found, key=lambda plan: self._cycles(plan, {}))
         verify_plan(fastest)
         return fastest
 
@@ -207,6 +234,10 @@ class Search:
                     wanted[n] = way
                     break
         return wanted
+
+    def _in_lowest(self, spans: Sequence[Span]) -> dict[int, Step]:
+        """The steps of pipelines in the lowest stripes that they can make, by their numbers."""
+        return {n: step for span in spans for n in range(span.first, span.last + 1) if (step := self._steps[n])}
 
     def _raised(self, chosen: Mapping[int, Step], height: int) -> Mapping[int, Step]:
         """The same steps in stripes of so many rows, where they can be."""

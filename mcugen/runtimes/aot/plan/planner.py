@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
 from mcugen import ops
 from mcugen.errors import ModelError
+from mcugen.graph.repeats import weights_of
 from mcugen.graph.types import Graph, Op
 from mcugen.names import DEFAULT_GOAL, Goal
 from mcugen.ops.base import KernelCall, Lowering, Target
@@ -30,6 +31,13 @@ _SCRATCH_LIMITS = (None, 8192, 4096, 2048, 1024, 512, 0)
 _MORE_FLASH = 0.05
 """The part of the constants by which a faster kernel's code may enlarge the flash, unless optimizing for speed."""
 
+_PIPELINES_CODE = 2000
+"""About what the scheduler of pipelines and their tables add to the code."""
+
+_WORTH = 0.97
+"""The part of the cycles with which pipelines have to do in an arena that does not need them: what the price of a step
+is not sure of has to be less than what they save."""
+
 _SMALL_PART = 50
 """When optimizing for size, kernels that do less than this part of all multiply-accumulates are portable ones."""
 
@@ -40,6 +48,7 @@ def make_plan(
     goal: Goal = DEFAULT_GOAL,
     pushed: bool = False,
     arena_limit: int = 0,
+    whole: bool = False,
 ) -> Plan:
     """Lower every op to kernel calls and give every tensor an address in the arena.
 
@@ -50,6 +59,7 @@ def make_plan(
         pushed: the caller brings the model's input row by row.
         arena_limit: bytes of the arena within which the plan is to be the fastest, whatever else is the goal, if there
             is one that is so small; else it is the smallest. 0 for none.
+        whole: without pipelines where the goal does not need them.
 
     Raises:
         UnsupportedOpError: an op that no kernel runs.
@@ -63,12 +73,53 @@ def make_plan(
         return _pushed_plan(graph, target, goal)
     if goal == "ram":
         return _with_little(_small_plans(graph, target, goal))
+    usual = _usual_plan(graph, target, goal)
+    return usual if whole or goal == "size" else _with_room_by_pipelines(usual)
+
+
+def _usual_plan(graph: Graph, target: Target, goal: Goal) -> Plan:
+    """The plan of layers that run one after the other."""
     if target.scratch_limit is None:
         # Tensors that share memory may leave more room for scratch than can be told before they have their places.
         plan = _best_plan(graph, replace(target, scratch_limit=UNLIMITED), goal)
         if plan.arena_bytes <= plan.live_bound + SLACK:
             return replace(_with_roomier(plan), target=target)
     return _with_roomier(_best_plan(graph, target, goal))
+
+
+def _with_room_by_pipelines(usual: Plan) -> Plan:
+    """The plan with pipelines where they leave so much room for faster kernels that it is faster in the same arena."""
+    code = _room_for_code(usual) - _PIPELINES_CODE
+    known = {call.kernel for step in usual.steps for call in step.calls}
+    before = sum(work_of(usual.graph, step) for step in usual.steps)
+    missed = sum(_missed(usual, step, known, code) for step in usual.steps)
+    if code < 0 or before - missed > before * _WORTH or _has_rounds(usual):
+        return usual
+    search = row_search(usual.graph, usual.target, usual.goal, pushed=False)
+    flowing = search.fastest(usual.arena_bytes) if search else None
+    if flowing is None or sum(work_of(flowing.graph, step) for step in flowing.steps) > before * _WORTH:
+        return usual
+    added = {call.kernel: call.code_bytes for step in flowing.steps for call in step.calls if call.kernel not in known}
+    return usual if sum(added.values()) > code else replace(flowing, target=usual.target)
+
+
+def _has_rounds(plan: Plan) -> bool:
+    """Whether ops share weights: those may be emitted as rounds of a loop, which is not done beside pipelines."""
+    weights = Counter(key for step in plan.steps if (key := weights_of(plan.graph, step.op)))
+    return any(count > 1 for count in weights.values())
+
+
+def _missed(plan: Plan, step: Step, known: Container[str], code: float) -> float:
+    """The cycles that kernels would save in a step for which its arena has no room: those that are `known`, since other
+    steps take them, and others that add no more than `code`."""
+    if len(step.calls) != 1:
+        return 0.0
+    faster = [
+        replace(step, calls=(call,))
+        for call in step.calls[0].roomier
+        if call.kernel in known or call.code_bytes <= code
+    ]
+    return work_of(plan.graph, step) - min(work_of(plan.graph, way) for way in (step, *faster))
 
 
 def _small_plans(graph: Graph, target: Target, goal: Goal) -> list[Plan]:
@@ -164,7 +215,7 @@ def _with_roomier(plan: Plan) -> Plan:
     lowered = _lower(plan.graph, plan.target, plan.goal)
     wanting = [n for n, (_, lowering, _) in enumerate(lowered) if any(call.roomier for call in lowering.calls)]
     most = max(plan.arena_bytes, plan.live_bound + SLACK) if plan.goal == "speed" else plan.arena_bytes
-    code = sum(plan.constant_sizes()) * _MORE_FLASH if plan.goal != "speed" else UNLIMITED
+    code = _room_for_code(plan)
     reasons: dict[int, str] = {}
     possible: dict[int, list[KernelCall]] = {}
     for n in sorted(wanting, key=lambda n: -lowered[n][2]):
@@ -201,6 +252,11 @@ def _with_roomier(plan: Plan) -> Plan:
             needed = min(roomier.scratch_bytes for roomier in others)
             reasons[id(op)] = f"a faster variant takes {needed:,} bytes of scratch, for which the arena has no room"
     return replace(larger, steps=tuple(_with_reason(step, reasons.get(id(step.op), "")) for step in larger.steps))
+
+
+def _room_for_code(plan: Plan) -> float:
+    """Bytes of code that faster kernels may add."""
+    return UNLIMITED if plan.goal == "speed" else sum(plan.constant_sizes()) * _MORE_FLASH
 
 
 def _room(plan: Plan, op: Op, arena_bytes: int) -> int:

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Raspberry Pi RP2040. */
+#define MCG_FAMILY_TIMER 0
