@@ -26,6 +26,8 @@ _HIDDEN = (".", "__")
 """Folders whose names begin so are not the user's: .ipynb_checkpoints, __MACOSX."""
 _FOR_TRAINING = ("train", "training")
 _FOR_TESTS = ("test", "testing", "val", "valid", "validation")
+PARTS = (*_FOR_TRAINING, *_FOR_TESTS)
+"""Names of folders that hold a part of split data."""
 
 
 @dataclass(frozen=True, eq=False)

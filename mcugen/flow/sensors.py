@@ -206,7 +206,7 @@ def calibration(pipeline: Pipeline, data: Any) -> Any:
     Raises:
         DataError, PipelineError: recordings, or a file that does not say how many rows an inference takes.
     """
-    if data is None or (isinstance(data, str) and data == "random") or not _is_float(pipeline.model):
+    if data is None or (isinstance(data, str) and data == "random") or not is_float_model(pipeline.model):
         return None if data is None or not isinstance(data, str) or data != "random" else data
     recordings = read_recordings(data, pipeline.signal)
     windows = [pipeline.windows(item.frames) for item in recordings.items]
@@ -219,7 +219,8 @@ def calibration(pipeline: Pipeline, data: Any) -> Any:
     return found[::step].reshape(len(found[::step]), -1)
 
 
-def _is_float(path: Path) -> bool:
+def is_float_model(path: Path) -> bool:
+    """Whether a pipeline's model is quantized only when it is deployed."""
     if path.suffix.lower() != ".tflite":
         return True
     identified = identify(str(path))

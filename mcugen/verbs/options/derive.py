@@ -112,8 +112,8 @@ PARAMETERS: Mapping[str, Spelling] = {
 }
 
 ALONE = (
-    "boards", "clean", "count", "dequantize", "engine", "forget", "install", "jobs", "listen", "measure", "patience",
-    "protocol", "provider", "rate", "record", "scale", "scheduler", "speed",
+    "boards", "clean", "count", "dequantize", "engine", "events", "forget", "install", "jobs", "listen", "measure",
+    "patience", "protocol", "provider", "rate", "record", "scale", "scheduler", "speed", "tolerance",
 )  # fmt: skip
 """Parameters of single verbs, whose options have their names."""
 
