@@ -95,9 +95,11 @@ def shortest_threshold(score: int, unit: Fraction) -> float:
     """
     first = max(0, math.floor(-math.log10(unit)) - 1)
     for digits in range(first, first + _MOST_DIGITS):
-        threshold = float(Fraction(math.ceil(score * unit * 10**digits), 10**digits))
-        if bound(threshold, unit) == score:
-            return threshold
+        least = math.ceil(score * unit * 10**digits)
+        for number in (least, least + 1):  # a float may lie below the very decimal
+            threshold = float(Fraction(number, 10**digits))
+            if bound(threshold, unit) == score:
+                return threshold
     return float(score * unit)
 
 

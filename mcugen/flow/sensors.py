@@ -83,7 +83,7 @@ def _read_path(path: Path, signal: Signal, notes: list[str]) -> list[tuple[str, 
         raise DataError("there is no such file or folder", where=str(path), hint=_HINT)
     suffix = path.suffix.lower()
     if path.is_dir():
-        folder = look_into(path, False, notes, most=_MOST_RECORDINGS)
+        folder = look_into(path, False, notes, most=_MOST_RECORDINGS, classes_wanted=False)
         if not folder.are_sounds:
             raise DataError("holds no .wav files", where=str(path), hint=_HINT)
         return [(file.relative_to(path).as_posix(), _wav(file, signal, notes)) for file in folder.files]

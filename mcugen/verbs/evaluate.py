@@ -86,7 +86,7 @@ class EvaluateResult(Brief):
                 "max_false_accepts_per_hour": found.limit,
                 "chosen": found.chosen.to_dict() if found.chosen is not None else None,
             },
-            "device": self.device.verdict.to_dict() if self.device is not None else None,
+            "device": {**self.device.verdict.to_dict(), "load": None} if self.device is not None else None,
             "differing_events": self.differing,
         }
 
