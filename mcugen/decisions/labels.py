@@ -110,14 +110,14 @@ class LabelsReference:
         return None if self._d.background[best] else int(smoothed[best])
 
     def decide(self, smoothed: NDArray[np.int64]) -> Decided | None:
-        best = int(smoothed.argmax())
+        sums: list[int] = smoothed.tolist()
+        best = sums.index(max(sums))
         if not self._gate.is_active and best != self._label:
             self._label, self._gate.above = best, 0
-        candidate = best == self._label and not self._d.background[best] and smoothed[best] > self._d.upper
-        kind = self._gate.update(bool(candidate), bool(smoothed[self._label] > self._d.lower))
+        candidate = best == self._label and not self._d.background[best] and sums[best] > self._d.upper
+        kind = self._gate.update(candidate, sums[self._label] > self._d.lower)
         if kind is None:
             return None
-        sums = [int(total) for total in smoothed]
         ranked = sorted(range(len(sums)), key=lambda label: (-sums[label], label))[: self._d.top]
         return Decided(kind, self._label, sums[self._label], tuple((label, sums[label]) for label in ranked))
 

@@ -17,6 +17,7 @@ from mcugen.errors import McugenError
 from mcugen.flow import detecting, signals
 from mcugen.flow.signals import FoundEvent
 from mcugen.frontends import rows_of
+from tests.models import model_path
 from tests.schemas import check
 from tests.zoo import float_model
 from tests.zoo.layers import Net
@@ -133,6 +134,27 @@ def test_a_sweep_is_of_at_most_200_thresholds(tmp_path: Path) -> None:
     assert list(thresholds) == sorted(thresholds)
 
 
+def test_an_autoencoders_thresholds(tmp_path: Path) -> None:
+    """Its score is a mean of squares, whose threshold may be of any size; the file with it gives what was told."""
+    elements = 160
+    text = (
+        '[input]\nkind = "motion"\nchannels = 16\nrate = 10\n[frontend]\nkind = "raw"\n'
+        f'[model]\nfile = "{model_path("autoencoder")}"\nrow_scale = 0.0001\n'
+        '[decision]\nkind = "anomaly"\nsmooth = 2\nthreshold = {}\n'
+    )
+    frames = np.random.default_rng(5).integers(-3000, 3000, (elements, 16)).astype(np.int16)
+    frames[70:90] *= 8
+    truth = tmp_path / "truth.csv"
+    truth.write_text("file,start,end,label\nrun,6,9,anomaly\n")
+    path = tmp_path / "pipeline.toml"
+    path.write_text(text.format(1e9))
+    how: dict[str, Any] = {"data": {"run": frames}, "events": truth, "max_false_accepts_per_hour": 0}
+    result = api.evaluate(path, **how)
+    assert (result.found.judgement.total.misses, result.found.chosen.counts.misses) == (1, 0)
+    path.write_text(text.format(result.found.chosen.threshold))
+    assert api.evaluate(path, **how).found.judgement.total == result.found.chosen.counts
+
+
 @pytest.mark.emulator
 def test_a_device_gives_the_same_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, smooth=2)
@@ -219,9 +241,11 @@ def test_a_file_without_a_decision_is_refused(tmp_path: Path) -> None:
 
 
 def test_recordings_without_truth_are_refused(tmp_path: Path) -> None:
-    path = written(tmp_path)
-    with pytest.raises(McugenError, match=r'"day.npy" is in no folder with the name of a label'):
-        api.evaluate(path, data=tmp_path / "day.npy")
+    path, data = written(tmp_path), tmp_path / "day.npy"
+    with pytest.raises(McugenError, match=r'"day.npy" is in no folder .* Pass `events=TRUTH.csv`, or a folder'):
+        api.evaluate(path, data=data)
+    (tmp_path / "nothing.csv").write_text("file,start,end,label\n")
+    assert api.evaluate(path, data=data, events=tmp_path / "nothing.csv").found.judgement.total.false_accepts == 5
 
 
 def test_a_judge_that_takes_repeats_for_false_accepts_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
