@@ -58,7 +58,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         text = path.read_bytes().decode("utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"is no readable .csv file: {error}", where=str(path), hint=hint) from None
     if len(rows) > _MOST_ROWS:
         raise DataError(f"has more than {_MOST_ROWS:,} lines", where=str(path), hint="Split it")
