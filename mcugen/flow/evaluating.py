@@ -42,7 +42,9 @@ def check_numbers(tolerance: float, limit: float | None) -> None:
     if not 0 <= tolerance <= 3600:
         raise DataError(f"is {tolerance:g} s, not between 0 and an hour", where="`tolerance`", hint="Give seconds")
     if limit is not None and not 0 <= limit < 1e9:
-        raise DataError(f"{limit:g} false accepts per hour cannot be", hint="Give 0 or more")
+        raise DataError(
+            f"is {limit:g}, no number of false accepts", where="`max_false_accepts_per_hour`", hint="Give 0 or more"
+        )
 
 
 def evaluated_model(

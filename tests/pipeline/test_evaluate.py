@@ -217,7 +217,7 @@ def test_a_folder_per_class(tmp_path: Path, inside: str) -> None:
         (("rate = 10\n", ""), {}, r"\[input\] rate: is missing, so detections have no time"),
         (("[decision]", "[x]"), {}, r"field 'x': is unknown"),
         (("", ""), {"tolerance": -1}, r"`tolerance`: is -1 s, not between 0 and an hour"),
-        (("", ""), {"max_false_accepts_per_hour": float("nan")}, r"nan false accepts per hour cannot be"),
+        (("", ""), {"max_false_accepts_per_hour": float("nan")}, r"`max_false_accepts_per_hour`: is nan, no number"),
         (("", ""), {"port": "socket://here:1"}, r"`board`: is missing, so there is no device to ask"),
         (("", ""), {"board": "mps2-an38"}, r"mps2-an38"),
         (("scores.tflite", "float.tflite"), {}, r"names a float model, and what is evaluated is what a device runs"),
