@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.ci import ci as ci
     from mcugen.verbs.deploy import deploy as deploy
     from mcugen.verbs.doctor import doctor as doctor
+    from mcugen.verbs.evaluate import evaluate as evaluate
     from mcugen.verbs.export import export as export
     from mcugen.verbs.fit import fit as fit
     from mcugen.verbs.flash import flash as flash

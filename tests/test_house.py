@@ -70,7 +70,7 @@ LAW = {
     "convert": "cache errors reading outputs children names progress graph tflite numerics ops oracle verify qat"
     " guard"
     " convert.loops",
-    "assess": "errors names progress graph tflite numerics oracle runtimes.aot.graph verify convert",
+    "assess": "errors names text progress graph tflite numerics oracle runtimes.aot.graph verify convert",
     "tune": "errors progress outputs reading graph tflite boards runtimes runtimes.aot.graph builder convert assess",
     "device": "errors progress environment children cores graph emulators boards builder",
     "cost": "environment errors outputs toml_table cores emulators boards builder device",

@@ -26,6 +26,8 @@ _HIDDEN = (".", "__")
 """Folders whose names begin so are not the user's: .ipynb_checkpoints, __MACOSX."""
 _FOR_TRAINING = ("train", "training")
 _FOR_TESTS = ("test", "testing", "val", "valid", "validation")
+PARTS = (*_FOR_TRAINING, *_FOR_TESTS)
+"""Names of folders that hold a part of split data."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,9 @@ class Folder:
         return self.files[0].suffix.lower() in SOUNDS
 
 
-def look_into(path: Path, training: bool, notes: list[str], *, most: int = MAX_FILES) -> Folder:
+def look_into(
+    path: Path, training: bool, notes: list[str], *, most: int = MAX_FILES, classes_wanted: bool = True
+) -> Folder:
     """Find the images or sounds of a folder.
 
     If all of them lie in two or more subfolders, these are classes. Of folders named train and test (or validation),
@@ -55,6 +59,7 @@ def look_into(path: Path, training: bool, notes: list[str], *, most: int = MAX_F
         training: take that part of split data that the model learned with, if there is a choice.
         notes: gets what was found.
         most: take no more files than that, evenly over the whole set.
+        classes_wanted: say so if subfolders are no classes.
 
     Raises:
         DataError: there are no images or sounds, or both.
@@ -78,7 +83,7 @@ def look_into(path: Path, training: bool, notes: list[str], *, most: int = MAX_F
     classes = None
     if len(names) > 1 and all(len(parts) > 1 for parts in inside):
         classes = np.array([parts[0] for parts in inside])
-    elif names:
+    elif names and classes_wanted:
         loose = sum(len(parts) == 1 for parts in inside)
         why = f"{loose} files lie beside them" if loose else "there is one only"
         notes.append(f"the subfolders are not taken for classes: {why}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.decisions.gate import STATE_BYTES, Gate, GateReference, GateWanted, bound, parse_gate
+from mcugen.decisions.gate import STATE_BYTES, Gate, GateReference, GateWanted, bound, parse_gate, shortest_threshold
 from mcugen.decisions.types import LONGEST_WINDOW, Decided, DecisionSpec, EmittedDecision, ModelIO
 from mcugen.errors import DataError
 from mcugen.graph.types import DType, Tensor
@@ -47,6 +47,9 @@ class Anomaly:
 
     def real(self, score: int) -> float:
         return float(score * self.unit)
+
+    def threshold_at(self, score: int) -> float:
+        return shortest_threshold(score, self.unit)
 
     def reference(self) -> AnomalyReference:
         return AnomalyReference(self)
@@ -97,15 +100,23 @@ class AnomalyReference:
         self._history: deque[int] = deque(maxlen=self._d.window)
 
     def update(self, given: NDArray[Any], output: NDArray[Any]) -> Decided | None:
+        smoothed = self.smooth(given, output)
+        return self.decide(smoothed) if smoothed is not None else None
+
+    def smooth(self, given: NDArray[Any], output: NDArray[Any]) -> NDArray[np.int64] | None:
         d = self._d
         x = given.reshape(-1).astype(np.int64) - d.input.zero_point
         y = output.reshape(-1).astype(np.int64) - d.output.zero_point
         difference = d.input_factor * x - d.output_factor * y
         self._history.append(int(np.sum(difference * difference)) >> d.shift)
-        if len(self._history) < d.window:
-            return None
-        score = sum(self._history)
-        kind = self._gate.update(score > d.upper, score > d.lower)
+        return np.array([sum(self._history)], np.int64) if len(self._history) == d.window else None
+
+    def score(self, smoothed: NDArray[np.int64]) -> int | None:
+        return int(smoothed[0])
+
+    def decide(self, smoothed: NDArray[np.int64]) -> Decided | None:
+        score = int(smoothed[0])
+        kind = self._gate.update(score > self._d.upper, score > self._d.lower)
         return Decided(kind, 0, score) if kind is not None else None
 
 
@@ -116,6 +127,10 @@ class AnomalyWanted:
     gate: GateWanted
 
     labels = ("anomaly",)
+    background = ()
+
+    def at(self, threshold: float) -> AnomalyWanted:
+        return replace(self, gate=self.gate.at(threshold))
 
     def bind(self, model: ModelIO) -> Anomaly:
         """The decision for a model.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from mcugen.decisions.types import Kind, ModelIO
@@ -12,6 +12,7 @@ from mcugen.toml_table import Table
 
 _MOST = 1 << 20
 _LONGEST_MS = 3_600_000
+_MOST_DIGITS = 20
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class GateWanted:
             )
         return Gate(self.consecutive, math.ceil(self.refractory_ms / 1000 / model.period))
 
+    def at(self, threshold: float) -> GateWanted:
+        """The same with another threshold; a release that was below it stays, as far as it can, others move with it."""
+        release = threshold if self.release == self.threshold else min(self.release, threshold)
+        return replace(self, threshold=threshold, release=release)
+
 
 def parse_gate(table: Table, high: float, longest: int) -> GateWanted:
     """The fields that all decisions have; thresholds go up to `high`, windows up to `longest` inferences."""
@@ -80,6 +86,21 @@ def parse_gate(table: Table, high: float, longest: int) -> GateWanted:
 def bound(threshold: float, unit: Fraction) -> int:
     """The largest integer that is not above a threshold, in units: a sum is above the threshold if above this."""
     return math.floor(Fraction(threshold) / unit)
+
+
+def shortest_threshold(score: int, unit: Fraction) -> float:
+    """The decimal with the fewest digits whose `bound` is a score that is not negative: the next larger is above it.
+
+    Scores beyond the precision of a float get the nearest one.
+    """
+    first = max(0, math.floor(-math.log10(unit)) - 1)
+    for digits in range(first, first + _MOST_DIGITS):
+        least = math.ceil(score * unit * 10**digits)
+        for number in (least, least + 1):  # a float may lie below the very decimal
+            threshold = float(Fraction(number, 10**digits))
+            if bound(threshold, unit) == score:
+                return threshold
+    return float(score * unit)
 
 
 class GateReference:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.decisions.gate import STATE_BYTES, Gate, GateReference, GateWanted, bound, parse_gate
+from mcugen.decisions.gate import STATE_BYTES, Gate, GateReference, GateWanted, bound, parse_gate, shortest_threshold
 from mcugen.decisions.types import LONGEST_WINDOW, Decided, DecisionSpec, EmittedDecision, ModelIO
 from mcugen.errors import DataError
 from mcugen.graph.types import DType, Tensor
@@ -42,6 +42,9 @@ class Labels:
 
     def real(self, score: int) -> float:
         return score * self.output.scale / self.window
+
+    def threshold_at(self, score: int) -> float:
+        return shortest_threshold(score, Fraction(self.output.scale) / self.window)
 
     def reference(self) -> LabelsReference:
         return LabelsReference(self)
@@ -95,10 +98,19 @@ class LabelsReference:
         self._label = 0
 
     def update(self, given: NDArray[Any], output: NDArray[Any]) -> Decided | None:
+        smoothed = self.smooth(given, output)
+        return self.decide(smoothed) if smoothed is not None else None
+
+    def smooth(self, given: NDArray[Any], output: NDArray[Any]) -> NDArray[np.int64] | None:
         self._history.append(output.reshape(-1).astype(np.int64) - self._d.output.zero_point)
-        if len(self._history) < self._d.window:
-            return None
-        sums = [int(total) for total in np.sum(self._history, axis=0)]
+        return np.sum(self._history, axis=0, dtype=np.int64) if len(self._history) == self._d.window else None
+
+    def score(self, smoothed: NDArray[np.int64]) -> int | None:
+        best = int(smoothed.argmax())
+        return None if self._d.background[best] else int(smoothed[best])
+
+    def decide(self, smoothed: NDArray[np.int64]) -> Decided | None:
+        sums: list[int] = smoothed.tolist()
         best = sums.index(max(sums))
         if not self._gate.is_active and best != self._label:
             self._label, self._gate.above = best, 0
@@ -118,6 +130,9 @@ class LabelsWanted:
     background: tuple[str, ...]
     top: int
     gate: GateWanted
+
+    def at(self, threshold: float) -> LabelsWanted:
+        return replace(self, gate=self.gate.at(threshold))
 
     def bind(self, model: ModelIO) -> Labels:
         """The decision for a model.

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import Tensor
@@ -59,7 +60,16 @@ class Deciding(Protocol):
         """Forget all inferences."""
 
     def update(self, given: NDArray[Any], output: NDArray[Any]) -> Decided | None:
-        """Takes what an inference was given, and its first output, both as the model has them."""
+        """Takes what an inference was given, and its first output, both as the model has them: `smooth`, `decide`."""
+
+    def smooth(self, given: NDArray[Any], output: NDArray[Any]) -> NDArray[np.int64] | None:
+        """The scores over the window, which do not depend on thresholds; None until it is full."""
+
+    def score(self, smoothed: NDArray[np.int64]) -> int | None:
+        """What thresholds are compared with; None where no threshold would start an event."""
+
+    def decide(self, smoothed: NDArray[np.int64]) -> Decided | None:
+        """What such scores lead to; they may be of a decision that differs in its thresholds alone."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +116,20 @@ class Decision(Protocol):
     def real(self, score: int) -> float:
         """A score as the mean of real values."""
 
+    def threshold_at(self, score: int) -> float:
+        """The shortest number in a pipeline file that this score, not negative, is not above, but the next one is."""
+
     def reference(self) -> Deciding: ...
     def emitted(self) -> EmittedDecision: ...
+
+
+class GateLevels(Protocol):
+    """Between which scores an event starts and ends."""
+
+    @property
+    def threshold(self) -> float: ...
+    @property
+    def release(self) -> float: ...
 
 
 class Wanted(Protocol):
@@ -115,6 +137,15 @@ class Wanted(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]: ...
+    @property
+    def background(self) -> tuple[str, ...]:
+        """Labels that start no event."""
+
+    @property
+    def gate(self) -> GateLevels: ...
+    def at(self, threshold: float) -> Wanted:
+        """The same with another threshold."""
+
     def bind(self, model: ModelIO) -> Decision:
         """The decision for a model.
 

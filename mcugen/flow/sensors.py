@@ -83,7 +83,7 @@ def _read_path(path: Path, signal: Signal, notes: list[str]) -> list[tuple[str, 
         raise DataError("there is no such file or folder", where=str(path), hint=_HINT)
     suffix = path.suffix.lower()
     if path.is_dir():
-        folder = look_into(path, False, notes, most=_MOST_RECORDINGS)
+        folder = look_into(path, False, notes, most=_MOST_RECORDINGS, classes_wanted=False)
         if not folder.are_sounds:
             raise DataError("holds no .wav files", where=str(path), hint=_HINT)
         return [(file.relative_to(path).as_posix(), _wav(file, signal, notes)) for file in folder.files]
@@ -206,7 +206,7 @@ def calibration(pipeline: Pipeline, data: Any) -> Any:
     Raises:
         DataError, PipelineError: recordings, or a file that does not say how many rows an inference takes.
     """
-    if data is None or (isinstance(data, str) and data == "random") or not _is_float(pipeline.model):
+    if data is None or (isinstance(data, str) and data == "random") or not is_float_model(pipeline.model):
         return None if data is None or not isinstance(data, str) or data != "random" else data
     recordings = read_recordings(data, pipeline.signal)
     windows = [pipeline.windows(item.frames) for item in recordings.items]
@@ -219,7 +219,8 @@ def calibration(pipeline: Pipeline, data: Any) -> Any:
     return found[::step].reshape(len(found[::step]), -1)
 
 
-def _is_float(path: Path) -> bool:
+def is_float_model(path: Path) -> bool:
+    """Whether a pipeline's model is quantized only when it is deployed."""
     if path.suffix.lower() != ".tflite":
         return True
     identified = identify(str(path))

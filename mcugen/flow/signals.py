@@ -20,7 +20,7 @@ from mcugen.pipeline.app import App
 from mcugen.pipeline.reference import Event, Running
 from mcugen.progress import Share
 
-_MOST_EVENTS = 1000
+MOST_EVENTS = 1000
 """That are listed; all are compared."""
 
 
@@ -100,7 +100,7 @@ class SignalVerdict:
             "events": {
                 "total": self.events,
                 "differing": self.wrong_events,
-                "listed": [event.to_dict() for event in self.listed],
+                "listed": [event.to_dict() for event in self.listed[:MOST_EVENTS]],
             },
             "first_difference": self.first,
             "cost": {
@@ -273,7 +273,7 @@ class _Comparison:
             stack=self._device.stack,
             ram=self._ram,
             decides=self._app.decision is not None,
-            listed=tuple(self._events[:_MOST_EVENTS]),
+            listed=tuple(self._events),
             outputs=_stacked(self._outputs),
         )
 

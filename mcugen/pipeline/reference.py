@@ -42,6 +42,7 @@ class Step:
     Attributes:
         frame: frames since the reset, up to the row's last one.
         given, outputs: of the inference that became due; None where none did.
+        smoothed: the decision's scores, see :meth:`mcugen.decisions.Deciding.smooth`.
     """
 
     frame: int
@@ -49,6 +50,7 @@ class Step:
     given: NDArray[Any] | None = None
     outputs: tuple[NDArray[Any], ...] | None = None
     event: Event | None = None
+    smoothed: NDArray[np.int64] | None = None
 
 
 class Running:
@@ -96,7 +98,9 @@ class Running:
         if app.afresh:
             self._oracle.forget()
         outputs = self._oracle.run([given])
-        decided = self._decision.update(given, outputs[0]) if self._decision is not None else None
+        decision = self._decision
+        smoothed = decision.smooth(given, outputs[0]) if decision is not None else None
+        decided = decision.decide(smoothed) if decision is not None and smoothed is not None else None
         event = Event(frame, self._inferences, decided) if decided is not None else None
         self._inferences += 1
-        return Step(frame, row, given, tuple(outputs), event)
+        return Step(frame, row, given, tuple(outputs), event, smoothed)

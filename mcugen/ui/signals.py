@@ -60,8 +60,12 @@ def event_text(event: FoundEvent) -> str:
 
 def signal_text(proof: Proof) -> str:
     """The verdict about a signal in one line."""
-    signal = proof.signal
-    assert signal is not None
+    assert proof.signal is not None
+    return verdict_text(proof.signal)
+
+
+def verdict_text(signal: SignalVerdict) -> str:
+    """The same, of a signal alone."""
     over = f"{number(signal.frames)} frames" if signal.seconds is None else f"{signal.seconds:.2f} s of signal"
     rows = "rows" if not signal.tolerance else f"rows (within {signal.tolerance:g})"
     parts = [

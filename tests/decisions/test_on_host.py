@@ -175,3 +175,31 @@ def test_what_does_not_go_with_the_model_is_refused() -> None:
         labels.bind(ModelIO(three, Tensor(0, "t", (1, 2), DType.FLOAT32), None))
     with pytest.raises(DataError, match="no autoencoder"):
         decisions.parse(table(kind="anomaly", threshold=1.0)).bind(ModelIO(three, one, 0.1))
+
+
+def test_a_threshold_in_few_digits_means_the_very_score() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(400):
+        decision = drawn(rng)
+        score = int(rng.integers(0, 1 << int(rng.integers(1, 20))))
+        threshold = decision.threshold_at(score)
+        unit = decision.real(1)
+        assert score * unit * (1 - 1e-12) <= threshold < (score + 1) * unit
+
+
+def test_a_threshold_has_no_digit_too_many() -> None:
+    wanted = decisions.parse(table(labels=["word"], smooth=5, threshold=0.5))
+    decision = wanted.bind(ModelIO(tensor(1, 1 / 256, 0), tensor(1, 1 / 256, 0), 0.02))
+    # Scores count 1/1280: 187 is from 0.14609 to 0.14687. 1088 is 0.85, but the float of that name lies below it.
+    assert [decision.threshold_at(score) for score in (0, 187, 1087, 1088)] == [0.0, 0.1461, 0.85, 0.8501]
+
+
+def test_other_thresholds_go_by_the_same_scores() -> None:
+    """What an event starts above is moved; a release below the threshold stays, others go with it."""
+    own = {"labels": ["a", "b"], "smooth": 2, "threshold": 0.5}
+    model = ModelIO(tensor(2, 1 / 256, -128), tensor(2, 1 / 256, -128), 0.02)
+    for given, moved, release in ((0.5, 0.75, 0.75), (0.25, 0.75, 0.25), (0.25, 0.125, 0.125)):
+        wanted = decisions.parse(table(**own, release=given))
+        other = wanted.at(moved)
+        assert (other.gate.threshold, other.gate.release) == (moved, release)
+        assert other.bind(model) == decisions.parse(table(**{**own, "threshold": moved}, release=release)).bind(model)

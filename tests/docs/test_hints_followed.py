@@ -25,6 +25,10 @@ ROOMS = re.compile(
 """What is about models. Boards, ports and probes are for the tests of flashing."""
 
 FOLLOWED_BY = {
+    ("assess/truths.py", "Pass `events=TRUTH.csv`"): (
+        "pipeline/test_evaluate.py",
+        "test_recordings_without_truth_are_refused",
+    ),
     ("assess/usefulness.py", "number the labels as in training"): (
         "assess/test_usefulness.py",
         "test_classes_in_another_order_are_recognised",

@@ -112,8 +112,9 @@ PARAMETERS: Mapping[str, Spelling] = {
 }
 
 ALONE = (
-    "boards", "clean", "count", "dequantize", "engine", "forget", "install", "jobs", "listen", "measure", "patience",
-    "protocol", "provider", "rate", "record", "scale", "scheduler", "speed",
+    "boards", "clean", "count", "dequantize", "engine", "events", "forget", "install", "jobs", "listen",
+    "max_false_accepts_per_hour", "measure", "patience", "protocol", "provider", "rate", "record", "scale", "scheduler",
+    "speed", "tolerance",
 )  # fmt: skip
 """Parameters of single verbs, whose options have their names."""
 
@@ -220,7 +221,7 @@ def _option(name: str) -> str:
     """The option of a parameter; "" where it has none."""
     if name in REPEATED:
         return REPEATED[name]
-    return f"--{name}" if name in ALONE else _declared(PARAMETERS.get(name))
+    return f"--{name.replace('_', '-')}" if name in ALONE else _declared(PARAMETERS.get(name))
 
 
 def _declared(spelling: Spelling | None) -> str:
