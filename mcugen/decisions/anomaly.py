@@ -42,6 +42,10 @@ class Anomaly:
     top = 0
 
     @property
+    def most(self) -> None:
+        return None
+
+    @property
     def reads_input(self) -> bool:
         return True
 

@@ -37,6 +37,10 @@ class Labels:
     lower: int
 
     @property
+    def most(self) -> int:
+        return self.window * (int(np.iinfo(self.output.dtype.numpy).max) - self.output.zero_point)
+
+    @property
     def reads_input(self) -> bool:
         return False
 

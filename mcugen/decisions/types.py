@@ -110,6 +110,14 @@ class Decision(Protocol):
         """How many labels an event names; 0 where there are none."""
 
     @property
+    def most(self) -> int | None:
+        """The largest score that there can be; None where no more is known than that it has 64 bits."""
+
+    @property
+    def upper(self) -> int:
+        """An event starts above this score."""
+
+    @property
     def reads_input(self) -> bool:
         """It looks at the model's input after the inference, too."""
 

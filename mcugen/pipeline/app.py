@@ -187,4 +187,10 @@ def bind(pipeline: Pipeline, graph: Graph) -> App:
     rate = pipeline.signal.rate
     period = None if rate is None else rows.frames_step * stride / rate
     decision = pipeline.decision.bind(ModelIO(given, output, period)) if pipeline.decision is not None else None
+    if decision is not None and decision.most is not None and decision.upper >= decision.most:
+        raise PipelineError(
+            f"no score of the model is above it: the largest is {decision.real(decision.most):g}",
+            where="[decision] threshold",
+            hint="Take one that scores exceed",
+        )
     return App(pipeline, given, output, count, stride, quantizer, decision, graph.sequences, bool(graph.states))

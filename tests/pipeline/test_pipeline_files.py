@@ -11,7 +11,9 @@ import pytest
 from mcugen.errors import McugenError, PipelineError
 from mcugen.graph.types import DType, Quantization, Tensor
 from mcugen.pipeline import is_pipeline_file, read_pipeline
-from mcugen.pipeline.app import make_quantizer
+from mcugen.pipeline.app import bind, make_quantizer
+from mcugen.runtimes.aot.graph import read_graph
+from tests.kernels.single_op import TensorSpec, build_model, options
 
 GOOD = """
 [input]
@@ -106,3 +108,23 @@ def test_rows_that_cannot_be_taken_are_refused() -> None:
         make_quantizer("int32", None, tensor(DType.INT8, 0.1, 0))
     with pytest.raises(PipelineError, match="is too large or too small"):
         make_quantizer("int16", 1e9, tensor(DType.INT8, 0.1, 0))
+
+
+@pytest.mark.parametrize(("threshold", "above"), [(0.99, True), (0.9975, False), (5, False)])
+def test_a_threshold_that_no_score_is_above_is_refused(tmp_path: Path, threshold: float, above: bool) -> None:
+    """255 is the largest score, 0.99609 in reals: nobody would ever hear of an event."""
+    rows = TensorSpec((1, 120), scale=0.1, zero_point=-128, name="rows")
+    weights = TensorSpec((1, 120), scale=0.01, data=np.ones((1, 120), np.int8))
+    score = TensorSpec((1, 1), scale=1 / 256, zero_point=-128, name="score")
+    model = build_model("FULLY_CONNECTED", options("FullyConnectedOptions"), [rows, weights], [score])
+    pipeline = read_pipeline(written(tmp_path, GOOD.replace("threshold = 0.5", f"threshold = {threshold}\nsmooth = 3")))
+    graph = read_graph(model)
+    if above:
+        decision = bind(pipeline, graph).decision
+        assert decision is not None
+        reference, largest = decision.reference(), np.full((1, 1), 127, np.int8)
+        events = [reference.update(np.zeros((1, 120), np.int8), largest) for _ in range(3)]
+        assert events[-1] is not None
+    else:
+        with pytest.raises(PipelineError, match=r"no score of the model is above it: the largest is 0\.996"):
+            bind(pipeline, graph)
