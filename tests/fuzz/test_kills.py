@@ -27,10 +27,15 @@ def test_a_process_that_is_left_is_found(tmp_path: Path) -> None:
     """The check itself: a sleeper with the mark is seen."""
     import os
     import subprocess
+    import time
 
     with subprocess.Popen(["sleep", "60"], env={**os.environ, kills.MARK: "abc"}) as process:
         try:
-            assert kills._left("abc", 0.0) == ["sleep 60 "]
+            end = time.monotonic() + 30
+            # A program that has just started has no environment yet that others could read.
+            while not (found := kills._left("abc", 0.0)) and time.monotonic() < end:
+                time.sleep(0.01)
+            assert found == ["sleep 60 "]
         finally:
             process.kill()
     assert kills._left("abc", 5.0) == []
