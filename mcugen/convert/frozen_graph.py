@@ -99,10 +99,21 @@ def _fixed(name: str, sizes: Sequence[int | None] | None, shapes: Mapping[str, S
 
 def _ends(graph: Any) -> list[str]:
     """What no other node takes, in the graph's order, as far as a placeholder leads there."""
-    taken = {_node(name) for node in graph.node for name in node.input}
-    nodes = {node.name: node for node in graph.node}
-    ends = [node.name for node in graph.node if node.name not in taken and node.op not in (_INPUT, *_NO_RESULT)]
-    return [name for name in ends if _beginnings(nodes, [name])]
+    readers: dict[str, list[str]] = {}
+    for node in graph.node:
+        for source in node.input:
+            readers.setdefault(_node(source), []).append(node.name)
+    pending, led_to = [node.name for node in graph.node if node.op == _INPUT], set[str]()
+    while pending:
+        name = pending.pop()
+        if name not in led_to:
+            led_to.add(name)
+            pending.extend(readers.get(name, ()))
+    return [
+        node.name
+        for node in graph.node
+        if node.name in led_to and node.name not in readers and node.op not in (_INPUT, *_NO_RESULT)
+    ]
 
 
 def _beginnings(nodes: Mapping[str, Any], outputs: Sequence[str]) -> list[str]:

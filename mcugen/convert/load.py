@@ -63,7 +63,7 @@ def load_tflite(source: Source, progress: Share | None = None, data: object = No
     """
     if given_objects() is not None and source.kind not in ("keras", "keras h5", "saved_model"):
         raise _no_objects(source.name)
-    if source.kind not in ("tflite", "saved_model", "frozen graph", "checkpoint"):
+    if source.kind != "tflite" and source.kind not in _WAYS:
         refuse_signature()
     if source.kind == "tflite":
         opened = with_signature(source.opened or open_model(source.data), given_signature())

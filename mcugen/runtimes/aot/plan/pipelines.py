@@ -26,7 +26,7 @@ from mcugen.runtimes.aot.plan.stripes import Lowered, row_bytes, striped
 from mcugen.runtimes.aot.plan.turns import Span
 from mcugen.runtimes.aot.plan.types import Plan, Step
 from mcugen.runtimes.aot.plan.verify import verify_plan
-from mcugen.runtimes.aot.plan.work import work_of
+from mcugen.runtimes.aot.plan.work import work_of, work_of_plan
 
 _HEIGHTS = (1, 2, 3, 4, 6, 8)
 """Of stripes, that are tried."""
@@ -78,6 +78,9 @@ class _Rows:
 
 MakePlan = Callable[[Pipelining], Plan]
 
+_Way = tuple[Plan, list[Span], dict[int, Step]]
+"""A plan, its pipelines, and the steps in them by their numbers."""
+
 
 class Search:
     """What pipelines of a plan's steps would need, and which are best.
@@ -125,20 +128,10 @@ class Search:
         Raises:
             ModelError: rows of the input cannot be brought one by one.
         """
-        found: list[tuple[Plan, list[Span], dict[int, Step]]] = []
-        for self._whole_rings in (False, True):
-            spans = self._spans(budget)
-            if any(spans == others for _, others, _ in found):
-                continue
-            chosen = self._in_lowest(spans)
-            enough = max(budget, self._needed(spans))
-            found.append((self.planned(spans, chosen, enough), spans, chosen))
+        found = self._ways((budget,))
         # Where a budget is kept from the beginning, it is all spent; else the smallest plan may only get faster.
         most = max(budget, min(plan.arena_bytes for plan, _, _ in found))
-        faster = [self._faster(*way, most) for way in found if way[0].arena_bytes <= most]
-        fastest = min(faster, key=lambda plan: self._cycles(plan, {}))
-        verify_plan(fastest)
-        return fastest
+        return self._fastest_of(found, most)
 
     def fastest(self, most: int) -> Plan | None:
         """The fastest plan with pipelines whose arena takes no more than `most` bytes, if there is one.
@@ -146,21 +139,31 @@ class Search:
         What pipelines save is room for faster kernels. How much of it is best is not known before, so that pipelines
         are looked for that need less and less.
         """
-        tried: list[list[Span]] = []
-        found: list[Plan] = []
-        for part in range(_PARTS, 0, -1):
+        budgets = [most * part // _PARTS for part in range(_PARTS, 0, -1)]
+        found = [way for way in self._ways(budgets, most) if way[1] and way[0].arena_bytes <= most]
+        return self._fastest_of(found, most) if found else None
+
+    def _ways(self, budgets: Sequence[int], enough: int = 0) -> list[_Way]:
+        """A plan for each budget, counting of rings the rows that are in use or all; none twice.
+
+        Args:
+            enough: an arena of this size is looked for longer; 0: of the budget's, or of what is needed.
+        """
+        found: list[_Way] = []
+        for budget in budgets:
             for self._whole_rings in (False, True):
-                spans = self._spans(most * part // _PARTS)
-                if not spans or spans in tried:
+                spans = self._spans(budget)
+                if any(spans == others for _, others, _ in found):
                     continue
-                tried.append(spans)
                 chosen = self._in_lowest(spans)
-                plan = self.planned(spans, chosen, most)
-                if plan.arena_bytes <= most:
-                    found.append(self._faster(plan, spans, chosen, most))
-        if not found:
-            return None
-        fastest = min(found, key=lambda plan: self._cycles(plan, {}))
+                plan = self.planned(spans, chosen, enough or max(budget, self._needed(spans)))
+                found.append((plan, spans, chosen))
+        return found
+
+    def _fastest_of(self, found: Sequence[_Way], most: int) -> Plan:
+        """The fastest plan that these become with more memory, as long as the arena takes no more than `most` bytes."""
+        faster = [self._faster(*way, most) for way in found if way[0].arena_bytes <= most]
+        fastest = min(faster, key=work_of_plan)
         verify_plan(fastest)
         return fastest
 

@@ -22,7 +22,7 @@ from mcugen.runtimes.aot.plan.state import StateMemory, place_states
 from mcugen.runtimes.aot.plan.stripes import window_of
 from mcugen.runtimes.aot.plan.types import Plan, Step
 from mcugen.runtimes.aot.plan.verify import verify_plan
-from mcugen.runtimes.aot.plan.work import work_of
+from mcugen.runtimes.aot.plan.work import work_of, work_of_plan
 from mcugen.runtimes.aot.supported import check_supported
 
 _SCRATCH_LIMITS = (None, 8192, 4096, 2048, 1024, 512, 0)
@@ -91,13 +91,13 @@ def _with_room_by_pipelines(usual: Plan) -> Plan:
     """The plan with pipelines where they leave so much room for faster kernels that it is faster in the same arena."""
     code = _room_for_code(usual) - _PIPELINES_CODE
     known = {call.kernel for step in usual.steps for call in step.calls}
-    before = sum(work_of(usual.graph, step) for step in usual.steps)
+    before = work_of_plan(usual)
     missed = sum(_missed(usual, step, known, code) for step in usual.steps)
     if code < 0 or before - missed > before * _WORTH or _has_rounds(usual):
         return usual
     search = row_search(usual.graph, usual.target, usual.goal, pushed=False)
     flowing = search.fastest(usual.arena_bytes) if search else None
-    if flowing is None or sum(work_of(flowing.graph, step) for step in flowing.steps) > before * _WORTH:
+    if flowing is None or work_of_plan(flowing) > before * _WORTH:
         return usual
     added = {call.kernel: call.code_bytes for step in flowing.steps for call in step.calls if call.kernel not in known}
     return usual if sum(added.values()) > code else replace(flowing, target=usual.target)
@@ -137,7 +137,7 @@ def _with_little(plans: Sequence[Plan]) -> Plan:
 
 def _price(plan: Plan) -> float:
     """A percent of the cycles is worth two percent of the arena."""
-    return float(plan.arena_bytes * sum(work_of(plan.graph, step) for step in plan.steps) ** 2)
+    return float(plan.arena_bytes * work_of_plan(plan) ** 2)
 
 
 def _plan_within(graph: Graph, target: Target, goal: Goal, limit: int, *, pushed: bool) -> Plan:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mcugen.graph.types import Graph
 from mcugen.ops.base import KernelCall
-from mcugen.runtimes.aot.plan.types import Step
+from mcugen.runtimes.aot.plan.types import Plan, Step
 
 _TURN = 500
 """Of the scheduler, and of calling a kernel."""
@@ -38,6 +38,11 @@ _PLANES = 4
 _PER_SPLIT_ROW = 70
 _PER_SPLIT_PIXEL = 10.5
 """Of a row that is split into planes."""
+
+
+def work_of_plan(plan: Plan) -> float:
+    """Cycles of all steps of a plan."""
+    return sum(work_of(plan.graph, step) for step in plan.steps)
 
 
 def work_of(graph: Graph, step: Step) -> float:
