@@ -1,14 +1,12 @@
-"""labwired, a simulator of microcontrollers (PyPI): runs in a process of its own, connected by a socket pair."""
+"""labwired, a simulator of microcontrollers (PyPI)."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcugen.emulators.python_packages import find_package, launch_in_python
 from mcugen.emulators.types import Emulated, Emulator, Launch
-from mcugen.errors import ToolError
 from mcugen.toml_table import Table
 
 PACKAGE = "labwired"
@@ -23,19 +21,6 @@ class Labwired:
     uart: str
 
 
-def find_labwired() -> str:
-    """Path of the Python that has labwired.
-
-    Raises:
-        ToolError: it is not installed, with how to get it.
-    """
-    if importlib.util.find_spec(PACKAGE) is None:
-        raise ToolError(
-            "labwired was not found, so nothing ran", hint=f"Install it: {sys.executable} -m pip install {PACKAGE}"
-        )
-    return sys.executable
-
-
 def _read(table: Table, _clock_hz: int) -> Labwired:
     model = Labwired(
         chip=table.matching("chip", r"[a-z0-9_-]{1,40}"),
@@ -46,12 +31,7 @@ def _read(table: Table, _clock_hz: int) -> Labwired:
 
 
 def _launch(elf: Path, _board: Emulated, model: Labwired) -> Launch:
-    program = find_labwired()
-
-    def command(descriptor: int) -> list[str]:
-        return [program, "-m", SERVER, str(elf.resolve()), model.chip, model.uart, str(descriptor)]
-
-    return Launch(command, "socket")
+    return launch_in_python(PACKAGE, SERVER, elf, model.chip, model.uart)
 
 
 EMULATOR = Emulator(
@@ -62,7 +42,7 @@ EMULATOR = Emulator(
     summary=lambda model: str(model.chip),
     launch=_launch,
     unmodelled="Choose one of {boards}; or set a board file's table [labwired], see docs/BOARDS.md",
-    find=lambda _board: find_labwired(),
+    find=lambda _board: find_package(PACKAGE),
     tested=True,
     package=PACKAGE,
 )

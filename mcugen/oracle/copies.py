@@ -18,7 +18,7 @@ from typing import IO
 from mcugen.children import dying_with_us
 from mcugen.errors import ToolError
 from mcugen.oracle.engines import chosen
-from mcugen.oracle.processes import Process
+from mcugen.oracle.processes import Process, StartedProcess
 
 _lock = threading.Lock()
 _original: _Original | None = None
@@ -52,27 +52,15 @@ class Copy(Process):
         self._original.end(self.pid)
 
 
-class Fresh(Process):
-    """The same where processes cannot be copied: started for one model, it ends with its input.
+class Fresh(StartedProcess):
+    """The same where processes cannot be copied.
 
     Args:
         stderr: a file, for what it prints.
     """
 
     def __init__(self, stderr: IO[bytes]) -> None:
-        command = [sys.executable, "-m", "mcugen.oracle.oracle_worker"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self.requests, self.answers = self._process.stdin, self._process.stdout
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        super().__init__("mcugen.oracle.oracle_worker", stderr)
 
 
 def can_copy() -> bool:

@@ -31,20 +31,36 @@ class Process(ABC):
         self.answers.close()
 
 
-class NumpyProcess(Process):
-    """mcugen's own reference. It ends with its input, and so with the process that asked for it.
+class StartedProcess(Process):
+    """A worker that is started for one model. It ends with its input, and so with the process that asked for it.
+
+    Args:
+        worker: its module.
+        stderr: a file, for what it prints.
+    """
+
+    def __init__(self, worker: str, stderr: IO[bytes]) -> None:
+        command = [sys.executable, "-m", worker]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.requests, self.answers = self._process.stdin, self._process.stdout
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class NumpyProcess(StartedProcess):
+    """mcugen's own reference.
 
     Args:
         stderr: a file, for what it prints.
     """
 
     def __init__(self, stderr: IO[bytes]) -> None:
-        command = [sys.executable, "-m", "mcugen.oracle.numpy_worker"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self.requests, self.answers = self._process.stdin, self._process.stdout
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        super().__init__("mcugen.oracle.numpy_worker", stderr)

