@@ -44,10 +44,10 @@ LAW = {
     "ops.keeping": "graph tflite numerics ops ops.weighted",
     # What runs it. The two runtimes are sisters: neither knows the other.
     "emit": "environment errors resources graph numerics ops",
-    "frontends": "errors toml_table emit",
-    "decisions": "errors graph toml_table",
+    "frontends": "errors resources toml_table emit",
+    "decisions": "errors resources graph toml_table",
     "pipeline": "errors resources graph toml_table numerics emit frontends decisions",
-    "emulators": "errors cores toml_table emit",
+    "emulators": "errors resources cores toml_table emit",
     "boards": "errors resources cores toml_table ops emulators",
     "reference": "errors graph tflite",
     "oracle": "environment children errors names graph ops.moving reference",

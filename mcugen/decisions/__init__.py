@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -18,6 +16,7 @@ from mcugen.decisions.types import (
     ModelIO,
     Wanted,
 )
+from mcugen.resources import declared
 from mcugen.toml_table import Table
 
 __all__ = [
@@ -37,11 +36,7 @@ __all__ = [
 @functools.cache
 def registry() -> Mapping[str, DecisionSpec]:
     """The kinds of decisions by their names, in alphabetical order."""
-    found = {}
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        spec = getattr(importlib.import_module(module.name), "SPEC", None)
-        if spec is not None:
-            found[spec.kind] = spec
+    found = {spec.kind: spec for spec in declared(__name__, __path__, "SPEC")}
     return MappingProxyType(dict(sorted(found.items())))
 
 

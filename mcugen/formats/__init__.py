@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from mcugen.formats.types import Format
+from mcugen.resources import declared
 
 
 @functools.cache
 def formats() -> Mapping[str, Format]:
     """All formats by name, in alphabetical order."""
-    loaded = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    found = sorted((module.FORMAT for module in loaded if hasattr(module, "FORMAT")), key=lambda format: format.name)
+    found: list[Format] = sorted(declared(__name__, __path__, "FORMAT"), key=lambda format: format.name)
     return MappingProxyType({format.name: format for format in found})

@@ -12,8 +12,6 @@ Training calls the reference of the very front end that is deployed::
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +21,7 @@ import numpy as np
 
 from mcugen.errors import FrontEndError
 from mcugen.frontends.types import Array, EmittedFrontEnd, FrontEnd, FrontEndSpec, Rows, Signal, Streaming
+from mcugen.resources import declared
 from mcugen.toml_table import Table
 
 __all__ = [
@@ -45,11 +44,7 @@ HINT = "docs/FRONTENDS.md describes the fields"
 @functools.cache
 def registry() -> Mapping[str, FrontEndSpec]:
     """The kinds of front ends by their names, in alphabetical order."""
-    found = {}
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        spec = getattr(importlib.import_module(module.name), "SPEC", None)
-        if spec is not None:
-            found[spec.kind] = spec
+    found = {spec.kind: spec for spec in declared(__name__, __path__, "SPEC")}
     return MappingProxyType(dict(sorted(found.items())))
 
 
