@@ -19,8 +19,9 @@ from mcugen.convert.equalize import equalize
 from mcugen.convert.equivalents import use_int16_equivalents
 from mcugen.convert.features import FeatureScaling, behind, feature_scaling, take_out, units_of
 from mcugen.convert.inspect_source import Inspection
-from mcugen.convert.loops.merged import merge, split
+from mcugen.convert.loops.merged import merge, split, touched
 from mcugen.convert.loops.rounds import tied_rounds
+from mcugen.convert.loops.variables import keeps_variables
 from mcugen.convert.made_up import not_too_small
 from mcugen.convert.observed import merged_copy, observe
 from mcugen.convert.parts import Parts, output_parts, take_apart
@@ -51,6 +52,9 @@ from mcugen.tflite.units import write_units
 from mcugen.tflite.unused import drop_unused_codes
 
 _TOO_OFTEN_OUTSIDE = 0.01
+
+_STEPS = 2000
+"""Samples of a stream that calibrate, if there are so many: single steps, of which each goes on from the one before."""
 
 
 class FloatModel:
@@ -109,7 +113,7 @@ class FloatModel:
         """Whether an output joins parts that differ much in size."""
         if not any(output_parts(self.model.schema)):
             return False
-        samples = choose(self.everything, CALIBRATION_SAMPLES)
+        samples = self._chosen(CALIBRATION_SAMPLES)
         joined, _ = take_apart(self.model.copy(), self._observe(Choices(), self.model, samples, None).outputs)
         return any(each.count > 1 for each in joined)
 
@@ -123,7 +127,7 @@ class FloatModel:
             ConversionError: it cannot be quantized so.
             ToolError: TensorFlow is not installed, for int16 activations of the whole model.
         """
-        samples = choose(self.everything, choices.samples)
+        samples = self._chosen(choices.samples)
         floats, pairs = self._equalized_form() if choices.equalize else (self.model, 0)
         warnings, notes = list(self._warnings), list(self._plain.notes)
         if choices.equalize:
@@ -176,7 +180,8 @@ class FloatModel:
             watched = [i for i in watched if i in scheme.activations]
             names = {i: short_name(flat.layer_of(flat.name_of(main.tensors[i], i))) for i in watched}
             inputs = _normalized(self.everything, scalings)
-            warnings += _range_warnings(inputs, floats.main, scheme, self._inspection, watched, names)
+            computed = [i for i in watched if i in touched(model)]
+            warnings += _range_warnings(inputs, floats.main, scheme, self._inspection, computed, names)
             rewrite(model, scheme, merged)
             if apart is not None and any(each.count > 1 for each in apart[0]):
                 write_joined(model, apart[0])
@@ -211,6 +216,13 @@ class FloatModel:
             choices=choices,
         )
         return Converted(quantized, report, self.name, floats, self.scaling)
+
+    def _chosen(self, limit: int) -> Samples:
+        """The samples to calibrate with: some of all, or the first steps of a stream."""
+        if not keeps_variables(self.model.schema):
+            return choose(self.everything, limit)
+        steps = min(self.everything.count, max(limit, _STEPS))
+        return self.everything.take(np.arange(steps))
 
     def _equalized_form(self) -> tuple[OpenedModel, int]:
         if self._equalized is None:

@@ -13,6 +13,7 @@ from mcugen.convert import calibrate
 from mcugen.convert.histogram import Range
 from mcugen.convert.loops.rounds import tied_rounds
 from mcugen.convert.loops.unrolled import drop_zeros, unroll
+from mcugen.convert.loops.variables import keeps_variables
 from mcugen.convert.observed import is_recurrent
 from mcugen.convert.prepare import constant_outputs, fold_constants
 from mcugen.convert.wide_lstm import WideLstm, name_lstms, put_lstms_back
@@ -83,6 +84,11 @@ def check_int16(model: ModelT) -> None:
         ConversionError: names the op, its layer, and what to try.
     """
     main = model.subgraphs[0]
+    if keeps_variables(model):
+        raise ConversionError(
+            "the model keeps a state in variables, for which TensorFlow's quantizer has no int16 form",
+            hint="Omit `activations` for int8",
+        )
     for index, op in enumerate(main.operators):
         kind, inputs = flat.kind_of(model, op), flat.ints(op.inputs)
         specs = ops.builtin().get(kind, ())

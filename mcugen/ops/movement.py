@@ -1,7 +1,7 @@
 """What ops share that only move values: a move is nested loops with strides on both sides.
 
-An op describes its moves once; from them come the calls of mcg_copy, or an alias where the values lie next to each
-other already, and constant folding.
+An op describes its moves once; from them come the calls of mcg_move and mcg_copy, or an alias where the values lie next
+to each other already, and constant folding.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.graph.types import DType, Graph, Op, Tensor
-from mcugen.ops.base import Constant, Constraint, KernelCall, Lowering, Target
+from mcugen.ops.base import Constant, Constraint, KernelCall, Lowering, ParamValue, Target
 from mcugen.ops.checks import same_quantization
 
 LOOPS = 5
 """Loops of mcg_copy around its rows."""
+
+_WORTH_A_CALL = 16
+"""Bytes of a row from which on mcg_move, a function for all its calls, copies as fast as a loop of the call's own."""
 
 _ALIAS_ALIGNMENT = 4
 """Kernels read activations as 32-bit words, so a tensor inside another one begins at a whole word."""
@@ -81,21 +84,43 @@ def _rows(loops: Sequence[Loop]) -> tuple[list[Loop], int]:
     return outer, 1
 
 
+def rows_moved(loops: Sequence[Loop], row: int) -> tuple[str, tuple[tuple[str, ParamValue], ...]]:
+    """The kernel that moves rows of so many bytes, and its parameters; `loops` in bytes, outermost first."""
+    loops = [loop for loop in loops if loop.count != 1]
+    if len(loops) <= 1 and row >= _WORTH_A_CALL:
+        loop = loops[0] if loops else Loop(1, 0, 0)
+        strides = (("input_stride", loop.source), ("output_stride", loop.output))
+        return "mcg_move", (("rows", loop.count), *strides, ("bytes", row))
+    padded = [Loop(1, 0, 0)] * (LOOPS - len(loops)) + list(loops)
+    return "mcg_copy", (
+        ("count", tuple(loop.count for loop in padded)),
+        ("input_stride", tuple(loop.source for loop in padded)),
+        ("output_stride", tuple(loop.output for loop in padded)),
+        ("bytes", row),
+    )
+
+
+def whole_copy(call: KernelCall) -> int | None:
+    """The bytes that a call copies in one piece; None for a call that does anything else."""
+    if call.kernel not in ("mcg_move", "mcg_copy"):
+        return None
+    params = dict(call.params)
+    rows, size = params.get("rows", params.get("count")), params["bytes"]
+    assert isinstance(size, int)
+    return size if math.prod(rows if isinstance(rows, tuple) else (rows or 0,)) == 1 else None
+
+
 def copy_call(
     source: Tensor | Constant, output: Tensor, loops: Sequence[Loop], source_at: int = 0, output_at: int = 0
 ) -> KernelCall:
-    """The call of mcg_copy for one move; positions in elements."""
+    """The call of mcg_move or mcg_copy for one move; positions in elements."""
     outer, row = _rows(loops)
     size = output.dtype.itemsize
-    padded = [Loop(1, 0, 0)] * (LOOPS - len(outer)) + outer
+    in_bytes = [Loop(loop.count, loop.source * size, loop.output * size) for loop in outer]
+    kernel, params = rows_moved(in_bytes, row * size)
     return KernelCall(
-        kernel="mcg_copy",
-        params=(
-            ("count", tuple(loop.count for loop in padded)),
-            ("input_stride", tuple(loop.source * size for loop in padded)),
-            ("output_stride", tuple(loop.output * size for loop in padded)),
-            ("bytes", row * size),
-        ),
+        kernel=kernel,
+        params=params,
         inputs=() if isinstance(source, Constant) else (source.id,),
         constants=(source,) if isinstance(source, Constant) else (),
         outputs=(output.id,),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mcugen.convert import convert
-from mcugen.errors import ConversionError, ModelError
-from mcugen.tflite import fields as flat
+from mcugen.errors import ConversionError
 
 pytestmark = pytest.mark.tensorflow
 keras = pytest.importorskip("keras", reason="Keras is not installed")
@@ -61,18 +59,6 @@ def test_masking_is_refused_by_its_name() -> None:
     given = model(layers.Masking(name="padding"), layers.LSTM(UNITS))
     with pytest.raises(ConversionError, match=r'layer "padding" \(Masking\): leaves out the steps .*Remove it'):
         convert(given, samples())
-
-
-def test_a_state_that_outlives_a_sample_is_refused_for_int8_and_runs_in_float(tmp_path: Path) -> None:
-    """The way on that the refusal names is one."""
-    given = model(layers.GRU(UNITS, stateful=True), batch=1)
-    given.save(tmp_path / "stateful.keras")
-    with pytest.raises(
-        ModelError, match=r"keeps a state from sample to sample .* without stateful=True .*`quantize=Fa"
-    ):
-        convert(tmp_path / "stateful.keras", samples())
-    kept = convert(tmp_path / "stateful.keras", quantize=False)
-    assert "ASSIGN_VARIABLE" in [flat.kind_of(kept.model.schema, op) for op in kept.model.main.operators]
 
 
 @pytest.mark.parametrize(

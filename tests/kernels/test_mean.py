@@ -5,12 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mcugen.runtimes.aot.graph import read_graph
+from mcugen.runtimes.aot.plan import make_plan
+from tests.kernels.cores import M4, join
+from tests.kernels.cores import prove as prove_on_core
 from tests.kernels.many_ops import ZERO_POINTS, draw_scale, prove, refusal
-from tests.kernels.single_op import Node, TensorSpec, constant, options
+from tests.kernels.single_op import Node, TensorSpec, assert_bit_exact, build_model, constant, options
+from tests.kernels.weighted_models import distinct
 
 
 def node(
@@ -30,6 +36,58 @@ def node(
         [source, axis_tensor],
         [TensorSpec(output, scale=scales[1], zero_point=zero_points[1])],
     )
+
+
+def mean_models(sizes: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[bytes]:
+    """A MEAN and a SUM of every shape over these axes."""
+    rng = np.random.default_rng(7)
+    models = []
+    for shape, axes in sizes:
+        for kind in ("MEAN", "SUM"):
+            scales = (float(10.0 ** rng.uniform(-2, 0)), float(10.0 ** rng.uniform(-2, 0)))
+            zero_points = (int(rng.integers(-128, 128)), int(rng.integers(-128, 128)))
+            made = node(shape, axes, True, scales, zero_points)
+            models.append(build_model(kind, made.options, made.inputs, made.outputs))
+    return models
+
+
+SUMMED_IN_HALVES = [
+    ((1, 7, 5, 20), (1, 2)),
+    ((3, 4, 8), (0,)),
+    ((2, 3, 4, 8), (0, 2)),
+    ((2, 6, 4), (1,)),
+    ((1, 15, 17, 4), (1, 2)),
+]
+"""What mcg_mean_s8_dsp takes; the last are as many elements as fit into 16 bits."""
+
+
+def test_means_by_words() -> None:
+    for model in mean_models(SUMMED_IN_HALVES):
+        (call,) = make_plan(read_graph(model), M4.target).steps[0].calls
+        assert call.kernel == "mcg_mean_s8_dsp"
+    results = assert_bit_exact(join(mean_models(SUMMED_IN_HALVES)), target=M4.target)
+    assert distinct(results) > 100
+
+
+@pytest.mark.emulator
+def test_means_by_words_on_core(tmp_path: Path) -> None:
+    plan = prove_on_core(mean_models(SUMMED_IN_HALVES), M4, tmp_path)
+    assert {call.kernel for step in plan.steps for call in step.calls} == {"mcg_mean_s8_dsp"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "why"),
+    [
+        ((1, 16, 16, 4), (1, 2), "sums of 256 elements do not fit into 16 bits"),
+        ((1, 4, 4, 6), (1, 2), "it does not keep a multiple of 4 elements that lie side by side"),
+        ((4, 8), (1,), "it does not keep a multiple of 4 elements that lie side by side"),
+    ],
+)
+def test_means_one_by_one(shape: tuple[int, ...], axes: tuple[int, ...], why: str) -> None:
+    for model in mean_models([(shape, axes)]):
+        (call,) = make_plan(read_graph(model), M4.target).steps[0].calls
+        assert (call.kernel, call.why_not_faster) == ("mcg_mean_s8", f"no DSP variant: {why}")
+        assert_bit_exact(model, target=M4.target)
 
 
 @pytest.mark.parametrize("rank", range(1, 6))

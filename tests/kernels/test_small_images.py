@@ -28,7 +28,7 @@ DEPTHWISE, CONVOLUTION = "DEPTHWISE_CONV_2D", "CONV_2D"
 KERNELS = {
     ("portable", DEPTHWISE): {"mcg_depthwise_conv_2d_s8", "mcg_depthwise_single_s8"},
     ("mla", DEPTHWISE): {"mcg_depthwise_conv_2d_s8_mla"},
-    ("dsp", DEPTHWISE): {"mcg_depthwise_conv_2d_s8_dsp", "mcg_depthwise_wide_s8_dsp", "mcg_depthwise_single_s8_dsp"},
+    ("dsp", DEPTHWISE): {"mcg_depthwise_conv_2d_s8_dsp", "mcg_depthwise_wide_s8_dsp"},
     ("portable", CONVOLUTION): {"mcg_conv_2d_s8"},
     ("mla", CONVOLUTION): {"mcg_conv_2d_s8_mla"},
     ("dsp", CONVOLUTION): {"mcg_conv_2d_s8_dsp", "mcg_conv_2d_pairs_s8_dsp"},

@@ -3,7 +3,7 @@
 #ifndef MCG_COPY_H
 #define MCG_COPY_H
 
-#include "mcg_common.h"
+#include "mcg_copy_row.h"
 
 typedef struct {
   int32_t count[5];         /* rows, in nested loops, outermost first */
@@ -18,7 +18,7 @@ MCG_INLINE void mcg_copy_rows(const mcg_copy_params *p, const uint8_t *input, ui
     const uint8_t *from = input + d * p->input_stride[3];
     uint8_t *to = output + d * p->output_stride[3];
     for (int32_t e = 0; e < p->count[4]; ++e) {
-      memcpy(to, from, (size_t)p->bytes);
+      mcg_copy_row(to, from, p->bytes);
       from += p->input_stride[4];
       to += p->output_stride[4];
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Depthwise convolution with a single window, as streams have: input and weights are
- * [taps][channels]. The input's zero point is folded into the bias. */
+/* Depthwise convolution with a single window, as streams have. Weights are [taps][channels]; the
+ * taps of the input lie `step` bytes apart, with channels between them that others read. The
+ * input's zero point is folded into the bias. */
 #ifndef MCG_DEPTHWISE_SINGLE_S8_H
 #define MCG_DEPTHWISE_SINGLE_S8_H
 
@@ -9,6 +10,7 @@
 typedef struct {
   int32_t taps;
   int32_t channels;
+  int32_t step; /* channels or more */
   int32_t per_channel;
   int32_t scale_down;
   int32_t output_zero_point;
@@ -31,7 +33,7 @@ MCG_INLINE void mcg_depthwise_single_s8(const mcg_depthwise_single_s8_params *p,
     int32_t acc = bias[channel];
     for (int32_t tap = 0; tap < p->taps; ++tap) {
       acc += *x * *w;
-      x += p->channels;
+      x += p->step;
       w += p->channels;
     }
     output[channel] = mcg_output(&stage, channel, acc);

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcugen.convert.loops.counted import is_loop
+from mcugen.convert.loops.variables import tied_variables
 from mcugen.tflite import fields as flat
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
 from mcugen.tflite.unused import take_tensors
@@ -27,7 +28,7 @@ class Merged:
         parts: of the main graph and every other one: the object that held it, and its inputs and outputs, as ids of
             the merged graph.
         ties: tensors of a loop that are one variable: what it starts with, what the body takes and gives, what it
-            ends with.
+            ends with; and of a variable of the model what is read and assigned.
     """
 
     parts: tuple[tuple[SubGraphT, Ids, Ids], ...]
@@ -55,6 +56,7 @@ def merge(model: ModelT) -> Merged:
             _, takes, gives = parts[int(op.builtinOptions.bodySubgraphIndex)]
             _, asks, _ = parts[int(op.builtinOptions.condSubgraphIndex)]
             ties += zip(flat.ints(op.inputs), takes, gives, asks, flat.ints(op.outputs), strict=True)
+    ties += tied_variables(model)
     for subgraph in model.subgraphs[1:]:
         main.tensors.extend(subgraph.tensors)
         main.operators.extend(subgraph.operators)
@@ -62,6 +64,12 @@ def merge(model: ModelT) -> Merged:
     main.inputs = np.array([i for _, inputs, _ in parts for i in inputs], np.int32)
     main.outputs = np.array([i for _, _, outputs in parts for i in outputs], np.int32)
     return Merged(tuple(parts), tuple(ties))
+
+
+def touched(model: ModelT) -> set[int]:
+    """The tensors of a merged graph that an op reads or gives, and not only a loop hands on."""
+    operators = [op for op in model.subgraphs[0].operators if not is_loop(model, op)]
+    return {i for op in operators for i in (*flat.ints(op.inputs), *flat.ints(op.outputs))}
 
 
 def split(model: ModelT, merged: Merged) -> dict[int, int]:

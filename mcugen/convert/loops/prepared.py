@@ -6,6 +6,7 @@ from mcugen.convert.loops.counted import counted_loops
 from mcugen.convert.loops.lstm_layers import fuse_lstm_layers
 from mcugen.convert.loops.lstm_op import parse_lstm
 from mcugen.convert.loops.rows import write_rows_in_place
+from mcugen.convert.loops.variables import begin_with_zeros, check_variables, tied_variables
 from mcugen.errors import ConversionError, ModelError
 from mcugen.tflite import fields as flat
 from mcugen.tflite.lstm_operands import LSTM
@@ -14,30 +15,21 @@ from mcugen.tflite.schema_types import ModelT
 from mcugen.tflite.state import takes_sequences
 from mcugen.tflite.unused import drop_unused
 
-_VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
-_OTHER_GRAPHS = ("IF", "CALL", "CALL_ONCE")
+_OTHER_GRAPHS = ("IF", "CALL")
 
 
 def check_control_flow(model: ModelT) -> None:
     """Refuse what cannot be quantized, before the long steps.
 
     Raises:
-        ModelError: conditions, or state that is kept in variables.
+        ModelError: conditions; variables that do not begin with zeros, or that a loop uses.
         ConversionError: a loop whose number of rounds is not known; an LSTM of another kind, or of a stream.
     """
     main = model.subgraphs[0]
     kinds = [flat.kind_of(model, op) for op in main.operators]
-    variable = next((n for n, kind in enumerate(kinds) if kind in _VARIABLES), None)
-    if variable is not None:
-        raise ModelError(
-            "the model keeps a state from sample to sample in variables, as layers with stateful=True do, which cannot "
-            "be calibrated here",
-            where=flat.where(model, main, variable),
-            hint="Build the layer without stateful=True and pass whole sequences as samples, or run the model in "
-            "float32 with `quantize=False`",
-        )
+    check_variables(model)
     other = next((n for n, kind in enumerate(kinds) if kind in _OTHER_GRAPHS), None)
-    if other is not None or (len(model.subgraphs) > 1 and "WHILE" not in kinds):
+    if other is not None or (len(model.subgraphs) > 1 and not {"WHILE", "CALL_ONCE"} & {*kinds}):
         where = f'subgraph 1 "{printable(model.subgraphs[1].name)}"' if other is None else ""
         raise ModelError(
             f"the model has {len(model.subgraphs)} subgraphs (conditions or state), which cannot be quantized here",
@@ -60,12 +52,17 @@ def prepare_loops(model: ModelT, *, fuse: bool) -> list[str]:
     """Rewrite the loops of a float model, in place; notes of what was done.
 
     Args:
-        fuse: LSTM layers become TensorFlow Lite's op.
+        fuse: the model is to be quantized: LSTM layers become TensorFlow Lite's op, and variables, which
+            `check_control_flow` has let through, begin with zeros without being told.
 
     Raises:
         ConversionError: a loop whose number of rounds is not known.
     """
     notes = []
+    if fuse and (variables := len(tied_variables(model))):
+        begin_with_zeros(model)
+        kept = "a state is" if variables == 1 else f"{variables} states are"
+        notes.append(f"{kept} kept from sample to sample: the samples are taken in order, as steps of one stream")
     rows = sum(write_rows_in_place(model, loop) for loop in counted_loops(model))
     if rows:
         notes.append(f"{rows} sequences that loops gather are written in place")

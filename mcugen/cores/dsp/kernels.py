@@ -296,12 +296,41 @@ def _readable_in_words(call: KernelCall, depth: int) -> KernelCall:
     return replace(call, constants=(weights, *others))
 
 
-def depthwise_single(call: KernelCall) -> KernelCall | str:
+def depthwise_single(portable: KernelCall) -> KernelCall | str:
     """mcg_depthwise_single_s8_dsp."""
-    channels = integer(call, "channels")
-    if channels % 4:
-        return f"{channels} channels are no multiple of 4"
-    return replace(with_doubled_factors(call), kernel=f"{call.kernel}_dsp", variant="dsp")
+    channels, step = integer(portable, "channels"), integer(portable, "step")
+    if channels % 4 or step % 4:
+        return f"{channels} channels of {step} are no multiple of 4"
+    call = with_doubled_factors(portable)
+    if integer(call, "fast") != 1:
+        return "its outputs are clamped or scaled up"
+    weights, bias, multiplier, shift = (constant.values for constant in call.constants)
+    fours = channels // 4
+    taps = np.ascontiguousarray(weights.reshape(-1, fours, 4).transpose(1, 0, 2))
+    shifts = np.ascontiguousarray(shift.reshape(fours, 4))
+    columns = (bias.reshape(fours, 4), taps.view(np.int32)[..., 0], multiplier.reshape(fours, 4), shifts.view(np.int32))
+    note = f"[{fours}] of bias[4], weights[{taps.shape[1]},4], multiplier[4], shift[4]"
+    return replace(
+        call,
+        kernel="mcg_depthwise_single_s8_dsp",
+        params=tuple(item for item in portable.params if item[0] not in STAGE or item[0] == "output_zero_point"),
+        constants=(Constant("weights", np.concatenate(columns, axis=1).astype(np.int32), note),),
+        variant="dsp",
+    )
+
+
+_MOST_AVERAGED = 255
+"""Bytes whose sum fits into 16 bits."""
+
+
+def mean(portable: KernelCall) -> KernelCall | str:
+    """mcg_mean_s8_dsp."""
+    kept, stride, reduced = (integer_list(portable, name) for name in ("kept", "kept_stride", "reduced"))
+    if stride[2] != 1 or kept[2] % 4:
+        return "it does not keep a multiple of 4 elements that lie side by side"
+    if math.prod(reduced) > _MOST_AVERAGED:
+        return f"sums of {math.prod(reduced)} elements do not fit into 16 bits"
+    return replace(portable, kernel="mcg_mean_s8_dsp", variant="dsp")
 
 
 _FOUR_ROWS = 4
@@ -345,6 +374,7 @@ KERNELS = KernelSet(
     {
         "mcg_add_s8": anywhere(add),
         "mcg_mul_s8": anywhere(mul),
+        "mcg_mean_s8": anywhere(mean),
         "mcg_average_pool_2d_s8": anywhere(average_pool_2d),
         "mcg_max_pool_2d_s8": anywhere(max_pool_2d),
         "mcg_fully_connected_s8": anywhere(fully_connected),

@@ -187,8 +187,8 @@ def _depthwise(call: KernelCall, values: dict[str, int], rows: NDArray[np.int8],
     """The depthwise kernel, with weights [taps, output channels] and some filters per input channel."""
     if filters > _MAX_FILTERS:
         return f"it takes up to {_MAX_FILTERS} filters per channel, these are {filters}"
-    if bool(((rows == -128).sum(axis=0) > 1).any()):
-        return "two weights of one channel are -128, and such products overflow 16 bits when added"
+    if _overflows(rows):
+        return _OVERFLOW
     taps, channels = rows.shape
     together = _LANES // channels if filters == 1 and values["stride_w"] == 1 and _LANES % channels == 0 else 1
     width, height = values["filter_width"], values["filter_height"]
@@ -200,17 +200,49 @@ def _depthwise(call: KernelCall, values: dict[str, int], rows: NDArray[np.int8],
     columns = values["output_width"] if keeps else columns
     kept = pixel * ((columns - 1) * values["stride_w"] + extent_w)
     values = {**values, "filters": filters, "together": together, "columns": columns, "kept_rows": height * keeps}
-    lanes = _lanes(channels, filters, together)
+    params = tuple((name, values[name]) for name in _DEPTHWISE_FIELDS)
+    # What is loaded beyond the last pixel counts nothing.
+    return _by_sixteen(
+        replace(call, kernel="mcg_depthwise_conv_2d_s8_mve", params=params, scratch_bytes=4 * taps + kept + _LANES),
+        rows,
+        _lanes(channels, filters, together),
+    )
+
+
+def depthwise_single(call: KernelCall) -> KernelCall | str:
+    """mcg_depthwise_single_s8_mve."""
+    values = integers(call)
+    taps, channels = values["taps"], values["channels"]
+    rows = call.constants[0].values.reshape(taps, channels)
+    if channels < _LANES:
+        return f"{channels} channels do not fill a vector"
+    if _overflows(rows):
+        return _OVERFLOW
+    params = tuple(item for item in call.params if item[0] != "per_channel")
+    return _by_sixteen(
+        replace(call, kernel="mcg_depthwise_single_s8_mve", params=params, scratch_bytes=4 * taps),
+        rows,
+        _lanes(channels, 1, 1),
+    )
+
+
+_OVERFLOW = "two weights of one channel are -128, and such products overflow 16 bits when added"
+
+
+def _overflows(rows: NDArray[np.int8]) -> bool:
+    return bool(((rows == -128).sum(axis=0) > 1).any())
+
+
+def _by_sixteen(call: KernelCall, rows: NDArray[np.int8], lanes: NDArray[np.intp]) -> KernelCall:
+    """The call with its tables, and weights [taps, channels], in groups of sixteen lanes."""
+    taps, channels = rows.shape
     weights = Constant(
         "weights",
         np.where(lanes >= 0, rows[:, lanes], 0).reshape(taps, -1, _LANES).transpose(1, 0, 2).astype(np.int8),
         f"[{len(lanes) // _LANES},{taps},{_LANES}] of {channels} channels",
     )
     tables = [replace(table, values=_by_lane(table.values, lanes), note=_BY_LANE) for table in call.constants[1:]]
-    params = tuple((name, values[name]) for name in _DEPTHWISE_FIELDS)
-    # What is loaded beyond the last pixel counts nothing.
-    made = _made(call, "mcg_depthwise_conv_2d_s8_mve", params, weights, 4 * taps + kept + _LANES)
-    return replace(made, constants=(weights, *tables))
+    return replace(call, constants=(weights, *tables), variant="mve")
 
 
 def _lanes(channels: int, filters: int, together: int) -> NDArray[np.intp]:
@@ -345,6 +377,7 @@ KERNELS = KernelSet(
         "mcg_conv_direct_s8": anywhere(conv_direct),
         "mcg_conv_2d_s8": anywhere(conv_2d),
         "mcg_depthwise_conv_2d_s8": depthwise_conv_2d,
+        "mcg_depthwise_single_s8": anywhere(depthwise_single),
     },
     outruns=("mcg_depthwise_single_s8",),
 )

@@ -14,6 +14,7 @@ from mcugen.graph.types import DType, Graph, Op, Tensor
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, quantization_problem, same_quantization
 from mcugen.ops.common import fused_activation_name
+from mcugen.ops.movement import Loop, rows_moved
 
 _MAX_INPUTS = 10
 _TYPES = (DType.INT8, DType.INT16, DType.INT32, DType.FLOAT32, DType.BOOL)
@@ -92,19 +93,8 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     offset = 0
     for i in op.inputs:
         size = graph.tensor(i).shape[axis] * inner
-        call = KernelCall(
-            kernel="mcg_copy",
-            params=(
-                ("count", (1, 1, 1, 1, rows)),
-                ("input_stride", (0, 0, 0, 0, size)),
-                ("output_stride", (0, 0, 0, 0, output.shape[axis] * inner)),
-                ("bytes", size),
-            ),
-            inputs=(i,),
-            outputs=(output.id,),
-            output_offset=offset,
-        )
-        calls.append(call)
+        kernel, params = rows_moved([Loop(rows, size, output.shape[axis] * inner)], size)
+        calls.append(KernelCall(kernel, params, inputs=(i,), outputs=(output.id,), output_offset=offset))
         offset += size
     return Lowering(calls=tuple(calls))
 

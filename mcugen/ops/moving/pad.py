@@ -18,7 +18,7 @@ from mcugen.ops.checks import (
     quantization_problem,
     same_quantization,
 )
-from mcugen.ops.movement import LOOPS
+from mcugen.ops.movement import Loop, rows_moved
 
 _MAX_RANK = 5
 
@@ -120,15 +120,11 @@ def copy_inside(graph: Graph, op: Op) -> KernelCall:
         input_strides.insert(0, input_strides[0] * axis.size)
         output_strides.insert(0, output_strides[0] * axis.padded)
     start = sum(a.before * s for a, s in zip(outer, output_strides[1:], strict=True)) + row.before
-    fill = (0,) * (LOOPS - len(outer))
+    strides = zip(outer, input_strides[1:], output_strides[1:], strict=True)
+    kernel, params = rows_moved([Loop(axis.size, size * i, size * o) for axis, i, o in strides], size * row.size)
     return KernelCall(
-        kernel="mcg_copy",
-        params=(
-            ("count", (1,) * len(fill) + tuple(a.size for a in outer)),
-            ("input_stride", fill + tuple(size * stride for stride in input_strides[1:])),
-            ("output_stride", fill + tuple(size * stride for stride in output_strides[1:])),
-            ("bytes", size * row.size),
-        ),
+        kernel=kernel,
+        params=params,
         inputs=(source.id,),
         outputs=(output.id,),
         output_offset=size * start,

@@ -19,8 +19,19 @@ from mcugen.ops.weighted import conv_2d
 
 
 @dataclass(frozen=True)
+class Part:
+    """Where a single window lies in a larger tensor: its first byte, and bytes from a tap to the next."""
+
+    start: int
+    step: int
+
+
+@dataclass(frozen=True)
 class DepthwiseConv2DOptions:
-    """Padding is explicit, so that a PAD before the op can be added to it."""
+    """Padding is explicit, so that a PAD before the op can be added to it.
+
+    `part` is set where a pass made the op read its window in place from a larger tensor than its input was.
+    """
 
     pads: Pads
     stride_h: int
@@ -29,6 +40,7 @@ class DepthwiseConv2DOptions:
     dilation_w: int
     depth_multiplier: int
     activation: str
+    part: Part | None = None
 
 
 def parse(raw: Any, inputs: Sequence[Tensor | None], _outputs: Sequence[Tensor]) -> DepthwiseConv2DOptions:
@@ -61,6 +73,8 @@ def shapes_fit(graph: Graph, op: Op) -> str | None:
     if len(image.shape) != 4 or len(weights.shape) != 4 or min(weights.shape) < 1 or weights.shape[0] != 1:
         return f"the input is {describe(image)}, the filter {describe(weights)}"
     channels = weights.shape[3]
+    if options.part is not None:
+        return _part_problem(image, weights, options.part) or with_weights.bias_size_problem(graph, op, channels)
     if image.shape[3] * options.depth_multiplier != channels:
         return (
             f"filter {describe(weights)} does not have the input's {image.shape[3]} channels "
@@ -70,6 +84,12 @@ def shapes_fit(graph: Graph, op: Op) -> str | None:
     return windows.output_shape_problem(graph, op, options, extent, channels) or with_weights.bias_size_problem(
         graph, op, channels
     )
+
+
+def _part_problem(source: Tensor, weights: Tensor, part: Part) -> str | None:
+    _, height, width, channels = weights.shape
+    last = part.start + (height * width - 1) * part.step + channels
+    return None if last <= source.elements else f"its window reaches beyond {describe(source)}"
 
 
 def accumulator_fits(graph: Graph, op: Op) -> str | None:
@@ -86,8 +106,10 @@ def lower(graph: Graph, op: Op, target: Target) -> Lowering:
     stage = with_weights.output_stage(
         graph, op, _rows(weights), with_weights.effective_scales(graph, op), options.activation
     )
-    if not is_outrun(target, _SINGLE) and (single := _single_window(graph, op, weights, stage)):
-        return Lowering((fastest(target, single),))
+    if single := _single_window(graph, op, weights, stage):
+        call = fastest(target, single)
+        if options.part or call.variant != PORTABLE or not is_outrun(target, _SINGLE):
+            return Lowering((call,))
     params = (
         *window_params(graph, op, weights.shape, options),
         ("input_zero_point", graph.tensor(op.inputs[0]).zero_point),
@@ -114,21 +136,29 @@ def _single_window(
     graph: Graph, op: Op, weights: NDArray[np.int8], stage: with_weights.OutputStage
 ) -> KernelCall | None:
     """The call for one window per image, of whole rows, as streams have; else None."""
-    image, options = graph.tensor(op.inputs[0]), op.options
+    options: DepthwiseConv2DOptions = op.options
+    if options.part is None and not is_single_window(graph, op):
+        return None
     _, filter_h, filter_w, channels = weights.shape
-    whole_rows = filter_w == image.shape[2] and filter_h <= image.shape[1] and image.shape[0] == 1
-    dilated = (options.dilation_h > 1 and filter_h > 1) or (options.dilation_w > 1 and filter_w > 1)
-    if not whole_rows or dilated or options.depth_multiplier != 1 or any(astuple(options.pads)):
-        return None
-    if graph.output_of(op).shape[1:3] != (1, 1):
-        return None
+    part = options.part or Part(0, channels)
     return KernelCall(
         kernel=_SINGLE,
-        params=(("taps", filter_h * filter_w), ("channels", channels), *stage.params),
+        params=(("taps", filter_h * filter_w), ("channels", channels), ("step", part.step), *stage.params),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
         constants=(Constant("weights", weights, f"[{filter_h * filter_w},{channels}]"), *stage.constants),
+        input_offset=part.start,
     )
+
+
+def is_single_window(graph: Graph, op: Op) -> bool:
+    """Whether the op has one window, of whole rows from the image's first on."""
+    image, weights, options = graph.tensor(op.inputs[0]), graph.tensor(op.inputs[1]), op.options
+    _, filter_h, filter_w, _ = weights.shape
+    whole_rows = filter_w == image.shape[2] and filter_h <= image.shape[1] and image.shape[0] == 1
+    dilated = (options.dilation_h > 1 and filter_h > 1) or (options.dilation_w > 1 and filter_w > 1)
+    one = graph.output_of(op).shape[1:3] == (1, 1)
+    return one and whole_rows and not dilated and options.depth_multiplier == 1 and not any(astuple(options.pads))
 
 
 def _in_place(graph: Graph, op: Op, target: Target) -> InPlace:

@@ -7,12 +7,12 @@ takes its place as soon as the first part is computed. The planner compares both
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import KernelCall, Lowering
+from mcugen.ops.movement import whole_copy
 
 _ALIGNMENT = 4
 """Kernels read activations as 32-bit words, so a part begins at a whole word."""
@@ -86,9 +86,6 @@ def _parts(graph: Graph, op: Op, lowering: Lowering, renamed: Mapping[int, int])
 
 def _copies_whole(graph: Graph, call: KernelCall) -> bool:
     """Whether a call copies one computed tensor, all of it and in its order."""
-    if call.kernel != "mcg_copy" or len(call.inputs) != 1 or call.input_offset:
+    if len(call.inputs) != 1 or call.input_offset:
         return False
-    params = dict(call.params)
-    count, size = params["count"], params["bytes"]
-    assert isinstance(count, tuple)
-    return math.prod(count) == 1 and size == graph.tensor(call.inputs[0]).nbytes
+    return whole_copy(call) == graph.tensor(call.inputs[0]).nbytes

@@ -37,6 +37,8 @@ def window_of(graph: Graph, op: Op) -> Window | None:
     if len(op.outputs) != 1 or len(tensors) == 1 or not all(_is_image(tensor) for tensor in tensors):
         return None
     options = op.options
+    if isinstance(options, DepthwiseConv2DOptions) and options.part is not None:
+        return None
     if isinstance(options, (Conv2DOptions, DepthwiseConv2DOptions)):
         taps = graph.tensor(op.inputs[1]).shape[1]
         found = Window(options.stride_h, options.pads.top, (taps - 1) * options.dilation_h + 1)

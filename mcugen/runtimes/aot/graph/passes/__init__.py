@@ -10,12 +10,13 @@ from mcugen.runtimes.aot.graph.passes.drop_channels import drop_channels
 from mcugen.runtimes.aot.graph.passes.fuse_activation import fuse_activations
 from mcugen.runtimes.aot.graph.passes.fuse_pad import fuse_pads
 from mcugen.runtimes.aot.graph.passes.know_shapes import know_shapes
+from mcugen.runtimes.aot.graph.passes.read_parts import read_parts
 from mcugen.runtimes.aot.supported import missing_ops
 
 CLEARING = (know_shapes, fold_constants, remove_dead_code)
 """Passes that take ops out which never run, supported or not."""
 
-PASSES = (*CLEARING, fuse_pads, fuse_activations, remove_dead_code, drop_channels, remove_dead_code)
+PASSES = (*CLEARING, fuse_pads, fuse_activations, remove_dead_code, drop_channels, read_parts, remove_dead_code)
 """In the order they run: what folds feeds what fuses; channels are dropped from what is alive, and the weights that
 they leave behind are buried last."""
 
@@ -52,5 +53,6 @@ __all__ = [
     "fuse_pads",
     "know_shapes",
     "optimize",
+    "read_parts",
     "remove_dead_code",
 ]
