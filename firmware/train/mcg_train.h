@@ -40,15 +40,14 @@ static inline mcg_train_inside mcg_train_find(const mcg_train_window *w, int32_t
 
 /* y[i] += a * x[i] */
 static inline void mcg_train_add_scaled(float *y, const float *x, float a, int32_t n) {
-  int32_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    const float p0 = a * x[i], p1 = a * x[i + 1], p2 = a * x[i + 2], p3 = a * x[i + 3];
-    y[i] += p0;
-    y[i + 1] += p1;
-    y[i + 2] += p2;
-    y[i + 3] += p3;
+  for (; n >= 4; n -= 4, x += 4, y += 4) {
+    const float p0 = a * x[0], p1 = a * x[1], p2 = a * x[2], p3 = a * x[3];
+    y[0] += p0;
+    y[1] += p1;
+    y[2] += p2;
+    y[3] += p3;
   }
-  for (; i < n; i++) y[i] += a * x[i];
+  for (; n > 0; n--) *y++ += a * *x++;
 }
 
 /* y[i] += x[i] */

@@ -63,7 +63,7 @@ def emit_training(net: Net, *, sha256: str, model: str, name: str = FIRMWARE_NAM
         "output_at": plan.values[net.output],
         "outputs_at": plan.outputs,
         "target_at": plan.gradients[net.output],
-        "update": _update(net, "head", "velocity", "gradient", "PARAMETERS"),
+        "update_all": _update(net, "head", "velocity", "gradient", "PARAMETERS"),
     }
     shown = {
         "banner": banner(sha256, command),
