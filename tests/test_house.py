@@ -40,7 +40,7 @@ LAW = {
     "ops.casting": "graph numerics ops",
     "ops.weighted": "graph numerics ops",
     "ops.pooling": "graph numerics ops",
-    "ops.rows": "graph numerics ops",
+    "ops.rows": "graph tflite numerics ops",
     "ops.keeping": "graph tflite numerics ops ops.weighted",
     # What runs it. The two runtimes are sisters: neither knows the other.
     "emit": "environment errors resources graph numerics ops",
@@ -50,7 +50,7 @@ LAW = {
     "emulators": "errors resources cores toml_table emit",
     "boards": "errors resources cores toml_table ops emulators",
     "reference": "errors graph tflite",
-    "oracle": "environment children errors names graph ops.moving reference",
+    "oracle": "environment children errors names graph tflite ops.moving reference",
     "runtimes": "names graph",
     "runtimes.aot": "errors graph ops ops.keeping",
     "runtimes.aot.graph": "errors runtimes.aot graph tflite numerics ops ops.rows ops.keeping",
