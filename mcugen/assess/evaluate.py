@@ -25,6 +25,7 @@ from mcugen.names import TaskName
 from mcugen.progress import Progress, Share, share_of
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
+from mcugen.tflite.detections import places_of_model
 from mcugen.tflite.joined import join, joined_specs
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.types import TensorSpec
@@ -179,7 +180,8 @@ def run_on_host(
     """
     opened = open_model(model)
     specs, arithmetic = output_specs(opened), arithmetic_of(opened)
-    task = make_task(evaluation.samples, specs, kind=kind, metric=metric)
+    places = places_of_model(opened.schema)
+    task = make_task(evaluation.samples, specs, kind=kind, metric=metric, places=places)
     floats: Outputs | None = None
     if arithmetic == "float32":
         results = run_float(opened, evaluation, share_of(progress, "evaluating float32"))

@@ -112,7 +112,7 @@ def _optional(form: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: "–" if value is None else form(value)
 
 
-METRICS = {"macro_f1": "macro F1", "auc": "AUC"}
+METRICS = {"macro_f1": "macro F1", "auc": "AUC", "map": "mAP@[.5:.95]", "map_50": "mAP@0.5"}
 
 FORMS: Mapping[str, Callable[[Any], str]] = {
     "text": lambda value: plain(str(value)),

@@ -145,6 +145,38 @@ def unset_of_model(model: ModelT) -> tuple[Unset, ...]:
     return unset_rows((kind_of(model, op), op.customOptions, ints(op.outputs)) for op in ops)
 
 
+@dataclass(frozen=True)
+class Places:
+    """Which outputs of a model hold what its post-processing found."""
+
+    boxes: int
+    classes: int
+    scores: int
+    count: int
+
+
+def places_of(ops: Iterable[tuple[str, Any, Sequence[int]]], outputs: Sequence[int]) -> Places | None:
+    """Where a model's outputs hold the detections; None where they do not, or not all of them.
+
+    Args:
+        ops: as for `unset_rows`.
+        outputs: ids of the model's outputs.
+    """
+    for use in unset_rows(ops):
+        wanted = (*use.outputs, use.count)
+        if all(i in outputs for i in wanted):
+            boxes, classes, scores, count = (list(outputs).index(i) for i in wanted)
+            return Places(boxes, classes, scores, count)
+    return None
+
+
+def places_of_model(model: ModelT) -> Places | None:
+    """The same of a model file's first subgraph."""
+    main = model.subgraphs[0]
+    ops = ((kind_of(model, op), op.customOptions, ints(op.outputs)) for op in main.operators)
+    return places_of(ops, ints(main.outputs))
+
+
 def settled(unset: Sequence[Unset], ids: Sequence[int], values: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
     """Tensors with zeros in the rows that were not set.
 

@@ -16,6 +16,7 @@ from mcugen.convert.types import Samples
 from mcugen.progress import Share
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
+from mcugen.tflite.detections import places_of_model
 from mcugen.tflite.opened import OpenedModel
 
 SAMPLES = 500
@@ -51,7 +52,8 @@ class Judge:
         self.evaluation = Evaluation(taken, inputs, tuple(feeds(taken, inputs)), given.count, None, sequence)
         specs = output_specs(model)
         self._parts = output_parts(model.schema)
-        task = make_task(self.evaluation.samples, specs, kind=kind, metric=metric)
+        places = places_of_model(model.schema)
+        task = make_task(self.evaluation.samples, specs, kind=kind, metric=metric, places=places)
         self._floats = run_float(model, self.evaluation, progress)
         self.task = with_threshold(task, self._floats)
         self.float_value = score(self.task, self._floats)[0].value if self.labelled else None
