@@ -25,7 +25,7 @@ from mcugen.names import TaskName
 from mcugen.progress import Progress, Share, share_of
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
-from mcugen.tflite.detections import places_of_model
+from mcugen.tflite.detections import detected_outputs, places_of_model
 from mcugen.tflite.joined import join, joined_specs
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.types import TensorSpec
@@ -240,7 +240,7 @@ def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
     after = make_run(task, runs.results, runs.arithmetic)
     before = make_run(task, runs.floats, "float32") if runs.floats is not None else None
     gate = make_gate(task, before, after, max_drop) if before is not None and max_drop is not None else None
-    floats = runs.floats
+    floats, detected = runs.floats, detected_outputs(runs.model.schema)
     return Assessment(
         kind=task.kind,
         metric=task.metric,
@@ -250,7 +250,7 @@ def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
         calibrated_on=evaluation.calibrated_on,
         trusted=evaluation.samples.trusted,
         runs=(after,) if before is None else (before, after),
-        agreement=agreement(floats, runs.results, runs.outputs, runs.parts) if floats is not None else (),
+        agreement=agreement(floats, runs.results, runs.outputs, runs.parts, detected) if floats is not None else (),
         flips=find_flips(task, floats, runs.results) if floats is not None else None,
         gate=gate,
         classes=task.classes,

@@ -177,6 +177,13 @@ def places_of_model(model: ModelT) -> Places | None:
     return places_of(ops, ints(main.outputs))
 
 
+def detected_outputs(model: ModelT) -> frozenset[int]:
+    """Positions of the model's outputs that its post-processing makes."""
+    outputs = ints(model.subgraphs[0].outputs)
+    made = {i for use in unset_of_model(model) for i in (*use.outputs, use.count)}
+    return frozenset(n for n, i in enumerate(outputs) if i in made)
+
+
 def settled(unset: Sequence[Unset], ids: Sequence[int], values: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
     """Tensors with zeros in the rows that were not set.
 

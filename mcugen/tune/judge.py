@@ -16,7 +16,7 @@ from mcugen.convert.types import Samples
 from mcugen.progress import Share
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
-from mcugen.tflite.detections import places_of_model
+from mcugen.tflite.detections import detected_outputs, places_of_model
 from mcugen.tflite.opened import OpenedModel
 
 SAMPLES = 500
@@ -69,7 +69,8 @@ class Judge:
             ModelError, ToolError: it does not run on the host.
         """
         outputs = run_quantized(quantized, self.evaluation)
-        figures = agreement(self._floats, outputs, output_specs(quantized), self._parts)
+        specs, detected = output_specs(quantized), detected_outputs(quantized.schema)
+        figures = agreement(self._floats, outputs, specs, self._parts, detected)
         # Of an output of parts that differ in size, each counts: the whole is as exact as its largest part.
         each = [p for f, cut in zip(figures, self._parts, strict=True) for p in ((cut and f.parts) or (f,))]
         known = [figure.sqnr_db for figure in each if figure.sqnr_db is not None]
