@@ -43,7 +43,7 @@ LAW = {
     "ops.rows": "graph tflite numerics ops",
     "ops.keeping": "graph tflite numerics ops ops.weighted",
     # What runs it. The two runtimes are sisters: neither knows the other.
-    "emit": "environment errors resources graph numerics ops",
+    "emit": "environment errors resources graph tflite numerics ops",
     "frontends": "errors resources toml_table emit",
     "decisions": "errors resources graph toml_table",
     "pipeline": "errors resources graph toml_table numerics emit frontends decisions",

@@ -30,8 +30,11 @@ def found_boxes(outputs: Sequence[NDArray[np.generic]], places: Places) -> list[
     corners = np.asarray(outputs[places.boxes], np.float64).reshape(samples, -1, 4)
     classes = np.asarray(outputs[places.classes], np.float64).reshape(samples, -1).astype(np.int64)
     scores = np.asarray(outputs[places.scores], np.float64).reshape(samples, -1)
-    kept = np.clip(count, 0, corners.shape[1]).astype(np.int64)
-    return [Boxes(corners[n, :k], classes[n, :k], scores[n, :k]) for n, k in enumerate(kept)]
+    found = []
+    for n, most in enumerate(np.clip(np.nan_to_num(count), 0, corners.shape[1]).astype(np.int64)):
+        rows = np.array([row for row in map(places.row, range(most)) if row < corners.shape[1]], np.int64)
+        found.append(Boxes(corners[n, rows], classes[n, rows], scores[n, rows]))
+    return found
 
 
 def true_boxes(samples: Samples) -> list[Boxes]:

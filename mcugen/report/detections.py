@@ -13,14 +13,9 @@ from mcugen.errors import DataError
 from mcugen.flow.ready import Ready
 from mcugen.graph.types import Graph
 from mcugen.report.boxes import MOST, image_shape, paint, pixels_of
-from mcugen.tflite.detections import Places, places_of
+from mcugen.tflite.detections import places_of_graph
 
 HINT = "docs/DETECTION.md says which models detect"
-
-
-def places_of_graph(graph: Graph) -> Places | None:
-    """Which outputs of a planned model hold detections; None if none do."""
-    return places_of(((op.kind, op.options, op.outputs) for op in graph.ops), graph.outputs)
 
 
 def check_drawable(ready: Ready) -> None:

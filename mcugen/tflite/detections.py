@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.graph.types import Graph
 from mcugen.tflite.fields import ints, kind_of
 from mcugen.tflite.flexbuffer import Number, read_numbers
 from mcugen.tflite.schema_types import ModelT
@@ -153,6 +154,12 @@ class Places:
     classes: int
     scores: int
     count: int
+    each: int
+    """Classes per detection; see `PostProcess.rows`."""
+
+    def row(self, index: int) -> int:
+        """The row of detection `index`."""
+        return self.each * index + index % self.each
 
 
 def places_of(ops: Iterable[tuple[str, Any, Sequence[int]]], outputs: Sequence[int]) -> Places | None:
@@ -166,8 +173,13 @@ def places_of(ops: Iterable[tuple[str, Any, Sequence[int]]], outputs: Sequence[i
         wanted = (*use.outputs, use.count)
         if all(i in outputs for i in wanted):
             boxes, classes, scores, count = (list(outputs).index(i) for i in wanted)
-            return Places(boxes, classes, scores, count)
+            return Places(boxes, classes, scores, count, use.each)
     return None
+
+
+def places_of_graph(graph: Graph) -> Places | None:
+    """The same of a graph."""
+    return places_of(((op.kind, op.options, op.outputs) for op in graph.ops), graph.outputs)
 
 
 def places_of_model(model: ModelT) -> Places | None:
