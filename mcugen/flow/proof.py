@@ -81,6 +81,7 @@ class Proof:
             op that differs: then a difference proves nothing.
         follows: which TFLM that is, as part of a sentence.
         signal: of a pipeline file, whether all that a signal led to is the reference's.
+        seen: the first inputs of the verdict's first samples, of a model that detects boxes in them.
     """
 
     verb: Literal["verify", "deploy"]
@@ -100,6 +101,7 @@ class Proof:
     changes: tuple[Change, ...] = ()
     follows: str = ""
     signal: SignalVerdict | None = None
+    seen: tuple[NDArray[Any], ...] = ()
 
     def __repr__(self) -> str:
         sizes = f"flash {self.firmware.flash.total:,} B, RAM {self.firmware.ram.total:,} B"

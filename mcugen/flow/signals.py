@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.decisions import KINDS
+from mcugen.decisions import KINDS, Decision
 from mcugen.decisions.boxes import UNIT
 from mcugen.device.device import Device
 from mcugen.device.signals import SignalDevice, Told, ToldEvent
@@ -231,15 +231,22 @@ def too_short(app: App, recordings: Recordings) -> DataError:
 def found_event(app: App, event: ToldEvent, recording: str) -> FoundEvent:
     """A device's event with its label's name, its time and its real score."""
     decision = app.decision
-    real = decision.real if decision is not None else float
+    label, score = f"label {event.label}", float(event.score)
+    boxes: tuple[EventBox, ...] = ()
+    if decision is not None:
+        score = decision.real(event.score)
+        label = _named(decision, event.label)
+        boxes = tuple(box_of(decision, box[0], box[1], box[2:]) for box in event.boxes)
+    return FoundEvent(recording, KINDS[event.kind - 1], label, event.frame, app.seconds(event.frame), score, boxes)
 
-    def named(number: int) -> str:
-        known = decision is not None and number < len(decision.labels)
-        return decision.labels[number] if decision is not None and known else f"label {number}"
 
-    boxes = tuple(EventBox(named(b[0]), real(b[1]), *(corner / UNIT for corner in b[2:])) for b in event.boxes)
-    when = event.frame, app.seconds(event.frame)
-    return FoundEvent(recording, KINDS[event.kind - 1], named(event.label), *when, real(event.score), boxes)
+def box_of(decision: Decision, label: int, score: int, corners: Sequence[int]) -> EventBox:
+    """A box of an event, for people."""
+    return EventBox(_named(decision, label), decision.real(score), *(corner / UNIT for corner in corners))
+
+
+def _named(decision: Decision, label: int) -> str:
+    return decision.labels[label] if label < len(decision.labels) else f"label {label}"
 
 
 class _Comparison:

@@ -52,6 +52,20 @@ def colour(number: int) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
+def name_of(number: int, names: Sequence[str]) -> str:
+    """A class's name; its number without."""
+    return names[number] if 0 <= number < len(names) else str(number)
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    """(rows, columns, 3) as it is."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image, "RGB").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def paint(images: Sequence[NDArray[np.uint8]], found: Sequence[Boxes], names: Sequence[str] = ()) -> bytes:
     """The first `MOST` images with their boxes side by side, as PNG.
 
@@ -90,8 +104,7 @@ def _painted(image: NDArray[np.uint8], boxes: Boxes, names: Sequence[str]) -> Im
             continue
         fill = colour(int(number))
         draw.rectangle((left, top, right, bottom), outline=fill, width=2)
-        name = names[number] if 0 <= number < len(names) else str(number)
-        text = f"{name} {score:.2f}"
+        text = f"{name_of(int(number), names)} {score:.2f}"
         box = draw.textbbox((left + 3, top + 1), text)
         draw.rectangle((box[0] - 2, box[1] - 1, box[2] + 2, box[3] + 1), fill=fill)
         draw.text((left + 3, top + 1), text, fill="black")

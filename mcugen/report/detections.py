@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,13 @@ from mcugen.assess import Boxes, found_boxes
 from mcugen.errors import DataError
 from mcugen.flow.ready import Ready
 from mcugen.graph.types import Graph
-from mcugen.report.boxes import MOST, image_shape, paint, pixels_of
+from mcugen.report.boxes import MOST, image_shape, name_of, paint, pixels_of, png
 from mcugen.tflite.detections import places_of_graph
 
+if TYPE_CHECKING:
+    from mcugen.flow.proof import Proof
+
+_CORNERS = ("ymin", "xmin", "ymax", "xmax")
 HINT = "docs/DETECTION.md says which models detect"
 
 
@@ -56,3 +61,28 @@ def detected(graph: Graph, outputs: Sequence[NDArray[np.generic]]) -> list[Boxes
     places = places_of_graph(graph)
     assert places is not None, graph.name
     return found_boxes(outputs, places)
+
+
+def detection_facts(proof: Proof) -> list[dict[str, Any]] | None:
+    """The first images that ran, each as PNG in Base64, with the boxes that the device found; None of other models."""
+    graph = proof.plan.graph
+    if not proof.seen or proof.judged is None or image_shape(graph.tensor(graph.inputs[0])) is None:
+        return None
+    names = proof.ready.project.manifest.labels
+    tensor, given = graph.tensor(graph.inputs[0]), proof.judged.outputs[: len(proof.seen)]
+    found = detected(graph, [np.stack(column) for column in zip(*given, strict=True)])
+    return [_facts(pixels_of(image, tensor), boxes, names) for image, boxes in zip(proof.seen, found, strict=True)]
+
+
+def _facts(image: NDArray[np.uint8], boxes: Boxes, names: Sequence[str]) -> dict[str, Any]:
+    listed = zip(boxes.classes.tolist(), boxes.scores.tolist(), boxes.corners.tolist(), strict=True)
+    return {
+        "rows": image.shape[0],
+        "columns": image.shape[1],
+        "png": base64.b64encode(png(image)).decode(),
+        "boxes": [
+            {"label": name_of(label, names), "score": score, **dict(zip(_CORNERS, corners, strict=True))}
+            for label, score, corners in listed
+            if np.isfinite(corners).all() and np.isfinite(score)
+        ],
+    }
