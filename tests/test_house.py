@@ -86,7 +86,8 @@ LAW = {
     " guard convert assess tune device cost flash evidence monitor",
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess cost flash monitor monitor.web"
     " flow",
-    "report": "environment errors text resources outputs graph tflite numerics assess boards runtimes runtimes.aot.plan builder flow ui",
+    "report": "environment errors text resources outputs graph tflite numerics assess boards runtimes"
+    " runtimes.aot.plan builder flow ui",
     "verbs.options": "errors names toml_table emulators monitor.web ui",
     "verbs": "errors names text progress outputs graph numerics ops emit emulators boards oracle runtimes"
     " runtimes.aot.plan runtimes.tflm project builder convert assess device cost flash monitor sweep flow ui report"

@@ -121,7 +121,9 @@ def fit(model, scenes, classes, encoded, epochs: int) -> None:
         if epoch == epochs - 2:
             optimizer.learning_rate = 4e-4
         order = rng.permutation(len(scenes))
-        losses = [float(step(scenes[part], classes[part], encoded[part])) for part in np.array_split(order, len(order) // 50)]
+        losses = [
+            float(step(scenes[part], classes[part], encoded[part])) for part in np.array_split(order, len(order) // 50)
+        ]
         print(f"epoch {epoch + 1} of {epochs}: loss {np.mean(losses):.3f}", flush=True)
 
 

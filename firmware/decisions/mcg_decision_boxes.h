@@ -30,9 +30,9 @@ typedef struct {
 typedef struct {
   mcg_decision_gate gate;
   uint32_t rows, columns;
-  uint32_t anchors;     /* of a cell; 0: cells are boxes */
-  uint32_t fields;      /* of an anchor, or of a cell */
-  uint32_t first;       /* where the scores of labels begin in them */
+  uint32_t anchors; /* of a cell; 0: cells are boxes */
+  uint32_t fields;  /* of an anchor, or of a cell */
+  uint32_t first;   /* where the scores of labels begin in them */
   uint32_t labels;
   int32_t zero_point;   /* of the output */
   int32_t upper, lower; /* an event starts above, and boxes are those above */

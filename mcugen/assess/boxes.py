@@ -58,7 +58,10 @@ def true_boxes(samples: Samples) -> list[Boxes]:
     if len(wrong):
         sample, box = wrong[0]
         raise _refused(samples, f"box {box} of sample {sample} ends before it begins")
-    return [Boxes(row[here, 1:], row[here, 0].astype(np.int64), np.ones(int(here.sum()))) for row, here in zip(values, there, strict=True)]
+    return [
+        Boxes(row[here, 1:], row[here, 0].astype(np.int64), np.ones(int(here.sum())))
+        for row, here in zip(values, there, strict=True)
+    ]
 
 
 def _refused(samples: Samples, what: str) -> DataError:

@@ -41,7 +41,9 @@ def read_boxes(root: Path, files: Sequence[Path]) -> NDArray[Any] | None:
     try:
         text = path.read_bytes().decode("utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]
+        rows = [
+            (reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)
+        ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot be read: {error}", where=str(path), hint=_HINT) from None
     if not rows or tuple(cell.lower() for cell in rows[0][1]) != HEADER:

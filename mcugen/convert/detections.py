@@ -64,7 +64,8 @@ def with_detections(
     given = np.asarray(anchors, np.float32)
     if given.shape != (count, 4) or not np.isfinite(given).all() or (given[:, 2:] <= 0).any():
         raise DataError(
-            f"the anchors are {given.shape}, and the model has {count} boxes" if given.shape != (count, 4)
+            f"the anchors are {given.shape}, and the model has {count} boxes"
+            if given.shape != (count, 4)
             else "the anchors hold sizes that are not above 0",
             where="`anchors`",
             hint="Give (N, 4) of y, x, h, w, as parts of the image",

@@ -1,8 +1,8 @@
 """TFLite_Detection_PostProcess of quantized inputs, and of outputs without a shape, as TensorFlow Lite alone runs it.
 
-TensorFlow Lite dequantizes inside the op, and gives its outputs their shapes when it prepares them. TensorFlow Lite Micro
-does neither. The same model with DEQUANTIZE in front of the op, which computes scale · (q − zero point) as the op does, and
-with the shapes written down, is what both run.
+TensorFlow Lite dequantizes inside the op, and gives its outputs their shapes when it prepares them. TensorFlow Lite
+Micro does neither. The same model with DEQUANTIZE in front of the op, which computes scale · (q − zero point) as the op
+does, and with the shapes written down, is what both run.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def _give_shapes(model: ModelT, op: OperatorT) -> None:
         options: PostProcess = read_options(op.customOptions)
     except ValueError:
         return
-    boxes = flat.shape_of(tensors[flat.ints(op.inputs)[0]]) if len(op.inputs) else ()
+    inputs = flat.ints(op.inputs)
+    boxes = flat.shape_of(tensors[inputs[0]]) if inputs and inputs[0] >= 0 else ()
     rows = options.rows(boxes[1]) if len(boxes) == 3 else 0
     rows = max(rows, options.detections)
     if not 0 < rows < 1 << 20:

@@ -97,9 +97,8 @@ class BoxesDecision:
     def emitted(self) -> EmittedDecision:
         has_anchors = bool(self.sizes)
         sigmoid, growth = self.tables()
-        arrays = (
-            f"static const uint8_t mcg_decide_background[{len(self.labels)}] = {{{_listed(map(int, self.background))}}};\n"
-        )
+        background = _listed(map(int, self.background))
+        arrays = f"static const uint8_t mcg_decide_background[{len(self.labels)}] = {{{background}}};\n"
         if has_anchors:
             arrays += (
                 f"static const uint16_t mcg_decide_sigmoid[256] = {{\n{_listed(sigmoid)}\n}};\n"

@@ -169,7 +169,7 @@ def run(
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
         signature: which of a file's signatures is meant; of a frozen graph its inputs and outputs, "a,b->c".
-        draw: `.png` file for the first images with what was detected in them, of a model with TFLite_Detection_PostProcess.
+        draw: `.png` file for the first images with what was detected in them, see docs/DETECTION.md.
 
     Raises:
         McugenError: anything that stops it.

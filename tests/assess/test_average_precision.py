@@ -16,7 +16,9 @@ from mcugen.tflite.detections import Places
 from mcugen.tflite.types import TensorSpec
 
 PLACES = Places(boxes=0, classes=1, scores=2, count=3, each=1)
-SPECS = tuple(TensorSpec(f"o{n}", shape, "float32", 0.0, 0) for n, shape in enumerate([(1, 4, 4), (1, 4), (1, 4), (1,)]))
+SPECS = tuple(
+    TensorSpec(f"o{n}", shape, "float32", 0.0, 0) for n, shape in enumerate([(1, 4, 4), (1, 4), (1, 4), (1,)])
+)
 
 
 def boxes(*rows: tuple[float, ...]) -> Boxes:
@@ -65,7 +67,9 @@ def test_overlaps() -> None:
 def slow(found: Sequence[Boxes], true: Sequence[Boxes], number: int, least: float) -> float:
     """Average precision of a class at an overlap: one detection after the other."""
     detections = [
-        (-float(b.scores[i]), image, int(i)) for image, b in enumerate(found) for i in np.flatnonzero(b.classes == number)
+        (-float(b.scores[i]), image, int(i))
+        for image, b in enumerate(found)
+        for i in np.flatnonzero(b.classes == number)
     ]
     wanted = sum(int((b.classes == number).sum()) for b in true)
     taken: set[tuple[int, int]] = set()

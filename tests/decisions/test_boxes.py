@@ -1,4 +1,4 @@
-"""Boxes of grids: the C, compiled for this computer, equals the reference byte for byte; and what is decoded is right."""
+"""Boxes of grids: the C, compiled for this computer, equals the reference; and what is decoded is right."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def drawn(rng: np.random.Generator) -> BoxesDecision:
         "refractory": int(rng.choice([0, 3])),
     }
     if anchors:
-        return bound(grid((*shape, len(anchors) // 2 * (5 + len(labels))), float(rng.uniform(0.01, 0.1)), zero, dtype), **fields)
+        return bound(
+            grid((*shape, len(anchors) // 2 * (5 + len(labels))), float(rng.uniform(0.01, 0.1)), zero, dtype), **fields
+        )
     return bound(grid((*shape, len(labels) + int(rng.integers(0, 2))), 1 / 256, zero, dtype), **fields)
 
 
@@ -59,7 +61,15 @@ def source(made: list[BoxesDecision]) -> str:
     parts = ['#include "mcg_decision_gate.h"']
     for i, decision in enumerate(made):
         emitted = decision.emitted()
-        own = [emitted.config, emitted.reset, emitted.update, emitted.label, emitted.score, emitted.boxes, emitted.box_count]
+        own = [
+            emitted.config,
+            emitted.reset,
+            emitted.update,
+            emitted.label,
+            emitted.score,
+            emitted.boxes,
+            emitted.box_count,
+        ]
         config, reset, update, label, score, boxes, count = (text.replace("mcg_decide", f"d{i}") for text in own)
         parts.append(
             f"{config}\nvoid reset_{i}(void);\nint update_{i}(const void *output, int64_t *told);\n"
@@ -81,7 +91,9 @@ def built(folder: Path, made: list[BoxesDecision]) -> ctypes.CDLL:
     assert compiler is not None
     include = f"-I{resource_dir('firmware') / 'decisions'}"
     flags = [*WARNINGS, "-fsanitize=undefined", "-fno-sanitize-recover", "-O1", include, "-shared", "-fPIC"]
-    done = subprocess.run([compiler, *flags, "-o", str(library), str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [compiler, *flags, "-o", str(library), str(path)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[:4000]
     return ctypes.CDLL(str(library))
 

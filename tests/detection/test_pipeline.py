@@ -56,7 +56,10 @@ def cells_model() -> bytes:
     bias = constant(np.array([4, 0, 0], np.int32) * 25500, [0.01 / 255] * 3)
     inputs = [image, constant(weights, [0.01] * 3, [0] * 3), bias]
     strides = options("Conv2DOptions", strideH=CELL, strideW=CELL, padding=1)
-    nodes = [Node("CONV_2D", strides, inputs, [scores]), Node("SOFTMAX", options("SoftmaxOptions", beta=1.0), [scores], [shares])]
+    nodes = [
+        Node("CONV_2D", strides, inputs, [scores]),
+        Node("SOFTMAX", options("SoftmaxOptions", beta=1.0), [scores], [shares]),
+    ]
     return build_graph(nodes, [shares])
 
 

@@ -3,13 +3,13 @@
  * suppression.
  *
  * boxes is [count][encoding], the first four of each are y, x, h, w; scores is [count][columns],
- * the last `classes` of each are those of classes; anchors is [count][4], y, x, h, w. Detections are
- * ymin, xmin, ymax, xmax; rows without one are zeros.
+ * the last `classes` of each are those of classes; anchors is [count][4], y, x, h, w. Detections
+ * are ymin, xmin, ymax, xmax; rows without one are zeros.
  *
  * Candidates wait in a heap, the best on top, equal scores in the order of their boxes, and are
- * decoded when their turn comes. A box is kept if it overlaps none that was kept before by more than
- * the threshold. That is the reference's result, which sorts and decodes all of them. A box without
- * height or width, at which the reference stops, is passed over.
+ * decoded when their turn comes. A box is kept if it overlaps none that was kept before by more
+ * than the threshold. That is the reference's result, which sorts and decodes all of them. A box
+ * without height or width, at which the reference stops, is passed over.
  */
 #ifndef MCG_DETECTION_POSTPROCESS_F32_H
 #define MCG_DETECTION_POSTPROCESS_F32_H
@@ -204,8 +204,7 @@ MCG_INLINE int32_t mcg_detection_regular(const mcg_detection_postprocess_f32_par
   int32_t total = 0;
   for (int32_t k = 0; k < p->classes; ++k) {
     const float *column = scores + (columns - p->classes) + k;
-    int32_t left =
-        mcg_detection_candidates(column, columns, p->count, p->score_threshold, heap);
+    int32_t left = mcg_detection_candidates(column, columns, p->count, p->score_threshold, heap);
     for (int32_t n = 0; left > 0 && n < p->each;) {
       const int32_t i = mcg_detection_next(column, columns, heap, &left);
       const float score = column[i * columns];
@@ -217,8 +216,8 @@ MCG_INLINE int32_t mcg_detection_regular(const mcg_detection_postprocess_f32_par
           mcg_detection_covered(kept, 4, n, box, p->overlap_threshold)) {
         continue;
       }
-      total = mcg_detection_insert(p->detections, total, box, k, score, found, classes,
-                                   found_scores);
+      total =
+          mcg_detection_insert(p->detections, total, box, k, score, found, classes, found_scores);
       ++n;
     }
   }
@@ -236,11 +235,10 @@ MCG_INLINE void mcg_detection_postprocess_f32(const mcg_detection_postprocess_f3
     found_scores[i] = 0.0f;
   }
   int32_t *heap = (int32_t *)scratch;
-  *number = (float)(p->regular != 0
-                        ? mcg_detection_regular(p, boxes, scores, anchors, found, classes,
-                                                found_scores, heap)
-                        : mcg_detection_fast(p, boxes, scores, anchors, found, classes,
-                                             found_scores, heap));
+  *number = (float)(p->regular != 0 ? mcg_detection_regular(p, boxes, scores, anchors, found,
+                                                            classes, found_scores, heap)
+                                    : mcg_detection_fast(p, boxes, scores, anchors, found, classes,
+                                                         found_scores, heap));
 }
 
 #endif /* MCG_DETECTION_POSTPROCESS_F32_H */
