@@ -40,10 +40,10 @@ LAW = {
     "ops.casting": "graph numerics ops",
     "ops.weighted": "graph numerics ops",
     "ops.pooling": "graph numerics ops",
-    "ops.rows": "graph numerics ops",
+    "ops.rows": "graph tflite numerics ops",
     "ops.keeping": "graph tflite numerics ops ops.weighted",
     # What runs it. The two runtimes are sisters: neither knows the other.
-    "emit": "environment errors resources graph numerics ops",
+    "emit": "environment errors resources graph tflite numerics ops",
     "frontends": "errors resources toml_table emit",
     "decisions": "errors resources graph toml_table",
     "pipeline": "errors resources graph toml_table numerics emit frontends decisions",
@@ -51,7 +51,7 @@ LAW = {
     "emulators": "errors resources cores toml_table emit",
     "boards": "errors resources cores toml_table ops emulators",
     "reference": "errors graph tflite",
-    "oracle": "environment children errors names graph ops.moving reference",
+    "oracle": "environment children errors names graph tflite ops.moving reference",
     "runtimes": "names graph",
     "runtimes.aot": "errors graph ops ops.keeping",
     "runtimes.aot.graph": "errors runtimes.aot graph tflite numerics ops ops.rows ops.keeping",
@@ -88,7 +88,8 @@ LAW = {
     " guard convert assess tune device cost flash evidence monitor",
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess cost flash monitor monitor.web"
     " flow",
-    "report": "environment errors text resources outputs graph boards runtimes runtimes.aot.plan builder flow ui",
+    "report": "environment errors text resources outputs graph tflite numerics assess boards runtimes"
+    " runtimes.aot.plan builder flow ui",
     "verbs.options": "errors names toml_table emulators monitor.web ui",
     "verbs": "errors names text progress outputs graph numerics ops emit emulators boards oracle runtimes"
     " runtimes.aot.plan runtimes.tflm project builder convert assess device cost flash monitor sweep flow ui report"

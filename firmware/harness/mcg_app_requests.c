@@ -14,8 +14,17 @@ enum { ROW = 1, INFERENCE = 2, EVENT = 4, LONG = 8 }; /* flags of a record */
 #else
 #define TOP 0
 #endif
-#define EVENT_BYTES (20u + 10u * TOP)
+#ifdef MCG_APP_BOXES
+#define BOXES MCG_APP_BOXES
+#else
+#define BOXES 0
+#endif
+#define HAS_BOXES 0x80u /* beside the number of what follows an event: boxes, not labels */
+#define EVENT_BYTES (20u + 10u * TOP + 18u * BOXES)
 #define RESPONSE_BYTES 23u /* before the records */
+#if BOXES * 18 + 64 > MCG_MAX_PAYLOAD
+#error "MCG_MAX_PAYLOAD must hold an event with all its boxes: keep fewer of them"
+#endif
 
 /* The step under way. */
 static struct {
@@ -49,7 +58,21 @@ static void put_event(const mcg_app_event *event) {
   mcg_put16(event->label);
   mcg_put8(event->kind);
   put_score((uint64_t)event->score);
+#ifdef MCG_APP_BOXES
+  uint32_t count = 0;
+  const mcg_app_box *box = mcg_app_boxes(&count);
+  mcg_put8(HAS_BOXES | count);
+  for (; count > 0; count--, box++) {
+    mcg_put16(box->label);
+    put_score((uint64_t)box->score);
+    mcg_put16((uint16_t)box->ymin);
+    mcg_put16((uint16_t)box->xmin);
+    mcg_put16((uint16_t)box->ymax);
+    mcg_put16((uint16_t)box->xmax);
+  }
+#else
   mcg_put8(TOP);
+#endif
 #ifdef MCG_APP_TOP
   for (uint32_t i = 0; i < TOP; i++) {
     mcg_put16(event->top[i]);

@@ -25,6 +25,7 @@ from mcugen.names import TaskName
 from mcugen.progress import Progress, Share, share_of
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
+from mcugen.tflite.detections import detected_outputs, places_of_model
 from mcugen.tflite.joined import join, joined_specs
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.types import TensorSpec
@@ -179,7 +180,8 @@ def run_on_host(
     """
     opened = open_model(model)
     specs, arithmetic = output_specs(opened), arithmetic_of(opened)
-    task = make_task(evaluation.samples, specs, kind=kind, metric=metric)
+    places = places_of_model(opened.schema)
+    task = make_task(evaluation.samples, specs, kind=kind, metric=metric, places=places)
     floats: Outputs | None = None
     if arithmetic == "float32":
         results = run_float(opened, evaluation, share_of(progress, "evaluating float32"))
@@ -238,7 +240,7 @@ def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
     after = make_run(task, runs.results, runs.arithmetic)
     before = make_run(task, runs.floats, "float32") if runs.floats is not None else None
     gate = make_gate(task, before, after, max_drop) if before is not None and max_drop is not None else None
-    floats = runs.floats
+    floats, detected = runs.floats, detected_outputs(runs.model.schema)
     return Assessment(
         kind=task.kind,
         metric=task.metric,
@@ -248,7 +250,7 @@ def assess(runs: HostRuns, *, max_drop: float | None = None) -> Assessment:
         calibrated_on=evaluation.calibrated_on,
         trusted=evaluation.samples.trusted,
         runs=(after,) if before is None else (before, after),
-        agreement=agreement(floats, runs.results, runs.outputs, runs.parts) if floats is not None else (),
+        agreement=agreement(floats, runs.results, runs.outputs, runs.parts, detected) if floats is not None else (),
         flips=find_flips(task, floats, runs.results) if floats is not None else None,
         gate=gate,
         classes=task.classes,

@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.assess import metrics
+from mcugen.assess.average_precision import mean_average_precision
+from mcugen.assess.boxes import HINT, found_boxes, true_boxes
 from mcugen.assess.types import Flip, Flips, Gate, Metric, Outputs, Run, Score, Task
 from mcugen.convert.data_labels import is_one_hot
 from mcugen.convert.data_specs import describe_inputs
 from mcugen.convert.types import Samples
 from mcugen.errors import DataError
 from mcugen.names import TaskName
+from mcugen.tflite.detections import Places
 from mcugen.tflite.types import TensorSpec
 
 MAX_CONFUSION = 100
@@ -25,6 +28,8 @@ MAX_FLIPS = 1000
 TOP_3_FROM, TOP_5_FROM = 5, 20
 """Classes from which on the share of true classes among the best 3, or 5, says something."""
 
+PRECISIONS = ("map", "map_50")
+"""Mean average precision over overlaps from 0.5 to 0.95, and at 0.5."""
 ERRORS = ("mean_absolute_error", "mean_squared_error")
 _PROBABILITY, _LOGIT = 0.5, 0.0
 
@@ -35,6 +40,7 @@ def make_task(
     *,
     kind: TaskName | None = None,
     metric: str | Metric | Callable[[Any, Any], float] | None = None,
+    places: Places | None = None,
 ) -> Task:
     """Find out what the labels of samples ask of a model.
 
@@ -45,6 +51,7 @@ def make_task(
         outputs: the model's outputs, shapes with the batch.
         kind: what the labels are, where they could be both.
         metric: name of the metric that counts, see `metric_names`; or a function of the user's own.
+        places: of a model that detects boxes, which outputs tell them: then labels are boxes.
 
     Raises:
         DataError: labels that fit no output, or several; a metric that the task does not have.
@@ -56,6 +63,8 @@ def make_task(
         if metric is not None or kind is not None:
             raise _refused(samples, "the data has no labels", f'Add them to the .npz as "y" to have {metric or kind}')
         return Task("none")
+    if places is not None and kind is None:
+        return _named(_detection(samples, places), metric)
     labels = samples.labels if kind != "regression" else None
     if labels is None or (kind is None and not _could_be_classes(labels, outputs)):
         if kind == "classification":
@@ -63,6 +72,11 @@ def make_task(
         task = _regression(samples, outputs)
     else:
         task = _classification(samples, labels, outputs)
+    return _named(task, metric)
+
+
+def _named(task: Task, metric: str | None) -> Task:
+    """The task with the metric that counts."""
     names = metric_names(task)
     if metric is not None and metric not in names:
         raise DataError(f'there is no metric "{metric}" for {task.kind}', hint=f"There are {', '.join(names)}")
@@ -90,6 +104,8 @@ def metric_names(task: Task) -> tuple[str, ...]:
     """The metrics of a task, the usual one first. A ROC curve needs samples of both classes."""
     if task.kind == "regression":
         return ERRORS
+    if task.kind == "detection":
+        return PRECISIONS
     if task.kind == "function":
         return (task.metric,)
     if task.kind == "none":
@@ -115,7 +131,9 @@ def score(task: Task, outputs: Outputs, samples: NDArray[np.int64] | None = None
     if task.function is not None:
         return (_call(task.function, outputs, _pick(task.raw, samples)),)
     values = _flat(outputs[task.output])
-    if task.targets is not None:
+    if task.boxes is not None:
+        found = _precisions(task, outputs, samples)
+    elif task.targets is not None:
         targets = _pick(task.targets, samples)
         found = {
             "mean_absolute_error": metrics.mean_absolute_error(values, targets),
@@ -248,6 +266,23 @@ def _regression(samples: Samples, outputs: Sequence[TensorSpec]) -> Task:
     position = _only(fitting, samples, outputs, f"{targets.shape[1]} values per sample")
     spread = float(targets.max() - targets.min())
     return Task("regression", output=position, targets=targets, spread=spread)
+
+
+def _detection(samples: Samples, places: Places) -> Task:
+    boxes = tuple(true_boxes(samples))
+    count, classes = sum(each.count for each in boxes), {int(c) for each in boxes for c in each.classes}
+    if not count:
+        raise _refused(samples, "the labels hold no box, so that nothing can be found", HINT)
+    note = f"the labels hold {count} boxes of {len(classes)} class{'es' * (len(classes) != 1)}"
+    return Task("detection", output=places.boxes, boxes=boxes, places=places, notes=(note,))
+
+
+def _precisions(task: Task, outputs: Outputs, samples: NDArray[np.int64] | None) -> dict[str, float]:
+    assert task.boxes is not None
+    assert task.places is not None
+    true = task.boxes if samples is None else [task.boxes[n] for n in samples]
+    found = mean_average_precision(found_boxes(outputs, task.places), true)
+    return {} if found is None else {"map": found.mean, "map_50": found.at_half}
 
 
 def _only(fitting: list[int], samples: Samples, outputs: Sequence[TensorSpec], what: str) -> int:

@@ -10,10 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mcugen.assess.average_precision import Boxes
 from mcugen.convert.types import Agreement
+from mcugen.tflite.detections import Places
 
-Kind = Literal["classification", "regression", "function", "none"]
-"""What labels are: classes, real values, whatever the user's own metric function takes them for, or absent."""
+Kind = Literal["classification", "regression", "detection", "function", "none"]
+"""What labels are: classes, real values, boxes, whatever the user's own metric function takes them for, or absent."""
 
 Outputs = tuple[NDArray[Any], ...]
 """Real values, one (N, *output shape) array per model output."""
@@ -55,6 +57,7 @@ class Task:
         labels: (N,) int64 classes.
         targets: (N, M) float64, M the output's elements, for regression.
         raw: the labels as given, for `function`.
+        boxes: what is there, by sample; `places` tells which outputs say what was found.
         threshold: output values above it mean class 1, where a single output tells two classes; else None.
         spread: largest less smallest target, which differences of errors are measured by; 0 if not regression.
         notes: what was decided, for people.
@@ -67,6 +70,8 @@ class Task:
     labels: NDArray[np.int64] | None = None
     targets: NDArray[np.float64] | None = None
     raw: Any = None
+    boxes: tuple[Boxes, ...] | None = None
+    places: Places | None = None
     threshold: float | None = None
     spread: float = 0.0
     function: Metric | None = None

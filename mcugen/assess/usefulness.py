@@ -74,7 +74,7 @@ def judge_usefulness(
         readings: how the float model does on some of the same samples if they are scaled otherwise.
 
     Returns:
-        None if nothing is known: no labels, or a metric of the user's own.
+        None if nothing is known: no labels, boxes, or a metric of the user's own.
     """
     if task.targets is None and task.labels is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -56,6 +56,7 @@ def agreement(
     ints: Sequence[NDArray[Any]],
     specs: Sequence[TensorSpec],
     parts: Sequence[Parts | None] = (),
+    detected: Collection[int] = (),
 ) -> tuple[Agreement, ...]:
     """How close the int8 model's outputs are to the float model's.
 
@@ -63,12 +64,16 @@ def agreement(
         floats, ints: real values, (N, *shape) each.
         specs: the outputs.
         parts: of the float model's outputs, see :func:`mcugen.convert.parts.output_parts`.
+        detected: which outputs are lists of detections: another order is no noise, so that none is told of these.
     """
     found = []
     known = parts or (None,) * len(specs)
-    for a, b, spec, cut in zip(floats, ints, specs, known, strict=True):
+    for position, (a, b, spec, cut) in enumerate(zip(floats, ints, specs, known, strict=True)):
         name = short_name(spec.name)
         figures = _agreement(a, b, name)
+        if position in detected:
+            found.append(replace(figures, sqnr_db=None, same_argmax=None))
+            continue
         a, b = (values.reshape(len(values), *spec.shape) for values in (a, b))
         where = cut if cut is not None and far_apart(a, cut) else columns(a)
         if where is not None:

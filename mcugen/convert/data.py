@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Union
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from mcugen.convert import data_files
 from mcugen.convert.choices import CALIBRATION_SAMPLES
+from mcugen.convert.data_boxes import read_boxes
 from mcugen.convert.data_folders import IMAGES, MAX_FILES, SOUNDS, look_into, read_images, read_sounds
 from mcugen.convert.data_labels import read_labels
 from mcugen.convert.data_objects import (
@@ -187,7 +189,9 @@ def _read_path(
     if path.is_dir():
         spec = single(inputs, where)
         found = look_into(path, part == "calibration", notes, most=MAX_FILES if glance is None else glance)
-        return _read_files(found.files, spec, where, scale_images, notes, found.classes)
+        boxes = read_boxes(found.root, found.files)
+        raw = _read_files(found.files, spec, where, scale_images, notes, None if boxes is not None else found.classes)
+        return raw if boxes is None else replace(raw, labels=boxes)
     try:
         with path.open("rb") as file:
             empty = not file.read(1)

@@ -35,10 +35,12 @@ class Folder:
     """The samples of a folder, in the order of their names.
 
     Attributes:
+        root: the folder, or the part of it that was wanted.
         files: images, or sounds.
         classes: (N,) the name of each file's class; None where there are no classes.
     """
 
+    root: Path
     files: tuple[Path, ...]
     classes: NDArray[np.str_] | None
 
@@ -93,7 +95,7 @@ def look_into(
         files = [files[i] for i in picked]
         classes = classes[picked] if classes is not None else None
         notes.append(f"only {most} of the files were read, evenly chosen")
-    return Folder(tuple(files), classes)
+    return Folder(root, tuple(files), classes)
 
 
 def _part(path: Path, training: bool, notes: list[str]) -> Path:

@@ -15,6 +15,8 @@ from mcugen.errors import DataError
 _SHOWN = 12
 _MOST_CLASSES = 10_000
 _EXACT = 2.0**53
+_OF_A_BOX = 5
+"""Class and corners (docs/DETECTION.md)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,9 @@ def read_labels(
     classes = _numbers(given)
     if classes is None:
         each = int(np.prod(given.shape[1:]))
+        if given.ndim == 3 and given.shape[2] == _OF_A_BOX:
+            notes.append(f"labels: up to {given.shape[1]} boxes per sample")
+            return Labels(given, None, tuple(names))
         what = f"{each} real values" if each > 1 else "a real value"
         notes.append(f"labels: {what} per sample, so the labels are not class indices")
         return Labels(given, None)

@@ -45,6 +45,7 @@ from mcugen.errors import ConversionError, ModelError, ToolError
 from mcugen.numerics.affine import normalize
 from mcugen.progress import Progress, share_of
 from mcugen.tflite import fields as flat
+from mcugen.tflite.detections import detected_outputs
 from mcugen.tflite.joined import joined_specs, write_joined
 from mcugen.tflite.opened import OpenedModel, packed
 from mcugen.tflite.schema_types import SubGraphT
@@ -293,7 +294,8 @@ class FloatModel:
                 hint=f"The layer named above, or the op it became, has no {kind} kernel for this use: rewrite it",
             ) from None
         parts = output_parts(self.model.schema)
-        compared = agreement(observation.outputs, results, joined_specs(quantized.schema), parts)
+        specs, detected = joined_specs(quantized.schema), detected_outputs(quantized.schema)
+        compared = agreement(observation.outputs, results, specs, parts, detected)
         warnings += _result_warnings(samples, results, compared, parts)
         return compared
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mcugen.convert import real_detections
 from mcugen.convert.foreign import load_foreign
 from mcugen.convert.from_uint8 import NOTE, computes_in_uint8, from_uint8
 from mcugen.convert.given_shapes import given_shapes
@@ -15,6 +16,7 @@ from mcugen.convert.given_signature import given_signature, refuse_signature
 from mcugen.convert.kept import Kept, find_kept, keep, kept_key, read_scaling
 from mcugen.convert.keras_inputs import live_scaling
 from mcugen.convert.keras_scale import Dimension
+from mcugen.convert.real_detections import needs_real_detections, with_real_detections
 from mcugen.convert.signatures import with_signature
 from mcugen.convert.sized import with_shapes
 from mcugen.convert.sources import Source
@@ -68,9 +70,12 @@ def load_tflite(source: Source, progress: Share | None = None, data: object = No
     if source.kind == "tflite":
         opened = with_signature(source.opened or open_model(source.data), given_signature())
         opened = with_shapes(opened, given_shapes()) if given_shapes() else opened
+        notes: tuple[str, ...] = ()
+        if needs_real_detections(opened.schema):
+            opened, notes = with_real_detections(opened), (real_detections.NOTE,)
         if computes_in_uint8(opened.schema):
-            return Loaded(from_uint8(opened), notes=(NOTE,))
-        return Loaded(opened)
+            return Loaded(from_uint8(opened), notes=(*notes, NOTE))
+        return Loaded(opened, notes=notes)
     with temporary_folder() as folder:
         if source.kind in ("pytorch", "pytorch object", "onnx", "onnx object"):
             return Loaded(*load_foreign(source, folder, data))

@@ -147,8 +147,9 @@ def choose_scheme(
             cells[cell] = power_of_two_scale(max(abs(end) for end in ranges[cell]))
         if rule.output is not None:
             fixed.update((i, Affine(*rule.output)) for i in float_outputs(model, op))
+    results = {i for op in main.operators if RULES[flat.kind_of(model, op)].final for i in flat.ints(op.outputs)}
     for i in (*flat.ints(main.inputs), *flat.ints(main.outputs)):
-        if type_name(main.tensors[i].type) == "float32":
+        if type_name(main.tensors[i].type) == "float32" and i not in results:
             groups.add(i)
     for tied in ties:
         if type_name(main.tensors[tied[0]].type) == "float32":
@@ -222,6 +223,8 @@ def activation_inputs(model: ModelT, op: OperatorT) -> list[int]:
     if rule.cell is not None:
         apart.add(_input(op, rule.cell))
     tensors = model.subgraphs[0].tensors
+    if rule.final:
+        apart.update(i for i in flat.ints(op.inputs) if i >= 0 and flat.is_constant(model, tensors[i]))
     return [i for i in flat.ints(op.inputs) if i >= 0 and i not in apart and type_name(tensors[i].type) == "float32"]
 
 
@@ -231,6 +234,9 @@ def _product_constants(op: OperatorT, rule: Rule) -> set[int]:
 
 
 def float_outputs(model: ModelT, op: OperatorT) -> list[int]:
+    """Float outputs that are quantized as activations."""
+    if RULES[flat.kind_of(model, op)].final:
+        return []
     tensors = model.subgraphs[0].tensors
     return [i for i in flat.ints(op.outputs) if type_name(tensors[i].type) == "float32"]
 

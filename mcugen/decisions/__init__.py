@@ -13,6 +13,7 @@ from mcugen.decisions.types import (
     Decision,
     DecisionSpec,
     EmittedDecision,
+    FoundBox,
     ModelIO,
     Wanted,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Decision",
     "DecisionSpec",
     "EmittedDecision",
+    "FoundBox",
     "ModelIO",
     "Wanted",
     "parse",

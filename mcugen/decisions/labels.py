@@ -170,7 +170,8 @@ class LabelsWanted:
         )
 
 
-def _parse(table: Table) -> LabelsWanted:
+def parse_labels(table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of a model's scores, and those of them that start no event."""
     labels = table.strings("labels", None)
     if not labels:
         raise table.error("labels", "is missing: the names of the model's outputs, in their order")
@@ -181,11 +182,13 @@ def _parse(table: Table) -> LabelsWanted:
     background = table.strings("background", tuple(labels))
     if set(background) == set(labels):
         raise table.error("background", "names all labels, so that nothing ever starts an event")
+    return tuple(labels), tuple(background)
+
+
+def _parse(table: Table) -> LabelsWanted:
+    labels, background = parse_labels(table)
     return LabelsWanted(
-        tuple(labels),
-        tuple(background),
-        table.integer("top", 1, _MOST_TOP, 1),
-        parse_gate(table, 1e6, LONGEST_WINDOW),
+        labels, background, table.integer("top", 1, _MOST_TOP, 1), parse_gate(table, 1e6, LONGEST_WINDOW)
     )
 
 

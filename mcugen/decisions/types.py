@@ -38,6 +38,18 @@ class ModelIO:
 
 
 @dataclass(frozen=True)
+class FoundBox:
+    """A box of an inference. `score` as of `Decided`; corners are in 1/4096 of the image's height and width."""
+
+    score: int
+    label: int
+    ymin: int
+    xmin: int
+    ymax: int
+    xmax: int
+
+
+@dataclass(frozen=True)
 class Decided:
     """What an inference led to.
 
@@ -45,12 +57,14 @@ class Decided:
         label: number of the label that the event is about.
         score: of that label, an integer: a sum over the window, see `Decision.real`.
         top: the best labels with their scores, best first; empty where there are no labels.
+        boxes: of the inference, best first; empty where the decision has none.
     """
 
     kind: Kind
     label: int
     score: int
     top: tuple[tuple[int, int], ...] = ()
+    boxes: tuple[FoundBox, ...] = ()
 
 
 class Deciding(Protocol):
@@ -85,6 +99,9 @@ class EmittedDecision:
         score_type: of the C.
         rank: a statement that fills `event->top` and `event->top_scores`; empty where there are no labels.
         state_bytes: RAM kept between inferences, on a 32-bit core.
+        most_boxes: boxes that an inference gives at most; 0 where the decision has none. `box_count` and `boxes` are
+            expressions that read their number and the first of them.
+        meaning: what a score is the real value of, for a comment; "" for what the others' are.
     """
 
     header: str
@@ -98,6 +115,10 @@ class EmittedDecision:
     score_type: str
     rank: str
     state_bytes: int
+    most_boxes: int = 0
+    box_count: str = ""
+    boxes: str = ""
+    meaning: str = ""
 
 
 class Decision(Protocol):

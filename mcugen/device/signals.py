@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ _PUSH_HEADER = 2
 _HEADER = struct.Struct("<IHQII")
 _EVENT = struct.Struct("<IIHBQB")
 _RANKED = struct.Struct("<Hq")
+_BOX = struct.Struct("<Hq4h")
+_HAS_BOXES = 0x80
 _ROW, _INFERENCE, _EVENT_FLAG, _LONG = 1, 2, 4, 8
 
 MEASURE_STACK = 1
@@ -26,7 +28,10 @@ MEASURE_STACK = 1
 
 @dataclass(frozen=True)
 class ToldEvent:
-    """An event as a device tells it. `kind` is 1 for a start and 2 for an end."""
+    """An event as a device tells it. `kind` is 1 for a start and 2 for an end.
+
+    `boxes` are label, score, ymin, xmin, ymax, xmax.
+    """
 
     frame: int
     inference: int
@@ -34,6 +39,7 @@ class ToldEvent:
     kind: int
     score: int
     top: tuple[tuple[int, int], ...]
+    boxes: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,11 @@ def parse_push(payload: bytes, row_bytes: int, outputs_bytes: int) -> Pushed:
             frame, inference, label, kind, score, count = _EVENT.unpack(take(_EVENT.size))
             if kind not in (1, 2):
                 raise ProtocolError(f"an event of kind {kind}")
-            ranked = tuple(_RANKED.unpack(take(_RANKED.size)) for _ in range(count))
-            event = ToldEvent(frame, inference, label, kind, _signed(score), ranked)
+            form = _BOX if count & _HAS_BOXES else _RANKED
+            listed = tuple(form.unpack(take(form.size)) for _ in range(count & ~_HAS_BOXES))
+            event = ToldEvent(frame, inference, label, kind, _signed(score), listed)
+            if count & _HAS_BOXES:
+                event = replace(event, top=(), boxes=listed)
         records.append((flags, Told(row, outputs, event)))
     return Pushed(taken, steps, Cost(ticks, interrupts), stack, tuple(records))
 

@@ -9,9 +9,10 @@ import numpy as np
 from mcugen import __version__
 from mcugen.emit import c_text
 from mcugen.errors import ModelError
-from mcugen.graph.types import DType, Tensor
+from mcugen.graph.types import DType, Graph, Tensor
 from mcugen.numerics.affine import feature_steps
 from mcugen.ops.common import describe
+from mcugen.tflite.detections import places_of_graph
 
 _CTYPES = {
     np.dtype(np.int8): "int8_t",
@@ -84,6 +85,14 @@ def io_view(position: int, tensor: Tensor, dims: list[int]) -> dict[str, Any]:
         "dtype_macro": _DTYPE_MACROS[tensor.dtype],
         "units": units_view(tensor),
     }
+
+
+def detections_view(graph: Graph) -> dict[str, int] | None:
+    """What templates show of a detector's outputs; None of other models."""
+    places = places_of_graph(graph)
+    if places is None:
+        return None
+    return {**vars(places), "rows": graph.tensor(graph.outputs[places.classes]).elements}
 
 
 def units_view(tensor: Tensor) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from mcugen.decisions import Decided, Decision, ModelIO, Wanted
 from mcugen.errors import PipelineError
 from mcugen.flow.model import Model
 from mcugen.flow.sensors import Recordings
-from mcugen.flow.signals import FoundEvent, too_short
+from mcugen.flow.signals import FoundEvent, box_of, too_short
 from mcugen.oracle.oracle import Reference
 from mcugen.pipeline.app import App
 from mcugen.pipeline.reference import Running
@@ -153,7 +153,8 @@ def listen(app: App, oracle: Reference, recordings: Recordings, progress: Share 
 
 def _event(app: App, decision: Decision, frame: int, decided: Decided, recording: str) -> FoundEvent:
     label, score = decision.labels[decided.label], decision.real(decided.score)
-    return FoundEvent(recording, decided.kind, label, frame, app.seconds(frame), score)
+    boxes = tuple(box_of(decision, b.label, b.score, (b.ymin, b.xmin, b.ymax, b.xmax)) for b in decided.boxes)
+    return FoundEvent(recording, decided.kind, label, frame, app.seconds(frame), score, boxes)
 
 
 def detections_of(events: Iterable[FoundEvent]) -> list[Detection]:

@@ -83,6 +83,7 @@ class Proof:
         follows: which TFLM that is, as part of a sentence.
         training: whether a device learns as the reference does, where that was asked for.
         signal: of a pipeline file, whether all that a signal led to is the reference's.
+        seen: the first inputs of the verdict's first samples, of a model that detects boxes in them.
     """
 
     verb: Literal["verify", "deploy"]
@@ -103,6 +104,7 @@ class Proof:
     follows: str = ""
     signal: SignalVerdict | None = None
     training: TrainVerdict | None = None
+    seen: tuple[NDArray[Any], ...] = ()
 
     def __repr__(self) -> str:
         sizes = f"flash {self.firmware.flash.total:,} B, RAM {self.firmware.ram.total:,} B"

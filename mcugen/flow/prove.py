@@ -29,11 +29,15 @@ from mcugen.pipeline.app import App
 from mcugen.progress import no_progress, share_of
 from mcugen.runtimes.tflm.library import UNKNOWN, named_checkout
 from mcugen.runtimes.tflm.program import TflmProgram
+from mcugen.tflite.detections import places_of_graph
 from mcugen.verify import Verdict, verify_device
 from mcugen.verify.parted_oracle import open_oracle
 
 if TYPE_CHECKING:
     from mcugen.progress import Progress
+
+MOST_SEEN = 12
+"""Images that a report shows with what was detected in them."""
 
 
 def prove(
@@ -100,11 +104,12 @@ def prove(
             # The trace is taken in an emulator of its own, while the device is verified.
             context = contextvars.copy_context()
             estimating = beside.submit(context.run, estimate_run, ready, cost, given.samples[0], where, tflm)
+            samples_run = [*(first.samples if first is not None else ()), *given.samples]
             verdict = verify_device(
                 device,
                 ready.plan,
                 oracle,
-                [*(first.samples if first is not None else ()), *given.samples],
+                samples_run,
                 layers=layers,
                 progress=share_of(report, "verifying"),
             )
@@ -139,6 +144,7 @@ def prove(
         follows=follows,
         signal=signal,
         training=learned,
+        seen=tuple(sample[0] for sample in samples_run[:MOST_SEEN]) if places_of_graph(ready.plan.graph) else (),
     )
 
 

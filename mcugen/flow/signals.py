@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.decisions import KINDS
+from mcugen.decisions import KINDS, Decision
+from mcugen.decisions.boxes import UNIT
 from mcugen.device.device import Device
 from mcugen.device.signals import SignalDevice, Told, ToldEvent
 from mcugen.errors import DataError
@@ -25,8 +26,23 @@ MOST_EVENTS = 1000
 
 
 @dataclass(frozen=True)
+class EventBox:
+    """A box of an event, for people."""
+
+    label: str
+    score: float
+    ymin: float
+    xmin: float
+    ymax: float
+    xmax: float
+
+
+@dataclass(frozen=True)
 class FoundEvent:
-    """An event of the device's, for people: `seconds` of the recording; None where the signal has no rate."""
+    """An event of the device's, for people: `seconds` of the recording; None where the signal has no rate.
+
+    `boxes` are those of its inference, corners as parts of the image; empty where the decision gives none.
+    """
 
     recording: str
     kind: str
@@ -34,10 +50,12 @@ class FoundEvent:
     frame: int
     seconds: float | None
     score: float
+    boxes: tuple[EventBox, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         seconds = round(self.seconds, 4) if self.seconds is not None else None
-        return {**vars(self), "seconds": seconds, "score": round(self.score, 6)}
+        boxes = [vars(box) | {"score": round(box.score, 6)} for box in self.boxes]
+        return {**vars(self), "seconds": seconds, "score": round(self.score, 6), "boxes": boxes}
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,10 +232,21 @@ def found_event(app: App, event: ToldEvent, recording: str) -> FoundEvent:
     """A device's event with its label's name, its time and its real score."""
     decision = app.decision
     label, score = f"label {event.label}", float(event.score)
+    boxes: tuple[EventBox, ...] = ()
     if decision is not None:
         score = decision.real(event.score)
-        label = decision.labels[event.label] if event.label < len(decision.labels) else label
-    return FoundEvent(recording, KINDS[event.kind - 1], label, event.frame, app.seconds(event.frame), score)
+        label = _named(decision, event.label)
+        boxes = tuple(box_of(decision, box[0], box[1], box[2:]) for box in event.boxes)
+    return FoundEvent(recording, KINDS[event.kind - 1], label, event.frame, app.seconds(event.frame), score, boxes)
+
+
+def box_of(decision: Decision, label: int, score: int, corners: Sequence[int]) -> EventBox:
+    """A box of an event, for people."""
+    return EventBox(_named(decision, label), decision.real(score), *(corner / UNIT for corner in corners))
+
+
+def _named(decision: Decision, label: int) -> str:
+    return decision.labels[label] if label < len(decision.labels) else f"label {label}"
 
 
 class _Comparison:
@@ -311,8 +340,9 @@ def _same(told: ToldEvent | None, event: Event | None) -> bool:
     if told is None or event is None:
         return told is None and event is None
     decided = event.decided
+    boxes = tuple((b.label, b.score, b.ymin, b.xmin, b.ymax, b.xmax) for b in decided.boxes)
     return told == ToldEvent(
-        event.frame, event.inference, decided.label, KINDS.index(decided.kind) + 1, decided.score, decided.top
+        event.frame, event.inference, decided.label, KINDS.index(decided.kind) + 1, decided.score, decided.top, boxes
     )
 
 

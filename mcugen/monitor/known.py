@@ -17,6 +17,7 @@ from mcugen.ops.moving.gather import index_limit
 from mcugen.reading import parsing
 from mcugen.runtimes.aot.plan.types import Plan
 from mcugen.runtimes.program import Program
+from mcugen.tflite.detections import places_of_graph
 from mcugen.tflite.types import TensorSpec
 
 
@@ -47,6 +48,7 @@ def know(plan: Program, labels: Sequence[str], quantization: Path, *, trusted: b
         stateful=plan.stateful,
         sequences=graph.sequences,
         notes=(*notes, *plan.warnings),
+        places=places_of_graph(graph),
     )
 
 

@@ -16,6 +16,7 @@ from mcugen.errors import DataError, ProjectError, ToolError
 from mcugen.monitor.types import Block, Facts, Message, Note, NoteKind, OpCost, Opened, Reading, Sample, predictions
 from mcugen.outputs import writing
 from mcugen.reading import parsing
+from mcugen.tflite.detections import Places
 from mcugen.tflite.types import TensorSpec
 
 SCHEMA = "mcugen.recording/1"
@@ -354,7 +355,22 @@ def _facts(data: Any) -> Facts:
         notes=tuple(str(note) for note in data["notes"]),
         ms_per_unit=_figure(data.get("ms_per_unit", 0.0)),
         milliwatts=_figure(data.get("milliwatts", 0.0)),
+        places=_places(data.get("places"), data["outputs"]),
     )
+
+
+def _places(data: Any, outputs: Any) -> Places | None:
+    """Which outputs are detections. Recordings of before do not say."""
+    if data is None:
+        return None
+    found = Places(*(int(data[key]) for key in ("boxes", "classes", "scores", "count", "each")))
+    which = (found.boxes, found.classes, found.scores, found.count)
+    if min(which) < 0 or max(which) >= len(outputs) or found.each < 1:
+        raise ValueError("detections in outputs that are not there")
+    sizes = [math.prod(int(n) for n in outputs[n]["shape"]) for n in which]
+    if sizes != [4 * sizes[1], sizes[1], sizes[1], 1]:
+        raise ValueError("outputs that cannot be detections")
+    return found
 
 
 def _figure(value: Any) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mcugen.errors import DeviceError
 from mcugen.graph.types import DType, Quantization, Tensor
+from mcugen.tflite.detections import Places
 from mcugen.tflite.types import TensorSpec
 
 
@@ -45,6 +46,7 @@ class Facts:
         ms_per_unit: nominal milliseconds on the board per unit of cost, where the device does not count cycles and the
             core has a timing (docs/TIMING.md); else 0.
         milliwatts: the board's active power; 0 where it is not published.
+        places: which outputs tell what was detected in the input; None where none do, or nobody knows.
         inputs, outputs: the model's, with the batch of 1.
         ranges: per input, what the calibration samples lay between, in real units; None where nobody knows.
         ops: what each op costs; empty where it was not measured.
@@ -71,6 +73,7 @@ class Facts:
     notes: tuple[str, ...] = ()
     ms_per_unit: float = 0.0
     milliwatts: float = 0.0
+    places: Places | None = None
 
     @property
     def counts_time(self) -> bool:
@@ -171,12 +174,46 @@ def has_probabilities(spec: TensorSpec) -> bool:
 
 def classes_output(facts: Facts) -> int | None:
     """Which output names a class: one as long as the labels are, or one of probabilities; None if none does."""
+    if facts.places is not None:
+        return None
     sizes = [math.prod(spec.shape) for spec in facts.outputs]
     for wanted in (len(facts.labels), 1 if len(facts.labels) == 2 else 0):
         if wanted and wanted in sizes:
             return sizes.index(wanted)
     probable = (n for n, spec in enumerate(facts.outputs) if has_probabilities(spec) and sizes[n] > 1)
     return next(probable, None)
+
+
+@dataclass(frozen=True)
+class SeenBox:
+    """What was detected: corners as parts of the input's height and width."""
+
+    label: str
+    score: float
+    ymin: float
+    xmin: float
+    ymax: float
+    xmax: float
+
+
+def seen_boxes(facts: Facts, reading: Reading) -> list[SeenBox]:
+    """What an inference detected, in its order; corners that are no numbers are left out."""
+    places = facts.places
+    if places is None:
+        return []
+    count = float(reading.outputs[places.count].reshape(-1)[0])
+    corners = reading.outputs[places.boxes].reshape(-1, 4).astype(np.float64)
+    classes, scores = (reading.outputs[n].reshape(-1).astype(np.float64) for n in (places.classes, places.scores))
+    rows = [places.row(n) for n in range(int(count) if 0 <= count <= len(corners) else 0)]
+    return [
+        SeenBox(_label(facts, classes[row]), float(scores[row]), *(float(v) for v in corners[row]))
+        for row in rows
+        if row < len(corners) and np.isfinite(corners[row]).all() and np.isfinite([scores[row], classes[row]]).all()
+    ]
+
+
+def _label(facts: Facts, number: float) -> str:
+    return facts.labels[int(number)] if 0 <= number < len(facts.labels) else f"{number:g}"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from mcugen.errors import DeviceError
 from mcugen.monitor.health import Health
 from mcugen.monitor.sources import Range, Source
 from mcugen.monitor.types import Block, Facts, GaveUpError, Message, Note, OpCost, Opened, Reading
+from mcugen.tflite.detections import Places
 from mcugen.tflite.types import TensorSpec
 
 _RETRY_S = 0.5
@@ -53,6 +54,7 @@ class Known:
     notes: tuple[str, ...] = ()
     ms_per_unit: float = 0.0
     milliwatts: float = 0.0
+    places: Places | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,6 +275,7 @@ class _Worker:
             notes=(*source.notes, *(known.notes if known is not None else ()), *device.warnings()),
             ms_per_unit=known.ms_per_unit if known is not None else 0.0,
             milliwatts=known.milliwatts if known is not None else 0.0,
+            places=known.places if known is not None else None,
         )
         return facts, source
 

@@ -23,6 +23,9 @@ from mcugen.oracle.copies import Copy, Fresh, can_copy
 from mcugen.oracle.engines import Engine, chosen
 from mcugen.oracle.messages import read_message, write_message
 from mcugen.oracle.processes import NumpyProcess, Process
+from mcugen.tflite import detections
+from mcugen.tflite.fields import ints
+from mcugen.tflite.opened import open_model
 
 TIMEOUT_VARIABLE = "MCUGEN_ORACLE_TIMEOUT"
 DEFAULT_TIMEOUT_S = 180.0
@@ -74,6 +77,14 @@ class Reference(Protocol):
 _WORDS: dict[Engine, str] = {"tflite-micro": "TensorFlow Lite Micro", "mcugen": "mcugen's own reference"}
 
 
+def _unset_rows(model: bytes) -> tuple[tuple[detections.Unset, ...], tuple[int, ...]]:
+    """Where the interpreter leaves rows of detections as the memory was, which become zeros; the model's outputs."""
+    if detections.KIND.removeprefix("CUSTOM:").encode() not in model:
+        return (), ()
+    schema = open_model(model).schema
+    return detections.unset_of_model(schema), ints(schema.subgraphs[0].outputs)
+
+
 class Oracle:
     """A model in TFLM's interpreter, or in mcugen's reference. Use as a context manager.
 
@@ -92,6 +103,7 @@ class Oracle:
         self.name = oracle_name(self.engine)
         self._afresh, self._used = afresh, False
         self.unverified: tuple[str, ...] = ()
+        self._unset, self._outputs = _unset_rows(model)
         self._timeout, self._is_overdue = oracle_timeout(), False
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
         tflm = Copy if can_copy() else Fresh
@@ -119,12 +131,15 @@ class Oracle:
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """One inference: outputs in the model's order, shapes and dtypes."""
         self._begin()
-        return self._ask({"do": "run"}, inputs)
+        return detections.settled(self._unset, self._outputs, self._ask({"do": "run"}, inputs))
 
     def tensors(self, inputs: Sequence[NDArray[Any]], ids: Sequence[int]) -> list[NDArray[Any]]:
         """One inference: the values of intermediate tensors, by tensor id of the model file."""
         self._begin()
-        return self._ask({"do": "tensors", "ids": list(ids)}, inputs)
+        counts = [use.count for use in self._unset if use.count not in ids]
+        asked = [*ids, *counts]
+        values = self._ask({"do": "tensors", "ids": asked}, inputs)
+        return detections.settled(self._unset, asked, values)[: len(ids)]
 
     def _begin(self) -> None:
         if self._afresh and self._used:

@@ -137,5 +137,6 @@ def _decision_view(decision: Decision) -> dict[str, Any]:
         "top": decision.top,
         "reads_input": decision.reads_input,
         "unit": c_text.float_literal(decision.real(1)),
-        "meaning": "the mean over the window" if decision.top else "the mean of squares over elements and window",
+        "meaning": emitted.meaning
+        or ("the mean over the window" if decision.top else "the mean of squares over elements and window"),
     }

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from mcugen.errors import ModelError
 from mcugen.graph.types import Tensor
-from mcugen.reference import activations, elementwise, moving, pooling, recurrent, rows, weighted
+from mcugen.reference import activations, detections, elementwise, moving, pooling, recurrent, rows, weighted
 from mcugen.reference.node import REGISTRY, Array, Node
 from mcugen.tflite.fields import ints, kind_of, where
 from mcugen.tflite.opened import OpenedModel, open_model
 from mcugen.tflite.tensors import read_tensors
 
-_ROOMS = (activations, elementwise, moving, pooling, recurrent, rows, weighted)
+_ROOMS = (activations, detections, elementwise, moving, pooling, recurrent, rows, weighted)
 """Modules that register ops."""
 
 
@@ -95,7 +95,7 @@ class NumpyReference:
             outputs = [tensors[i] for i in ints(raw.outputs)]
             node = Node(
                 kind,
-                raw.builtinOptions,
+                raw.customOptions if kind.startswith("CUSTOM:") else raw.builtinOptions,
                 [tensors[i] if i >= 0 else None for i in operands],
                 [values[i] if i >= 0 else None for i in operands],
                 outputs,

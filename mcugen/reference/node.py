@@ -22,7 +22,7 @@ class Node:
 
     Attributes:
         kind: TFLite name.
-        options: the schema's options object, or None.
+        options: the schema's options object, or None; of a custom op its bytes.
         tensors: the inputs; None where an optional one is absent.
         values: their arrays.
         outputs: what is to be computed.

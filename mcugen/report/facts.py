@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcugen import __version__
 from mcugen.report.arena import arena_facts
+from mcugen.report.detections import detection_facts
 from mcugen.report.graph import graph_facts
 from mcugen.report.symbols import flash_facts
 from mcugen.runtimes.aot.plan.types import Plan
@@ -38,6 +39,7 @@ def report_facts(proof: Proof, command: str) -> dict[str, Any]:
         "arena": arena_facts(proof.plan) if isinstance(proof.plan, Plan) else None,
         "flash": flash_facts(proof.firmware),
         "graph": graph_facts(proof.plan),
+        "detections": detection_facts(proof),
     }
     # Once through JSON: the page sees exactly what a reader of the file sees (tuples are lists, no NaN).
     exact: dict[str, Any] = json.loads(json.dumps(facts, allow_nan=False))

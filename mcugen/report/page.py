@@ -42,7 +42,7 @@ def render_report(facts: Mapping[str, Any]) -> str:
         style=Markup(style),
         script=Markup(script),
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; "
-        "form-action 'none'",
+        f"form-action 'none'{_PICTURES if facts.get('detections') else ''}",
         arena=draw_arena(facts["arena"]) if facts["arena"] else None,
         tiles=draw_flash(facts["flash"]),
         panels=draw_graph(len(facts["graph"]["nodes"]), edges),
@@ -112,7 +112,10 @@ def _optional(form: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: "–" if value is None else form(value)
 
 
-METRICS = {"macro_f1": "macro F1", "auc": "AUC"}
+_PICTURES = "; img-src data:"
+"""The images that detections were found in are within the page."""
+
+METRICS = {"macro_f1": "macro F1", "auc": "AUC", "map": "mAP@[.5:.95]", "map_50": "mAP@0.5"}
 
 FORMS: Mapping[str, Callable[[Any], str]] = {
     "text": lambda value: plain(str(value)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mcugen.tflite import detections
 from mcugen.tflite.lstm_operands import CELL, GATES, HIDDEN, LSTM, TO_BIAS, TO_RECURRENT
 
 FixedParams = tuple[float, int]
@@ -37,6 +38,7 @@ class Rule:
         bias: position of the int32 bias, scale = activation scale · weight scale.
         real: float32 inputs and outputs stay float32, since the kernel does not look at scales; DEQUANTIZE comes
             before, QUANTIZE after.
+        final: with `real`, what it gives are results, and constants that it reads no activations: both stay float32.
         products: of ops with several weights.
         tied: positions of inputs that share scale and zero point with the output.
         cell: position of an int16 state with a power of two as its scale and zero point 0.
@@ -50,6 +52,7 @@ class Rule:
     axis: int | None = None
     bias: int | None = None
     real: bool = False
+    final: bool = False
     products: tuple[Product, ...] = ()
     tied: tuple[int, ...] = ()
     cell: int | None = None
@@ -142,6 +145,7 @@ RULES: dict[str, Rule] = {
     "CAST": Rule(real=True),
     # TensorFlow Lite Micro computes these in float32 alone; each is one number from one.
     **dict.fromkeys(("CEIL", "COS", "EXP", "FLOOR", "LOG", "ROUND", "SIN", "SQRT"), Rule(real=True)),
+    detections.KIND: Rule(real=True, final=True),
     "DYNAMIC_UPDATE_SLICE": _SAME_V1,
     "WHILE": _FREE_V1,
     LSTM: Rule(

@@ -16,6 +16,7 @@ from mcugen.convert.types import Samples
 from mcugen.progress import Share
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.tflite import fields as flat
+from mcugen.tflite.detections import detected_outputs, places_of_model
 from mcugen.tflite.opened import OpenedModel
 
 SAMPLES = 500
@@ -51,7 +52,8 @@ class Judge:
         self.evaluation = Evaluation(taken, inputs, tuple(feeds(taken, inputs)), given.count, None, sequence)
         specs = output_specs(model)
         self._parts = output_parts(model.schema)
-        task = make_task(self.evaluation.samples, specs, kind=kind, metric=metric)
+        places = places_of_model(model.schema)
+        task = make_task(self.evaluation.samples, specs, kind=kind, metric=metric, places=places)
         self._floats = run_float(model, self.evaluation, progress)
         self.task = with_threshold(task, self._floats)
         self.float_value = score(self.task, self._floats)[0].value if self.labelled else None
@@ -67,7 +69,8 @@ class Judge:
             ModelError, ToolError: it does not run on the host.
         """
         outputs = run_quantized(quantized, self.evaluation)
-        figures = agreement(self._floats, outputs, output_specs(quantized), self._parts)
+        specs, detected = output_specs(quantized), detected_outputs(quantized.schema)
+        figures = agreement(self._floats, outputs, specs, self._parts, detected)
         # Of an output of parts that differ in size, each counts: the whole is as exact as its largest part.
         each = [p for f, cut in zip(figures, self._parts, strict=True) for p in ((cut and f.parts) or (f,))]
         known = [figure.sqnr_db for figure in each if figure.sqnr_db is not None]

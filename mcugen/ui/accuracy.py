@@ -20,10 +20,12 @@ _TITLES = {
     "top_5": "top 5",
     "macro_f1": "macro F1",
     "auc": "AUC",
+    "map": "mAP@[.5:.95]",
+    "map_50": "mAP@0.5",
     "mean_absolute_error": "mean absolute error",
     "mean_squared_error": "mean squared error",
 }
-_SHARES = frozenset({"accuracy", "top_3", "top_5", "macro_f1"})
+_SHARES = frozenset({"accuracy", "top_3", "top_5", "macro_f1", "map", "map_50"})
 
 
 def show_assessment(console: Console, found: Assessment, names: Sequence[str] = (), verbose: bool = True) -> None:

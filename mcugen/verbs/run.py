@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +39,7 @@ class RunResult(Brief):
         origin, notes: where the inputs came from, and what was done to them.
         input_warnings: what makes them or the device doubtful.
         out: the file that holds the outputs, or None.
+        drawn: the picture of what was detected, or None.
         signal: of a pipeline file, what recordings led to; then samples are inferences, and costs are by recording.
     """
 
@@ -52,6 +53,7 @@ class RunResult(Brief):
     input_warnings: tuple[str, ...] = ()
     exit_code: int = 0
     signal: SignalRun | None = None
+    drawn: Path | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -100,6 +102,7 @@ class RunResult(Brief):
                 for tensor, values in zip(self.ready.plan.output_tensors(), self.outputs, strict=True)
             ],
             "out": str(self.out) if self.out else None,
+            "drawn": str(self.drawn) if self.drawn else None,
             "cost": {"unit": self.unit, "invoke": list(self.costs)},
         }
 
@@ -132,6 +135,7 @@ def run(
     signature: str | None = None,
     stream: bool = False,
     pushed: str | Path | None = None,
+    draw: str | Path | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run inputs through a model on a device.
@@ -165,6 +169,7 @@ def run(
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
         signature: which of a file's signatures is meant; of a frozen graph its inputs and outputs, "a,b->c".
+        draw: `.png` file for the first images with what was detected in them, see docs/DETECTION.md.
 
     Raises:
         McugenError: anything that stops it.
@@ -184,8 +189,9 @@ def run(
     from mcugen.flow.runtime import Choice
     from mcugen.flow.sensors import read_recordings
     from mcugen.flow.signals import run_signal
-    from mcugen.outputs import check_output
+    from mcugen.outputs import check_output, write_file
     from mcugen.progress import no_progress, part_of, share_of
+    from mcugen.report.detections import check_drawable, drawn
 
     report = progress or no_progress
     path = Path(out) if out is not None else None
@@ -193,6 +199,11 @@ def run(
         check_output(path, inputs=[item for item in (target, inputs, data) if isinstance(item, str | Path)])
         if path.suffix not in (".npy", ".npz"):
             raise DataError("outputs are written as .npy or .npz", where=str(path), hint="Name it so")
+    picture = Path(draw) if draw is not None else None
+    if picture is not None:
+        check_output(picture, inputs=[item for item in (target, inputs, data) if isinstance(item, str | Path)])
+        if picture.suffix != ".png":
+            raise DataError("pictures are written as .png", where=str(picture), hint="Name it so")
     check_early(target, one_path(inputs), "evaluation")
     choice = Choice(runtime, optimize, rows, max_ram, tflm, reserve=read_reserved(reserve))
     if board is not None:
@@ -200,6 +211,8 @@ def run(
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=report) as ready:
         ready = with_pushed(ready, pushed, port, tflm)
         app = ready.model.app
+        if picture is not None:
+            check_drawable(ready)
         given = read_inputs(inputs, ready.plan.graph, ready.model.scaling) if app is None else None
         recordings = read_recordings(inputs, app.pipeline.signal) if app is not None else None
         tensors = ready.plan.output_tensors()
@@ -232,6 +245,9 @@ def run(
             result = RunResult(ready, outputs, tuple(costs), unit, given.origin, given.notes, path, found)
     if path is not None:
         _write(path, result, dequantize)
+    if picture is not None and given is not None:
+        write_file(picture, drawn(ready, given.samples, result.outputs))
+        result = replace(result, drawn=picture)
     return result
 
 
@@ -273,6 +289,8 @@ def _render(console: Console, result: RunResult) -> None:
     for warning in result.warnings:
         say_note(console, warning)
     shapes = ", ".join(f"{values.dtype}{list(values.shape)}" for values in result.outputs)
+    if result.drawn is not None:
+        console.print(grid([("picture", str(result.drawn))]))
     say_verdict(console, True, f"wrote {result.out}: {shapes}")
 
 
@@ -296,5 +314,14 @@ command = command_for(
         required=True,
     ),
     board=options.OptionalBoard,
+    draw=Annotated[
+        Path | None,
+        typer.Option(
+            "--draw",
+            metavar="OUT.png",
+            show_default=False,
+            help="Paint what was detected on the first 16 images (docs/DETECTION.md).",
+        ),
+    ],
     dequantize=Annotated[bool, typer.Option("--dequantize", help="Write dequantized values (float32).")],
 )

@@ -15,6 +15,7 @@ from mcugen.ops.custom import flexbuffer_options
 from mcugen.oracle.oracle import Reference
 from mcugen.progress import Share, part_of
 from mcugen.runtimes.program import Program, ProgramStep
+from mcugen.tflite import detections
 from mcugen.tflite.state import MAY_NOT_WRITE
 from mcugen.verify.compare import ABSOLUTE, RELATIVE, Difference, compare, tolerant_tensors
 
@@ -151,6 +152,7 @@ def verify_device(
     outputs: list[tuple[NDArray[Any], ...]] = []
     mismatched: list[int] = []
     tolerant = tolerant_tensors(plan.graph)
+    unset = _unset_rows(plan.graph)
     bit_exact, worst_error, max_abs_diff = True, 0.0, 0.0
     total = 2 * len(inputs) if layers else len(inputs)
     _start_afresh(device, plan, oracle)
@@ -158,7 +160,8 @@ def verify_device(
         if plan.verified_afresh and number > 0:
             _start_afresh(device, plan, oracle)
         expected = oracle.run(sample)
-        actual, cost = device.run(sample, on_progress=part_of(progress, number, total))
+        answered, cost = device.run(sample, on_progress=part_of(progress, number, total))
+        actual = detections.settled(unset, plan.graph.outputs, answered)
         costs.append(cost)
         outputs.append(tuple(actual))
         for i, got, want in zip(plan.graph.outputs, actual, expected, strict=True):
@@ -244,6 +247,11 @@ def _written(graph: Graph) -> dict[int, slice]:
     return found
 
 
+def _unset_rows(graph: Graph) -> tuple[detections.Unset, ...]:
+    """Rows of detections that TFLM leaves as the memory was: they are zeros in the oracle's results."""
+    return detections.unset_rows((op.kind, op.options, op.outputs) for op in graph.ops)
+
+
 def _oracle_tensor(graph: Graph, op: Op) -> int | None:
     """The model's tensor that an op's first output must equal; None where there is no such tensor of values.
 
@@ -283,12 +291,15 @@ def _compare_layers(
         if len(step.op.outputs) > MAY_NOT_WRITE.get(step.op.kind, len(step.op.outputs))
     }
     asked = [*compared.values(), *flags.values()]
-    values = oracle.tensors(sample, asked)
+    unset = {use.outputs[0]: use for use in _unset_rows(plan.graph)}
+    counts = [use.count for use in unset.values()]
+    values = oracle.tensors(sample, [*asked, *counts])
     expected = dict(zip(compared, values, strict=False))
-    for n, said in zip(flags, values[len(compared) :], strict=True):
+    for n, said in zip(flags, values[len(compared) : len(asked)], strict=True):
         if not np.all(said):  # it left its output as it was
             expected.pop(n, None)
     written = _written(plan.graph)
+    found = dict(zip(counts, values[len(asked) :], strict=True))
     divergence: Divergence | None = None
     bit_exact = True
     shown = 0
@@ -301,6 +312,8 @@ def _compare_layers(
         if kept is not None:  # the planned model computes only these channels
             want = want[..., list(kept)]
         got = np.frombuffer(raw, dtype=want.dtype).reshape(want.shape)
+        if (use := unset.get(compared[op])) is not None:
+            got, _ = detections.settled([use], [compared[op], use.count], [got, found[use.count]])
         if (part := written.get(compared[op])) is not None:
             got, want = got.reshape(-1)[part], want.reshape(-1)[part]
         difference = compare(got, want, tolerant=step.op.outputs[0] in tolerant)

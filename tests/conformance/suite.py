@@ -25,7 +25,7 @@ from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.graph.read import read_graph
 from mcugen.runtimes.aot.plan import Plan, make_plan
 from mcugen.runtimes.aot.supported import check_supported
-from tests.conformance import computing, moving, stateful, weighted
+from tests.conformance import computing, detecting, moving, stateful, weighted
 from tests.conformance.draw import Case, Draw, Generate, Limits
 from tests.kernels.single_op import Node, TensorSpec, build_graph, inputs_of, oracle
 
@@ -41,7 +41,12 @@ _EXTREMES = ("low", "high", "both")
 ALIVE = Node("RELU", None, [TensorSpec((3,), scale=0.5)], [TensorSpec((3,), scale=0.5)])
 """In every model, since one without inputs is none."""
 
-GENERATORS: Mapping[str, Generate] = {**moving.GENERATORS, **computing.GENERATORS, **weighted.GENERATORS}
+GENERATORS: Mapping[str, Generate] = {
+    **moving.GENERATORS,
+    **computing.GENERATORS,
+    **weighted.GENERATORS,
+    **detecting.GENERATORS,
+}
 
 
 def claimed() -> dict[str, tuple[str, ...]]:

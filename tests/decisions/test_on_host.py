@@ -156,7 +156,7 @@ def test_the_threshold_itself_is_not_above_it() -> None:
         ({"labels": ["a"], "threshold": 0.5, "release": 0.6}, "more than the threshold"),
         ({"labels": ["a"], "threshold": 0.5, "smoth": 2}, 'smoth.*is unknown.*did you mean "smooth"'),
         ({"labels": ["a"], "threshold": 0.5, "refractory": 2, "refractory_ms": 3}, "give one of them"),
-        ({"kind": "boxes", "threshold": 0.5}, "not one of anomaly, labels"),
+        ({"kind": "ghosts", "threshold": 0.5}, "not one of anomaly, boxes, labels"),
     ],
 )
 def test_what_cannot_be_is_refused(fields: dict[str, Any], words: str) -> None:

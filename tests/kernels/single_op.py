@@ -24,6 +24,7 @@ from mcugen.runtimes.aot.emit.host import HostModel
 from mcugen.runtimes.aot.graph import read_graph
 from mcugen.runtimes.aot.graph.passes import optimize
 from mcugen.runtimes.aot.plan import make_plan
+from mcugen.tflite.detections import settled, unset_of_model
 from mcugen.tflite.schema import load_schema
 
 schema = load_schema()
@@ -186,17 +187,22 @@ def _quantization(spec: TensorSpec) -> Any:
 
 
 def oracle(model: bytes, samples: Sequence[Sequence[NDArray[Any]]]) -> list[list[NDArray[Any]]]:
-    """Outputs of `tflite_micro` for every sample (a sample is one array per model input)."""
+    """Outputs of `tflite_micro` for every sample (a sample is one array per model input).
+
+    Rows without a detection, which it leaves as the memory was, are zeros.
+    """
     from tflite_micro import runtime
 
     interpreter = runtime.Interpreter.from_bytes(model, arena_size=1 << 22)
-    subgraph = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0)).subgraphs[0]
+    whole = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+    subgraph, unset = whole.subgraphs[0], unset_of_model(whole)
     results = []
     for sample in samples:
         for index, array in enumerate(sample):
             interpreter.set_input(array, index)
         interpreter.invoke()
-        results.append([interpreter.get_output(i).copy() for i in range(len(subgraph.outputs))])
+        outputs = [interpreter.get_output(i).copy() for i in range(len(subgraph.outputs))]
+        results.append(settled(unset, [int(i) for i in subgraph.outputs], outputs))
     return results
 
 

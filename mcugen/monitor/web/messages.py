@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen.convert.data_specs import sample_shape
 from mcugen.monitor.state import DeviceState
-from mcugen.monitor.types import Facts, Note, Reading, limits, microjoules, milliseconds, predictions, reals
+from mcugen.monitor.types import Facts, Note, Reading, limits, microjoules, milliseconds, predictions, reals, seen_boxes
 from mcugen.tflite.types import TensorSpec
 
 MAX_VALUES = 512
@@ -74,6 +74,7 @@ def reading(number: int, message: Reading, state: DeviceState, costs: Sequence[i
         ],
         "outputs": [_values(a, s) for a, s in zip(message.outputs, facts.outputs, strict=True)],
         "input": _input(facts, message),
+        "boxes": [vars(box) for box in seen_boxes(facts, message)],
         "warnings": list(state.warnings.values()),
         "connected": state.connected,
     }

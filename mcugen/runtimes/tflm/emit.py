@@ -10,7 +10,7 @@ import numpy as np
 
 from mcugen import __version__
 from mcugen.emit import c_text
-from mcugen.emit.interface import banner, io_view
+from mcugen.emit.interface import banner, detections_view, io_view
 from mcugen.emit.style import Style
 from mcugen.emit.templates import render
 from mcugen.resources import resource_dir
@@ -80,6 +80,7 @@ def _model_view(program: TflmProgram, labels: Sequence[str]) -> dict[str, Any]:
         "inputs": inputs,
         "outputs": outputs,
         "labels": [c_text.string(label) for label in labels],
+        "detections": detections_view(graph),
         "flatbuffer_bytes": len(flatbuffer.data),
         "flatbuffer_sha256": hashlib.sha256(flatbuffer.data).hexdigest(),
         "flatbuffer_text": c_text.initializer(np.frombuffer(flatbuffer.data, np.uint8)),

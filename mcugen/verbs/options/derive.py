@@ -115,7 +115,7 @@ PARAMETERS: Mapping[str, Spelling] = {
 }
 
 ALONE = (
-    "boards", "clean", "count", "dequantize", "engine", "events", "forget", "install", "jobs", "listen",
+    "boards", "clean", "count", "dequantize", "draw", "engine", "events", "forget", "install", "jobs", "listen",
     "max_false_accepts_per_hour", "measure", "patience", "protocol", "provider", "rate", "record", "scale", "scheduler",
     "speed", "tolerance",
 )  # fmt: skip

@@ -145,7 +145,7 @@ class DevicePanel {
     canvas.classList.toggle("hidden", !reading.input);
     let text = `${feed}, sample ${number(reading.sample)}`;
     if (reading.input) {
-      picture(canvas, reading.input);
+      picture(canvas, reading.input, reading.boxes);
       text += ` · shown from ${short(reading.input.low)} to ${short(reading.input.high)}`;
     } else {
       text += " · recordings do not hold inputs";

@@ -79,8 +79,8 @@ function bytes(text) {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 }
 
-// The input as the message describes it: an image in large pixels, or a wave.
-export function picture(canvas, input) {
+// The input as the message describes it: an image in large pixels with what was detected in it, or a wave.
+export function picture(canvas, input, boxes = []) {
   const data = bytes(input.data);
   if (input.kind === "wave") {
     line(canvas, Array.from(data), { low: 0, high: 255, name: "second" });
@@ -108,6 +108,21 @@ export function picture(canvas, input) {
   small.getContext("2d").putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;
   context.drawImage(small, 0, 0, across * scale, down * scale);
+  if (!turned) boxes.forEach((box) => mark(context, box, across * scale, down * scale));
+}
+
+// A box with its class and score; corners are parts of the image.
+function mark(context, box, width, height) {
+  const [left, top] = [box.xmin * width, box.ymin * height];
+  context.strokeStyle = "#ff9d2e";
+  context.lineWidth = 2;
+  context.strokeRect(left, top, (box.xmax - box.xmin) * width, (box.ymax - box.ymin) * height);
+  context.font = "11px sans-serif";
+  const text = `${box.label} ${box.score.toFixed(2)}`;
+  context.fillStyle = "#ff9d2e";
+  context.fillRect(left, top, context.measureText(text).width + 6, 14);
+  context.fillStyle = "#000";
+  context.fillText(text, left + 3, top + 11);
 }
 
 function svg(name, attributes, parent) {

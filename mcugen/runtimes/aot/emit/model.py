@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mcugen import __version__
 from mcugen.emit import c_text
-from mcugen.emit.interface import _CTYPES, banner, io_view
+from mcugen.emit.interface import _CTYPES, banner, detections_view, io_view
 from mcugen.emit.style import Style
 from mcugen.emit.templates import render
 from mcugen.graph.types import Tensor
@@ -134,6 +134,7 @@ def _model_view(plan: Plan, labels: Sequence[str], style: Style) -> dict[str, An
         "input_addresses": [f"{plan.addresses[i]}u" for i in graph.inputs],
         "output_addresses": [f"{plan.addresses[i]}u" for i in graph.outputs],
         "labels": [c_text.string(label) for label in labels],
+        "detections": detections_view(graph),
     }
 
 
