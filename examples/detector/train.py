@@ -3,9 +3,9 @@
     python examples/detector/train.py
     mcugen deploy detector.tflite --data calibration.npz --eval-data test.npz --board mps3-an547
 
-Scenes are composed: real digits of scikit-learn's set at random places, in noise. Digits of test scenes occur in no scene
-of the training. Beside detector.tflite (float32, TFLite_Detection_PostProcess at its end) there are calibration.npz, and
-test.npz with the true boxes.
+Scenes are composed: real digits of scikit-learn's set at random places, in noise. Digits of test scenes occur in no
+scene of the training. Beside detector.tflite (float32, TFLite_Detection_PostProcess at its end) there are
+calibration.npz, and test.npz with the true boxes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def anchors():
 
 
 def encode(boxes, given):
-    """What the network is to say of each anchor: classes (N, anchors), 0 for none, and encoded boxes (N, anchors, 4)."""
+    """What is to be said of each anchor: classes (N, anchors), 0 for none, and encoded boxes (N, anchors, 4)."""
     classes = np.zeros((len(boxes), len(given)), np.int64)
     encoded = np.zeros((len(boxes), len(given), 4), np.float32)
     for n, scene in enumerate(boxes):

@@ -68,13 +68,13 @@ def read_boxes(root: Path, files: Sequence[Path]) -> NDArray[Any] | None:
 
 def _box(row: Sequence[str], where: str) -> tuple[float, ...]:
     if not (row[1].isascii() and row[1].isdecimal() and len(row[1]) < 6 and int(row[1]) < _MOST_CLASS):
-        raise DataError(f'"{row[1][:60]}" is no number of a class', where=where, hint=_HINT)
+        raise DataError(f'"{row[1][:60]}" is not a class number', where=where, hint=_HINT)
     try:
         corners = [float(cell) for cell in row[2:]]
     except ValueError:
         corners = [float("nan")]
     if not np.isfinite(corners).all():
-        raise DataError("a corner is no number", where=where, hint=_HINT)
+        raise DataError("a corner is not a number", where=where, hint=_HINT)
     ymin, xmin, ymax, xmax = corners
     if not (-1 <= ymin < ymax <= 2 and -1 <= xmin < xmax <= 2):
         raise DataError(

@@ -58,7 +58,7 @@ def with_detections(
     if len(outputs) != 2 or first not in (0, 1) or shapes[first][2:] != (4,) or len(shapes[1 - first]) != 3:
         raise ModelError(
             f"has outputs of the shapes {shapes}, not boxes (1, N, 4) and scores (1, N, classes)",
-            hint="Reshape and join the heads, and pass `boxes`, the number of the output with the boxes",
+            hint="Reshape and join the heads, and pass boxes=0 or 1, the number of the output that has them",
         )
     count, columns = shapes[first][1], shapes[1 - first][2]
     given = np.asarray(anchors, np.float32)
@@ -67,7 +67,7 @@ def with_detections(
             f"the anchors are {given.shape}, and the model has {count} boxes"
             if given.shape != (count, 4)
             else "the anchors hold sizes that are not above 0",
-            where="`anchors`",
+            where="anchors",
             hint="Give (N, 4) of y, x, h, w, as parts of the image",
         )
     graft = Graft(model, main, "detections")

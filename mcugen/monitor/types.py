@@ -197,7 +197,7 @@ class SeenBox:
 
 
 def seen_boxes(facts: Facts, reading: Reading) -> list[SeenBox]:
-    """What an inference detected, in its order; corners that are no numbers are left out."""
+    """What an inference detected, in its order; those whose corners are not finite are left out."""
     places = facts.places
     if places is None:
         return []

@@ -27,7 +27,7 @@ def check_drawable(ready: Ready) -> None:
     """Refuse a model whose detections cannot be painted on its input.
 
     Raises:
-        DataError: it has none, or its input is no image.
+        DataError: it has none, or its input is not one.
     """
     graph = ready.plan.graph
     if ready.model.app is not None or places_of_graph(graph) is None:

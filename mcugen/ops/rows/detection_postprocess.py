@@ -23,7 +23,7 @@ def _operands(_graph: Graph, op: Op) -> str | None:
 
 
 def _shapes(graph: Graph, op: Op) -> str | None:
-    """Boxes are [1, count, 4 or more], scores [1, count, classes] or one more for the background, anchors [count, 4]."""
+    """Boxes are [1, count, 4 or more], scores [1, count, classes] or one column more, anchors [count, 4]."""
     boxes, scores, anchors = (graph.tensor(i).shape for i in op.inputs)
     classes = op.options.classes
     fits = (
