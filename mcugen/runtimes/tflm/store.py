@@ -16,8 +16,8 @@ HEADER_BYTES = 128
 GRANULE = 2048
 """The region's size is a multiple of this, so that both slots are whole kilobytes. Chips may want more."""
 
-DRIVERS = {"mps": "ram", "nrf51": "nrf", "nrf52": "nrf", "stm32f4": "stm32f4"}
-"""Chip family → which firmware/tflm/flash/mcg_flash_*.c writes its flash."""
+DRIVERS = {"mps": "ram", "nrf51": "nrf", "nrf52": "nrf", "rp2040": "rp2040", "stm32f4": "stm32f4"}
+"""Chip family → which firmware/flash/mcg_flash_*.c writes its flash."""
 
 
 @dataclass(frozen=True)
