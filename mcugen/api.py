@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.run import run as run
     from mcugen.verbs.serve import serve as serve
     from mcugen.verbs.sweep import sweep as sweep
+    from mcugen.verbs.transfer import transfer as transfer
     from mcugen.verbs.verify import verify as verify
 
 

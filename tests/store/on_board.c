@@ -17,7 +17,8 @@ void reset(void);
 int real_erase(uintptr_t address, uint32_t bytes);
 int real_write(uintptr_t address, const void *data, uint32_t bytes);
 
-__attribute__((section(".vectors"), used)) static void *const vectors[] = {stack_top, (void *)reset};
+__attribute__((section(".vectors"), used)) static void *const vectors[] = {stack_top,
+                                                                           (void *)reset};
 
 static const mcg_store store = {{FLASH_BASE, FLASH_BASE + SLOT_BYTES}, SLOT_BYTES};
 static uint8_t blob[SLOT_BYTES];

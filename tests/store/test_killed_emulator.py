@@ -57,8 +57,10 @@ def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = folder / "x.elf"
     for command in (
         [CC, *flags, *renamed, "-c", str(driver), "-o", str(folder / "driver.o")],
-        [CC, *flags, *defined, "-nostartfiles", "--specs=nano.specs", f"-T{folder / 'x.ld'}"]
-        + [*map(str, sources), str(folder / "driver.o"), "-o", str(result)],
+        [
+            *(CC, *flags, *defined, "-nostartfiles", "--specs=nano.specs", f"-T{folder / 'x.ld'}"),
+            *(*map(str, sources), str(folder / "driver.o"), "-o", str(result)),
+        ],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

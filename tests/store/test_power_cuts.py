@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.store.flash import CAPACITY, FAILED, HEADER_BYTES, OK, POWER_CUT, SLOT_BYTES, TEARS, TOO_LARGE, Flash, library
+from tests.store.flash import (
+    CAPACITY,
+    FAILED,
+    HEADER_BYTES,
+    OK,
+    POWER_CUT,
+    SLOT_BYTES,
+    TEARS,
+    TOO_LARGE,
+    Flash,
+    library,
+)
 
 OURS, OTHERS = 0x1234ABCD, 0x00000000
 SIZES = (1, 15, 16, 17, 100, CAPACITY)
