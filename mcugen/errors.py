@@ -73,3 +73,7 @@ class ProjectError(McugenError):
 
 class DeviceError(McugenError):
     """The device did not answer, answered nonsense, or reported a fault."""
+
+
+class TrainingError(McugenError):
+    """Layers or settings that cannot be trained on a device."""

@@ -7,6 +7,9 @@
 #ifdef MCG_APP
 #include "mcg_app.h"
 #endif
+#ifdef MCG_TRAIN
+#include "mcg_model_train.h"
+#endif
 
 mcg_server_state mcg_server;
 
@@ -48,6 +51,29 @@ static void serve(const mcg_request *request) {
       mcg_serve_app_row(request);
       break;
 #endif
+#ifdef MCG_TRAIN
+    case MCG_TRAIN_INFO:
+      mcg_serve_train_info();
+      break;
+    case MCG_TRAIN_RESET:
+      mcg_serve_train_reset();
+      break;
+    case MCG_TRAIN_RATE:
+      mcg_serve_train_rate(request);
+      break;
+    case MCG_TRAIN_STEP:
+      mcg_serve_train_step(request);
+      break;
+    case MCG_PREDICT:
+      mcg_serve_predict(request);
+      break;
+    case MCG_HEAD_GET:
+      mcg_serve_head_get(request);
+      break;
+    case MCG_HEAD_SET:
+      mcg_serve_head_set(request);
+      break;
+#endif
 #ifdef MCG_MODEL_COUNT
     case MCG_SELECT_MODEL:
       mcg_serve_select_model(request);
@@ -83,6 +109,9 @@ int mcg_harness_main(void) {
   mcg_run_measured(mcg_model_init, MCG_MEASURE_COST | MCG_MEASURE_STACK, &mcg_server.init);
 #ifdef MCG_APP
   if (mcg_server.init.result == 0) mcg_server.init.result = mcg_app_reset();
+#endif
+#ifdef MCG_TRAIN
+  mcg_model_train_reset();
 #endif
   for (;;) {
     const mcg_request *request = mcg_server.ahead;

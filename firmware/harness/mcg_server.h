@@ -33,6 +33,16 @@ void mcg_serve_init(const mcg_request *request);
 /* Leaves no response if another session began meanwhile, whose request is `mcg_server.ahead`. */
 void mcg_serve_invoke(const mcg_request *request);
 
+#ifdef MCG_TRAIN
+void mcg_serve_train_info(void);
+void mcg_serve_train_reset(void);
+void mcg_serve_train_rate(const mcg_request *request);
+void mcg_serve_train_step(const mcg_request *request);
+void mcg_serve_predict(const mcg_request *request);
+void mcg_serve_head_get(const mcg_request *request);
+void mcg_serve_head_set(const mcg_request *request);
+#endif
+
 #ifdef MCG_APP
 void mcg_put_app_facts(void); /* of a hello */
 void mcg_serve_app_reset(void);

@@ -30,7 +30,14 @@ enum {
   MCG_SELECT_MODEL = 0x0E,
   MCG_APP_RESET = 0x0F,
   MCG_APP_PUSH = 0x10,
-  MCG_APP_ROW = 0x11
+  MCG_APP_ROW = 0x11,
+  MCG_TRAIN_INFO = 0x12,
+  MCG_TRAIN_RESET = 0x13,
+  MCG_TRAIN_RATE = 0x14,
+  MCG_TRAIN_STEP = 0x15,
+  MCG_PREDICT = 0x16,
+  MCG_HEAD_GET = 0x17,
+  MCG_HEAD_SET = 0x18
 };
 
 /* Status of a response, its first byte. */

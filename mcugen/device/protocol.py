@@ -23,6 +23,7 @@ MIN_PAYLOAD, MAX_PAYLOAD = 256, 65_535
 RESPONSE = 0x80
 PROGRESS = 0xFE
 FAULT = 0xFF
+WRITE_OVERHEAD, WRITE_MODEL_OVERHEAD, READ_OVERHEAD = 6, 4, 1
 
 
 class ProtocolError(Exception):
@@ -47,6 +48,13 @@ class Command(enum.IntEnum):
     APP_RESET = 0x0F
     APP_PUSH = 0x10
     APP_ROW = 0x11
+    TRAIN_INFO = 0x12
+    TRAIN_RESET = 0x13
+    TRAIN_RATE = 0x14
+    TRAIN_STEP = 0x15
+    PREDICT = 0x16
+    HEAD_GET = 0x17
+    HEAD_SET = 0x18
 
 
 class Status(enum.IntEnum):
@@ -313,9 +321,6 @@ def parse_tensor_info(payload: bytes) -> TensorInfo:
     return TensorInfo(name, dtype, shape, nbytes, scale, zero_point)
 
 
-WRITE_OVERHEAD = 6
-
-
 def write_input_request(index: int, offset: int, data: bytes) -> bytes:
     return struct.pack("<HI", index, offset) + data
 
@@ -402,9 +407,6 @@ def parse_init(payload: bytes) -> Started:
     return started
 
 
-WRITE_MODEL_OVERHEAD = 4
-
-
 def write_model_request(offset: int, data: bytes) -> bytes:
     return struct.pack("<I", offset) + data
 
@@ -460,9 +462,6 @@ MODEL_ERRORS = {
 """The TFLM runtime's errors in words; `mcg_model.h` of such a firmware has their names."""
 
 ARENA_TOO_SMALL = -4
-
-
-READ_OVERHEAD = 1
 
 
 def read_op_output_request(offset: int, count: int) -> bytes:

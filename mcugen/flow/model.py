@@ -17,6 +17,7 @@ from mcugen.errors import ConversionError, ModelError, PipelineError
 from mcugen.flow.memories import in_memories
 from mcugen.flow.runtime import Choice, make, read_model
 from mcugen.flow.sensors import calibration
+from mcugen.flow.training import Head, Wanted, cut_and_convert, make_head, with_head
 from mcugen.graph import Graph
 from mcugen.names import Activations, Goal, Runtime
 from mcugen.ops.base import Target
@@ -44,6 +45,7 @@ class Model:
         floats: the float `.tflite` that it was quantized from; None if it came quantized, or out of a project.
         scaling: what it does first with its input; None where nobody knows.
         app: the way from a sensor to it and on to decisions, where a pipeline file was given.
+        head: the layers that learn on the device, which take this model's output; None where none do.
     """
 
     opened: OpenedModel
@@ -54,6 +56,7 @@ class Model:
     floats: OpenedModel | None = None
     scaling: OwnScaling | None = None
     app: App | None = None
+    head: Head | None = None
 
     def __repr__(self) -> str:
         return f"Model({self.source!r}, {len(self.data):,} B)"
@@ -102,10 +105,12 @@ def load_model(
     split_outputs: bool = False,
     sizes_only: bool = False,
     names: Sequence[str] = (),
+    wanted: Wanted | None = None,
 ) -> Model:
     """Convert whatever the user gave to full int8, int16 activations or float32, and read it as the runtime needs it.
 
-    `sizes_only`: a float model without data is sized by its shapes, see :func:`mcugen.convert.convert`.
+    `sizes_only`: a float model without data is sized by its shapes, see :func:`mcugen.convert.convert`. `wanted`: the
+    layers at its end that learn on the device, and are cut off.
 
     Raises:
         ModelError, DataError, ConversionError: see the convert and graph stages.
@@ -123,6 +128,8 @@ def load_model(
         )
     if quantize:
         check_early(source, data, names=names)
+    if wanted is not None:
+        return _load_with_head(source, data, wanted, progress, runtime, quantize=quantize)
     with naming(source), take_others(runtime == "tflm"):
         converted = convert(
             source,
@@ -142,6 +149,17 @@ def load_model(
     return Model(converted.model, graph, source_name(source), report.trusted, report, floats, converted.scaling)
 
 
+def _load_with_head(
+    source: object, data: Any, wanted: Wanted, progress: Progress | None, runtime: Runtime | None, *, quantize: bool
+) -> Model:
+    """A model whose last layers learn on the device: its body, and these."""
+    with naming(source):
+        converted, parts = cut_and_convert(source, data, wanted, progress, quantize=quantize)
+        graph = read_model(converted, runtime or "aot")
+    head, report = make_head(parts, graph, wanted.settings), converted.report
+    return Model(converted.model, graph, source_name(source), report.trusted, report, converted.float_model, head=head)
+
+
 def _load_app(path: Path, data: Any, progress: Progress | None, runtime: Runtime | None, **how: Any) -> Model:
     """The model that a pipeline file names, with what is around it.
 
@@ -159,7 +177,7 @@ def plan_model(model: Model, board: Board, choice: Choice | None = None) -> Prog
     """The model's plan for a board; compiled ahead of time for speed unless something else is chosen."""
     with naming(model.source):
         program = make(model.opened, model.graph, board, choice or Choice())
-    return with_app(program, model.app)
+    return with_head(with_app(program, model.app), model.head)
 
 
 def with_app(program: Program, app: App | None) -> Program:

@@ -18,6 +18,7 @@ from mcugen.errors import DataError, ProjectError
 from mcugen.flow.boards import named_board
 from mcugen.flow.model import Model, with_app
 from mcugen.flow.runtime import Choice, library_files, options_text, read_opened, remake
+from mcugen.flow.training import TRAINING_FILE, head_files, open_head, with_head
 from mcugen.formats.emit import emit_project
 from mcugen.names import Protocol
 from mcugen.pipeline import read_pipeline
@@ -28,6 +29,7 @@ from mcugen.project.project import Project, load_project
 from mcugen.runtimes.program import Program
 from mcugen.text import plain
 from mcugen.tflite.opened import open_model
+from mcugen.training.emit import emit_training
 
 MODEL_FILE = "model/model.tflite"
 QUANTIZATION_FILE = "model/quantization.json"
@@ -64,7 +66,11 @@ def write_project(
         plan,
         board,
         folder,
-        model_files={**library_files(plan, labels, command), **app_files(model, command)},
+        model_files={
+            **library_files(plan, labels, command),
+            **app_files(model, command),
+            **training_files(model, command),
+        },
         extra_files={**model_files(model), **scripts},
         command=command,
         labels=labels,
@@ -102,6 +108,13 @@ def app_files(model: Model, command: str, name: str = FIRMWARE_NAME) -> dict[str
     return emit_app(model.app, model.graph, name=name, command=command)
 
 
+def training_files(model: Model, command: str) -> dict[str, str]:
+    """The C of what learns; none where nothing does."""
+    if model.head is None:
+        return {}
+    return emit_training(model.head.net, sha256=model.graph.sha256, model=model.graph.name, command=command)
+
+
 def model_files(model: Model, name: str = FIRMWARE_NAME) -> dict[str, str | bytes]:
     """What a project keeps of its model, so that it can be verified again: the model, and how it was made."""
     files: dict[str, str | bytes] = {model_file(name): model.data}
@@ -110,7 +123,7 @@ def model_files(model: Model, name: str = FIRMWARE_NAME) -> dict[str, str | byte
         files[quantization_file(name)] = json.dumps(facts, indent=1, sort_keys=True, allow_nan=False) + "\n"
     if model.app is not None:
         files[PIPELINE_FILE] = model.app.pipeline.text
-    return files
+    return {**files, **head_files(model.head)}
 
 
 def command_line(verb: str, model: Model, plan: Program, board: Board) -> str:
@@ -122,6 +135,8 @@ def command_line(verb: str, model: Model, plan: Program, board: Board) -> str:
         how += " --auto"
     elif model.report is not None and model.report.activations != "int8":
         how += f" --activations {model.report.activations}"
+    if model.head is not None:
+        how += f" --trainable {shlex.quote(','.join(model.head.net.names))}"
     return f"mcugen {verb} {shlex.quote(model.source)} --board {board.name}{how}{options_text(plan)}"
 
 
@@ -216,6 +231,7 @@ def open_project(
     board = project.board
     model = _project_model(project)
     plan = with_app(remake(model.opened, model.graph, board, manifest, choice.tflm), model.app)
+    plan = with_head(plan, model.head)
     return project, model, board, plan
 
 
@@ -237,7 +253,8 @@ def _project_model(project: Project) -> Model:
     graph = read_opened(opened, name, "tflm" if manifest.runtime == "tflm" else "aot", trusted=trusted)
     source = folder.name if manifest.name == FIRMWARE_NAME else f"{folder.name}:{manifest.name}"
     app = bind(read_pipeline(folder / PIPELINE_FILE), graph) if PIPELINE_FILE in manifest.files else None
-    return Model(opened, graph, plain(source), trusted, None, app=app)
+    head = open_head(folder, graph) if TRAINING_FILE in manifest.files else None
+    return Model(opened, graph, plain(source), trusted, None, app=app, head=head)
 
 
 def _trusted(path: Path) -> bool:

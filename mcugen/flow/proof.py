@@ -16,6 +16,7 @@ from mcugen.cost.estimate import NOT_ASKED, Estimate, OpCost, instructions_only
 from mcugen.cost.limit import TimeLimit
 from mcugen.device.device import Device
 from mcugen.errors import DeviceError
+from mcugen.flow.learning import TrainVerdict
 from mcugen.flow.memories import memory_facts
 from mcugen.flow.ready import Ready
 from mcugen.flow.signals import SignalVerdict
@@ -80,6 +81,7 @@ class Proof:
         changes: what the reference computes otherwise than the TFLM that the firmware is to be equal to, in the first
             op that differs: then a difference proves nothing.
         follows: which TFLM that is, as part of a sentence.
+        training: whether a device learns as the reference does, where that was asked for.
         signal: of a pipeline file, whether all that a signal led to is the reference's.
     """
 
@@ -100,6 +102,7 @@ class Proof:
     changes: tuple[Change, ...] = ()
     follows: str = ""
     signal: SignalVerdict | None = None
+    training: TrainVerdict | None = None
 
     def __repr__(self) -> str:
         sizes = f"flash {self.firmware.flash.total:,} B, RAM {self.firmware.ram.total:,} B"
@@ -112,6 +115,7 @@ class Proof:
         """1 if the device differs from the oracle, too much accuracy was lost, or an inference takes too long."""
         wrong = self.judged is not None and not self.judged.passed
         wrong = wrong or (self.signal is not None and not self.signal.passed)
+        wrong = wrong or (self.training is not None and not self.training.passed)
         slow = self.limit is not None and not self.limit.passed
         return 1 if wrong or slow or (self.assessment is not None and not self.assessment.passed) else 0
 
@@ -231,6 +235,7 @@ class Proof:
             "tflm": tflm_facts(self.plan),
             "memories": memory_facts(self.plan, dict(self.firmware.memories)),
             "signal": self.signal_facts(),
+            "training": self.training.to_dict() if self.training else None,
             "project": self.project,
             "warnings": list(self.warnings),
         }

@@ -13,9 +13,10 @@ from mcugen.cost.limit import limited
 from mcugen.device.connecting import open_device
 from mcugen.device.device import Device
 from mcugen.emulators import DEFAULT
-from mcugen.errors import DataError
+from mcugen.errors import DataError, TrainingError
 from mcugen.flow.estimating import Place, estimate_run
 from mcugen.flow.inputs import Inputs, InputSource, read_inputs
+from mcugen.flow.learning import read_lessons, verify_training
 from mcugen.flow.proof import Proof, measure
 from mcugen.flow.ready import Ready
 from mcugen.flow.sensors import Recordings, made_up, read_recordings
@@ -53,6 +54,8 @@ def prove(
     flash: Callable[[Ready], Device] | None = None,
     first: Inputs | None = None,
     max_ms: float | None = None,
+    train: int = 0,
+    lessons: Any = None,
 ) -> Proof:
     """Measure sizes and cost on the device, and judge its results.
 
@@ -64,15 +67,24 @@ def prove(
         paced: inferences go op by op, see :class:`mcugen.device.Device`.
         first: samples to run before those of `inputs`: what their outputs are is of interest.
         max_ms: the longest that an inference may take.
+        train: steps of training to make.
+        lessons: samples with labels for them; None for random ones.
 
     Raises:
         McugenError: whatever stops it before there is a verdict.
     """
     report = progress or no_progress
-    app = ready.model.app
+    app, head = ready.model.app, ready.model.head
+    if train and head is None:
+        raise TrainingError(
+            "no layer of this firmware learns", where="`train`", hint='Generate it with `trainable="dense_1"`, or "all"'
+        )
     recordings = choose_recordings(app, inputs, samples, seed) if app is not None else None
     # The oracle first: a model that it refuses needs no device.
     with open_oracle(ready.model.opened) as oracle:
+        taught = None
+        if train and head is not None:
+            taught = read_lessons(ready.model.opened, ready.plan.graph, head.net, lessons, train, seed)
         given = _given(ready, recordings, oracle, inputs, samples, seed)
         start = flash or (lambda r: open_device(r.firmware.elf, r.board, **device_options(r, port, emulator, paced)))
         where: Place = "hardware" if port is not None or flash is not None else "qemu"
@@ -101,6 +113,9 @@ def prove(
                 signal = verify_signal(
                     device, app, oracle, recordings, ready.plan.app_bytes, share_of(report, "pushing the signal")
                 )
+            learned = None
+            if head is not None and taught is not None:
+                learned = verify_training(device, head, oracle, taught, train, share_of(report, "training"))
             found = [*given.warnings, *device.warnings()]
             if runs_already:  # a firmware that is built anew has to be flashed first
                 report("finding the smallest arena", -1.0)
@@ -123,6 +138,7 @@ def prove(
         changes=_changes(verdict, ready, followed),
         follows=follows,
         signal=signal,
+        training=learned,
     )
 
 

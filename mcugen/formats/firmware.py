@@ -57,7 +57,7 @@ def _files(subject: Subject) -> dict[str, str | bytes]:
     if subject.protocol == "mlperf":
         files |= mlperf_files(board, benchmark_of(plan))
     else:
-        files |= harness_files(board, max_payload(plan, board), app=plan.app_bytes > 0)
+        files |= harness_files(board, max_payload(plan, board), app=plan.app_bytes > 0, training=plan.train_bytes > 0)
     return files
 
 

@@ -38,7 +38,8 @@ def library_flags(plan: Program) -> list[str]:
 
 def has_float_kernels(plan: Program) -> bool:
     """Whether some of the model, or perhaps of what is around it, is computed in float32."""
-    return plan.runtime == "aot" and (plan.app_bytes > 0 or any("_f32" in step.kernels for step in plan.steps))
+    around = plan.app_bytes > 0 or plan.train_bytes > 0
+    return plan.runtime == "aot" and (around or any("_f32" in step.kernels for step in plan.steps))
 
 
 def tensor_view(tensor: Tensor) -> dict[str, Any]:

@@ -15,6 +15,8 @@ BSP = "lib/mcg_bsp"
 HARNESS = "lib/mcg_harness"
 _APP_REQUESTS = "mcg_app_requests.c"
 """Of the harness, what only firmware that takes a signal needs."""
+_TRAIN_REQUESTS = "mcg_train_requests.c"
+"""And what only firmware that learns needs."""
 
 
 def bsp_files(board: Board) -> dict[str, str]:
@@ -68,24 +70,28 @@ def mlperf_files(board: Board, benchmark: Benchmark) -> dict[str, str]:
     return files
 
 
-def harness_files(board: Board, max_payload: int | None = None, *, app: bool = False) -> dict[str, str]:
+def harness_files(
+    board: Board, max_payload: int | None = None, *, app: bool = False, training: bool = False
+) -> dict[str, str]:
     """Path in the project → text of every file of the protocol server.
 
     Args:
         max_payload: bytes of a frame's payload, 256 … 65,535; None takes what suits the board's RAM.
         app: the firmware takes a sensor's signal.
+        training: its model's last layers learn.
     """
     payload = default_max_payload(board) if max_payload is None else max_payload
     if not 256 <= payload <= 65_535:
         raise ValueError(f"max_payload is {payload}, not between 256 and 65535")
     source = resource_dir("firmware") / "harness"
+    left_out = {_APP_REQUESTS: not app, _TRAIN_REQUESTS: not training}
     files = {
         f"{HARNESS}/{path.name}": path.read_text(encoding="utf-8")
         for path in sorted(source.iterdir())
-        if path.suffix in (".c", ".h") and (app or path.name != _APP_REQUESTS)
+        if path.suffix in (".c", ".h") and not left_out.get(path.name)
     }
     files[f"{HARNESS}/mcg_harness_config.h"] = render(
-        "bsp/mcg_harness_config.h.j2", board=board, max_payload=payload, app=app
+        "bsp/mcg_harness_config.h.j2", board=board, max_payload=payload, app=app, training=training
     )
     files[f"{HARNESS}/library.json"] = library_json(
         "mcg_harness", "Protocol server: runs the model for a host", {"mcg_model": "*"}

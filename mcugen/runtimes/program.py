@@ -37,8 +37,10 @@ class Program(Protocol):
             sequence, or the runtime's kernels do not carry the state on as the oracle's do.
         warnings: what a person must know before using the firmware.
         arena_exact: the arena is as small as it can be; False where its size is an upper bound until a device says.
-        static_bytes: RAM that the model's code needs beside arena and stack, with `app_bytes`.
+        static_bytes: RAM that the model's code needs beside arena and stack, with `app_bytes` and `train_bytes`.
         app_bytes: of these, what the way from a sensor to its input, and from its outputs to decisions, takes.
+        train_bytes: of these, what learning takes: parameters, momentum, activations and gradients; 0 where nothing
+            is learned.
         rows: how the input comes.
         arena_limit: bytes of the arena within which it was to be the fastest; 0 where there was no limit.
         ram_bytes: what of arena and weights lies in the board's RAM; less than the arena on boards of several memories.
@@ -75,6 +77,8 @@ class Program(Protocol):
     def static_bytes(self) -> int: ...
     @property
     def app_bytes(self) -> int: ...
+    @property
+    def train_bytes(self) -> int: ...
     @property
     def rows(self) -> InputRows: ...
     @property

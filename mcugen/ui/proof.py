@@ -21,6 +21,7 @@ from mcugen.ui.quantization import agreement_text
 from mcugen.ui.signals import signal_rows, signal_text
 from mcugen.ui.story import story
 from mcugen.ui.terminal import columns, grid, say_note, say_verdict
+from mcugen.ui.training import training_rows, training_text
 from mcugen.verify.compare import ABSOLUTE, RELATIVE
 
 WIDE = 100
@@ -41,6 +42,7 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
         *_cost_rows(proof),
         *time_rows(proof.estimated),
         *signal_rows(proof),
+        *training_rows(proof),
         *_rows_of_the_run(proof),
     ]
     rows.extend(_agreement_rows(proof) if verbose else ())
@@ -68,6 +70,8 @@ def show_proof(console: Console, proof: Proof, verbose: bool = False) -> None:
         console.print(grid([("more", _more(proof))]))
     if proof.signal is not None:
         say_verdict(console, proof.signal.passed, signal_text(proof))
+    if proof.training is not None:
+        say_verdict(console, proof.training.passed, training_text(proof))
     if proof.changes:
         say_note(console, verdict_text(proof))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,9 @@ def deploy(
     signature: str | None = None,
     stream: bool = False,
     reference: ReferenceName = "auto",
+    trainable: str | Sequence[str] | None = None,
+    training: str | Mapping[str, Any] | None = None,
+    train: int = 0,
     progress: Progress | None = None,
 ) -> Proof:
     """Quantize a model, generate its project, build it, start it on the board, and verify it bit for bit.
@@ -136,6 +139,11 @@ def deploy(
         reference: what results are compared with: "tflite-micro", "mcugen" for its own reference in numpy, or "both",
             which must agree. "auto" is TFLM's interpreter where it is installed, or what MCUGEN_REFERENCE says
             (docs/NUMERICS.md).
+        trainable: layers at the model's end that learn on the device in float32, by name; "all" for the whole model
+            (docs/TRAINING.md). What comes before them is quantized.
+        training: how they learn, as "rate=0.01,momentum=0.9,batch=1,classes=12,loss=softmax".
+        train: make so many training steps on the device with labelled samples of `data`, each compared with the
+            reference: loss and all parameters bit for bit.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
@@ -182,6 +190,7 @@ def deploy(
     from mcugen.flow.runtime import Choice
     from mcugen.flow.sensors import check_pipeline_wishes, signal_source
     from mcugen.flow.tools import check_build, out_of_reach, still_built
+    from mcugen.flow.training import check_wanted, wanted_training
     from mcugen.flow.tuning import check_tuning, tune_model
     from mcugen.progress import no_progress
     from mcugen.report.write import check_report, write_report
@@ -206,6 +215,18 @@ def deploy(
     on_hardware = emulator is None and (chosen.emulator is None or named)
     check_pipeline_wishes(
         model, auto=auto, compare_float=compare_float, eval_data=eval_data, metric=metric or task, max_drop=max_drop
+    )
+    wanted_layers = wanted_training(trainable, training, train)
+    check_wanted(
+        wanted_layers,
+        auto=auto,
+        compare_float=compare_float,
+        eval_data=eval_data,
+        metric=metric or task,
+        max_drop=max_drop,
+        split_outputs=split_outputs,
+        activations=activations != "int8",
+        scaler=scaler,
     )
     data = read_once(data)
     noise = layers or report is not None
@@ -247,6 +268,7 @@ def deploy(
             activations=activations,
             split_outputs=split_outputs,
             names=names,
+            wanted=wanted_layers,
         )
     if compare_float:
         check_comparable(loaded, chosen, counted=not on_hardware and named_emulator(emulator).counts_instructions)
@@ -255,7 +277,7 @@ def deploy(
         inputs, data = signal_source(loaded.app, inputs, data), None
     elif inputs is not None:
         read_inputs(inputs, plan.graph, loaded.scaling)  # refuses before the slow steps what it would refuse after them
-    judged = judge_on_host(loaded, data, wishes, tell)
+    judged = judge_on_host(loaded, None if loaded.head is not None else data, wishes, tell)
     loaded = with_problem(loaded, judged)
     folder = Path(out) if out is not None else default_folder(loaded, chosen)
     with using(folder, writing=True):
@@ -305,6 +327,8 @@ def deploy(
             flash=flash_it if flashes else None,
             first=on_device.inputs if on_device is not None else None,
             max_ms=max_ms,
+            train=train,
+            lessons=data,
         )
     proof = judged_proof(proof, judged, on_device)
     if compare_float:

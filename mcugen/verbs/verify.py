@@ -54,6 +54,7 @@ def verify(
     stream: bool = False,
     reference: ReferenceName = "auto",
     pushed: str | Path | None = None,
+    train: int = 0,
     progress: Progress | None = None,
 ) -> Proof:
     """Run a model on a device and compare every output with the oracle's: byte for byte, except float32 arithmetic.
@@ -86,6 +87,8 @@ def verify(
             which must agree. "auto" is TFLM's interpreter where it is installed, or what MCUGEN_REFERENCE says
             (docs/NUMERICS.md).
         pushed: the `.tflite` that :func:`push` sent to the device at `port`, and that it runs now.
+        train: make so many training steps on the device, each compared with the reference: loss and all parameters
+            bit for bit. Their samples are those of `data`, with labels, or random ones.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.
         custom_objects: a Python file with the classes that a Keras file names, run in the confined process.
         input_shape: "NAME=1,96,96,3", or several such: shapes of inputs whose dimensions the model leaves open.
@@ -108,6 +111,8 @@ def verify(
     from mcugen.report.write import check_report, write_report
 
     choice = Choice(runtime, optimize, rows, max_ram, tflm, reserve=read_reserved(reserve))
+    lessons = data if train else None
+    data = None if train and is_project(target) else data
     page = check_report(report, inputs=(target, data, inputs))
     if board is not None:
         check_emulator(named_board(board), emulator, port)
@@ -130,6 +135,8 @@ def verify(
             kept=is_project(target),
             tflm=tflm,
             max_ms=max_ms,
+            train=train,
+            lessons=lessons,
         )
         if page is not None:
             whole = f"mcugen verify {shlex.quote(ready.model.source)}"

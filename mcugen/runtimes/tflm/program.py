@@ -162,6 +162,7 @@ class TflmProgram:
         return sum(step.macs for step in self.steps)
 
     app_bytes = 0
+    train_bytes = 0
 
     @property
     def static_bytes(self) -> int:

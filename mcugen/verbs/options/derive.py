@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcugen.verbs.options import comparing, loading, shared, tflm, tuning
+from mcugen.verbs.options import comparing, learning, loading, shared, tflm, tuning
 
 if TYPE_CHECKING:
     pass
@@ -109,6 +109,9 @@ PARAMETERS: Mapping[str, Spelling] = {
     "reserve": Spelling(tuning.Reserve),
     "reference": Spelling(comparing.Reference),
     "signature": Spelling(loading.Signature),
+    "trainable": Spelling(learning.Trainable),
+    "training": Spelling(learning.Training),
+    "train": Spelling(learning.Train),
 }
 
 ALONE = (

@@ -234,6 +234,8 @@ class Plan:
         arenas: then, which part of the arena lies in which, by address. No block lies in two.
         reserved: bytes by memory that are not the model's.
         app_bytes: RAM of what brings a signal to the model's input; 0 where callers do so.
+        train_bytes: RAM of learning; 0 where nothing is learned.
+        head_bytes: the initial parameters that are learned from, in flash.
         weights: then, where arrays of `SHARED_FROM` bytes and more lie; smaller ones stay in flash.
     """
 
@@ -255,6 +257,8 @@ class Plan:
     weights: tuple[Weights, ...] = ()
     reserved: tuple[tuple[str, int], ...] = ()
     app_bytes: int = 0
+    train_bytes: int = 0
+    head_bytes: int = 0
 
     runtime = "aot"
     warnings: ClassVar[Sequence[str]] = ()
@@ -283,7 +287,11 @@ class Plan:
         flows = sum(step.stripes is not None for step in self.steps)
         rings = [self.graph.tensor(ring.tensor) for pipeline in self.pipelines for ring in pipeline.rings]
         counters = flows + 2 * len(rings) + 2 if rings else 0
-        return self.app_bytes + counters * (1 if max((tensor.shape[1] for tensor in rings), default=0) < 256 else 2)
+        return (
+            self.app_bytes
+            + self.train_bytes
+            + counters * (1 if max((tensor.shape[1] for tensor in rings), default=0) < 256 else 2)
+        )
 
     @property
     def macs(self) -> int:
@@ -301,7 +309,8 @@ class Plan:
 
     def constant_sizes(self) -> list[int]:
         """Bytes of every constant array that the C holds: weights, biases, multipliers, tables."""
-        return [size for sizes in self.constants_by_step() for size in sizes]
+        head = [self.head_bytes] if self.head_bytes else []
+        return [size for sizes in self.constants_by_step() for size in sizes] + head
 
     def constants_by_step(self) -> list[list[int]]:
         """The same by step; an array that several share belongs to the first."""

