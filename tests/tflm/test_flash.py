@@ -14,7 +14,8 @@ from mcugen.boards.types import Region
 from mcugen.errors import BoardError, DoesNotFitError
 from mcugen.resources import resource_dir
 from mcugen.runtimes.tflm.emit import emit_tflm
-from mcugen.runtimes.tflm.store import DRIVERS, Store, model_store
+from mcugen.boards.slots import DRIVERS
+from mcugen.runtimes.tflm.store import Store, model_store
 from tests.tflm.support import program
 
 FLASH = resource_dir("firmware") / "flash"

@@ -81,7 +81,7 @@ def train(folder: Path) -> None:
         name="vibration",
     )
     model.compile(keras.optimizers.Adam(0.003), "mse")
-    model.fit(np.concatenate(learned), np.concatenate(learned), batch_size=32, epochs=40, verbose=0)
+    model.fit(np.concatenate(learned), np.concatenate(learned), batch_size=32, epochs=25, verbose=0)
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / "vibration.keras")
 
