@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from mcugen.device.training import TrainingDevice
 from mcugen.errors import DeviceError, DoesNotFitError, McugenError
 from mcugen.flow.heads import HeadFile, read_head_file
 from mcugen.flow.project import open_project
+from tests.conftest import ROOT
 from tests.schemas import check
 from tests.zoo import float_model, samples
 
@@ -165,3 +167,31 @@ def test_a_head_that_a_slot_has_no_room_for_is_refused() -> None:
     with pytest.raises(DoesNotFitError, match=r"what is learned has 1,048,576 bytes, and a slot"):
         head_store(board, 1 << 20)
     assert head_store(load_board("netduinoplus2"), 1000) is None
+
+
+REAL = {
+    # Board, its flash without what is reserved, and the reserved: whole sectors or pages at its end.
+    "stm32f4-discovery": ("size = 1_048_576", "size = 786_432", "origin = 0x080C0000\nsize = 262_144"),
+    "nrf52840-dk": ("size = 1_048_576", "size = 1_015_808", "origin = 0x000F8000\nsize = 32_768"),
+    "pico": ("size = 2_097_152", "size = 2_064_384", "origin = 0x101F8000\nsize = 32_768"),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_head_is_kept_by_the_flash_of_real_chips(name: str, tmp_path: Path) -> None:
+    """Built, as no such chip is here: what writes flash that the program runs from must lie in RAM."""
+    whole, rest, reserved = REAL[name]
+    text = (ROOT / "boards" / f"{name}.toml").read_text()
+    assert text.count(whole) == 1
+    file = tmp_path / "mine.toml"
+    file.write_text(text.replace(whole, rest).replace("[uart]", f"[memory.head]\n{reserved}\n\n[uart]", 1))
+    given = {"x": samples("ds_cnn", 40, seed=4), "y": np.arange(40) % 12}
+    out = tmp_path / "project"
+    built = api.deploy(float_model("ds_cnn"), board=str(file), data=given, trainable="words", flash=False, out=out)
+    assert built.exit_code == 0
+    elf = next((out / ".pio" / "build").rglob("firmware.elf"))
+    listed = subprocess.run(["arm-none-eabi-nm", str(elf)], capture_output=True, text=True, check=True).stdout
+    symbols = {line.split()[2]: int(line.split()[0], 16) for line in listed.splitlines() if len(line.split()) == 3}
+    assert {"mcg_store_write", "mcg_flash_erase", "mcg_flash_write", "mcg_head_restore"} <= set(symbols)
+    if name == "pico":
+        assert symbols["change"] >> 28 == 2, "while the ROM writes, nothing can be read from flash"
