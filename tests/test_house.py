@@ -47,6 +47,7 @@ LAW = {
     "frontends": "errors resources toml_table emit",
     "decisions": "errors resources graph toml_table",
     "pipeline": "errors resources graph toml_table numerics emit frontends decisions",
+    "training": "errors resources graph tflite emit",
     "emulators": "errors resources cores toml_table emit",
     "boards": "errors resources cores toml_table ops emulators",
     "reference": "errors graph tflite",
@@ -81,6 +82,7 @@ LAW = {
     "sweep": "errors outputs children builder",
     # What verbs share, what people see, and the verbs.
     "flow": "errors names text progress outputs cores graph tflite numerics ops emit frontends decisions pipeline"
+    " training"
     " emulators boards oracle runtimes"
     " runtimes.aot runtimes.aot.graph runtimes.aot.plan runtimes.aot.emit runtimes.tflm project formats builder verify"
     " guard convert assess tune device cost flash evidence monitor",

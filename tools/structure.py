@@ -120,6 +120,7 @@ ROOMS = (
         "frontends",
         "decisions",
         "pipeline",
+        "training",
         "emulators",
         "boards",
         "reference",

@@ -13,10 +13,12 @@
 #define SIDE 28
 #define PIXELS (SIDE * SIDE)
 
-/* What benchmarks/train_mnist.py puts into memory: this header, a rate per epoch, the pixels and
- * the labels of both parts, and the steps of all epochs. */
+/* What benchmarks/train_mnist.py puts into memory: this header, the input for each value of a
+ * pixel, a rate per epoch, the steps of all epochs, and pixels and labels of both parts. After an
+ * epoch `judged` of the `test` digits are read, after the last one all. */
 typedef struct {
-  uint32_t epochs, steps, train, test;
+  uint32_t epochs, steps, train, test, judged;
+  float inputs[256];
 } header;
 
 typedef struct {
@@ -41,14 +43,14 @@ void mcg_harness_fault(const mcg_fault_info *fault) {
   }
 }
 
-/* Pixels from 0 to 1, moved; what comes in from outside is 0. */
-static void show(const uint8_t *pixels, int32_t down, int32_t right) {
+/* Shows a digit, moved; what comes in from outside is black. */
+static void show(const float *inputs, const uint8_t *pixels, int32_t down, int32_t right) {
   float *in = mcg_model_input0();
   for (int32_t y = 0; y < SIDE; y++) {
     for (int32_t x = 0; x < SIDE; x++) {
       const int32_t from_y = y - down, from_x = x - right;
       const int inside = from_y >= 0 && from_y < SIDE && from_x >= 0 && from_x < SIDE;
-      in[y * SIDE + x] = inside ? (float)pixels[from_y * SIDE + from_x] / 255.0f : 0.0f;
+      in[y * SIDE + x] = inputs[inside ? pixels[from_y * SIDE + from_x] : 0];
     }
   }
   mcg_model_invoke();
@@ -69,12 +71,13 @@ int main(void) {
     mcg_model_train_set_rate(rates[epoch]);
     float loss = 0.0f;
     for (uint32_t i = 0; i < h->steps; i++, steps++) {
-      show(train + steps->digit * PIXELS, steps->down, steps->right);
+      show(h->inputs, train + steps->digit * PIXELS, steps->down, steps->right);
       loss += mcg_model_train(train_labels[steps->digit]);
     }
     uint32_t right = 0, bits;
-    for (uint32_t i = 0; i < h->test; i++) {
-      show(test + i * PIXELS, 0, 0);
+    const uint32_t judged = epoch + 1 == h->epochs ? h->test : h->judged;
+    for (uint32_t i = 0; i < judged; i++) {
+      show(h->inputs, test + i * PIXELS, 0, 0);
       const float *p = mcg_model_predict();
       uint32_t best = 0;
       for (uint32_t k = 1; k < MCG_MODEL_CLASSES; k++) {

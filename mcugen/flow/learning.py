@@ -246,7 +246,7 @@ class _Lesson:
         text = f"{where}: the loss is {loss!s}, the reference's {expected!s}"
         if len(wrong):
             largest = np.abs(device - self._trainer.head).max()
-            text += f"; {len(wrong):,} of {len(device):,} parameters differ, the first is {wrong[0]:,}, by up to {largest:g}"
+            text += f"; {len(wrong):,} of {len(device):,} parameters differ, by up to {largest:g}, first {wrong[0]:,}"
         self._first = text
 
     def _compare_heads(self, when: str) -> None:

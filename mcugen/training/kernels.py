@@ -22,7 +22,8 @@ def dense_forward(x: Floats, weights: Floats, bias: Floats) -> Floats:
     columns = np.ascontiguousarray(weights.T)
     for i in np.flatnonzero(x):
         total += x[i] * columns[i]
-    return total + bias
+    made: Floats = total + bias
+    return made
 
 
 def dense_input_gradient(g: Floats, weights: Floats, dx: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """exp and log of float32 in a fixed order of float32 operations, so that C gives the same bits.
 
-The polynomials are those of the Cephes library (S. Moshier, expf and logf), with errors below 2 units in the last place.
+The polynomials are those of the Cephes library (S. Moshier, expf and logf).
 `firmware/train/mcg_train_maths.h` does the same, operation by operation.
 """
 
@@ -68,10 +68,12 @@ def log(x: Floats) -> Floats:
     y = y + n * _LN2_LOW
     y = y - _F(0.5) * z
     y = r + y
-    return (y + n * _LN2_HIGH).astype(np.float32)
+    made: Floats = (y + n * _LN2_HIGH).astype(np.float32)
+    return made
 
 
 def sigmoid(x: Floats) -> Floats:
     """1 / (1 + e^−x)."""
     e = exp(-np.abs(x))
-    return (np.where(x >= 0, _F(1), e) / (_F(1) + e)).astype(np.float32)
+    made: Floats = (np.where(x >= 0, _F(1), e) / (_F(1) + e)).astype(np.float32)
+    return made

@@ -1,8 +1,9 @@
-"""Where a training network's tensors lie: activations that wait for the backward pass, gradients, and what is shared."""
+"""Where a training network's tensors lie: activations that wait for the backward pass, and gradients."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mcugen.training.types import Net, Node
 
@@ -116,7 +117,7 @@ def verify_train_plan(plan: TrainPlan) -> None:
         alive = sorted(
             (at, at + block.size, block.name) for block, at in plan.blocks if block.first <= moment <= block.last
         )
-        for (_, end, name), (start, _, other) in zip(alive, alive[1:], strict=False):
+        for (_, end, name), (start, _, other) in pairwise(alive):
             if start < end:
                 raise AssertionError(f"{name} and {other} share memory at {moment}")
 

@@ -68,7 +68,7 @@ class _Reader:
 def read_net(
     graph: Graph, settings: Settings, *, scale: float = 0.0, zero_point: int = 0, names: tuple[str, ...] = ()
 ) -> Net:
-    """The network of a float32 graph with one input and one output; a softmax or logistic at its end goes into the loss.
+    """The network of a float32 graph with one input and output; a softmax or logistic at its end goes into the loss.
 
     Args:
         scale, zero_point: of the body's int8 output, which is the input; 0 where it is float32.
@@ -205,7 +205,7 @@ def _with_classes(net: Net) -> Net:
     last = net.nodes[-1]
     if last.kind != "dense" or net.loss == "mse" or wanted < net.outputs:
         raise TrainingError(
-            f"{wanted} classes, and the model has {net.outputs} outputs of a {last.kind} layer with the loss {net.loss}",
+            f"{wanted} classes, and the model has {net.outputs} outputs of its {last.kind} layer, loss {net.loss}",
             where="`training`",
             hint="`classes` adds outputs to a last dense layer with a softmax or sigmoid loss",
         )

@@ -50,7 +50,8 @@ class Trainer:
         flat = raw.reshape(-1)
         if not self.net.scale:
             return flat.astype(np.float32)
-        return _F(self.net.scale) * (flat.astype(np.int32) - self.net.zero_point).astype(np.float32)
+        made: Floats = _F(self.net.scale) * (flat.astype(np.int32) - self.net.zero_point).astype(np.float32)
+        return made
 
     def predict(self, x: Floats) -> Floats:
         """The outputs: probabilities, or what the last layer gives where the loss is "mse"."""
@@ -159,7 +160,7 @@ def _node_forward(node: Node, inputs: list[Floats], parameters: tuple[Floats, Fl
 
 def _sum(values: Floats) -> np.float32:
     """In ascending order, from +0."""
-    total = _F(0)
+    total: np.float32 = _F(0)
     for value in values:
         total = total + value
     return total
@@ -172,7 +173,8 @@ def _softmax(x: Floats) -> tuple[Floats, np.float32, np.float32]:
         most = value if value > most else most
     e = maths.exp(x - most)
     total = _sum(e)
-    return e / total, most, total
+    shares: Floats = e / total
+    return shares, most, total
 
 
 def _outputs(net: Net, y: Floats) -> Floats:

@@ -141,7 +141,12 @@ def _with(settings: Settings, name: str, value: Any) -> Settings:
         raise TrainingError(
             f"{name} is {str(value)[:40]!r}, not {kind} from {low} to {high:g}", where=where, hint="Correct it"
         )
-    return replace(settings, **{name: int(number) if whole else float(np.float32(number))})
+    if name == "batch":
+        return replace(settings, batch=int(number))
+    if name == "classes":
+        return replace(settings, classes=int(number))
+    exact = float(np.float32(number))
+    return replace(settings, rate=exact) if name == "rate" else replace(settings, momentum=exact)
 
 
 @dataclass(frozen=True, eq=False)

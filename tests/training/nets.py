@@ -25,7 +25,9 @@ class Builder:
         self.parameters: list[np.ndarray] = []
         self.here = 0
 
-    def _add(self, kind: NodeKind, made_shape: tuple[int, ...], inputs: Sequence[int] | None = None, **facts: object) -> int:
+    def _add(
+        self, kind: NodeKind, made_shape: tuple[int, ...], inputs: Sequence[int] | None = None, **facts: object
+    ) -> int:
         self.sizes.append(int(np.prod(made_shape)))
         self.shapes.append(made_shape)
         made = len(self.sizes) - 1

