@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from mcugen import __version__
+from mcugen.boards.slots import Slots
 from mcugen.boards.types import Board, Region
 from mcugen.emit.templates import render
 from mcugen.project.mlperf import Benchmark

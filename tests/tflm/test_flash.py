@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from mcugen.boards.shipped import load_board
+from mcugen.boards.slots import DRIVERS
 from mcugen.boards.types import Region
 from mcugen.errors import BoardError, DoesNotFitError
 from mcugen.resources import resource_dir
 from mcugen.runtimes.tflm.emit import emit_tflm
-from mcugen.boards.slots import DRIVERS
 from mcugen.runtimes.tflm.store import Store, model_store
 from tests.tflm.support import program
 
