@@ -59,7 +59,7 @@ def _files(subject: Subject) -> dict[str, str | bytes]:
         files |= mlperf_files(board, benchmark_of(plan))
     else:
         learns = plan.train_bytes > 0
-        store = head_store(board, plan.head_bytes) if learns else None
+        store = head_store(board, plan.head_bytes) if isinstance(plan, Plan) and learns else None
         files |= harness_files(
             board, max_payload(plan, board), app=plan.app_bytes > 0, training=learns, head_store=store
         )
