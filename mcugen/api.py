@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.fit import fit as fit
     from mcugen.verbs.flash import flash as flash
     from mcugen.verbs.generate import generate as generate
+    from mcugen.verbs.head import head as head
     from mcugen.verbs.inspect import inspect as inspect
     from mcugen.verbs.monitor import monitor as monitor
     from mcugen.verbs.new import new as new
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from mcugen.verbs.run import run as run
     from mcugen.verbs.serve import serve as serve
     from mcugen.verbs.sweep import sweep as sweep
+    from mcugen.verbs.transfer import transfer as transfer
     from mcugen.verbs.verify import verify as verify
 
 

@@ -61,7 +61,7 @@ checked; unknown ones are refused.
 | `cpu.fpu` | optional, the compiler's name: `fpv4-sp-d16` (M4), `fpv5-sp-d16` (M7, M33), `fpv5-d16` (M7), `auto` (M55) |
 | `cpu.features` | `["dsp"]`, `["dsp", "mve"]` |
 | `memory.flash`, `memory.ram` | `origin` and `size` in bytes, the part's true ones |
-| `memory.<name>` | optional further regions; the linker script names them in upper case. `memory.model_slot` holds a model that outlives a reset ([TFLM.md](TFLM.md)) |
+| `memory.<name>` | optional further regions; the linker script names them in upper case. `memory.model_slot` holds a model that outlives a reset ([TFLM.md](TFLM.md)), `memory.head` what the device learned: two slots of whole pages each, outside of `memory.flash` |
 | `uart.driver` | file in `firmware/bsp/uart/`: {uarts}; not with `framework` |
 | `uart.base`, `uart.baud` | address, and speed of the link; with `framework` only the speed |
 | `uart.clock_hz` | optional: clock of the baud divider, else `clock_hz` |

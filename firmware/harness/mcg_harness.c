@@ -79,6 +79,11 @@ static void serve(const mcg_request *request) {
       mcg_serve_select_model(request);
       break;
 #endif
+#ifdef MCG_HEAD_STORE
+    case MCG_HEAD_KEEP:
+      mcg_serve_head_keep();
+      break;
+#endif
 #ifdef MCG_MODEL_TFLM
     case MCG_ERROR_TEXT:
       mcg_serve_error_text();
@@ -112,6 +117,9 @@ int mcg_harness_main(void) {
 #endif
 #ifdef MCG_TRAIN
   mcg_model_train_reset();
+#endif
+#ifdef MCG_HEAD_STORE
+  mcg_head_restore();
 #endif
   for (;;) {
     const mcg_request *request = mcg_server.ahead;

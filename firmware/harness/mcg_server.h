@@ -42,6 +42,10 @@ void mcg_serve_predict(const mcg_request *request);
 void mcg_serve_head_get(const mcg_request *request);
 void mcg_serve_head_set(const mcg_request *request);
 #endif
+#ifdef MCG_HEAD_STORE
+void mcg_head_restore(void); /* takes the head that was kept, if there is one */
+void mcg_serve_head_keep(void);
+#endif
 
 #ifdef MCG_APP
 void mcg_put_app_facts(void); /* of a hello */

@@ -37,7 +37,8 @@ enum {
   MCG_TRAIN_STEP = 0x15,
   MCG_PREDICT = 0x16,
   MCG_HEAD_GET = 0x17,
-  MCG_HEAD_SET = 0x18
+  MCG_HEAD_SET = 0x18,
+  MCG_HEAD_KEEP = 0x19
 };
 
 /* Status of a response, its first byte. */

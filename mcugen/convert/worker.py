@@ -27,6 +27,10 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
         from mcugen.convert.onnx_jobs import convert_onnx
 
         return convert_onnx(Path(request["path"]), folder, request.get("shapes", {}))
+    if request["job"] == "transfer":
+        from mcugen.convert.transfer_job import teach_head
+
+        return teach_head(folder, request, progress)
     from mcugen.convert import tensorflow_jobs as jobs
 
     if request["job"] == "convert":

@@ -55,6 +55,7 @@ class Command(enum.IntEnum):
     PREDICT = 0x16
     HEAD_GET = 0x17
     HEAD_SET = 0x18
+    HEAD_KEEP = 0x19
 
 
 class Status(enum.IntEnum):

@@ -122,6 +122,26 @@ class TrainingDevice:
         if crc != zlib.crc32(head):
             raise session.error("the head did not arrive as it was sent")
 
+    def keep_head(self) -> None:
+        """Write the head into the board's flash, from where every start takes it.
+
+        Raises:
+            DeviceError: the firmware has no flash for it, or the flash did not take it; then what was kept is still
+                there.
+        """
+        session = self.device.session
+        result = session.ask(Command.HEAD_KEEP, _parse_result)
+        if result != 0:
+            raise session.error(
+                f"the flash did not take the head (result {result}); what was kept before is still there"
+            )
+
+
+def _parse_result(payload: bytes) -> int:
+    if len(payload) != 4:
+        raise ProtocolError("a message of another length")
+    return int.from_bytes(payload, "little", signed=True)
+
 
 def _parse_crc(payload: bytes) -> int:
     if len(payload) != 4:

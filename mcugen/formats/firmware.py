@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from mcugen import __version__
+from mcugen.boards.slots import head_store
 from mcugen.boards.text import board_toml
 from mcugen.boards.types import Board
 from mcugen.emit.interface import banner
@@ -57,7 +58,11 @@ def _files(subject: Subject) -> dict[str, str | bytes]:
     if subject.protocol == "mlperf":
         files |= mlperf_files(board, benchmark_of(plan))
     else:
-        files |= harness_files(board, max_payload(plan, board), app=plan.app_bytes > 0, training=plan.train_bytes > 0)
+        learns = plan.train_bytes > 0
+        store = head_store(board, plan.head_bytes) if isinstance(plan, Plan) and learns else None
+        files |= harness_files(
+            board, max_payload(plan, board), app=plan.app_bytes > 0, training=learns, head_store=store
+        )
     return files
 
 

@@ -48,6 +48,25 @@ def checked_copy(path: Path, kind: KerasKind, folder: Path, *, trusted: bool = F
     return copy
 
 
+def checked_weights(path: Path, folder: Path) -> Path:
+    """Copy an HDF5 file of weights alone into `folder`, where its content was checked.
+
+    Returns:
+        The copy: `body.h5` of Keras 2's format, as keras.applications offers them, or `body.weights.h5`.
+
+    Raises:
+        ModelError: damaged, or it reaches for other files.
+    """
+    copy = folder / "body.weights.h5"
+    shutil.copyfile(path, copy)
+    _check_links(copy, str(path))
+    import h5py
+
+    with h5py.File(copy, "r") as file:
+        is_old = "layer_names" in file.attrs
+    return copy.rename(folder / "body.h5") if is_old else copy
+
+
 def _zip_config(copy: Path, where: str) -> object:
     """The configuration in a `.keras` archive, whose members are looked through."""
     with parsing(lambda error: _damaged("archive", error, where)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from mcugen import __version__
+from mcugen.boards.slots import Slots
 from mcugen.boards.types import Board, Region
 from mcugen.emit.templates import render
 from mcugen.project.mlperf import Benchmark
@@ -17,6 +18,8 @@ _APP_REQUESTS = "mcg_app_requests.c"
 """Of the harness, what only firmware that takes a signal needs."""
 _TRAIN_REQUESTS = "mcg_train_requests.c"
 """And what only firmware that learns needs."""
+_HEAD_STORE = "mcg_head_store.c"
+"""And what keeps what it learned."""
 
 
 def bsp_files(board: Board) -> dict[str, str]:
@@ -71,7 +74,12 @@ def mlperf_files(board: Board, benchmark: Benchmark) -> dict[str, str]:
 
 
 def harness_files(
-    board: Board, max_payload: int | None = None, *, app: bool = False, training: bool = False
+    board: Board,
+    max_payload: int | None = None,
+    *,
+    app: bool = False,
+    training: bool = False,
+    head_store: Slots | None = None,
 ) -> dict[str, str]:
     """Path in the project → text of every file of the protocol server.
 
@@ -79,24 +87,44 @@ def harness_files(
         max_payload: bytes of a frame's payload, 256 … 65,535; None takes what suits the board's RAM.
         app: the firmware takes a sensor's signal.
         training: its model's last layers learn.
+        head_store: where it keeps what they learned; None if nowhere.
     """
     payload = default_max_payload(board) if max_payload is None else max_payload
     if not 256 <= payload <= 65_535:
         raise ValueError(f"max_payload is {payload}, not between 256 and 65535")
     source = resource_dir("firmware") / "harness"
-    left_out = {_APP_REQUESTS: not app, _TRAIN_REQUESTS: not training}
+    left_out = {_APP_REQUESTS: not app, _TRAIN_REQUESTS: not training, _HEAD_STORE: head_store is None}
     files = {
         f"{HARNESS}/{path.name}": path.read_text(encoding="utf-8")
         for path in sorted(source.iterdir())
         if path.suffix in (".c", ".h") and not left_out.get(path.name)
     }
     files[f"{HARNESS}/mcg_harness_config.h"] = render(
-        "bsp/mcg_harness_config.h.j2", board=board, max_payload=payload, app=app, training=training
+        "bsp/mcg_harness_config.h.j2",
+        board=board,
+        max_payload=payload,
+        app=app,
+        training=training,
+        head_store=head_store,
     )
+    if head_store is not None:
+        files |= _store_files(head_store.driver)
     files[f"{HARNESS}/library.json"] = library_json(
         "mcg_harness", "Protocol server: runs the model for a host", {"mcg_model": "*"}
     )
     return files
+
+
+def _store_files(driver: str) -> dict[str, str]:
+    """The store of blobs, and what writes the chip's flash."""
+    firmware = resource_dir("firmware")
+    sources = {
+        "mcg_store.h": firmware / "store" / "mcg_store.h",
+        "mcg_store.c": firmware / "store" / "mcg_store.c",
+        "mcg_flash.h": firmware / "flash" / "mcg_flash.h",
+        "mcg_flash.c": firmware / "flash" / f"mcg_flash_{driver}.c",
+    }
+    return {f"{HARNESS}/{name}": path.read_text(encoding="utf-8") for name, path in sources.items()}
 
 
 def default_max_payload(board: Board) -> int:

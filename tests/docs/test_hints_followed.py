@@ -75,6 +75,22 @@ FOLLOWED_BY = {
         "state/test_control.py",
         "test_both_branches",
     ),
+    ("convert/transfer.py", "with its `weights`"): (
+        "convert/test_transfer.py",
+        "test_a_network_of_keras_with_its_weights_from_a_file",
+    ),
+    ("convert/transfer.py", "Pass its file of weights"): (
+        "convert/test_transfer.py",
+        "test_a_network_of_keras_with_its_weights_from_a_file",
+    ),
+    ("convert/transfer.py", "Choose one, such as"): (
+        "convert/test_transfer.py",
+        "test_a_network_of_keras_with_its_weights_from_a_file",
+    ),
+    ("convert/transfer_job.py", "Name a layer with"): (
+        "convert/test_transfer.py",
+        "test_a_head_learns_on_a_frozen_body",
+    ),
     ("flow/against_float.py", "Pass the float model"): (
         "assess/test_verbs.py",
         "test_deploy_on_the_device_and_beside_float32",

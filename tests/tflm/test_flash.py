@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 
 from mcugen.boards.shipped import load_board
+from mcugen.boards.slots import DRIVERS
 from mcugen.boards.types import Region
 from mcugen.errors import BoardError, DoesNotFitError
 from mcugen.resources import resource_dir
 from mcugen.runtimes.tflm.emit import emit_tflm
-from mcugen.runtimes.tflm.store import DRIVERS, Store, model_store
+from mcugen.runtimes.tflm.store import Store, model_store
 from tests.tflm.support import program
 
-FLASH = resource_dir("firmware") / "tflm"
+FLASH = resource_dir("firmware") / "flash"
 CC = "arm-none-eabi-gcc"
 STRICT = ("-std=c99", "-Os", "-Wall", "-Wextra", "-Werror", f"-I{FLASH}")
-CORES = {"ram": "cortex-m3", "nrf": "cortex-m0", "stm32f4": "cortex-m4"}
+CORES = {"ram": "cortex-m3", "nrf": "cortex-m0", "rp2040": "cortex-m0plus", "stm32f4": "cortex-m4"}
 
 needs_cc = pytest.mark.skipif(shutil.which(CC) is None, reason=f"{CC} is not installed")
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed")
@@ -72,7 +73,7 @@ SECTIONS {{
 @pytest.mark.parametrize("driver", sorted(set(DRIVERS.values())))
 @needs_cc
 def test_every_routine_compiles_without_a_warning(driver: str, tmp_path: Path) -> None:
-    source = FLASH / "flash" / f"mcg_flash_{driver}.c"
+    source = FLASH / f"mcg_flash_{driver}.c"
     command = [CC, *STRICT, f"-mcpu={CORES[driver]}", "-mthumb", "-c", str(source), "-o", str(tmp_path / "x.o")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -89,7 +90,7 @@ def test_flash_is_erased_and_written(driver: str, machine: str, slot: int, stack
     (tmp_path / "main.c").write_text(CHECKS)
     (tmp_path / "x.ld").write_text(SCRIPT.format(stack=stack))
     elf = tmp_path / "x.elf"
-    sources = [str(tmp_path / "main.c"), str(FLASH / "flash" / f"mcg_flash_{driver}.c")]
+    sources = [str(tmp_path / "main.c"), str(FLASH / f"mcg_flash_{driver}.c")]
     flags = [f"-mcpu={CORES[driver]}", "-mthumb", "-nostdlib", f"-T{tmp_path / 'x.ld'}", f"-DSLOT={slot:#x}u"]
     built = subprocess.run([CC, *STRICT, *flags, *sources, "-o", str(elf)], capture_output=True, text=True)
     assert built.returncode == 0, built.stderr

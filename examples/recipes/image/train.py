@@ -1,64 +1,82 @@
-"""Images by transfer learning: a network trained on many digits learns three others from 30 images each.
+"""Pictures as a camera sends them: digits in 96 × 64 pixels of RGB565, which the network reads as 28 × 28 in grey.
 
-The images are scikit-learn's handwritten digits (8 × 8 pixels), which come with it. A CNN learns 0 to 6; its filters
-are kept as they are, and a new last layer learns 7, 8 and 9. Seeded. Writes image.keras, and samples.npz (calibration)
-and test.npz, each with images `x` (0 … 1) and classes `y` (0 … 2 for 7 … 9).
+The digits are scikit-learn's handwritten ones (8 × 8 pixels), which come with it. They are drawn here in random
+colours, a little beside the middle and in several sizes, on a background that is brighter on one side. Crop, grey and
+size are those of pipeline.toml: training takes its pictures from the very front end that the firmware has. Seeded.
+Writes image.keras, pipeline.toml, samples.npz (pictures to calibrate with), and test.npz: pictures by the name
+"LABEL NUMBER".
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 # Keep TensorFlow's start-up messages off the terminal; set before it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+HERE = Path(__file__).resolve().parent
 SEED = 7
-KNOWN = 7
-PER_CLASS = 30
+WIDTH, HEIGHT = 96, 64
+TESTED = 80
+
+
+def drawn(rng: np.random.Generator, digit: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """A picture of a digit (8, 8) with values 0 … 16, as lines of RGB565, little endian: (64, 192)."""
+    from PIL import Image
+
+    size = int(rng.integers(44, 57))
+    ink = Image.fromarray((digit * 255 / 16).astype(np.uint8)).resize((size, size), Image.Resampling.BICUBIC)
+    left, top = (side // 2 - size // 2 + int(rng.integers(-4, 5)) for side in (WIDTH, HEIGHT))
+    mask = np.zeros((HEIGHT, WIDTH, 1))
+    mask[top : top + size, left : left + size, 0] = np.asarray(ink) / 255
+    light = np.linspace(*rng.uniform(0.7, 1.0, 2), WIDTH)[:, None]
+    colours = rng.uniform(0.0, 0.25, 3), rng.uniform(0.6, 1.0, 3)
+    picture = (colours[1] * mask + colours[0] * (1 - mask)) * light + rng.normal(0, 0.03, (HEIGHT, WIDTH, 3))
+    red, green, blue = (np.clip(picture, 0, 1) * (31, 63, 31)).round().astype(np.uint16).transpose(2, 0, 1)
+    pixels = (red << 11 | green << 5 | blue).astype("<u2")
+    return pixels.view(np.uint8).reshape(HEIGHT, WIDTH * 2)
 
 
 def train(folder: Path) -> None:
     import keras
     from sklearn.datasets import load_digits
 
+    from mcugen.pipeline import read_pipeline
+
     keras.utils.set_random_seed(SEED)
     rng = np.random.default_rng(SEED)
+    pipeline = read_pipeline(HERE / "pipeline.toml")
     digits = load_digits()
-    x = (digits.images / 16.0).astype(np.float32)[..., np.newaxis]
-    y = digits.target.astype(np.int64)
+    order = rng.permutation(len(digits.target))
+    pictures = np.stack([drawn(rng, digits.images[n]) for n in order])
+    x = pipeline.rows(pictures.reshape(-1, WIDTH * 2))
+    y = digits.target[order].astype(np.int64)
     layers = keras.layers
-    body = keras.Sequential(
+    model = keras.Sequential(
         [
-            keras.Input((8, 8, 1), name="image"),
-            layers.Conv2D(16, 3, padding="same", activation="relu", name="edges"),
-            layers.MaxPooling2D(2, name="halve"),
-            layers.Conv2D(32, 3, padding="same", activation="relu", name="parts"),
+            keras.Input(x.shape[1:], name="grey"),
+            layers.Conv2D(8, 3, strides=2, padding="same", activation="relu", name="edges"),
+            layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", name="strokes"),
+            layers.Conv2D(32, 3, strides=2, padding="same", activation="relu", name="parts"),
             layers.Flatten(name="flat"),
-            layers.Dense(48, activation="relu", name="features"),
+            layers.Dense(10, activation="softmax", name="digit"),
         ],
-        name="body",
+        name="image",
     )
-    first = keras.Sequential([keras.Input((8, 8, 1)), body, layers.Dense(KNOWN, activation="softmax")])
-    first.compile(keras.optimizers.Adam(0.002), "sparse_categorical_crossentropy")
-    first.fit(x[y < KNOWN], y[y < KNOWN], batch_size=32, epochs=20, verbose=0)
-
-    body.trainable = False
-    image = keras.Input((8, 8, 1), name="image")
-    model = keras.Model(image, layers.Dense(10 - KNOWN, activation="softmax", name="digit")(body(image)), name="image")
-    new = [rng.permutation(np.flatnonzero(y == digit)) for digit in range(KNOWN, 10)]
-    few = np.concatenate([indices[:PER_CLASS] for indices in new])
-    rest = np.concatenate([indices[PER_CLASS:] for indices in new])
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    model.fit(x[few], y[few] - KNOWN, batch_size=16, epochs=40, verbose=0)
+    model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
+    model.fit(x[TESTED:], y[TESTED:], batch_size=32, epochs=12, verbose=0)
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / "image.keras")
-    np.savez(folder / "samples.npz", x=x[few], y=y[few] - KNOWN)
-    np.savez(folder / "test.npz", x=x[rest], y=y[rest] - KNOWN)
+    shutil.copy(HERE / "pipeline.toml", folder)
+    np.savez(folder / "samples.npz", pictures=pictures[TESTED : TESTED + 200].reshape(-1, WIDTH * 2))
+    np.savez(folder / "test.npz", **{f"{y[n]} {n}": pictures[n] for n in range(TESTED)})
 
 
 if __name__ == "__main__":

@@ -55,8 +55,9 @@ def emit_tflm(program: TflmProgram, *, labels: Sequence[str] = (), command: str 
     if program.slot_bytes:
         files["mcg_sha256.h"] = (firmware / "mcg_sha256.h").read_text(encoding="utf-8")
     if program.store is not None:
-        files["mcg_flash.h"] = (firmware / "mcg_flash.h").read_text(encoding="utf-8")
-        files["mcg_flash.c"] = (firmware / "flash" / f"mcg_flash_{program.store.driver}.c").read_text(encoding="utf-8")
+        flash = resource_dir("firmware") / "flash"
+        files["mcg_flash.h"] = (flash / "mcg_flash.h").read_text(encoding="utf-8")
+        files["mcg_flash.c"] = (flash / f"mcg_flash_{program.store.driver}.c").read_text(encoding="utf-8")
     return files
 
 

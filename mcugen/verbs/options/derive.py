@@ -115,9 +115,9 @@ PARAMETERS: Mapping[str, Spelling] = {
 }
 
 ALONE = (
-    "boards", "clean", "count", "dequantize", "draw", "engine", "events", "forget", "install", "jobs", "listen",
-    "max_false_accepts_per_hour", "measure", "patience", "protocol", "provider", "rate", "record", "scale", "scheduler",
-    "speed", "tolerance",
+    "action", "boards", "clean", "count", "cut", "dequantize", "draw", "engine", "epochs", "events", "file", "forget",
+    "image_size", "install", "jobs", "keep", "listen", "max_false_accepts_per_hour", "measure", "patience", "protocol",
+    "provider", "rate", "record", "scale", "scheduler", "speed", "tolerance", "weights",
 )  # fmt: skip
 """Parameters of single verbs, whose options have their names."""
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing the flash that the board's file reserves for models (memory.model_slot). One file per
- * kind of chip implements it; for another chip, write these two functions. Nothing of the program
- * lies in that flash. */
+/* Writing flash that is reserved for data: for models (memory.model_slot of the board's file), or
+ * for what mcg_store keeps. One file per kind of chip implements it; for another chip, write these
+ * two functions. Nothing of the program lies in that flash, which is read in place. */
 #ifndef MCG_FLASH_H
 #define MCG_FLASH_H
 
