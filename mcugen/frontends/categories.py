@@ -1,6 +1,7 @@
 """Numbers to categories: which bucket a value lies in, or which of some tokens it is.
 
-As a number, or as ones and zeros. What Keras' Discretization and CategoryEncoding compute. In integers but for the comparison with boundaries, which is exact.
+As a number, or as ones and zeros. What Keras' Discretization and CategoryEncoding compute. In integers but for the
+comparison with boundaries, which is exact.
 """
 
 from __future__ import annotations
