@@ -19,8 +19,8 @@ from mcugen.device.protocol import TensorInfo
 from mcugen.device.signals import SignalDevice
 from mcugen.errors import DeviceError
 from mcugen.monitor.health import Health
-from mcugen.monitor.sources import Range, Source
 from mcugen.monitor.player import Player, SignalFeed
+from mcugen.monitor.sources import Range, Source
 from mcugen.monitor.types import Block, Facts, GaveUpError, Message, Note, OpCost, Opened, Reading, Sample
 from mcugen.tflite.types import TensorSpec
 

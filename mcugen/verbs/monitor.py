@@ -180,9 +180,7 @@ def _at_port(port: str, board: Board | None, labels: tuple[str, ...]) -> Watched
     return Watched(port, lambda: connect(port, board=board), labels=labels)
 
 
-def _running(
-    ready: Ready, port: str | None, name: str, labels: tuple[str, ...], played: tuple[str, int]
-) -> Watched:
+def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...], played: tuple[str, int]) -> Watched:
     from mcugen.device.connecting import open_device
     from mcugen.flow.estimating import nominal_pace
     from mcugen.flow.playing import signal_feed

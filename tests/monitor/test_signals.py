@@ -44,9 +44,7 @@ def test_a_signal_goes_in_and_events_come_out(project: Path, tmp_path: Path) -> 
             messages.append(message)
 
     file = tmp_path / "run.csv"
-    seen = api.monitor(
-        project, inputs=str(tmp_path / "x.npy"), count=count + 3, record=file, show=show, profile=True
-    )
+    seen = api.monitor(project, inputs=str(tmp_path / "x.npy"), count=count + 3, record=file, show=show, profile=True)
     readings = [message for message in messages if isinstance(message, Reading)]
     assert len(readings) == count + 3
     for n, reading in enumerate(readings):  # the recording begins anew, from a reset
