@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Runtime = Literal["aot", "tflm"]
+FrontEnds = Literal["never", "needed", "always"]
+"""Whether a Keras model's first layers become a front end; "needed": where they are no ops of the model."""
 """What a quantized model computes with."""
 
 Activations = Literal["int8", "int16"]

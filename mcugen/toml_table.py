@@ -36,10 +36,23 @@ def read_toml(path: Path, what: str, error: type[McugenError]) -> tuple[str, dic
         if len(raw) > MAX_FILE_BYTES:
             raise error(f"is larger than {MAX_FILE_BYTES} bytes, so not {what}", where=str(path))
         text = raw.decode()
-        return text, tomllib.loads(text)
     except OSError as problem:
         raise error(f"cannot be read: {problem.strerror}", where=str(path)) from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
+    except UnicodeDecodeError as problem:
+        raise error(f"is not valid TOML: {problem}", where=str(path)) from problem
+    return text, parse_toml(text, path, error)
+
+
+def parse_toml(text: str, path: Path, error: type[McugenError]) -> dict[str, Any]:
+    """What TOML says; `path` names it in messages.
+
+    Raises:
+        error: it is not TOML.
+    """
+    try:
+        found: dict[str, Any] = tomllib.loads(text)
+        return found
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise error(f"is not valid TOML: {problem}", where=str(path)) from problem
 
 

@@ -68,7 +68,7 @@ LAW = {
     "qat": "errors numerics",
     "guard": "errors reading",
     "convert.loops": "errors graph tflite ops",
-    "convert": "cache errors reading outputs children names progress graph tflite numerics ops oracle verify qat"
+    "convert": "cache errors text reading outputs children names progress graph tflite numerics ops oracle verify qat"
     " guard"
     " convert.loops",
     "assess": "errors names text progress graph tflite numerics oracle runtimes.aot.graph verify convert",

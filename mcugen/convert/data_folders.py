@@ -159,6 +159,20 @@ def read_images(files: Sequence[Path], spec: TensorSpec, where: str, scale: bool
     return np.asarray(np.stack(arrays) / (255.0 if scale else 1.0), np.float32)
 
 
+def read_picture(file: Path) -> NDArray[np.uint8]:
+    """A picture as (height, width, 3) red, green and blue from 0 to 255.
+
+    Raises:
+        DataError: unreadable, or larger than 64 megapixels.
+    """
+    from PIL import Image
+
+    with parsing(_unreadable("image", file)), Image.open(file) as opened:
+        if opened.width * opened.height > _MAX_PIXELS:
+            raise DataError("has more than 64 megapixels", where=str(file), hint="Scale it down")
+        return np.asarray(opened.convert("RGB"), np.uint8)
+
+
 def read_sounds(files: Sequence[Path], spec: TensorSpec, where: str, notes: list[str]) -> NDArray[Any]:
     """Sounds as (N, *sample shape) float32 from −1 to 1, as tf.audio.decode_wav and librosa give them.
 

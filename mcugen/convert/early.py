@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,12 @@ from mcugen.convert import data_files
 from mcugen.convert.data import TABLES, DataSource, load_samples
 from mcugen.convert.data_folders import IMAGES, SOUNDS, look_into
 from mcugen.convert.data_objects import Part, is_frame
+from mcugen.convert.keras_inputs import read_configuration
 from mcugen.convert.sources import Source, identify
 from mcugen.errors import DataError, ModelError
 from mcugen.reading import parsing
 from mcugen.tflite.types import TensorSpec
 
-_MOST_CONFIG_BYTES = 64 << 20
 _GLANCE = 20
 """Files, or rows of a table, that are looked at."""
 _KNOWN = (".npy", ".npz", *TABLES, *IMAGES, *SOUNDS)
@@ -95,10 +93,8 @@ def _check_path(path: Path, part: Part) -> None:
 
 def _in_archive(path: Path) -> list[tuple[str, tuple[Any, ...], str]]:
     """Name, shape and type of every input that the configuration of a `.keras` file describes."""
-    with parsing(lambda _: ModelError("cannot be read")), zipfile.ZipFile(path) as archive:
-        if archive.getinfo("config.json").file_size > _MOST_CONFIG_BYTES:
-            raise ModelError("its configuration is too large")
-        model = json.loads(archive.read("config.json"))
+    model = read_configuration(path)
+    with parsing(lambda _: ModelError("cannot be read")):
         layers = model["config"]["layers"]
         found = {}
         for layer in layers:

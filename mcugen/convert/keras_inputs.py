@@ -6,12 +6,17 @@ A configuration still has it. It is data here: nothing is imported or built.
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mcugen.convert.types import OwnScaling
+from mcugen.errors import ModelError
+from mcugen.reading import parsing
 
 Statistics = Callable[[Sequence[str]], tuple[Any, Any] | None]
 """Mean and variance that a layer learned, by the names of the models around it and its own; None if nobody knows."""
@@ -56,6 +61,7 @@ _MULTIPLY = frozenset({"Multiply", "math.multiply", "__operators__.mul"})
 _DIVIDE = frozenset({"TrueDivide", "Divide", "math.truediv", "math.divide", "__operators__.truediv", "realdiv"})
 _SHIFT = frozenset({"Add", "Subtract", "math.add", "math.subtract", "__operators__.add", "__operators__.sub"})
 _MOST_STEPS = 1000
+_MOST_CONFIG_BYTES = 64 << 20
 
 
 def own_scaling(class_name: str, config: Mapping[str, Any], statistics: Statistics | None = None) -> OwnScaling | None:
@@ -80,9 +86,30 @@ def own_scaling(class_name: str, config: Mapping[str, Any], statistics: Statisti
     return min((way for way in ways if way is not None), key=lambda way: way.scale)
 
 
+def own_scaling_of_file(path: Path) -> OwnScaling | None:
+    """The same of a `.keras` file; None where its configuration does not tell."""
+    try:
+        model = read_configuration(path)
+        return own_scaling(model["class_name"], model["config"])
+    except (ModelError, LookupError, TypeError):
+        return None
+
+
+def read_configuration(path: Path) -> Any:
+    """What the configuration in a `.keras` file says.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    with parsing(lambda _: ModelError("cannot be read", where=str(path))), zipfile.ZipFile(path) as archive:
+        if archive.getinfo("config.json").file_size > _MOST_CONFIG_BYTES:
+            raise ModelError("its configuration is too large", where=str(path))
+        return json.loads(archive.read("config.json"))
+
+
 def _ways(class_name: str, config: Mapping[str, Any], statistics: Statistics) -> Iterator[OwnScaling | None]:
     """One scaling per layer that computes with the model's input; None where it is not known."""
-    pending = [(_Model(class_name, config), "", OwnScaling(1.0, ""))]
+    pending = [(LayerOrder(class_name, config), "", OwnScaling(1.0, ""))]
     for _ in range(_MOST_STEPS):
         if not pending:
             return
@@ -98,7 +125,7 @@ def _ways(class_name: str, config: Mapping[str, Any], statistics: Statistics) ->
             kind, settings = entry["class_name"], entry["config"]
             path = (*model.path, settings["name"])
             if kind in _MODELS:
-                pending.append((_Model(kind, settings, model, settings["name"]), "", before))
+                pending.append((LayerOrder(kind, settings, model, settings["name"]), "", before))
                 continue
             after = _behind(kind, settings, constants, before, statistics, path)
             if isinstance(after, OwnScaling):
@@ -156,10 +183,10 @@ def _largest(value: Any) -> float:
     return float(np.max(np.abs(np.asarray(value, np.float64))))
 
 
-class _Model:
+class LayerOrder:
     """Who follows whom in a model's configuration. Before the first layer of a model stands ""."""
 
-    def __init__(self, kind: str, config: Mapping[str, Any], outer: _Model | None = None, name: str = "") -> None:
+    def __init__(self, kind: str, config: Mapping[str, Any], outer: LayerOrder | None = None, name: str = "") -> None:
         self.outer, self.name = outer, name
         self.path: tuple[str, ...] = (*outer.path, name) if outer is not None else ()
         self._after: dict[str, list[tuple[Mapping[str, Any], tuple[Any, ...]]]] = {}

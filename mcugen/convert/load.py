@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mcugen.convert import real_detections
+from mcugen.convert.cut import CutModel
 from mcugen.convert.foreign import load_foreign
 from mcugen.convert.from_uint8 import NOTE, computes_in_uint8, from_uint8
 from mcugen.convert.given_shapes import given_shapes
@@ -38,6 +39,7 @@ _WAYS = {
 
 _CUT = "Say what it computes from what: `signature='input->output'`; or freeze it without ops of training"
 _SAVE_AGAIN = {"frozen graph": _CUT, "checkpoint": _CUT}
+FRONT_STEP = "the largest difference of the front end from the layers whose place it takes"
 _SAVE_FROM_KERAS = "Save it again with Keras 3 (model.save('model.keras')) or as a SavedModel (model.export(folder))"
 
 
@@ -82,7 +84,7 @@ def load_tflite(source: Source, progress: Share | None = None, data: object = No
         if source.kind == "keras object":
             return _from_object(source.model, folder, progress)
         assert source.path is not None
-        return _from_file(source.kind, source.path, folder, progress, trusted=is_trusted())
+        return _from_file(source.kind, source.path, folder, progress, trusted=is_trusted(), cut=source.cut)
 
 
 def load_scaled(source: Source, dimension: Dimension, factor: float) -> bytes:
@@ -116,6 +118,7 @@ def _from_file(
     *,
     trusted: bool,
     scale: tuple[Dimension, float] | None = None,
+    cut: CutModel | None = None,
 ) -> Loaded:
     ways = _WAYS.get(kind, (("load with Keras 3", False), ("load with Keras 2 (tf_keras)", True)))
     own = given_objects()
@@ -126,7 +129,10 @@ def _from_file(
         (folder / "own").mkdir(exist_ok=True)
         own = Path(shutil.copyfile(own, folder / "own" / own.name))
     signature = given_signature()
-    plain = scale is None and not given_shapes() and not signature
+    if cut is not None:
+        ways = ways[:1]
+        cut.write_probe(folder)
+    plain = scale is None and cut is None and not given_shapes() and not signature
     key = kept_key(kind, path, own, trusted=trusted) if plain and kind != "checkpoint" else ""  # which is several files
     if key and (kept := find_kept(key)) is not None:
         return Loaded(open_model(kept.tflite), kept.attempts, kept.scaling)
@@ -142,6 +148,7 @@ def _from_file(
             "own": str(own) if own is not None else None,
             "shapes": given_shapes(),
             "signature": signature,
+            "cut": cut.request if cut is not None else None,
         }
         try:
             answer = run_worker(folder, request, legacy_keras=legacy, progress=progress, model=path)
@@ -152,6 +159,8 @@ def _from_file(
             continue
         if not answer.error:
             attempts.append(Attempt(step, "ok"))
+            if cut is not None:
+                attempts.append(Attempt(FRONT_STEP, f"{answer.result['difference']:.3g}"))
             loaded = _made(folder, attempts, answer.result)
             if key and kept_key(kind, path, own, trusted=trusted) == key:  # nobody changed the file in the meantime
                 keep(key, Kept(loaded.model.data, loaded.attempts, loaded.scaling))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mcugen.convert.cut import CutModel
 from mcugen.errors import ModelError
 from mcugen.reading import parsing
 from mcugen.tflite.opened import OpenedModel
@@ -23,7 +24,7 @@ _EXPORT = "Export it: torch.export.save(torch.export.export(model.eval(), (x,)),
 class Source:
     """A recognised source: `data` for a `.tflite`, `path` for what a framework loads, `model` for an object.
 
-    `opened` is the `.tflite` where it was given open.
+    `opened` is the `.tflite` where it was given open. `cut`: the first layers are left out.
     """
 
     kind: Literal[
@@ -44,6 +45,7 @@ class Source:
     path: Path | None = None
     model: Any = None
     opened: OpenedModel | None = None
+    cut: CutModel | None = None
 
 
 def identify(source: object) -> Source:
@@ -56,6 +58,8 @@ def identify(source: object) -> Source:
         return Source("tflite", "model", data=bytes(source))
     if isinstance(source, OpenedModel):
         return Source("tflite", "model", data=source.data, opened=source)
+    if isinstance(source, CutModel):
+        return Source("keras", source.name, path=source.path, cut=source)
     if isinstance(source, (str, os.PathLike)):
         return _identify_path(Path(source))
     family = {c.__module__.split(".")[0] for c in type(source).__mro__}

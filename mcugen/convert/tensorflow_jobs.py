@@ -20,6 +20,7 @@ from mcugen.convert.given_shapes import check_names, fixed_shape
 from mcugen.convert.given_signature import chosen_signature
 from mcugen.convert.graph_inputs import graph_scaling
 from mcugen.convert.histogram import Sums
+from mcugen.convert.keras_front import without_leading
 from mcugen.convert.keras_inputs import live_scaling
 from mcugen.convert.keras_recurrent import refuse_masks, without_dropout
 from mcugen.convert.keras_scale import Dimension, scaled_model
@@ -49,9 +50,10 @@ def load_and_convert(
     own: Path | None = None,
     shapes: Mapping[str, Sequence[int]] = MappingProxyType({}),
     signature: str = "",
-) -> tuple[bytes, OwnScaling | None]:
-    """A Keras file, SavedModel folder or frozen graph as float32 `.tflite`, batch 1; and what it does first with its
-    input.
+    cut: Mapping[str, Any] | None = None,
+) -> tuple[bytes, OwnScaling | None, float]:
+    """A Keras file, SavedModel folder or frozen graph as float32 `.tflite`, batch 1; what it does first with its
+    input; and how far its first layers are from what takes their place, if they are `cut`.
 
     Args:
         folder: where the checked copy is made that is loaded.
@@ -59,6 +61,7 @@ def load_and_convert(
         own: the user's Python file, whose classes and functions a Keras file may name.
         shapes: of inputs, as the user gives them.
         signature: of a SavedModel the one that is meant, of a frozen graph its inputs and outputs.
+        cut: which first layers to leave out, see :func:`mcugen.convert.keras_front.without_leading`.
         scale: take the architecture of a Keras model with this dimension times this factor, and new weights.
 
     Raises:
@@ -68,11 +71,11 @@ def load_and_convert(
         Exception: whatever TensorFlow raises when it cannot load the model.
     """
     if kind == "saved_model":
-        return _convert_saved_model(str(checked_folder(Path(path), folder, trusted=trusted)), shapes, signature)
+        return *_convert_saved_model(str(checked_folder(Path(path), folder, trusted=trusted)), shapes, signature), 0.0
     if kind == "frozen graph":
-        return convert_frozen(checked_graph(Path(path), trusted=trusted), shapes, signature)
+        return *convert_frozen(checked_graph(Path(path), trusted=trusted), shapes, signature), 0.0
     if kind == "checkpoint":
-        return convert_frozen(frozen_checkpoint(Path(path), signature, trusted=trusted), shapes, signature)
+        return *convert_frozen(frozen_checkpoint(Path(path), signature, trusted=trusted), shapes, signature), 0.0
     objects: Mapping[str, Any] = {}
     if own is not None:
         if legacy:
@@ -93,8 +96,12 @@ def load_and_convert(
         import mcugen.qat.layers  # noqa: F401 (registers them)
 
         model = keras.saving.load_model(copy, compile=False, safe_mode=not trusted, custom_objects=dict(objects))
+    difference = 0.0
     try:
-        return convert_keras(model if scale is None else scaled_model(model, *scale), shapes), live_scaling(model)
+        if cut is not None:
+            model, difference = without_leading(model, cut, folder)
+        made = convert_keras(model if scale is None else scaled_model(model, *scale), shapes)
+        return made, live_scaling(model), difference
     except McugenError:
         raise
     except Exception as error:  # whatever the converter raises

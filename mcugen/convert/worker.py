@@ -34,7 +34,7 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
     from mcugen.convert import tensorflow_jobs as jobs
 
     if request["job"] == "convert":
-        tflite, scaling = jobs.load_and_convert(
+        tflite, scaling, difference = jobs.load_and_convert(
             request["kind"],
             request["path"],
             folder,
@@ -44,9 +44,11 @@ def _do(folder: Path, request: dict[str, Any], progress: Share) -> dict[str, Any
             own=Path(request["own"]) if request.get("own") else None,
             shapes=request.get("shapes", {}),
             signature=request.get("signature", ""),
+            cut=request.get("cut"),
         )
         (folder / "float.tflite").write_bytes(tflite)
-        return {"scaling": None if scaling is None else dataclasses.asdict(scaling)}
+        scaled = None if scaling is None else dataclasses.asdict(scaling)
+        return {"scaling": scaled, "difference": difference}
     if request["job"] == "observe":
         return jobs.observe(
             folder, request["tensors"], request["keep"], request["statistics"], progress, afresh=request["afresh"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from mcugen.progress import Progress, Share, share_of
 from mcugen.verify.parted_oracle import open_oracle
 
 MOST_THRESHOLDS = 200
+MOST_VALUES_KEPT = 512
+"""Of a row that is kept: more is no spectrum."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +37,14 @@ class Heard:
         frames: of each inference with a full window: frames since the recording's begin.
         smoothed: their scores, which do not depend on thresholds: arrays (labels,) of int64.
         events: all of them.
+        rows: (n, values) of the front end, float32; none where they were not to be kept.
     """
 
     recording: str
     frames: tuple[int, ...]
     smoothed: tuple[NDArray[np.int64], ...]
     events: tuple[FoundEvent, ...]
+    rows: NDArray[np.float32] = field(repr=False, default_factory=lambda: np.empty((0, 0), np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +122,9 @@ def _folder(name: str) -> str:
     return parts[0] if parts else ""
 
 
-def listen(app: App, oracle: Reference, recordings: Recordings, progress: Share | None = None) -> Listening:
+def listen(
+    app: App, oracle: Reference, recordings: Recordings, progress: Share | None = None, *, keep_rows: bool = False
+) -> Listening:
     """Stream recordings through the reference on the host, each from a fresh start.
 
     Raises:
@@ -132,10 +138,13 @@ def listen(app: App, oracle: Reference, recordings: Recordings, progress: Share 
         running.reset()
         frames: list[int] = []
         smoothed: list[NDArray[np.int64]] = []
+        rows: list[NDArray[np.float32]] = []
         events: list[FoundEvent] = []
         before = inferences
         for step in running.push(recording.frames):
             inferences += step.outputs is not None
+            if keep_rows and step.row.size <= MOST_VALUES_KEPT:
+                rows.append(step.row.reshape(-1).astype(np.float32))
             if step.smoothed is not None:
                 frames.append(step.frame)
                 smoothed.append(step.smoothed)
@@ -145,7 +154,8 @@ def listen(app: App, oracle: Reference, recordings: Recordings, progress: Share 
                 progress((done + step.frame) / recordings.frames)
         done += len(recording.frames)
         short += inferences == before
-        heard.append(Heard(recording.name, tuple(frames), tuple(smoothed), tuple(events)))
+        kept = np.stack(rows) if rows else np.empty((0, 0), np.float32)
+        heard.append(Heard(recording.name, tuple(frames), tuple(smoothed), tuple(events), kept))
     if not inferences:
         raise too_short(app, recordings)
     return Listening(tuple(heard), inferences, short)
@@ -271,6 +281,8 @@ def evaluation(
     tolerance: float,
     limit: float | None,
     report: Progress,
+    *,
+    keep_rows: bool = False,
 ) -> Evaluation:
     """Stream recordings through the reference, and compare the events of every threshold with the truth.
 
@@ -281,7 +293,7 @@ def evaluation(
     wanted, _ = check_detects(app)
     seconds = app.seconds(recordings.frames) or 0.0
     with open_oracle(model.opened) as oracle:
-        listening = listen(app, oracle, recordings, share_of(report, "listening"))
+        listening = listen(app, oracle, recordings, share_of(report, "listening"), keep_rows=keep_rows)
     found = judged(app, detections_of(listening.events), truths, seconds, tolerance)
     points = swept(app, listening, truths, seconds, tolerance, share_of(report, "trying thresholds"))
     front = pareto_front(points)

@@ -14,14 +14,16 @@ from mcugen.convert.choices import Choices
 from mcugen.convert.early import check_early
 from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, ModelError, PipelineError
+from mcugen.flow.first_layers import FirstLayers, first_layers
 from mcugen.flow.memories import in_memories
 from mcugen.flow.runtime import Choice, make, read_model
 from mcugen.flow.sensors import calibration
 from mcugen.flow.training import Head, Wanted, cut_and_convert, make_head, with_head
 from mcugen.graph import Graph
-from mcugen.names import Activations, Goal, Runtime
+from mcugen.names import Activations, FrontEnds, Goal, Runtime
 from mcugen.ops.base import Target
 from mcugen.ops.custom import take_others
+from mcugen.outputs import temporary_folder
 from mcugen.pipeline import is_pipeline_file, read_pipeline
 from mcugen.pipeline.app import App, bind
 from mcugen.pipeline.emit import ram_bytes
@@ -30,6 +32,9 @@ from mcugen.runtimes.aot.plan import Plan, make_plan
 from mcugen.runtimes.program import Program
 from mcugen.text import plain
 from mcugen.tflite.opened import OpenedModel
+
+_SAMPLES_AS_SIGNAL = 16
+"""That a device is verified with, of a model whose first layers became a front end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +49,10 @@ class Model:
         report: how it was quantized; None if it came out of a project.
         floats: the float `.tflite` that it was quantized from; None if it came quantized, or out of a project.
         scaling: what it does first with its input; None where nobody knows.
-        app: the way from a sensor to it and on to decisions, where a pipeline file was given.
+        app: the way from a sensor to it and on to decisions, where a pipeline file was given, or the model's own
+            first layers became a front end.
+        first: these layers; `signal` is some of the calibration data as a sensor gives it, `rows` all of it as the
+            rest of the model takes it, with its labels.
         head: the layers that learn on the device, which take this model's output; None where none do.
     """
 
@@ -57,6 +65,9 @@ class Model:
     scaling: OwnScaling | None = None
     app: App | None = None
     head: Head | None = None
+    first: FirstLayers | None = None
+    signal: Any = None
+    rows: Any = None
 
     def __repr__(self) -> str:
         return f"Model({self.source!r}, {len(self.data):,} B)"
@@ -105,11 +116,13 @@ def load_model(
     split_outputs: bool = False,
     sizes_only: bool = False,
     names: Sequence[str] = (),
+    front_ends: FrontEnds = "never",
     wanted: Wanted | None = None,
 ) -> Model:
     """Convert whatever the user gave to full int8, int16 activations or float32, and read it as the runtime needs it.
 
-    `sizes_only`: a float model without data is sized by its shapes, see :func:`mcugen.convert.convert`. `wanted`: the
+    `sizes_only`: a float model without data is sized by its shapes, see :func:`mcugen.convert.convert`.
+    `front_ends`: whether a Keras model's first layers become one; "needed": where they are no ops. `wanted`: the
     layers at its end that learn on the device, and are cut off.
 
     Raises:
@@ -130,9 +143,19 @@ def load_model(
         check_early(source, data, names=names)
     if wanted is not None:
         return _load_with_head(source, data, wanted, progress, runtime, quantize=quantize)
-    with naming(source), take_others(runtime == "tflm"):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(naming(source))
+        stack.enter_context(take_others(runtime == "tflm"))
+        first = None
+        if front_ends != "never":
+            folder = stack.enter_context(temporary_folder())
+            first = first_layers(source, folder, data, needed_only=front_ends == "needed")
+        samples = None
+        if first is not None and data is not None and not (isinstance(data, str) and data == "random"):
+            samples = first.samples(data, names=tuple(names))
+            data = first.labelled(samples)
         converted = convert(
-            source,
+            source if first is None else first.cut,
             data,
             quantize=quantize,
             choices=Choices(
@@ -146,7 +169,32 @@ def load_model(
         )
         graph = read_model(converted, runtime or "aot")
     report, floats = converted.report, converted.float_model
-    return Model(converted.model, graph, source_name(source), report.trusted, report, floats, converted.scaling)
+    model = Model(converted.model, graph, source_name(source), report.trusted, report, floats, converted.scaling)
+    if first is None:
+        return model
+    if runtime == "tflm":
+        raise PipelineError(
+            "becomes a front end, and those are compiled ahead of time only",
+            where=first.leading.names,
+            hint='Omit `runtime="tflm"`',
+        )
+    app = bind(first.front.pipeline, graph)
+    if samples is not None:
+        report = replace(report, calibration=replace(report.calibration, origin=samples.origin, notes=samples.notes))
+    report = replace(report, notes=(first.note, *report.notes))
+    signal = None if samples is None else first.frames(samples.inputs[0][:_SAMPLES_AS_SIGNAL])
+    return replace(model, report=report, app=app, first=first, signal=signal, rows=data)
+
+
+def behind_first_layers(model: Model, data: Any, names: Sequence[str] = ()) -> Any:
+    """Evaluation data of a whole model as what is left of it takes it; unchanged where all of it is.
+
+    Raises:
+        DataError: it does not fit the model.
+    """
+    if model.first is None or data is None:
+        return data
+    return model.first.labelled(model.first.samples(data, "evaluation", tuple(names)))
 
 
 def _load_with_head(

@@ -81,7 +81,7 @@ def built(
             yield Ready(model, board, plan, project, firmware, tuple(changed_files(project)))
         return
     board = require_board(board_name)
-    model = load_model(target, data, progress, choice.runtime, quantize=quantize)
+    model = load_model(target, data, progress, choice.runtime, quantize=quantize, front_ends="needed")
     with built_temporarily(model, plan_model(model, board, choice), board, choice.tflm, progress) as ready:
         yield ready
 

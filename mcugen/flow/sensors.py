@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.convert.data_files import read_npy, read_npz
-from mcugen.convert.data_folders import SOUNDS, look_into, read_wav
+from mcugen.convert.data_folders import IMAGES, SOUNDS, look_into, read_picture, read_wav
 from mcugen.convert.data_tables import read_csv
 from mcugen.convert.sources import identify
 from mcugen.errors import DataError, PipelineError
 from mcugen.frontends import Signal
+from mcugen.frontends.image_pixels import encoded
 from mcugen.pipeline import Pipeline, is_pipeline_file
 from mcugen.pipeline.app import App
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import open_model
 from mcugen.tflite.types import TensorSpec
 
-_HINT = "Pass a .wav, .npy, .npz or .csv file, a folder of .wav files, or arrays"
+_HINT = "Pass a .wav, .npy, .npz or .csv file, a picture, a folder of .wav files or pictures, or arrays"
 _FLOAT32 = 0
 _CALIBRATION_WINDOWS = 1000
 _MOST_RECORDINGS = 2000
@@ -54,7 +55,8 @@ def read_recordings(source: object, signal: Signal) -> Recordings:
     """Recordings of a signal.
 
     Args:
-        source: a .wav, .npy, .npz or .csv file, a folder of .wav files, an array (frames, channels), or several such.
+        source: a .wav, .npy, .npz or .csv file, a picture, a folder of .wav files or of pictures, an array (frames,
+            channels), or several such.
 
     Raises:
         DataError: an unreadable file, another rate, or another number of channels.
@@ -84,11 +86,9 @@ def _read_path(path: Path, signal: Signal, notes: list[str]) -> list[tuple[str, 
     suffix = path.suffix.lower()
     if path.is_dir():
         folder = look_into(path, False, notes, most=_MOST_RECORDINGS, classes_wanted=False)
-        if not folder.are_sounds:
-            raise DataError("holds no .wav files", where=str(path), hint=_HINT)
-        return [(file.relative_to(path).as_posix(), _wav(file, signal, notes)) for file in folder.files]
-    if suffix in SOUNDS:
-        return [(path.name, _wav(path, signal, notes))]
+        return [(file.relative_to(path).as_posix(), _file(file, signal, notes)) for file in folder.files]
+    if suffix in (*SOUNDS, *IMAGES):
+        return [(path.name, _file(path, signal, notes))]
     if suffix == ".npy":
         return [(path.name, read_npy(path))]
     if suffix == ".npz":
@@ -98,6 +98,41 @@ def _read_path(path: Path, signal: Signal, notes: list[str]) -> list[tuple[str, 
         rows, _ = read_csv(path, spec, notes)
         return [(path.name, rows)]
     raise DataError(f'"{suffix or path.name}" is no format of recordings', where=str(path), hint=_HINT)
+
+
+def _file(file: Path, signal: Signal, notes: list[str]) -> NDArray[Any]:
+    """A sound, or a picture, as a signal of that kind.
+
+    Raises:
+        DataError: it is of another kind.
+    """
+    is_sound = file.suffix.lower() in SOUNDS
+    if is_sound == (signal.kind == "image"):
+        wanted = "pictures" if signal.kind == "image" else "sounds or arrays"
+        raise DataError(
+            f"is a {'sound' if is_sound else 'picture'}, and the pipeline takes {wanted}", where=str(file), hint=_HINT
+        )
+    return _wav(file, signal, notes) if is_sound else _picture(file, signal)
+
+
+def _picture(file: Path, signal: Signal) -> NDArray[Any]:
+    """A picture as the camera's lines of bytes."""
+    pixels = read_picture(file)
+    if pixels.shape[:2] != (signal.height, signal.width):
+        raise DataError(
+            f"is {pixels.shape[1]}×{pixels.shape[0]}, and the pipeline takes pictures of "
+            f"{signal.width}×{signal.height}",
+            where=str(file),
+            hint="Pass pictures as the camera gives them: what a front end crops and resizes depends on their size",
+        )
+    lines = encoded(pixels, signal.format)
+    if lines is None:
+        raise DataError(
+            f"is a picture, and {signal.format} cannot be made of one without loss of what a camera would give",
+            where=str(file),
+            hint="Record the camera's own bytes, and pass them as .npy of shape (lines, bytes of a line)",
+        )
+    return lines
 
 
 def _wav(file: Path, signal: Signal, notes: list[str]) -> NDArray[Any]:

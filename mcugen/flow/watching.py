@@ -67,6 +67,7 @@ def _device(device: DeviceState) -> dict[str, Any]:
         "samples": device.count,
         "cost": cost,
         "classes": [{"label": label, "samples": count} for label, count in device.classes.most_common()],
+        "events": device.events,
         "reconnects": device.reconnects,
         "warnings": list(device.warned.values()),
         "notes": list(facts.notes),

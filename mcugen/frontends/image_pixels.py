@@ -64,6 +64,29 @@ def decoded(lines: Array, form: str) -> Array:
     return np.stack([quads["r"], (greens[0] + greens[1] + 1) >> 1, quads["b"]], axis=-1)
 
 
+def encoded(pixels: Array, form: str) -> Array | None:
+    """Red, green and blue (height, width, 3), uint8, as lines (height, bytes) of a camera's; None of YUV.
+
+    A Bayer pattern has of each pixel the one colour that a sensor would have there. Sizes are those of the format.
+    """
+    height = len(pixels)
+    if form == "grey":
+        return grey(pixels.astype(np.int32), "rgb888")[..., 0].astype(np.uint8)
+    if form in ("rgb888", "bgr888"):
+        return np.ascontiguousarray(pixels if form == "rgb888" else pixels[..., ::-1]).reshape(height, -1)
+    if form in ("rgb565le", "rgb565be"):
+        red, green, blue = (pixels[..., n].astype(np.uint16) for n in range(3))
+        word = (red >> 3) << 11 | (green >> 2) << 5 | blue >> 3
+        return np.ascontiguousarray(word.astype("<u2" if form == "rgb565le" else ">u2")).view(np.uint8)
+    if form in ("yuyv", "uyvy"):
+        return None
+    made = np.empty(pixels.shape[:2], np.uint8)
+    for corner, colour in enumerate(form.removeprefix("bayer_")):
+        y, x = divmod(corner, 2)
+        made[y::2, x::2] = pixels[y::2, x::2, "rgb".index(colour)]
+    return made
+
+
 def in_colours(pixels: Array, form: str) -> Array:
     """Decoded pixels as red, green and blue: of YUV by BT.601 in full range."""
     if form not in ("yuyv", "uyvy"):

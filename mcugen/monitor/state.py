@@ -26,7 +26,7 @@ class DeviceState:
         self.warned: dict[str, str] = {}
         self.log: deque[Note] = deque(maxlen=_LOG)
         self.connected = True
-        self.reconnects = 0
+        self.reconnects = self.events = 0
         self._times: deque[float] = deque(maxlen=HISTORY)
 
     def take(self, message: Reading | Note) -> None:
@@ -68,6 +68,8 @@ class DeviceState:
         elif note.kind == "back":
             self.connected = True
             self.reconnects += 1
+        elif note.kind == "event":
+            self.events += 1
         elif note.kind == "warning":
             self.warnings[note.key] = self.warned[note.key] = note.text
         else:

@@ -119,12 +119,13 @@ class Reading:
     round_trip: float
 
 
-NoteKind = Literal["lost", "back", "warning", "over"]
+NoteKind = Literal["lost", "back", "warning", "over", "event"]
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something that happened to a device: it was lost, is back, a warning came up, or one is over.
+    """Something that happened to a device: it was lost, is back, a warning came up, or one is over; or it told an event
+    of a signal.
 
     `key` tells warnings apart: "stuck", "drift", "saturated 0", …
     """

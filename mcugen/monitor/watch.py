@@ -8,15 +8,20 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from mcugen.device.device import Device, Reconnection
 from mcugen.device.faults import FaultError
 from mcugen.device.link import ConnectionLostError
 from mcugen.device.protocol import TensorInfo
+from mcugen.device.signals import SignalDevice
 from mcugen.errors import DeviceError
 from mcugen.monitor.health import Health
+from mcugen.monitor.player import Player, SignalFeed
 from mcugen.monitor.sources import Range, Source
-from mcugen.monitor.types import Block, Facts, GaveUpError, Message, Note, OpCost, Opened, Reading
+from mcugen.monitor.types import Block, Facts, GaveUpError, Message, Note, OpCost, Opened, Reading, Sample
 from mcugen.tflite.detections import Places
 from mcugen.tflite.types import TensorSpec
 
@@ -24,6 +29,7 @@ _RETRY_S = 0.5
 _TICK_S = 0.1
 _LEAVE_S = 5.0
 _QUEUED = 256
+_Answer = tuple[Sample, Sequence[NDArray[Any]], int, Sequence[str]]
 _SAME_FAILURE = 3
 """An inference that fails so often, on a device that comes back each time, will not succeed."""
 
@@ -59,12 +65,16 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """A device to watch: how it is called and opened, and what is known of its model without asking it."""
+    """A device to watch: how it is called and opened, and what is known of its model without asking it.
+
+    `signal`: what it is fed in place of inputs of the model, if its firmware takes that.
+    """
 
     name: str
     open: Callable[[], Device]
     known: Known | None = None
     labels: tuple[str, ...] = ()
+    signal: SignalFeed | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +85,7 @@ class Feeding:
         source: makes the inputs, when it is known what the model takes.
         count: inferences per device; 0 for no end.
         interval: seconds from one inference to the next at least.
+        real_time: signals come no faster than from a sensor.
         patience: seconds to wait for a lost device to come back.
         profile: measure the cost of every op at the start.
     """
@@ -84,6 +95,7 @@ class Feeding:
     interval: float = 0.0
     patience: float = 120.0
     profile: bool = False
+    real_time: bool = False
 
 
 def watch(devices: Sequence[Watched], feeding: Feeding) -> Generator[Message | None, None, None]:
@@ -137,6 +149,7 @@ class _Worker:
         self._number, self._watched, self._feeding = number, watched, feeding
         self._messages, self._stop, self._go = messages, stop, go
         self._device: Device | None = None
+        self._restart: Callable[[], None] = lambda: None
         self.thread = threading.Thread(target=self._run, name=f"watching {watched.name}", daemon=True)
 
     def leave(self) -> None:
@@ -176,13 +189,11 @@ class _Worker:
                 return
         health, warnings = Health(facts), dict[str, str]()
         number, failures = 0, 0
+        answers, interval = self._answers(device, facts, source)
         while not self._stop.is_set() and (self._feeding.count == 0 or number < self._feeding.count):
             begun = time.monotonic()
-            sample = source.at(number)
             try:
-                if self._watched.known is not None and self._watched.known.sequences:
-                    device.forget()
-                outputs, cost = device.run(list(sample.arrays))
+                sample, outputs, cost, events = answers(number)
             except (ConnectionLostError, FaultError) as error:
                 failures += 1
                 if self._stop.is_set():
@@ -196,10 +207,36 @@ class _Worker:
             spent = time.monotonic() - begun
             reading = Reading(self._number, number, time.time(), sample, tuple(outputs), cost, spent)
             self._put(reading)
+            for event in events:
+                self._put(Note(self._number, time.time(), "event", event))
             now = health.judge(reading)
             self._tell_changes(warnings, now)
             warnings = now
-            self._stop.wait(max(0.0, self._feeding.interval - (time.monotonic() - begun)))
+            self._stop.wait(max(0.0, interval - (time.monotonic() - begun)))
+
+    def _answers(self, device: Device, facts: Facts, source: Source) -> tuple[Callable[[int], _Answer], float]:
+        """What gives the n-th inference, and the seconds from one to the next at least."""
+        feed, known, interval = self._watched.signal, self._watched.known, self._feeding.interval
+        if feed is not None:
+            player = Player(feed, SignalDevice(device, feed.frame_bytes), facts.outputs)
+            self._restart = player.restart
+            if self._feeding.real_time and feed.period is not None:
+                interval = feed.period
+
+            def played(_number: int) -> _Answer:
+                found = player.next()
+                return found.sample, found.outputs, found.cost, found.events
+
+            return played, interval
+
+        def answer(number: int) -> _Answer:
+            sample = source.at(number)
+            if known is not None and known.sequences:
+                device.forget()
+            outputs, cost = device.run(list(sample.arrays))
+            return sample, outputs, cost, ()
+
+        return answer, interval
 
     def _tell_changes(self, before: dict[str, str], now: dict[str, str]) -> None:
         for key in now.keys() - before.keys():
@@ -227,6 +264,7 @@ class _Worker:
         if self._watched.known is not None and self._watched.known.stateful:
             device.forget()  # nobody knows whether the inference that was under way was run
             text += "; its model was reset"
+        self._restart()
         self._put(Note(self._number, time.time(), "back", text))
 
     def _reconnect(self, device: Device, error: DeviceError) -> Reconnection | None:
@@ -255,7 +293,12 @@ class _Worker:
             source = self._feeding.source(inputs, ranges, (None,) * len(inputs))
         else:
             inputs, outputs, ranges = known.inputs, known.outputs, known.ranges
-            source = self._feeding.source(inputs, ranges, known.indices)
+            feed = self._watched.signal
+            if feed is not None:
+                first = Sample((feed.first,), 0, 0.0)
+                source = Source(feed.origin, lambda _number: first, feed.notes)
+            else:
+                source = self._feeding.source(inputs, ranges, known.indices)
         facts = Facts(
             device=self._watched.name,
             board=hello.board,

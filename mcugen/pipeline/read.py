@@ -11,7 +11,7 @@ from mcugen.errors import PipelineError
 from mcugen.frontends import Signal
 from mcugen.frontends.image_pixels import FORMATS
 from mcugen.pipeline.types import HINT, Pipeline
-from mcugen.toml_table import Table, read_toml
+from mcugen.toml_table import Table, parse_toml, read_toml
 
 _MOST_CHANNELS = 4096
 _MOST_ROWS = 1 << 16
@@ -39,6 +39,15 @@ def read_pipeline(path: str | Path) -> Pipeline:
     path = Path(path)
     text, data = read_toml(path, "a pipeline file", PipelineError)
     return _read(data, path, text)
+
+
+def read_text(text: str, path: Path) -> Pipeline:
+    """The pipeline of a file's text; `path` names it in messages.
+
+    Raises:
+        PipelineError: see :func:`read_pipeline`.
+    """
+    return _read(parse_toml(text, path, PipelineError), path, text)
 
 
 def _read(data: Mapping[str, Any], path: Path, text: str) -> Pipeline:

@@ -31,8 +31,8 @@ from mcugen.text import memory, plain, share
 def render_report(facts: Mapping[str, Any]) -> str:
     """The HTML page of a report's facts (:func:`mcugen.report.report_facts`, or the JSON file read again)."""
     page = Facts(facts)
-    environment = _environment()
-    style, script = (_source(environment, name) for name in ("report.css", "report.js"))
+    environment = page_environment()
+    style, script = (page_source(environment, name) for name in ("report.css", "report.js"))
     edges = [(edge["from"], edge["to"]) for edge in facts["graph"]["edges"]]
     return environment.get_template("report.html.j2").render(
         facts=facts,
@@ -41,8 +41,8 @@ def render_report(facts: Mapping[str, Any]) -> str:
         share_of=page.share,
         style=Markup(style),
         script=Markup(script),
-        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; "
-        f"form-action 'none'{_PICTURES if facts.get('detections') else ''}",
+        policy=f"default-src 'none'; style-src {policy_hash(style)}; script-src {policy_hash(script)}; "
+        f"base-uri 'none'; form-action 'none'{_PICTURES if facts.get('detections') else ''}",
         arena=draw_arena(facts["arena"]) if facts["arena"] else None,
         tiles=draw_flash(facts["flash"]),
         panels=draw_graph(len(facts["graph"]["nodes"]), edges),
@@ -156,7 +156,7 @@ def _cost(facts: Mapping[str, Any]) -> list[CostBar]:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resource_dir("templates") / "report"),
         undefined=jinja2.StrictUndefined,
@@ -178,11 +178,11 @@ def _visible(value: Any) -> Any:
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _source(environment: jinja2.Environment, name: str) -> str:
+def page_source(environment: jinja2.Environment, name: str) -> str:
     """The page's own style or script, as it is."""
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
 
 
-def _hash(source: str) -> str:
+def policy_hash(source: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"

@@ -13,6 +13,10 @@ from mcugen.outputs import check_output, write_file
 
 if TYPE_CHECKING:
     from mcugen.flow.proof import Proof
+    from mcugen.report.evaluation import Evaluated
+
+
+_OURS = ("mcugen.report/", "mcugen.evaluation-report/")
 
 
 def check_report(report: str | Path | None, *, inputs: Sequence[object] = ()) -> Path | None:
@@ -67,6 +71,20 @@ def write_report(path: Path, proof: Proof, command: str, data: object) -> None:
     write_file(path, page.encode())
 
 
+def write_evaluation(path: Path, evaluated: Evaluated, command: str) -> None:
+    """The same of an evaluation.
+
+    Raises:
+        ProjectError: the file system refuses.
+    """
+    from mcugen.report.evaluation import evaluation_facts, render_evaluation
+
+    facts = evaluation_facts(evaluated, typed_command() or command)
+    page = render_evaluation(facts)
+    write_file(json_beside(path), (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode())
+    write_file(path, page.encode())
+
+
 def json_beside(path: Path) -> Path:
     """Where the facts of the page `path` are: "out.json" beside "out.html"."""
     return path.with_suffix(".json")
@@ -77,4 +95,4 @@ def _is_ours(path: Path) -> bool:
         facts = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(facts, dict) and str(facts.get("schema", "")).startswith("mcugen.report/")
+    return isinstance(facts, dict) and str(facts.get("schema", "")).startswith(_OURS)

@@ -32,8 +32,8 @@ _MAX_IMAGE_ROWS = 16
 _MAX_IMAGE_COLUMNS = 64
 _SMALL_IMAGE = 16
 _LOG_LINES = 5
-_STYLES = {"lost": "bold red", "back": "green", "warning": "yellow", "over": "green"}
-_MARKS = {"lost": "✖", "back": "✔", "warning": "!", "over": "✔"}
+_STYLES = {"lost": "bold red", "back": "green", "warning": "yellow", "over": "green", "event": "bold cyan"}
+_MARKS = {"lost": "✖", "back": "✔", "warning": "!", "over": "✔", "event": "»"}
 
 
 class View(Protocol):
@@ -111,6 +111,8 @@ def show_summary(console: Console, state: State) -> None:
         if device.classes:
             most = device.classes.most_common(5)
             rows.append(("classes", ", ".join(f"{plain(name)} {number(count)}" for name, count in most)))
+        if device.events:
+            rows.append(("events", number(device.events)))
         if device.reconnects:
             rows.append(("reconnected", f"{device.reconnects} time{'s' * (device.reconnects != 1)}"))
         console.print(grid(rows))

@@ -18,6 +18,9 @@ def signal_rows(proof: Proof) -> list[tuple[str, str]]:
     if signal is None:
         return []
     rows = [("signal", _amount(signal))]
+    model = proof.ready.model
+    if model.first is not None:
+        rows.insert(0, ("front end", model.first.note))
     per_second = signal.cost_per_second
     if per_second is not None:
         load = proof.load

@@ -182,7 +182,7 @@ def deploy(
     )
     from mcugen.flow.labels import read_labels
     from mcugen.flow.memories import read_reserved
-    from mcugen.flow.model import load_model, plan_model
+    from mcugen.flow.model import behind_first_layers, load_model, plan_model
     from mcugen.flow.project import command_line, default_folder, folder_for, write_project
     from mcugen.flow.proof import Proof
     from mcugen.flow.prove import prove
@@ -269,12 +269,14 @@ def deploy(
             split_outputs=split_outputs,
             names=names,
             wanted=wanted_layers,
+            front_ends="needed" if compare_float or choice.rows == "pushed" or runtime == "tflm" else "always",
         )
+    wishes = replace(wishes, eval_data=behind_first_layers(loaded, wishes.eval_data, names))
     if compare_float:
         check_comparable(loaded, chosen, counted=not on_hardware and named_emulator(emulator).counts_instructions)
     plan = plan_model(loaded, chosen, choice)
     if loaded.app is not None:
-        inputs, data = signal_source(loaded.app, inputs, data), None
+        inputs, data = signal_source(loaded.app, inputs, data if loaded.first is None else loaded.signal), loaded.rows
     elif inputs is not None:
         read_inputs(inputs, plan.graph, loaded.scaling)  # refuses before the slow steps what it would refuse after them
     judged = judge_on_host(loaded, None if loaded.head is not None else data, wishes, tell)

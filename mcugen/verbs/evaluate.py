@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mcugen.flow.evaluating import OnDevice
     from mcugen.flow.model import Model
     from mcugen.names import ReferenceName
+    from mcugen.pipeline.app import App
     from mcugen.progress import Progress
 
 _MOST_LISTED = 1000
@@ -32,6 +34,11 @@ class EvaluateResult(Brief):
     model: Model
     found: Evaluation
     device: OnDevice | None = None
+
+    @property
+    def app(self) -> App:
+        assert self.model.app is not None
+        return self.model.app
 
     @property
     def differing(self) -> int:
@@ -102,6 +109,7 @@ def evaluate(
     max_false_accepts_per_hour: float | None = None,
     port: str | None = None,
     emulator: str | None = None,
+    report: str | Path | None = None,
     reference: ReferenceName = "auto",
     progress: Progress | None = None,
 ) -> EvaluateResult:
@@ -117,6 +125,8 @@ def evaluate(
         max_false_accepts_per_hour: name the threshold that misses least within this limit.
         port: URL of a running device; without it the board's emulator is started.
         emulator: the name of the one to start; None for QEMU.
+        report: write the results as an HTML page, plus a .json next to it: what was detected when, over the spectrum
+            and the scores of each recording (docs/REPORT.md).
         reference: what computes the model on the host: "tflite-micro", "mcugen", or "both", which must agree.
 
     Raises:
@@ -126,17 +136,22 @@ def evaluate(
     from mcugen.flow.evaluating import check_numbers, evaluated_model, on_device
     from mcugen.flow.sensors import read_recordings
     from mcugen.progress import no_progress
+    from mcugen.report.write import check_report, write_evaluation
 
-    report = progress or no_progress
+    tell = progress or no_progress
+    page = check_report(report, inputs=(target, data, events))
     check_numbers(tolerance, max_false_accepts_per_hour)
     model, app, needs_device = evaluated_model(target, board, port, emulator)
     recordings = read_recordings(data, app.pipeline.signal)
     truths = detecting.read_truth(events, app, recordings)
-    found = detecting.evaluation(model, app, recordings, truths, tolerance, max_false_accepts_per_hour, report)
-    if not needs_device:
-        return EvaluateResult(model, found)
-    device = on_device(target, board, port, emulator, recordings, report)
-    return EvaluateResult(model, found, device)
+    found = detecting.evaluation(
+        model, app, recordings, truths, tolerance, max_false_accepts_per_hour, tell, keep_rows=page is not None
+    )
+    device = on_device(target, board, port, emulator, recordings, tell) if needs_device else None
+    result = EvaluateResult(model, found, device)
+    if page is not None:
+        write_evaluation(page, result, f"mcugen evaluate {shlex.quote(model.source)}")
+    return result
 
 
 def _show(console: Console, result: EvaluateResult) -> None:

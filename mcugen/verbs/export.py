@@ -164,7 +164,15 @@ def export(
     if not given:
         raise ProjectError("no models were given", hint="Pass at least one")
     loaded = [
-        load_model(one, data, progress, quantize=quantize, activations=activations, split_outputs=split_outputs)
+        load_model(
+            one,
+            data,
+            progress,
+            quantize=quantize,
+            activations=activations,
+            split_outputs=split_outputs,
+            front_ends="needed",
+        )
         for one in given
     ]
     names = choose_names([model.graph.name for model in loaded], [name] if isinstance(name, str) else list(name))

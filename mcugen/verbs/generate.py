@@ -167,7 +167,14 @@ def generate(
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, None)
     loaded = load_model(
-        model, data, progress, choice.runtime, quantize=quantize, activations=activations, split_outputs=split_outputs
+        model,
+        data,
+        progress,
+        choice.runtime,
+        quantize=quantize,
+        activations=activations,
+        split_outputs=split_outputs,
+        front_ends="needed" if rows == "pushed" or runtime == "tflm" else "always",
     )
     plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")

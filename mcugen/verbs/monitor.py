@@ -40,7 +40,7 @@ def monitor(
     board: str | None = None,
     inputs: str = "noise",
     count: int = 0,
-    rate: float = 0.0,
+    rate: float | None = 0.0,
     record: str | Path | None = None,
     labels: str | Sequence[str] | None = None,
     seed: int = 0,
@@ -66,9 +66,9 @@ def monitor(
         targets: project folders or models (then temporary projects are built); or one.
         ports: URLs of running devices; or one.
         board: board name; a project knows its own. Without a target it sets the baud rate.
-        inputs: "noise", "sine", "chirp", a data file, or a folder of images or .npy files.
+        inputs: "noise", "sine", "chirp", a data file, or a folder of images or .npy files; of pipelines recordings.
         count: inferences per device; 0 for no end.
-        rate: maximum inferences per second; 0 for no limit.
+        rate: maximum inferences per second; 0 for no limit, None for 10 and for signals in real time.
         record: a .csv or .parquet file for every inference.
         labels: class names, see :func:`mcugen.flow.labels.read_labels`; a project knows its own.
         seed: seed of the noise.
@@ -89,6 +89,7 @@ def monitor(
     from mcugen.monitor.watch import Feeding, watch
     from mcugen.progress import no_progress
 
+    real_time, rate = rate is None, LIVE_RATE if rate is None else rate
     if count < 0 or rate < 0 or patience < 0 or seed < 0:
         raise DataError("counts, rates, times and seeds cannot be negative")
     path = Path(record) if record is not None else None
@@ -102,11 +103,12 @@ def monitor(
         1 / rate if rate else 0.0,
         patience,
         profile,
+        real_time,
     )
     with contextlib.ExitStack() as stack:
         listed = [targets] if isinstance(targets, str | Path) else targets
         at = [ports] if isinstance(ports, str) else ports
-        devices = _devices(stack, listed, at, board, names, data, quantize, choice, report)
+        devices = _devices(stack, listed, at, board, names, data, quantize, choice, report, (inputs, seed))
         recorder = stack.enter_context(Recorder(path, len(devices))) if path is not None else None
         report("starting", -1.0)
         messages = stack.enter_context(contextlib.closing(watch(devices, feeding)))
@@ -124,11 +126,15 @@ def _devices(
     quantize: bool,
     choice: Choice,
     progress: Progress,
+    played: tuple[str, int],
 ) -> list[Watched]:
     """The devices to watch; projects of models live as long as `stack`.
 
     Raises:
         McugenError: there is none, targets and ports do not pair, or a target cannot be built.
+
+    Args:
+        played: what the user named for inputs, and the seed, for those that take a signal.
     """
     from mcugen.errors import ProjectError
     from mcugen.flow.boards import named_board
@@ -154,10 +160,10 @@ def _devices(
         for target in targets
     ]
     if not ports:
-        return [_running(item, None, _distinct(n, ready), labels) for n, item in enumerate(ready)]
+        return [_running(item, None, _distinct(n, ready), labels, played) for n, item in enumerate(ready)]
     paired = ready * len(ports) if len(ready) == 1 else ready
     pairs = zip(paired, ports, strict=True)
-    return [_running(item, port, f"{item.board.name} at {port}", labels) for item, port in pairs]
+    return [_running(item, port, f"{item.board.name} at {port}", labels, played) for item, port in pairs]
 
 
 def _distinct(number: int, ready: Sequence[Ready]) -> str:
@@ -174,9 +180,10 @@ def _at_port(port: str, board: Board | None, labels: tuple[str, ...]) -> Watched
     return Watched(port, lambda: connect(port, board=board), labels=labels)
 
 
-def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...]) -> Watched:
+def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...], played: tuple[str, int]) -> Watched:
     from mcugen.device.connecting import open_device
     from mcugen.flow.estimating import nominal_pace
+    from mcugen.flow.playing import signal_feed
     from mcugen.flow.project import QUANTIZATION_FILE
     from mcugen.flow.prove import device_options
     from mcugen.monitor.known import know
@@ -189,8 +196,16 @@ def _running(ready: Ready, port: str | None, name: str, labels: tuple[str, ...])
         ms_per_unit=nominal_pace(ready) if port is None else 0.0,
         milliwatts=power.active_mw[1] if power is not None else 0.0,
     )
+    app = ready.model.app
+    if app is not None and app.decision is not None and app.decision.top and not known.labels:
+        one = len(app.decision.labels) == 1
+        known = replace(known, labels=("other", *app.decision.labels) if one else app.decision.labels)
     return Watched(
-        name, lambda: open_device(ready.firmware.elf, ready.board, **device_options(ready, port)), known, labels
+        name,
+        lambda: open_device(ready.firmware.elf, ready.board, **device_options(ready, port)),
+        known,
+        labels,
+        signal_feed(app, *played) if app is not None else None,
     )
 
 
@@ -219,7 +234,7 @@ def command(
             "--inputs",
             "-i",
             metavar="X",
-            help="noise, sine, chirp, a .npy, .npz or .csv file, or a folder of images or .npy files.",
+            help="noise, sine, chirp, a .npy, .npz or .csv file, or a folder of images or .npy files; recordings.",
         ),
     ] = "noise",
     count: Annotated[
@@ -240,7 +255,7 @@ def command(
             metavar="PER_SECOND",
             min=0,
             show_default=False,
-            help="Maximum inferences per second; 0 for no limit. Default: 10 in a live view.",
+            help="Maximum inferences per second; 0 for no limit. Default: 10 in a live view, pipelines in real time.",
         ),
     ] = None,
     record: Annotated[
@@ -292,7 +307,7 @@ def command(
             board=board,
             inputs=inputs,
             count=count,
-            rate=rate if rate is not None else LIVE_RATE * live,
+            rate=rate if rate is not None or live else 0.0,
             record=record,
             labels=labels,
             seed=seed,

@@ -18,7 +18,7 @@ from mcugen.pipeline import Pipeline, read_pipeline
 from tests.cli.conftest import BOARD, ROOT
 
 RECIPES = ROOT / "examples" / "recipes"
-LEAST = {"gesture": 0.93, "image": 0.9, "keyword": 0.93, "motion": 0.85, "tabular": 0.93, "transfer": 0.85}
+LEAST = {"gesture": 0.93, "image": 0.9, "keyword": 0.88, "motion": 0.85, "tabular": 0.93, "transfer": 0.85}
 """Accuracy in float32, which each recipe is good for; a bad one teaches nothing."""
 WITH_SAMPLES = {
     "gesture": ("gesture.keras", {}),
@@ -117,6 +117,30 @@ def test_a_recipe_keeps_its_accuracy_on_the_device(name: str, trained: Path, tmp
     assert floats > LEAST[name]
     assert host > floats - LOST
     assert device > LEAST[name] - 0.05
+
+
+def test_words_are_heard_from_samples_to_events(trained: Path, tmp_path: Path) -> None:
+    """The keyword recipe's pipeline, on a speaker that training did not hear."""
+    folder = trained / "keyword"
+    proof = api.deploy(
+        folder / "pipeline.toml",
+        board=BOARD,
+        data=folder / "calibration" / "0.wav",
+        out=tmp_path / "firmware",
+        samples=2,
+    )
+    assert proof.signal is not None
+    assert proof.signal.passed
+    lines = (folder / "truth.csv").read_text().splitlines()
+    (tmp_path / "truth.csv").write_text("\n".join(line for line in lines if line.startswith(("file", "f4.wav"))) + "\n")
+    found = api.evaluate(
+        tmp_path / "firmware", data=folder / "test" / "f4.wav", events=tmp_path / "truth.csv", tolerance=1.0
+    )
+    assert found.exit_code == 0  # the device led to the host's events
+    total = found.found.judgement.total
+    assert total.truths == 4
+    assert total.hits >= 3
+    assert total.false_accepts <= 2
 
 
 def recordings_of(file: Path, most: int | None) -> dict[str, Any]:

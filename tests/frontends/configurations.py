@@ -131,3 +131,35 @@ def log_mel(rng: np.random.Generator) -> FrontEnd:
     if rng.random() < 0.4:
         kind, fields["coefficients"] = "mfcc", int(rng.integers(1, channels + 1))
     return frontends.make(kind, Signal("audio", str(rng.choice(["int16", "float32"])), 1, rate), **fields)
+
+
+def categories(rng: np.random.Generator) -> FrontEnd:
+    channels = int(rng.integers(1, 9))
+    if rng.random() < 0.5:
+        limits = sorted(rng.normal(0, 100, int(rng.choice([1, 2, 5, 40, 300]))).tolist())
+        fields = {"boundaries": limits, "output": str(rng.choice(["index", "one_hot", "multi_hot", "count"]))}
+        return frontends.make("categories", Signal("table", str(rng.choice(_TYPES)), channels), **fields)
+    fields = {"tokens": int(rng.integers(1, 130)), "output": str(rng.choice(["one_hot", "multi_hot", "count"]))}
+    return frontends.make("categories", Signal("table", str(rng.choice(_TYPES[:-1])), channels), **fields)
+
+
+def spectrogram(rng: np.random.Generator) -> FrontEnd:
+    rate, window = int(rng.choice([8000, 16000])), int(rng.integers(16, 300))
+    clip = int(rng.integers(300, 1500))
+    low = float(rng.uniform(0, 1000))
+    fields = {
+        "clip": clip,
+        "hop": int(rng.integers(1 + clip // 3, clip + 1)),
+        "window": window,
+        "stride": int(rng.integers(20, 300)),
+        "channels": int(rng.integers(1, 30)),
+        "low_hz": low,
+        "high_hz": float(rng.uniform(low + 100, rate / 2)),
+        "power": int(rng.integers(1, 3)),
+        "log": str(rng.choice(["db", "none"])),
+    }
+    if fields["log"] == "db":
+        fields |= {"range_db": float(rng.choice([0, 20, 80])), "reference_db": float(rng.uniform(-20, 20))}
+    if rng.random() < 0.3:
+        fields["fft"] = 512
+    return frontends.make("spectrogram", Signal("audio", str(rng.choice(["int16", "float32"])), 1, rate), **fields)
