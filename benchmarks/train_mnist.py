@@ -300,8 +300,8 @@ def section(found: dict[str, Any]) -> str:
         f"{found['decay']:g} per epoch. {found['board']} takes {step:,} instructions per step, and {found['ram']:,} B",
         f"of RAM with {found['stack']:,} B of stack beside them; flash {found['flash']:,} B. {steps:,} steps are",
         f"{step * steps / 1e9:,.1f} G instructions. The timing of a Cortex-M7 is not published: at an assumed",
-        f"instruction per cycle of {ASSUMED_HZ / 1e6:g} MHz they take {seconds:,.0f} s. On the computer that ran this, TensorFlow",
-        f"took {found['tensorflow_seconds']:,.0f} s, the emulator {found['emulator_seconds']:,.0f} s.",
+        f"instruction per cycle of {ASSUMED_HZ / 1e6:g} MHz they take {seconds:,.0f} s. On the computer that ran this,",
+        f"TensorFlow took {found['tensorflow_seconds']:,.0f} s, the emulator {found['emulator_seconds']:,.0f} s.",
     ]
     text = [
         TITLE,
