@@ -300,8 +300,8 @@ def section(found: dict[str, Any]) -> str:
         f"{found['decay']:g} per epoch. {found['board']} takes {step:,} instructions per step, and {found['ram']:,} B",
         f"of RAM with {found['stack']:,} B of stack beside them; flash {found['flash']:,} B. {steps:,} steps are",
         f"{step * steps / 1e9:,.1f} G instructions. The timing of a Cortex-M7 is not published: at an assumed",
-        f"instruction per cycle of {ASSUMED_HZ / 1e6:g} MHz they take {seconds:,.0f} s. On the computer that ran this, TensorFlow",
-        f"took {found['tensorflow_seconds']:,.0f} s, the emulator {found['emulator_seconds']:,.0f} s.",
+        f"instruction per cycle of {ASSUMED_HZ / 1e6:g} MHz they take {seconds:,.0f} s. On the computer that ran this,",
+        f"TensorFlow took {found['tensorflow_seconds']:,.0f} s, the emulator {found['emulator_seconds']:,.0f} s.",
     ]
     text = [
         TITLE,
@@ -331,11 +331,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--digits", type=int, default=5000, help="of the training digits")
-    parser.add_argument("--rate", type=float, default=0.02)
-    parser.add_argument("--decay", type=float, default=0.8, help="of the rate, by epoch")
+    parser.add_argument("--rate", type=float, default=0.01)
+    parser.add_argument("--decay", type=float, default=0.85, help="of the rate, by epoch")
     parser.add_argument("--moved", type=int, default=2, help="pixels by which digits are moved at most")
     parser.add_argument("--reference", type=int, default=1, help="epochs that the reference makes as well")
-    parser.add_argument("--least", type=float, default=0.98, help="accuracy that the board must reach")
+    parser.add_argument("--least", type=float, default=0.97, help="accuracy that the board must reach")
     parser.add_argument("--write", action="store_true", help="put the section into benchmarks/RESULTS.md")
     parser.add_argument("--json", type=Path, help="write what was found there")
     options = parser.parse_args(arguments)
@@ -369,7 +369,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for epoch in on_board(elf, course, folder):
             told.append(epoch)
             share = epoch.right / course.judged(len(told) - 1)
-            print(f"  {BOARD}, epoch {len(told)}: {share:.4f}, {time.perf_counter() - begun:.0f} s", flush=True)
+            print(
+                f"  {BOARD}, epoch {len(told)}: {share:.4f}, head {epoch.crc:08x}, {time.perf_counter() - begun:.0f} s",
+                flush=True,
+            )
         emulated = time.perf_counter() - begun
         assert len(told) == options.epochs, "the emulator ended before the training did"
         expected = reference_crcs(Trainer(head.net), course, min(options.reference, options.epochs))

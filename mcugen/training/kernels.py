@@ -28,7 +28,7 @@ def dense_forward(x: Floats, weights: Floats, bias: Floats) -> Floats:
 
 def dense_input_gradient(g: Floats, weights: Floats, dx: Floats) -> Floats:
     """dx[i] + Σ_o g[o]·w[o, i], o ascending."""
-    total = dx.copy()
+    total: Floats = dx.copy()
     for o in np.flatnonzero(g):
         total += g[o] * weights[o]
     return total

@@ -173,7 +173,7 @@ def _softmax(x: Floats) -> tuple[Floats, np.float32, np.float32]:
         most = value if value > most else most
     e = maths.exp(x - most)
     total = _sum(e)
-    shares: Floats = e / total
+    shares: Floats = (e / total).astype(np.float32, copy=False)
     return shares, most, total
 
 
