@@ -78,7 +78,7 @@ class _Reference:
         fe, rows = self._fe, self._fe.rows()
         if fe.boundaries:
             limits = np.array(fe.boundaries, np.float32)
-            # Not searchsorted, which puts what is no number behind the last one.
+            # Not searchsorted, which puts NaN behind the last one.
             found = (frames.astype(np.float32)[..., np.newaxis] >= limits).sum(axis=-1)
         else:
             found = frames.astype(np.int64)

@@ -175,7 +175,7 @@ def _sound(layers: Sequence[FirstLayer], shape: Sequence[int]) -> FrontOfLayers:
     if decibels:
         front["reference_db"] = 10 * math.log10(max(abs(float(reference)), floor))
         front["range_db"] = float(settings["top_db"])
-    # Near silence, decibels tell of the last bits of sums that are made in another order.
+    # Near silence, decibels show the last bits of sums that are made in another order.
     return _made({"kind": "audio", "rate": int(rate)}, front, (), unit, 0.05 if decibels else 1e-3)
 
 

@@ -1,7 +1,7 @@
 """Spoken words, from a microphone's samples to an event: yes, no, stop and go among other words.
 
-The speakers are voices of espeak-ng (apt install espeak-ng), with several accents, pitches and speeds; none of those who
-speak the test was heard in training. Sounds become rows by the very front end of pipeline.toml, so that training and
+The speakers are voices of espeak-ng (apt install espeak-ng), with several accents, pitches and speeds; nobody who
+speaks the test was heard in training. Sounds become rows by the very front end of pipeline.toml, so that training and
 device cannot differ. Seeded. Writes into the folder keyword.keras; samples.npz (calibration) and test.npz, each with
 windows `x` and words `y`; pipeline.toml; and for the whole way test/*.wav with truth.csv, and calibration/*.wav.
 """
@@ -31,7 +31,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 SEED = 7
 RATE = 16000
 WORDS = ("yes", "no", "stop", "go")
-OTHERS = ("left", "right", "hello", "seven", "maybe", "water", "paper", "yesterday", "window", "river")
+OTHERS = ("left", "right", "hello", "seven", "maybe", "water", "paper", "people", "garden", "river")
 SILENCE, OTHER = 0, 1
 """Classes; those of the words follow."""
 ACCENTS = ("en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-029")
@@ -88,7 +88,8 @@ def speech(rng: np.random.Generator, voice: str, rounds: int) -> Speech:
 def windows(app: pipeline.Pipeline, one: Speech) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The windows of a speech as the device cuts them, and what was said in each.
 
-    A word counts where all of it lies in the window, or ended at most 0.3 s ago; half a word is left out.
+    A word counts where all of it lies in the window, and ended at most 0.3 s ago; half of one is left out, and half of
+    another word is another word.
     """
     x = app.windows(one.samples)
     front = app.front_end.rows()
@@ -99,6 +100,9 @@ def windows(app: pipeline.Pipeline, one: Speech) -> tuple[NDArray[np.float32], N
     for kind, first, last in one.said:
         touched = (starts < last) & (ends > first)
         whole = (starts <= first + 0.05) & (ends >= last)
+        if kind == OTHER:
+            y[touched & (y == SILENCE)] = OTHER
+            continue
         wanted &= ~touched | whole
         y[whole & (ends <= last + 0.3)] = kind
         wanted &= ~(whole & (ends > last + 0.3))
