@@ -73,7 +73,7 @@ def test_a_detector_of_digits(tmp_path: Path) -> None:
     assert device.scores == host.scores
     assert check(proof.to_dict())["accuracy"]["metric"] == "map"
 
-    write_report(proof, tmp_path / "report.html", "mcugen deploy")
+    write_report(tmp_path / "report.html", proof, "mcugen deploy", None)
     page = (tmp_path / "report.html").read_text("utf-8")
     assert page.count("data:image/png;base64,") == 12
     assert "img-src data:" in page
