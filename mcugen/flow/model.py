@@ -13,7 +13,7 @@ from mcugen.convert import QuantizationReport, convert
 from mcugen.convert.choices import Choices
 from mcugen.convert.early import check_early
 from mcugen.convert.types import OwnScaling
-from mcugen.errors import ConversionError, ModelError, PipelineError
+from mcugen.errors import ConversionError, ModelError, PipelineError, TrainingError
 from mcugen.flow.first_layers import FirstLayers, first_layers
 from mcugen.flow.memories import in_memories
 from mcugen.flow.runtime import Choice, make, read_model
@@ -129,6 +129,10 @@ def load_model(
         ModelError, DataError, ConversionError: see the convert and graph stages.
     """
     if is_pipeline_file(source):
+        if wanted is not None:
+            raise TrainingError(
+                "trains a model alone, not one in a pipeline", where="`trainable`", hint="Pass the model, or omit it"
+            )
         return _load_app(
             Path(str(source)),
             data,

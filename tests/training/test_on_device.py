@@ -196,6 +196,12 @@ def test_refusals(given: dict[str, Any], match: str, tmp_path: Path) -> None:
     assert not out.exists()
 
 
+def test_a_pipeline_file_is_no_model_to_train(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").write_text("")
+    with pytest.raises(TrainingError, match="trains a model alone, not one in a pipeline"):
+        api.deploy(tmp_path / "pipeline.toml", board="mps2-an386", trainable="all", out=tmp_path / "project")
+
+
 def test_labels_are_needed_and_must_exist(tmp_path: Path) -> None:
     out = tmp_path / "project"
     how: dict[str, Any] = {"board": "mps2-an386", "out": out, "trainable": "all", "train": 2}
