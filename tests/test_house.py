@@ -54,7 +54,7 @@ LAW = {
     "oracle": "environment children errors names graph tflite ops.moving reference",
     "runtimes": "names graph",
     "runtimes.aot": "errors graph ops ops.keeping",
-    "runtimes.aot.graph": "errors runtimes.aot graph tflite numerics ops ops.rows ops.keeping",
+    "runtimes.aot.graph": "errors runtimes.aot graph tflite numerics ops ops.weighted ops.rows ops.keeping",
     "runtimes.aot.plan": "errors names graph ops ops.weighted ops.pooling runtimes.aot",
     "runtimes.aot.emit": "environment errors resources graph ops emit runtimes.aot.plan",
     "runtimes.tflm": "errors children names resources cores graph tflite ops emit boards oracle",
@@ -89,11 +89,11 @@ LAW = {
     "ui": "errors text progress graph ops runtimes runtimes.tflm verify convert assess cost flash monitor monitor.web"
     " flow",
     "report": "environment errors text resources outputs graph tflite numerics assess boards runtimes"
-    " runtimes.aot.plan builder flow ui",
+    " runtimes.aot.plan pipeline builder flow ui",
     "verbs.options": "errors names toml_table emulators monitor.web ui",
     "verbs": "errors names text progress outputs graph numerics ops emit emulators boards oracle runtimes"
-    " runtimes.aot.plan runtimes.tflm project builder convert assess device cost flash monitor sweep flow ui report"
-    " verbs.options",
+    " runtimes.aot.plan runtimes.tflm pipeline project builder convert assess device cost flash monitor sweep flow ui"
+    " report verbs.options",
     # The doors.
     "api": "verbs",
     "cli": "environment errors outputs ui verbs verbs.options",

@@ -87,7 +87,7 @@ def check_int16(model: ModelT) -> None:
     if keeps_variables(model):
         raise ConversionError(
             "the model keeps a state in variables, for which TensorFlow's quantizer has no int16 form",
-            hint="Omit `activations` for int8",
+            hint="Leave `activations` at int8",
         )
     for index, op in enumerate(main.operators):
         kind, inputs = flat.kind_of(model, op), flat.ints(op.inputs)

@@ -91,13 +91,24 @@ def rows_moved(loops: Sequence[Loop], row: int) -> tuple[str, tuple[tuple[str, P
         loop = loops[0] if loops else Loop(1, 0, 0)
         strides = (("input_stride", loop.source), ("output_stride", loop.output))
         return "mcg_move", (("rows", loop.count), *strides, ("bytes", row))
+    return "mcg_copy", _nested(loops, row)
+
+
+def _nested(loops: Sequence[Loop], row: int) -> tuple[tuple[str, ParamValue], ...]:
     padded = [Loop(1, 0, 0)] * (LOOPS - len(loops)) + list(loops)
-    return "mcg_copy", (
+    return (
         ("count", tuple(loop.count for loop in padded)),
         ("input_stride", tuple(loop.source for loop in padded)),
         ("output_stride", tuple(loop.output for loop in padded)),
         ("bytes", row),
     )
+
+
+def block_params(output: Tensor, loops: Sequence[Loop]) -> tuple[tuple[str, ParamValue], ...]:
+    """The parameters of mcg_copy for one move, whatever it is; positions in elements."""
+    outer, row = _rows(loops)
+    size = output.dtype.itemsize
+    return _nested([Loop(loop.count, loop.source * size, loop.output * size) for loop in outer], row * size)
 
 
 def whole_copy(call: KernelCall) -> int | None:

@@ -46,7 +46,8 @@ from pathlib import Path
 import numpy as np
 for recipe, name in json.loads(sys.argv[1]):
     runpy.run_path(str(Path(recipe) / "train.py"))["train"](Path(name))
-    if (Path(name) / "pipeline.toml").exists() and (Path(name) / "test.npz").exists() and name != "tabular":
+    made = all((Path(name) / file).exists() for file in ("pipeline.toml", "test.npz"))
+    if made and name not in ("keyword", "tabular"):
         import keras
         from mcugen.pipeline import read_pipeline
         pipeline = read_pipeline(Path(name) / "pipeline.toml")

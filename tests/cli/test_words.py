@@ -35,6 +35,7 @@ ALLOWED = {
     ("flow/runtime.py", " --reserve …=…"): "part of a whole command line",
     ("flow/project.py", " --no-quantize"): "part of a whole command line",
     ("flow/project.py", " --auto"): "part of a whole command line",
+    ("flow/project.py", " --trainable …"): "part of a whole command line",
     ("flow/project.py", " --activations …"): "part of a whole command line",
     ("flow/project.py", "mcugen … … --board ………"): "a whole command line",
     ("flow/runtime.py", " --runtime tflm"): "part of a whole command line",

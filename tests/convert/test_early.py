@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mcugen import api
-from mcugen.convert import early
+from mcugen.convert import keras_inputs
 from mcugen.convert.early import check_early, stated_inputs
 from mcugen.convert.sources import identify
 from mcugen.errors import DataError, McugenError
@@ -165,7 +165,7 @@ def test_files_that_state_nothing(tmp_path: Path, text: bytes) -> None:
 def test_a_configuration_too_large_states_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = keras_file(tmp_path / "m.keras", input_layer("x", 3))
     assert stated_inputs(identify(path)) is not None
-    monkeypatch.setattr(early, "_MOST_CONFIG_BYTES", 10)
+    monkeypatch.setattr(keras_inputs, "_MOST_CONFIG_BYTES", 10)
     assert stated_inputs(identify(path)) is None
 
 

@@ -93,7 +93,9 @@ def test_on_the_device(kind: str, board: str, tmp_path: Path) -> None:
 
 
 def test_int16_is_refused_by_its_reason() -> None:
-    with pytest.raises(ConversionError, match=r"keeps a state in variables, .* no int16 form.*Omit `activations`"):
+    with pytest.raises(
+        ConversionError, match=r"keeps a state in variables, .* no int16 form.*Leave `activations` at int8"
+    ):
         convert(model(1, "GRU"), stream(1), activations="int16")
 
 

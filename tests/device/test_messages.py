@@ -248,6 +248,14 @@ def test_numbers_of_the_documentation() -> None:
         ("APP_RESET", 15),
         ("APP_PUSH", 16),
         ("APP_ROW", 17),
+        ("TRAIN_INFO", 18),
+        ("TRAIN_RESET", 19),
+        ("TRAIN_RATE", 20),
+        ("TRAIN_STEP", 21),
+        ("PREDICT", 22),
+        ("HEAD_GET", 23),
+        ("HEAD_SET", 24),
+        ("HEAD_KEEP", 25),
     ]
     assert [(s.name, s.value) for s in Status] == [
         ("OK", 0),

@@ -67,9 +67,9 @@ FOLLOWED_BY = {
         "cli/test_fit.py",
         "test_architectures_that_cannot_be_scaled",
     ),
-    ("convert/loops/prepared.py", "Build the layer without"): (
-        "convert/test_recurrent_keras.py",
-        "test_a_state_that_outlives_a_sample_is_refused_for_int8_and_runs_in_float",
+    ("convert/quantize_16x8.py", "Leave `activations` at int8"): (
+        "convert/test_stateful.py",
+        "test_a_stream_in_int8",
     ),
     ("convert/loops/prepared.py", "Remove conditions"): (
         "state/test_control.py",

@@ -45,6 +45,7 @@ MEMORY = {"memcpy", "memset", "memmove"}
 MATHS = {
     "ceilf",
     "cosf",
+    "exp",
     "expf",
     "expm1f",
     "fabsf",

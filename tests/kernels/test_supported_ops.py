@@ -25,9 +25,13 @@ def test_every_kind_of_core_is_planned_for() -> None:
 def test_planning_shows_the_variants() -> None:
     assert variants("CONV_2D", "int8") == {"portable", "mla", "dsp", "mve"}
     assert variants("ADD", "int8") == {"portable", "mla", "dsp", "mve"}
-    assert variants("MEAN", "int8") == {"portable", "mve"}
+    assert variants("MEAN", "int8") == {"portable", "dsp", "mve"}
     assert variants("DEPTHWISE_CONV_2D", "int16") == {"portable"}
     assert variants("CONV_2D", "float32") == {"portable"}
+
+
+IN_STREAMS = {"mcg_depthwise_single_s8_dsp", "mcg_depthwise_single_s8_mve"}
+"""Kernels of streams, whose shapes chance does not draw: tests/state/test_streams.py has them on their cores."""
 
 
 def test_the_suite_reaches_every_kernel_of_a_variant() -> None:
@@ -36,7 +40,7 @@ def test_the_suite_reaches_every_kernel_of_a_variant() -> None:
     texts = {path.stem: path.read_text(encoding="utf-8") for path in headers}
     kernels = {name for name, text in texts.items() if f"}} {name}_params;" in text and f"void {name}(" in text}
     assert {"mcg_conv_2d_s8_mla", "mcg_conv_2d_s8_dsp", "mcg_conv_2d_s8_mve"} <= kernels
-    assert not kernels - {each.kernel for each in planned()}
+    assert kernels - {each.kernel for each in planned()} == IN_STREAMS
 
 
 @pytest.mark.parametrize("kind", list(ops.registry()))

@@ -98,7 +98,7 @@ def louder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_it_is_unknown_without_its_files() -> None:
-    with pytest.raises(FrontEndError, match="kind: is 'louder', not one of image, log_mel"):
+    with pytest.raises(FrontEndError, match="kind: is 'louder', not one of categories, image, log_mel"):
         frontends.make("louder", SOUND, gain=2)
 
 

@@ -53,7 +53,7 @@ def prepare_loops(model: ModelT, *, fuse: bool) -> list[str]:
 
     Args:
         fuse: the model is to be quantized: LSTM layers become TensorFlow Lite's op, and variables, which
-            `check_control_flow` has let through, begin with zeros without being told.
+            `check_control_flow` has let through, begin with zeros by default.
 
     Raises:
         ConversionError: a loop whose number of rounds is not known.

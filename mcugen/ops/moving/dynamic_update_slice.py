@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcugen.graph.types import DType, Graph, Op
 from mcugen.ops.base import KernelCall, Lowering, OpSpec, Target
 from mcugen.ops.checks import not_empty, same_shape
-from mcugen.ops.movement import LOOPS, Loop, copy_call, counts, moved_types, strides, type_names
+from mcugen.ops.movement import LOOPS, Loop, block_params, copy_call, counts, moved_types, strides, type_names
 
 _TYPES = (DType.INT8, DType.INT16, DType.INT32, DType.FLOAT32)
 
@@ -38,7 +38,7 @@ def _lower(graph: Graph, op: Op, _target: Target) -> Lowering:
     block = KernelCall(
         kernel="mcg_update_slice",
         params=(
-            *copy_call(update, output, loops).params,
+            *block_params(output, loops),
             ("rank", len(steps)),
             ("last", tuple(size - part for size, part in pairs) + rest),
             ("step", tuple(step * source.dtype.itemsize for step in steps) + rest),

@@ -63,7 +63,7 @@ def _room(graph: Graph, op: Op) -> str | None:
 
 def _last(graph: Graph, op: Op) -> str | None:
     """The outputs are outputs of the model, the number of detections among them: rows without a detection are not set.
-    (With regular suppression and max_detections rows all are.)"""
+    With regular suppression and max_detections rows all are."""
     if op.options.regular and graph.tensor(op.outputs[1]).elements == op.options.detections:
         return None
     used = {i for other in graph.ops for i in other.inputs}

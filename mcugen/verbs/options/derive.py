@@ -115,7 +115,7 @@ PARAMETERS: Mapping[str, Spelling] = {
 }
 
 ALONE = (
-    "action", "boards", "clean", "count", "cut", "dequantize", "draw", "engine", "epochs", "events", "file", "forget",
+    "boards", "clean", "count", "cut", "dequantize", "draw", "engine", "epochs", "events", "file", "forget",
     "image_size", "install", "jobs", "keep", "listen", "max_false_accepts_per_hour", "measure", "patience", "protocol",
     "provider", "rate", "record", "scale", "scheduler", "speed", "tolerance", "weights",
 )  # fmt: skip
