@@ -50,13 +50,8 @@ MCG_INLINE void mcg_depthwise_single_s8_mve(const mcg_depthwise_single_s8_mve_pa
       multiplier, shift, 1, p->scale_down, p->output_zero_point, p->output_min, p->output_max,
   };
   const int32_t form = mcg_mve_form(&stage);
-  if (form == MCG_MVE_UPWARD) {
-    mcg_mve_depthwise_single_upward(p, input, weights, &stage, bias, output, scratch);
-  } else if (form == MCG_MVE_DOWN) {
-    mcg_mve_depthwise_single_down(p, input, weights, &stage, bias, output, scratch);
-  } else {
-    mcg_mve_depthwise_single_any(p, input, weights, &stage, bias, output, scratch);
-  }
+  MCG_MVE_DEPTHWISE_BY_FORM(form, mcg_mve_depthwise_single)
+  (p, input, weights, &stage, bias, output, scratch);
 }
 
 #endif /* MCG_DEPTHWISE_SINGLE_S8_MVE_H */

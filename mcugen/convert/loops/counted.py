@@ -49,3 +49,17 @@ def counted_loops(model: ModelT) -> list[CountedLoop]:
 
 def is_loop(model: ModelT, op: OperatorT) -> bool:
     return flat.kind_of(model, op) == LOOP
+
+
+def drop_unused_graphs(model: ModelT) -> None:
+    """Remove subgraphs that no loop runs any more."""
+    loops = [op for op in model.subgraphs[0].operators if is_loop(model, op)]
+    used = {n for op in loops for n in (op.builtinOptions.condSubgraphIndex, op.builtinOptions.bodySubgraphIndex)}
+    order = {old: new for new, old in enumerate(sorted({0, *used}))}
+    for op in loops:
+        options = op.builtinOptions
+        options.condSubgraphIndex, options.bodySubgraphIndex = (
+            order[options.condSubgraphIndex],
+            order[options.bodySubgraphIndex],
+        )
+    model.subgraphs = [model.subgraphs[n] for n in order]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcugen.convert.loops.counted import counted_loops
+from mcugen.convert.loops.counted import counted_loops, drop_unused_graphs
 from mcugen.tflite import fields as flat
 from mcugen.tflite.counted import CountedLoop
 from mcugen.tflite.grafts import Graft
@@ -59,7 +59,7 @@ def fuse_lstm_layers(model: ModelT) -> list[str]:
             main.operators[position : position + 1] = made
             names.append(layer_name(main, loop.op))
     if names:
-        _drop_unused_graphs(model)
+        drop_unused_graphs(model)
     return names
 
 
@@ -289,17 +289,3 @@ class _Maker:
             )
         new_shape = graft.constant(np.array(shape, np.int32))
         graft.add("RESHAPE", [values, new_shape], target, schema.ReshapeOptionsT(newShape=list(shape)))
-
-
-def _drop_unused_graphs(model: ModelT) -> None:
-    """Remove subgraphs that no loop runs any more."""
-    loops = [op for op in model.subgraphs[0].operators if flat.kind_of(model, op) == "WHILE"]
-    used = {n for op in loops for n in (op.builtinOptions.condSubgraphIndex, op.builtinOptions.bodySubgraphIndex)}
-    order = {old: new for new, old in enumerate(sorted({0, *used}))}
-    for op in loops:
-        options = op.builtinOptions
-        options.condSubgraphIndex, options.bodySubgraphIndex = (
-            order[options.condSubgraphIndex],
-            order[options.bodySubgraphIndex],
-        )
-    model.subgraphs = [model.subgraphs[n] for n in order]

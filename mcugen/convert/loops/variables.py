@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from mcugen.convert.loops.counted import drop_unused_graphs
 from mcugen.errors import ModelError
 from mcugen.tflite import fields as flat
 from mcugen.tflite.schema import printable
 from mcugen.tflite.schema_types import ModelT, OperatorT, SubGraphT
 
 _HANDLE, _READ, _ASSIGN, _ONCE = "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"
-_HINT = "Build the layer without stateful=True and pass whole sequences as samples, or run the model in float32 with "
-_HINT += "`quantize=False`"
+_HINT = (
+    "Build the layer without stateful=True and pass whole sequences as samples, or run the model in float32 with "
+    "`quantize=False`"
+)
 
 
 def keeps_variables(model: ModelT) -> bool:
@@ -53,16 +56,8 @@ def check_variables(model: ModelT) -> None:
 def begin_with_zeros(model: ModelT) -> None:
     """Leave out what initializes variables with zeros, in place; see `check_variables`."""
     main = model.subgraphs[0]
-    begun = {int(op.builtinOptions.initSubgraphIndex) for op in main.operators if flat.kind_of(model, op) == _ONCE}
     main.operators = [op for op in main.operators if flat.kind_of(model, op) != _ONCE]
-    order = [n for n in range(len(model.subgraphs)) if n not in begun]
-    for graph in model.subgraphs:
-        for op in graph.operators:
-            if flat.kind_of(model, op) == "WHILE":
-                options = op.builtinOptions
-                options.condSubgraphIndex = order.index(options.condSubgraphIndex)
-                options.bodySubgraphIndex = order.index(options.bodySubgraphIndex)
-    model.subgraphs = [model.subgraphs[n] for n in order]
+    drop_unused_graphs(model)
 
 
 def tied_variables(model: ModelT) -> tuple[tuple[int, ...], ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcugen.ops import planes, winograd
-from mcugen.ops.base import Constant, KernelCall
+from mcugen.ops.base import Constant, KernelCall, ParamValue
 from mcugen.ops.lanes import fours_in_lanes, in_lanes
 from mcugen.ops.params import STAGE, integer, integer_list, stage
 from mcugen.ops.planes import Axis
@@ -41,10 +41,15 @@ def conv_direct(portable: KernelCall) -> KernelCall:
     lanes = in_lanes(call)
     if isinstance(lanes, str):
         return replace(_readable_in_words(call, depth), kernel="mcg_conv_direct_s8_dsp")
-    params = tuple(item for item in call.params if item[0] not in STAGE or item[0] == "output_zero_point")
+    params = _fast_params(call)
     windows = math.prod(integer(call, name) for name in ("batches", "rows", "columns"))
     made = replace(call, kernel="mcg_conv_direct_pairs_s8_dsp", params=params, constants=lanes)
     return _in_groups(made, windows, _widened_bytes(depth))
+
+
+def _fast_params(call: KernelCall) -> tuple[tuple[str, ParamValue], ...]:
+    """The parameters of a kernel for fast requantization alone: of the output stage only the zero point."""
+    return tuple(item for item in call.params if item[0] not in STAGE or item[0] == "output_zero_point")
 
 
 def conv_2d(portable: KernelCall) -> KernelCall:
@@ -313,7 +318,7 @@ def depthwise_single(portable: KernelCall) -> KernelCall | str:
     return replace(
         call,
         kernel="mcg_depthwise_single_s8_dsp",
-        params=tuple(item for item in portable.params if item[0] not in STAGE or item[0] == "output_zero_point"),
+        params=_fast_params(call),
         constants=(Constant("weights", np.concatenate(columns, axis=1).astype(np.int32), note),),
         variant="dsp",
     )
