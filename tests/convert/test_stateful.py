@@ -14,6 +14,7 @@ from mcugen.convert.loops.variables import check_variables
 from mcugen.errors import ConversionError, ModelError
 from mcugen.tflite import fields as flat
 from mcugen.tflite.opened import open_model
+from mcugen.tflite.schema import pack_model
 from mcugen.tflite.schema_types import ModelT
 
 pytestmark = pytest.mark.tensorflow
@@ -114,6 +115,14 @@ def test_a_variable_that_does_not_begin_with_zeros_is_refused() -> None:
     check_variables(initialized(0.0))
     with pytest.raises(ModelError, match=r"op 0 CALL_ONCE .*begins with other values than zeros.*`quantize=False`"):
         check_variables(initialized(0.5))
+
+
+def test_a_stream_that_does_not_begin_with_zeros_runs_in_float32_as_advised(tmp_path: Path) -> None:
+    given = tmp_path / "model.tflite"
+    given.write_bytes(pack_model(initialized(0.5)))
+    with pytest.raises(ModelError, match=r"begins with other values than zeros.*`quantize=False`"):
+        convert(given, stream(1))
+    assert "VAR_HANDLE" in kinds_of(convert(given, quantize=False))
 
 
 def test_a_variable_inside_a_loop_is_refused() -> None:

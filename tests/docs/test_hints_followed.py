@@ -55,6 +55,10 @@ FOLLOWED_BY = {
         "convert/test_signatures.py",
         "test_an_end_that_does_not_convert_is_left_out",
     ),
+    ("convert/loops/variables.py", "Build the layer without stateful=True"): (
+        "convert/test_stateful.py",
+        "test_a_stream_that_does_not_begin_with_zeros_runs_in_float32_as_advised",
+    ),
     ("convert/given_shapes.py", "Say it with"): (
         "convert/test_given_shapes.py",
         "test_an_open_length_is_given",

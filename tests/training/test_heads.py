@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import threading
@@ -117,8 +116,9 @@ def test_what_is_kept_outlives_the_emulator(learner: Path, tmp_path: Path) -> No
 
 
 def test_an_emulator_killed_while_it_keeps_a_head_has_the_old_one_or_the_new(learner: Path, tmp_path: Path) -> None:
-    """Killed at moments from right away to after the answer; tests/store kills at every single operation."""
-    memory, rng = new_memory(tmp_path), random.Random(5)
+    """Killed ever closer to the moment of the answer; tests/store kills at every single operation."""
+    memory = new_memory(tmp_path)
+    early, late = 0.0, 0.05
     with opened(learner, memory) as device:
         learned = TrainingDevice(device)
         size = len(learned.read_head())
@@ -130,7 +130,8 @@ def test_an_emulator_killed_while_it_keeps_a_head_has_the_old_one_or_the_new(lea
             learned = TrainingDevice(device)
             assert learned.read_head() == kept
             learned.write_head(some_head(number, size))
-            killer = threading.Thread(target=_kill_later, args=(memory, rng.uniform(0, 0.05)))
+            delay = 0.0 if number == 1 else (early + late) / 2
+            killer = threading.Thread(target=_kill_later, args=(emulator_of(memory), delay))
             killer.start()
             try:
                 learned.keep_head()
@@ -142,21 +143,27 @@ def test_an_emulator_killed_while_it_keeps_a_head_has_the_old_one_or_the_new(lea
             found = TrainingDevice(device).read_head()
         assert found in (kept, some_head(number, size))
         assert not answered or found == some_head(number, size)
-        seen.add((answered, found == kept))
+        seen.add(answered)
+        early, late = (early, delay) if answered else (max(early, delay), late)
         kept = found
-    assert any(not answered for answered, _ in seen), "no kill came in time"
+    assert False in seen, "no kill came in time"
 
 
-def _kill_later(memory: Path, seconds: float) -> None:
-    """Kill the emulator that this memory belongs to."""
+def _kill_later(emulator: int, seconds: float) -> None:
     time.sleep(seconds)
+    os.kill(emulator, signal.SIGKILL)
+
+
+def emulator_of(memory: Path) -> int:
+    """The process of the emulator that this memory belongs to."""
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = entry.read_bytes()
         except OSError:
             continue  # it has ended meanwhile
         if command.split(b"\0")[0].endswith(b"qemu-system-arm") and str(memory).encode() in command:
-            os.kill(int(entry.parent.name), signal.SIGKILL)
+            return int(entry.parent.name)
+    raise AssertionError("no emulator has this memory")
 
 
 def test_a_head_that_a_slot_has_no_room_for_is_refused() -> None:
