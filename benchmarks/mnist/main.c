@@ -14,10 +14,9 @@
 #define PIXELS (SIDE * SIDE)
 
 /* What benchmarks/train_mnist.py puts into memory: this header, the input for each value of a
- * pixel, a rate per epoch, the steps of all epochs, and pixels and labels of both parts. After an
- * epoch `judged` of the `test` digits are read, after the last one all. */
+ * pixel, a rate per epoch, the steps of all epochs, and pixels and labels of both parts. */
 typedef struct {
-  uint32_t epochs, steps, train, test, judged;
+  uint32_t epochs, steps, train, test;
   float inputs[256];
 } header;
 
@@ -75,8 +74,7 @@ int main(void) {
       loss += mcg_model_train(train_labels[steps->digit]);
     }
     uint32_t right = 0, bits;
-    const uint32_t judged = epoch + 1 == h->epochs ? h->test : h->judged;
-    for (uint32_t i = 0; i < judged; i++) {
+    for (uint32_t i = 0; i < h->test; i++) {
       show(h->inputs, test + i * PIXELS, 0, 0);
       const float *p = mcg_model_predict();
       uint32_t best = 0;
