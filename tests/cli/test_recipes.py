@@ -18,7 +18,7 @@ from mcugen.pipeline import Pipeline, read_pipeline
 from tests.cli.conftest import BOARD, ROOT
 
 RECIPES = ROOT / "examples" / "recipes"
-LEAST = {"gesture": 0.93, "image": 0.9, "keyword": 0.88, "motion": 0.85, "tabular": 0.93, "transfer": 0.85}
+LEAST = {"gesture": 0.93, "image": 0.9, "keyword": 0.86, "motion": 0.85, "tabular": 0.93, "transfer": 0.85}
 """Accuracy in float32, which each recipe is good for; a bad one teaches nothing."""
 WITH_SAMPLES = {
     "gesture": ("gesture.keras", {}),
