@@ -39,7 +39,12 @@ def emit_training(net: Net, *, sha256: str, model: str, name: str = FIRMWARE_NAM
     plan = make_train_plan(net)
     settings = net.settings
     momentum = settings.momentum > 0
-    headers = {"mcg_train_loss.h", "mcg_train_sgd.h", *(_HEADERS[node.kind] for node in net.nodes)}
+    adam = settings.optimizer == "adam"
+    headers = {
+        "mcg_train_loss.h",
+        "mcg_train_adam.h" if adam else "mcg_train_sgd.h",
+        *(_HEADERS[node.kind] for node in net.nodes),
+    }
     if any(node.activation != "none" for node in net.nodes):
         headers.add("mcg_train_activation.h")
     view = {
@@ -55,6 +60,7 @@ def emit_training(net: Net, *, sha256: str, model: str, name: str = FIRMWARE_NAM
         "what": _WHAT[net.loss],
         "rate": c_text.float_literal(settings.rate),
         "momentum": momentum,
+        "adam": adam,
         "batch": settings.batch,
         "initial": c_text.initializer(net.initial),
         "arena": plan.arena,
@@ -63,7 +69,7 @@ def emit_training(net: Net, *, sha256: str, model: str, name: str = FIRMWARE_NAM
         "output_at": plan.values[net.output],
         "outputs_at": plan.outputs,
         "target_at": plan.gradients[net.output],
-        "update_all": _update(net, "head", "velocity", "gradient", "PARAMETERS"),
+        "update_all": _update(net, 0, "gradient", "PARAMETERS"),
     }
     shown = {
         "banner": banner(sha256, command),
@@ -192,14 +198,17 @@ def _parameter_gradient(net: Net, plan: TrainPlan, position: int, g: str) -> lis
         made = f"mcg_train_{node.kind}_gradient(&window{position}, {x}, {g}, {into});"
     if not at_once:
         return [made]
-    head, velocity = _at("head", node.offset), _at("velocity", node.offset)
-    update = _update(net, head, velocity, into, str(node.parameters))
+    update = _update(net, node.offset, into, str(node.parameters))
     return [f"memset({into}, 0, {node.parameters} * sizeof(float));", made, update]
 
 
-def _update(net: Net, head: str, velocity: str, gradient: str, count: str) -> str:
+def _update(net: Net, offset: int, gradient: str, count: str) -> str:
+    """The step of `count` parameters from `offset` on."""
     settings = net.settings
+    head, velocity, squares = (_at(array, offset) for array in ("head", "velocity", "squares"))
     share = c_text.float_literal(float(np.float32(1) / np.float32(settings.batch)))
+    if settings.optimizer == "adam":
+        return f"mcg_train_adam_update(&adam, {head}, {velocity}, {squares}, {gradient}, {share}, {count});"
     if settings.momentum:
         momentum = c_text.float_literal(settings.momentum)
         return f"mcg_train_sgd_momentum({head}, {velocity}, {gradient}, learning_rate, {share}, {momentum}, {count});"

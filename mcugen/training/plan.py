@@ -32,7 +32,7 @@ class TrainPlan:
         parameter_gradients: offset in the arena of a node's parameter gradients, by its position; empty where they
             are kept for a batch.
         arena: size of the arena.
-        kept: parameters, momentum, and the gradients of a batch.
+        kept: parameters, what the optimizer keeps, and the gradients of a batch.
     """
 
     values: dict[int, int]
@@ -41,16 +41,19 @@ class TrainPlan:
     parameter_gradients: dict[int, int]
     arena: int
     kept: int
+    other_bytes: int
     blocks: tuple[tuple[Block, int], ...]
 
     @property
     def ram_bytes(self) -> int:
         """RAM of a training step beside the body's arena and the stack."""
-        return 4 * (self.arena + self.kept) + OTHER_BYTES
+        return 4 * (self.arena + self.kept) + self.other_bytes
 
 
-OTHER_BYTES = 8
+_OTHER_BYTES = 8
 """The learning rate, and samples of a batch."""
+_ADAM_BYTES = 12
+"""Powers of its betas, and the rate of a step."""
 
 
 def needs_values(node: Node) -> tuple[int, ...]:
@@ -78,9 +81,17 @@ def make_train_plan(net: Net) -> TrainPlan:
         return {int(name[1:]): offset for name, offset in offsets.items() if name[0] == letter}
 
     arena = max((offset + block.size for block, offset in placed), default=0)
-    copies = 1 + (net.settings.momentum > 0) + (net.settings.batch > 1)
+    copies = 1 + net.settings.states + (net.settings.batch > 1)
+    other = _OTHER_BYTES + _ADAM_BYTES * (net.settings.optimizer == "adam")
     plan = TrainPlan(
-        named("v"), named("g"), offsets["o0"], named("p"), _aligned(arena), copies * net.parameters, tuple(placed)
+        named("v"),
+        named("g"),
+        offsets["o0"],
+        named("p"),
+        _aligned(arena),
+        copies * net.parameters,
+        other,
+        tuple(placed),
     )
     verify_train_plan(plan)
     return plan

@@ -35,9 +35,11 @@ class Trainer:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, with the initial head and without momentum."""
+        """Begin anew, with the initial head and an optimizer that has seen nothing."""
         self.head = self.net.initial.copy()
         self._velocity = np.zeros_like(self.head)
+        self._squares = np.zeros_like(self.head)
+        self._powers = (_F(1), _F(1))
         self._gradient = np.zeros_like(self.head)
         self._samples = 0
 
@@ -71,7 +73,9 @@ class Trainer:
             gradient = self._gradient
             if settings.batch > 1:
                 gradient = gradient * (_F(1) / _F(settings.batch))
-            if settings.momentum:
+            if settings.optimizer == "adam":
+                self._adam(gradient)
+            elif settings.momentum:
                 self._velocity = _F(settings.momentum) * self._velocity - self.rate * gradient
                 self.head = self.head + self._velocity
             else:
@@ -79,6 +83,15 @@ class Trainer:
             self._gradient = np.zeros_like(net.initial)
             self._samples = 0
         return done
+
+    def _adam(self, g: Floats) -> None:
+        """In the order of firmware/train/mcg_train_adam.h."""
+        beta1, beta2, one = _F(0.9), _F(0.999), _F(1)
+        self._powers = first, second = self._powers[0] * beta1, self._powers[1] * beta2
+        rate = self.rate * np.sqrt(one - second) / (one - first)
+        self._velocity = self._velocity + (one - beta1) * (g - self._velocity)
+        self._squares = self._squares + (one - beta2) * (g * g - self._squares)
+        self.head = self.head - rate * self._velocity / (np.sqrt(self._squares) + _F(1e-7))
 
     def _forward(self, x: Floats) -> dict[int, Floats]:
         values: dict[int, Floats] = {0: x.astype(np.float32).reshape(-1)}

@@ -16,7 +16,9 @@ from mcugen.errors import TrainingError
 NodeKind = Literal["dense", "conv_2d", "depthwise", "average_pool", "max_pool", "add"]
 Activation = Literal["none", "relu", "relu6"]
 Loss = Literal["softmax", "sigmoid", "mse"]
+Optimizer = Literal["sgd", "adam"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
+OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
 
 MOST_CLASSES = 65_535
 
@@ -73,20 +75,28 @@ class Settings:
     Attributes:
         loss: None takes what the network's last op suggests.
         rate: the learning rate; the firmware can change it.
-        momentum: of stochastic gradient descent; 0 for none, which saves its memory.
+        optimizer: stochastic gradient descent, or Adam.
+        momentum: of stochastic gradient descent; 0 for none, which saves its memory, and with Adam.
         batch: samples whose gradients' mean makes a step.
         classes: outputs of the last layer, if more than the model has: the others wait for new classes.
     """
 
     loss: Loss | None = None
+    optimizer: Optimizer = "sgd"
     rate: float = 0.01
     momentum: float = 0.9
     batch: int = 1
     classes: int = 0
 
+    @property
+    def states(self) -> int:
+        """Floats that the optimizer keeps per parameter."""
+        return 2 if self.optimizer == "adam" else int(self.momentum > 0)
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "loss": self.loss,
+            "optimizer": self.optimizer,
             "rate": self.rate,
             "momentum": self.momentum,
             "batch": self.batch,
@@ -95,7 +105,7 @@ class Settings:
 
 
 def read_settings(given: str | Mapping[str, Any] | None) -> Settings:
-    """Settings from "rate=0.01,momentum=0.9,batch=1,classes=12,loss=softmax", or a mapping of the same.
+    """Settings from "rate=0.01,momentum=0.9,batch=1,classes=12,loss=softmax,optimizer=sgd", or a mapping of the same.
 
     Raises:
         TrainingError: an unknown setting, or a value out of range.
@@ -106,6 +116,14 @@ def read_settings(given: str | Mapping[str, Any] | None) -> Settings:
     made = Settings()
     for name, value in pairs.items():
         made = _with(made, str(name).strip(), value)
+    if made.optimizer == "adam":
+        if "momentum" in pairs and made.momentum:
+            raise TrainingError(
+                "momentum is a setting of the optimizer sgd",
+                where="`training`",
+                hint="Leave it out with optimizer=adam",
+            )
+        made = replace(made, momentum=0.0)
     return made
 
 
@@ -116,7 +134,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-_KNOWN = "Known are rate, momentum, batch, classes and loss, as in rate=0.01,momentum=0.9"
+_KNOWN = "Known are rate, momentum, batch, classes, loss and optimizer, as in rate=0.01,momentum=0.9"
 
 
 def _with(settings: Settings, name: str, value: Any) -> Settings:
@@ -128,6 +146,13 @@ def _with(settings: Settings, name: str, value: Any) -> Settings:
             if value == loss:
                 return replace(settings, loss=loss)
         raise TrainingError(f"{str(value)[:40]!r} is no loss", where=where, hint=f"Choose {', '.join(LOSSES)}")
+    if name == "optimizer":
+        for optimizer in OPTIMIZERS:
+            if value == optimizer:
+                return replace(settings, optimizer=optimizer)
+        raise TrainingError(
+            f"{str(value)[:40]!r} is no optimizer", where=where, hint=f"Choose {' or '.join(OPTIMIZERS)}"
+        )
     if name not in ("rate", "momentum", "batch", "classes"):
         raise TrainingError(f"{name[:40]!r} is no setting", where=where, hint=_KNOWN)
     try:

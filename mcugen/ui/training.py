@@ -15,6 +15,7 @@ def training_rows(proof: Proof) -> list[tuple[str, str]]:
     layers = ", ".join(net.names)
     settings = net.settings
     how = f"{net.loss} loss, rate {settings.rate:g}"
+    how += ", Adam" if settings.optimizer == "adam" else ""
     how += f", momentum {settings.momentum:g}" if settings.momentum else ""
     how += f", batches of {settings.batch}" if settings.batch > 1 else ""
     rows = [("learns", f"{layers}: {number(net.parameters)} parameters, {how}")]

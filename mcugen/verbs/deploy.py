@@ -141,7 +141,7 @@ def deploy(
             (docs/NUMERICS.md).
         trainable: layers at the model's end that learn on the device in float32, by name; "all" for the whole model
             (docs/TRAINING.md). What comes before them is quantized.
-        training: how they learn, as "rate=0.01,momentum=0.9,batch=1,classes=12,loss=softmax".
+        training: how they learn, as "rate=0.01,momentum=0.9,batch=1,classes=12,loss=softmax,optimizer=sgd".
         train: make so many training steps on the device with labelled samples of `data`, each compared with the
             reference: loss and all parameters bit for bit.
         trust_model: load a Keras file or SavedModel whose content is refused, see docs/SECURITY.md.

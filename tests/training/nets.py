@@ -151,6 +151,7 @@ def residual(settings: Settings | None = None) -> Net:
 
 
 BATCH = Settings(rate=0.05, momentum=0.5, batch=3)
+ADAM = Settings(rate=0.01, optimizer="adam", momentum=0.0)
 PLAIN = Settings(rate=0.05, momentum=0.0)
 
 NETS = {
@@ -163,6 +164,8 @@ NETS = {
     "mse, batches without momentum": two_layers("mse", 4, replace(BATCH, momentum=0.0)),
     "lenet": lenet_like(),
     "lenet, batches": lenet_like(BATCH),
+    "lenet, Adam": lenet_like(ADAM),
+    "residual, batches with Adam": residual(replace(ADAM, batch=3)),
     "strided": strided(),
     "residual": residual(),
     "residual, batches": residual(BATCH),

@@ -65,15 +65,20 @@ def test_tensorflow_finds_the_same_gradients(name: str) -> None:
 
 
 @pytest.mark.tensorflow
-def test_tensorflow_learns_the_same() -> None:
-    """Keras's SGD with momentum over 20 steps of one sample each."""
+@pytest.mark.parametrize("name", ["lenet", "lenet, Adam"])
+def test_tensorflow_learns_the_same(name: str) -> None:
+    """Keras's SGD with momentum, and its Adam, over 20 steps of one sample each."""
     import tensorflow as tf
 
-    net = replace(NETS["lenet"])
+    net = NETS[name]
     trainer = Trainer(net)
     head = net.initial.copy()
     variable = tf.Variable(head)
-    optimizer = tf.keras.optimizers.SGD(net.settings.rate, momentum=net.settings.momentum)
+    optimizer = (
+        tf.keras.optimizers.Adam(net.settings.rate)
+        if net.settings.optimizer == "adam"
+        else tf.keras.optimizers.SGD(net.settings.rate, momentum=net.settings.momentum)
+    )
     for features, target in samples(net, 20, seed=6):
         _, gradient = tape(replace(net, initial=variable.numpy()), features, targets_of(net, target))
         optimizer.apply_gradients([(tf.constant(gradient), variable)])

@@ -142,8 +142,16 @@ def small_network() -> bytes:
     return net.build(net.softmax(net.dense(net.dense(x, 7, activation="RELU", name="hidden"), 3, name="classes")))
 
 
-@pytest.mark.parametrize("board", ["mps2-an386", "netduinoplus2", "lm3s6965evb", "qemu-virt-rv32"])
-def test_whole_networks_learn_on_many_cores(board: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("board", "training"),
+    [
+        ("mps2-an386", "rate=0.05,momentum=0.5,batch=2"),
+        ("netduinoplus2", "rate=0.01,optimizer=adam"),
+        ("lm3s6965evb", "rate=0.01,optimizer=adam,batch=2"),
+        ("qemu-virt-rv32", "rate=0.01,optimizer=adam"),
+    ],
+)
+def test_whole_networks_learn_on_many_cores(board: str, training: str, tmp_path: Path) -> None:
     """With an FPU and without, on Arm and RISC-V."""
     rng = np.random.default_rng(1)
     given = {"x": rng.normal(size=(20, 10, 10, 2)).astype(np.float32), "y": rng.integers(0, 3, 20)}
@@ -152,7 +160,7 @@ def test_whole_networks_learn_on_many_cores(board: str, tmp_path: Path) -> None:
         board=board,
         data=given,
         trainable="all",
-        training="rate=0.05,momentum=0.5,batch=2",
+        training=training,
         train=STEPS,
         samples=2,
         out=tmp_path / "project",
@@ -172,6 +180,8 @@ def test_firmware_that_does_not_learn_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "match"),
     [
+        ({"trainable": "all", "training": "optimizer=adam,momentum=0.5"}, "momentum is a setting of the optimizer sgd"),
+        ({"trainable": "all", "training": "optimizer=adamw"}, "'adamw' is no optimizer. Choose sgd or adam"),
         ({"trainable": "nothing"}, "no layer with weights is called 'nothing'"),
         ({"trainable": "  ,"}, "names no layer"),
         ({"training": "rate=0.1"}, "no layer is trained"),

@@ -9,7 +9,7 @@ import pytest
 
 from mcugen.training.reference import Trainer
 from mcugen.training.types import Net
-from tests.training.nets import NETS, lenet_like, residual, samples, strided
+from tests.training.nets import ADAM, NETS, lenet_like, residual, samples, strided
 from tests.training.on_host import HostLearner
 
 STEPS = 12
@@ -51,8 +51,9 @@ def test_a_reset_begins_anew(tmp_path: Path) -> None:
     assert [learner.step(features, target), learner.step(more, other)] == first
 
 
-def test_a_head_that_is_written_forgets_momentum(tmp_path: Path) -> None:
-    net = NETS["lenet"]
+@pytest.mark.parametrize("name", ["lenet", "lenet, Adam"])
+def test_a_head_that_is_written_makes_the_optimizer_forget(name: str, tmp_path: Path) -> None:
+    net = NETS[name]
     learner, trainer = HostLearner(net, tmp_path), Trainer(net)
     for features, target in samples(net, 4):
         learner.step(features, target)
@@ -82,6 +83,10 @@ def test_a_class_that_does_not_exist_changes_nothing(tmp_path: Path) -> None:
     assert learner.head.tobytes() == net.initial.tobytes()
 
 
+def adam() -> Net:
+    return lenet_like(ADAM)
+
+
 MUTANTS = {
     "bias left out": (strided, ("y[o + k] = sums[k] + bias[o + k];", "y[o + k] = sums[k];")),
     "a sum in another order": (lenet_like, ("s0 += v * w0[i];", "s0 = s0 + v * w0[n - 1 - i] + v - v;")),
@@ -91,6 +96,8 @@ MUTANTS = {
     "a branch that is not added": (residual, ("y[i] += x[i];\n", "y[i] = x[i];\n")),
     "momentum of the wrong sign": (lenet_like, ("v[i] = momentum * v[i] - rate", "v[i] = -momentum * v[i] - rate")),
     "a step that is a little longer": (lenet_like, ("w[i] = w[i] + v[i];", "w[i] = w[i] + v[i] * 1.0000002f;")),
+    "Adam without correction": (adam, ("sqrtf(1.0f - adam->power2)", "sqrtf(1.0f)")),
+    "Adam's epsilon inside the root": (adam, ("(v[i]) + MCG_TRAIN_ADAM_EPSILON)", "(v[i] + MCG_TRAIN_ADAM_EPSILON))")),
     "exp with another constant": (lenet_like, ("4.1665795894e-2f;", "4.1665e-2f;")),
     "the mean of a pool by another count": (strided, ("y[c] /= count;", "y[c] /= count + 1.0f;")),
 }  # fmt: skip

@@ -23,7 +23,7 @@ Training = Annotated[
     typer.Option(
         "--training",
         metavar="SETTINGS",
-        help="How they learn: rate=0.01,momentum=0.9,batch=1,classes=12,loss=softmax.",
+        help="How they learn: rate=0.01,momentum=0.9,batch=1,classes=12,loss=softmax,optimizer=adam.",
         show_default=False,
         rich_help_panel=ADVANCED,
     ),
