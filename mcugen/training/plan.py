@@ -82,7 +82,7 @@ def make_train_plan(net: Net) -> TrainPlan:
 
     arena = max((offset + block.size for block, offset in placed), default=0)
     copies = 1 + net.settings.states + (net.settings.batch > 1)
-    other = _OTHER_BYTES + _ADAM_BYTES * (net.settings.optimizer == "adam")
+    others = _OTHER_BYTES + _ADAM_BYTES * (net.settings.optimizer == "adam")
     plan = TrainPlan(
         named("v"),
         named("g"),
@@ -90,7 +90,7 @@ def make_train_plan(net: Net) -> TrainPlan:
         named("p"),
         _aligned(arena),
         copies * net.parameters,
-        other,
+        others,
         tuple(placed),
     )
     verify_train_plan(plan)

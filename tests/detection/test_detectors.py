@@ -26,7 +26,7 @@ pytestmark = pytest.mark.emulator
 _TRAIN = """
 import runpy, sys
 from pathlib import Path
-runpy.run_path(sys.argv[1])["train"](Path(), scenes=5000, epochs=8, filters=(16, 32, 48, 48))
+runpy.run_path(sys.argv[1])["train"](Path(), scenes=3000, epochs=8, filters=(16, 32, 48, 48))
 """
 
 
