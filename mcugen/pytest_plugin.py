@@ -76,7 +76,7 @@ def mcugen_firmware(pytestconfig: pytest.Config, mcugen_model: Any, mcugen_optio
     options = mcugen_options.get
     with contextlib.ExitStack() as stack:
         with _errors_as_failures():
-            choice = Choice(options("runtime"), options("optimize"), tflm=options("tflm"))
+            choice = Choice(runtime=options("runtime"), goal=options("optimize"), tflm=options("tflm"))
             board = _setting(pytestconfig, "board")
             ready = stack.enter_context(built(mcugen_model, board, data=options("data"), choice=choice))
         yield ready

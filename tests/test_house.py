@@ -74,7 +74,7 @@ LAW = {
     "assess": "errors names text progress graph tflite numerics oracle runtimes.aot.graph verify convert",
     "tune": "errors progress outputs reading graph tflite boards runtimes runtimes.aot.graph builder convert assess",
     "device": "errors progress environment children cores graph emulators boards builder",
-    "cost": "environment errors outputs toml_table cores emulators boards builder device",
+    "cost": "cache environment errors outputs toml_table cores emulators boards builder device",
     "flash": "errors children boards builder device",
     "evidence": "environment errors runtimes.aot.plan project",
     "monitor": "errors outputs reading graph tflite numerics ops.moving runtimes runtimes.aot.plan convert device",

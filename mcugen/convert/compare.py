@@ -22,6 +22,8 @@ from mcugen.verify.parted_oracle import open_oracle
 
 POOR_SQNR_DB = 15.0
 """Signal to noise below which little is left of an output."""
+LITTLE_SQNR_DB = 25.0
+"""The same of a part that the model joins with larger ones, which an output of its own would keep at no cost."""
 
 
 def run_int8(

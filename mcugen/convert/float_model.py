@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mcugen.convert import calibrate
 from mcugen.convert.choices import CALIBRATION_SAMPLES, Choices
-from mcugen.convert.compare import POOR_SQNR_DB, agreement, run_int8
+from mcugen.convert.compare import LITTLE_SQNR_DB, POOR_SQNR_DB, agreement, run_int8
 from mcugen.convert.data import DataSource, choose, load_samples
 from mcugen.convert.data_checks import check_samples
 from mcugen.convert.data_specs import short_name
@@ -361,7 +361,8 @@ def _result_warnings(
     found = []
     differ = any(len(a) > 1 and bool(np.any(a != a[0])) for a in samples.inputs)
     for result, figures, cut in zip(results, compared, parts, strict=True):
-        lost = [part.output for part in figures.parts if part.sqnr_db is not None and part.sqnr_db < POOR_SQNR_DB]
+        poor = POOR_SQNR_DB if cut is None else LITTLE_SQNR_DB
+        lost = [part.output for part in figures.parts if part.sqnr_db is not None and part.sqnr_db < poor]
         if lost and cut is not None:
             found.append(
                 f'layer "{short_name(cut.layer)}" joins parts of different size, and one scale leaves little of '

@@ -14,6 +14,7 @@ from mcugen.convert.choices import Choices
 from mcugen.convert.compare import run_int8
 from mcugen.convert.data import DataSource, load_samples
 from mcugen.convert.data_specs import describe_inputs, sample_shape
+from mcugen.convert.early import stated_inputs
 from mcugen.convert.features import feature_scaling, take_out, units_of
 from mcugen.convert.float_model import FloatModel
 from mcugen.convert.inspect_source import Inspection, inspect_model
@@ -83,6 +84,8 @@ def convert(
             hint="Omit either `data` or `quantize=False`",
         )
     chosen = choices if choices is not None else Choices(activations=activations)
+    if quantize and data is None and not sizes_only and (inputs := stated_inputs(identify(source))) is not None:
+        raise _no_data(inputs)  # before a framework is started
     loaded = _load(source, data, progress)
     inspection = loaded.inspection
     if chosen.activations == "int16" and (not quantize or inspection.form == "quantized"):
@@ -163,7 +166,7 @@ def _load(source: object, data: DataSource | None, progress: Progress | None) ->
 def _float_model(loaded: _Loaded, data: DataSource | None, names: Sequence[str]) -> FloatModel:
     check_control_flow(loaded.model.schema)  # before data is asked for
     if data is None:
-        raise _no_data(loaded.inspection)
+        raise _no_data(loaded.inspection.inputs, loaded.inspection.hybrid_op)
     return FloatModel(loaded.model, loaded.name, loaded.kind, loaded.inspection, loaded.attempts, data, names)
 
 
@@ -285,16 +288,21 @@ def _keep_float(loaded: _Loaded) -> Converted:
     return Converted(plain.model, report, loaded.name, plain.model, inspection.scaling)
 
 
-def _no_data(inspection: Inspection) -> DataError:
+def _no_data(inputs: Sequence[TensorSpec], hybrid_op: str = "") -> DataError:
+    """There is none for a float model.
+
+    Args:
+        hybrid_op: the first op of a hybrid model that has quantized weights.
+    """
     what = "the model is float32, and int8 needs calibration data: samples of real input"
-    if inspection.form == "hybrid":
+    if hybrid_op:
         what = (
-            f"the model is hybrid (float32 activations with quantized weights, first at {inspection.hybrid_op}), "
+            f"the model is hybrid (float32 activations with quantized weights, first at {hybrid_op}), "
             "and full int8 needs calibration data: samples of real input"
         )
     return DataError(
         what,
         hint="Pass `data` with a .npz, .npy or .csv file or a folder of images that holds "
-        f'{describe_inputs(inspection.inputs)}; 100 to 200 samples do. `data="random"` works for a first try, '
+        f'{describe_inputs(inputs)}; 100 to 200 samples do. `data="random"` works for a first try, '
         "but its accuracy means nothing",
     )

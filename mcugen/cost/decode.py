@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +96,7 @@ _ALIAS = {"ip": "r12", "fp": "r11", "sl": "r10", "sb": "r9"}
 _REGISTER = re.compile(r"\b(?:r\d+|sp|lr|pc|ip|fp|sl|sb|s\d+|d\d+)\b")
 _NUMBERED = {f"r{number}": number for number in range(13)} | {"sp": 13, "lr": 14, "pc": 15}
 
-_LINE = re.compile(r"^\s*([0-9a-f]+):\t([0-9a-f]{4}(?: ?[0-9a-f]{4})?)\s*\t(\S+)(?:\t(.*))?$")
+_LINE = re.compile(r"^ *([0-9a-f]+):\t([0-9a-f]{4}(?: ?[0-9a-f]{4})?) *\t([^\s.]\S*)(?:\t(.*))?$", re.MULTILINE)
 
 
 def _registers(text: str) -> frozenset[str]:
@@ -175,17 +175,30 @@ def decoded(address: int, size: int, full_name: str, operands: str) -> Instructi
     return Instruction(address, size, name, operands, kind, words, writes, at, to_pc, writes_back, indexed)
 
 
-def parse_objdump(text: str) -> dict[int, Instruction]:
-    """The instructions of what `objdump -d` prints, by address."""
-    found = {}
-    for line in text.splitlines():
-        match = _LINE.match(line)
-        if match is None or match[3].startswith("."):
-            continue
-        operands = re.sub(r"\s*[;@].*", "", match[4] or "").strip()
-        address = int(match[1], 16)
-        found[address] = decoded(address, len(match[2].replace(" ", "")) // 2, match[3], operands)
-    return found
+class Listing(Mapping[int, Instruction]):
+    """The instructions of what `objdump -d` prints, by address; each is decoded when it is first asked for.
+
+    An inference executes a part of a firmware's code.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines = {int(line[1], 16): line for line in _LINE.finditer(text)}
+        self._decoded: dict[int, Instruction] = {}
+
+    def __getitem__(self, address: int) -> Instruction:
+        found = self._decoded.get(address)
+        if found is None:
+            line = self._lines[address]
+            operands = re.sub(r"\s*[;@].*", "", line[4] or "").strip()
+            found = decoded(address, len(line[2].replace(" ", "")) // 2, line[3], operands)
+            self._decoded[address] = found
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
 
 
 def instructions_of(elf: Path, architecture: Architecture = ARM) -> Mapping[int, Instruction]:
@@ -208,4 +221,4 @@ def instructions_of(elf: Path, architecture: Architecture = ARM) -> Mapping[int,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise ToolError("the firmware cannot be disassembled", where=str(elf)) from error
-    return parse_objdump(result.stdout)
+    return Listing(result.stdout)

@@ -10,7 +10,7 @@ import platform
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mcugen.cores.architectures import ARM, Architecture
@@ -142,7 +142,7 @@ def _value(text: str) -> str:
     return text.replace(",", ",,")
 
 
-def plugin_arguments(path: Path, out: Path, arguments: list[tuple[str, str]]) -> list[str]:
+def plugin_arguments(path: Path, out: Path, arguments: Sequence[tuple[str, str]]) -> list[str]:
     """QEMU's arguments that load the plugin.
 
     Args:

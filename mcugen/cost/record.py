@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mcugen.boards.types import Board, FlashFront
 from mcugen.builder import Firmware
 from mcugen.builder.linker_map import parse_map
+from mcugen.cost.kept import Taken, find_trace, keep_trace, trace_key
 from mcugen.cost.plugin import plugin, plugin_arguments
 from mcugen.cost.types import Accesses, Counts, Misses, Trace, joined
 from mcugen.device.connecting import open_device
@@ -57,16 +58,33 @@ def record(
         DeviceError: the device failed.
     """
     assert len(fronts) <= MOST_FRONTS
-    path = plugin(board.architecture)
     regions = (board.flash, board.ram, *board.regions)[:7]
+    arguments = [
+        *_functions(firmware, sample),
+        *(("own", f"{start:x}-{end:x}") for start, end in _own_code(firmware)),
+        *(("region", f"{region.origin:x}-{region.end:x}") for region in regions),
+        *(("cache", _front(front)) for front in fronts),
+    ]
+    key = trace_key(firmware, board, sample, arguments)
+    known = find_trace(key)
+    taken = known or _take(firmware, board, sample, arguments, model_sha256)
+    names = (*(region.name for region in regions), "elsewhere")
+    found = read_trace(taken.lines, board.cpu, names, fronts, taken.ops, taken.turns)
+    if known is None:
+        keep_trace(key, taken)
+    return found
+
+
+def _take(
+    firmware: Firmware,
+    board: Board,
+    sample: Sequence[NDArray[Any]],
+    arguments: Sequence[tuple[str, str]],
+    model_sha256: str | None,
+) -> Taken:
+    path = plugin(board.architecture)
     with tempfile.TemporaryDirectory(prefix="mcugen-trace-") as folder:
         out = Path(folder) / "trace"
-        arguments = [
-            *_functions(firmware, sample),
-            *(("own", f"{start:x}-{end:x}") for start, end in _own_code(firmware)),
-            *(("region", f"{region.origin:x}-{region.end:x}") for region in regions),
-            *(("cache", _front(front)) for front in fronts),
-        ]
         with open_device(
             firmware.elf,
             board,
@@ -76,14 +94,12 @@ def record(
         ) as device:
             device.run(sample)
             device.run(sample)
-            turns = [op for op, _ in device.pieces(sample)]
+            turns = tuple(op for op, _ in device.pieces(sample))
             ops = device.hello.ops
-        names = (*(region.name for region in regions), "elsewhere")
         try:
-            lines = out.read_text(encoding="ascii").splitlines()
+            return Taken(tuple(out.read_text(encoding="ascii").splitlines()), ops, turns)
         except OSError as error:
             raise ToolError(f"the trace was not written: {error.strerror}", where=str(out)) from error
-    return read_trace(lines, board.cpu, names, fronts, ops, turns)
 
 
 def _functions(firmware: Firmware, sample: Sequence[NDArray[Any]]) -> Iterator[tuple[str, str]]:

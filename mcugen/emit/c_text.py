@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 import re
 from typing import Any
@@ -99,17 +101,28 @@ def int_literal(value: int) -> str:
     return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)
 
 
+_SMALL = {value: f"{value}, " for value in range(-128, 256)}
+"""Written once: most weights are among them."""
+
+
 def initializer(values: NDArray[Any], indent: str = "    ", width: int = 100) -> str:
     """The lines between the braces of an array, wrapped and aligned."""
-    flat = values.reshape(-1)
-    is_float = flat.dtype == np.float32
-    items = [float_literal(float(v)) if is_float else int_literal(int(v)) for v in flat]
-    lines, current = [], indent
-    for item in items:
-        piece = f"{item}, "
-        if len(current) + len(piece) > width and current.strip():
-            lines.append(current.rstrip())
-            current = indent
-        current += piece
-    lines.append(current.rstrip())
+    pieces = _pieces(values.reshape(-1))
+    # Where each line ends follows from the lengths: models have hundreds of thousands of weights.
+    ends = [*itertools.accumulate(map(len, pieces))]
+    lines, start, before = [], 0, 0
+    while start < len(pieces):
+        end = max(start + 1, bisect.bisect_right(ends, before + width - len(indent), start))
+        lines.append(indent + "".join(pieces[start:end]).rstrip())
+        start, before = end, ends[end - 1]
     return "\n".join(lines)
+
+
+def _pieces(flat: NDArray[Any]) -> list[str]:
+    """Each value with the comma and the space behind it."""
+    if flat.dtype == np.float32:
+        return [f"{float_literal(value)}, " for value in flat.tolist()]
+    whole = flat if flat.dtype.kind in "iu" else flat.astype(np.int64)
+    if whole.itemsize == 1:
+        return [*map(_SMALL.__getitem__, whole.tolist())]
+    return [f"{int_literal(value)}, " for value in whole.tolist()]

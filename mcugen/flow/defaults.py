@@ -13,7 +13,7 @@ SAMPLES_ON_DEVICE = 100
 TRIALS = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tuning:
     """What the user wants of a search. `auto` is False where there is to be none."""
 

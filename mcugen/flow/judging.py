@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MAX_ITERATED = 10_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Wishes:
     """What the user wants to know. Fields as the arguments of :func:`mcugen.verbs.quantize.quantize`.
 
@@ -199,7 +199,7 @@ def score_on_device(
     Raises:
         DataError: samples or labels that do not fit the model.
     """
-    judged = judge_on_host(model, None, Wishes(read_once(data), samples, metric))
+    judged = judge_on_host(model, None, Wishes(eval_data=read_once(data), eval_samples=samples, metric=metric))
     chosen = for_device(judged, plan, model.opened, samples)
     if chosen is None or judged.runs is None or judged.assessment is None or not judged.assessment.metric:
         raise DataError("there is nothing to judge the device by", hint='Pass samples with labels: "x" and "y"')

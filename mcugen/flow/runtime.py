@@ -30,7 +30,7 @@ _TRIES = 3
 """Limits of the arena that are tried to keep to a limit of RAM."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     """How a model is to run.
 

@@ -47,7 +47,7 @@ def _ways_on(item: Mapping[str, Any], where: str) -> str:
     folder = Path(name).stem or "model"
     if item.get("class_name") in ("Lambda", "__lambda__"):
         load = f"import keras; keras.saving.load_model({name!r}, safe_mode=False).export({folder!r})"
-        first = f"export a SavedModel: python -c {shlex.quote(load)}, and give mcugen the folder {folder}"
+        first = f"export a SavedModel: python -c {_in_quotes(load)}, and give mcugen the folder {folder}"
     else:
         first = (
             "pass the Python file that defines it with `custom_objects=FILE.py`, or export a SavedModel where it is"
@@ -55,6 +55,11 @@ def _ways_on(item: Mapping[str, Any], where: str) -> str:
         )
     by_hand = "hand the model object to mcugen.api in Python"
     return f"If it is your own, there are three ways on: {first}; {by_hand}; or {_TRUST}"
+
+
+def _in_quotes(program: str) -> str:
+    """As an argument in a shell; easy to read where no character of it is special between double quotes."""
+    return shlex.quote(program) if set(program) & set('"$`\\!') else f'"{program}"'
 
 
 def _is_own(item: Mapping[str, Any], own: Container[str]) -> bool:

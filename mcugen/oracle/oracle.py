@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import tempfile
-import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Any, Protocol
@@ -22,6 +21,7 @@ from mcugen.errors import ModelError, ToolError
 from mcugen.oracle.copies import Copy, Fresh, can_copy
 from mcugen.oracle.engines import Engine, chosen
 from mcugen.oracle.messages import read_message, write_message
+from mcugen.oracle.overdue import Deadline
 from mcugen.oracle.processes import NumpyProcess, Process
 from mcugen.tflite import detections
 from mcugen.tflite.fields import ints
@@ -105,6 +105,7 @@ class Oracle:
         self.unverified: tuple[str, ...] = ()
         self._unset, self._outputs = _unset_rows(model)
         self._timeout, self._is_overdue = oracle_timeout(), False
+        self._deadline = Deadline(self._end_overdue)
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
         tflm = Copy if can_copy() else Fresh
         start = tflm if self.engine == "tflite-micro" else NumpyProcess
@@ -125,6 +126,7 @@ class Oracle:
 
     def close(self) -> None:
         """End the process."""
+        self._deadline.close()
         self._process.close()
         self._stderr.close()
 
@@ -153,12 +155,10 @@ class Oracle:
 
     def _ask(self, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         # The process is killed where it takes too long; what waits for its answer then comes to an end.
-        timer = threading.Timer(self._timeout, self._end_overdue)
-        timer.daemon = True
-        timer.start()
         try:
-            write_message(self._process.requests, header, arrays)
-            answer, results = read_message(self._process.answers)
+            with self._deadline.watching(self._timeout):
+                write_message(self._process.requests, header, arrays)
+                answer, results = read_message(self._process.answers)
         except (EOFError, BrokenPipeError, json.JSONDecodeError):
             self._process.kill()
             if self._is_overdue:
@@ -168,8 +168,6 @@ class Oracle:
                 hint="The model uses an op in a way that it cannot run"
                 + ('; `reference="mcugen"` may' if self.engine == "tflite-micro" else ""),
             ) from None
-        finally:
-            timer.cancel()
         if "error" in answer:
             raise ModelError(
                 f"{_WORDS[self.engine]} refuses this model: {answer['error']}{self._last_words()}",

@@ -6,10 +6,13 @@ TensorFlow carry the same generated module.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import importlib
+import importlib.util
 import re
 import struct
+import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -48,14 +51,26 @@ def load_schema() -> ModuleType:
         ToolError: no installed package carries the schema.
     """
     for name in _CANDIDATES:
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            continue
+        with contextlib.suppress(ImportError, OSError):
+            return sys.modules.get(name) or _load_alone(name)
     raise ToolError(
         "no installed package contains the TFLite schema",
         hint="Install one: pip install tflite-micro (Linux x86-64) or pip install ai-edge-litert",
     )
+
+
+def _load_alone(name: str) -> ModuleType:
+    """A module of a package, without what the package imports when it is imported: an interpreter, or TensorFlow."""
+    package, *inner = name.split(".")
+    found = importlib.util.find_spec(package)
+    for folder in (found and found.submodule_search_locations) or ():
+        spec = importlib.util.spec_from_file_location(name, Path(folder, *inner).with_suffix(".py"))
+        if spec is not None and spec.loader is not None and Path(str(spec.origin)).is_file():
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            sys.modules[name] = module
+            return module
+    raise ImportError(name)
 
 
 def unpack_model(data: bytes) -> ModelT:

@@ -185,7 +185,7 @@ def _accuracy(proof: Proof, root: Path, data: str) -> dict[str, str]:
     from mcugen.flow.defaults import SAMPLES_ON_DEVICE
     from mcugen.flow.judging import Wishes, judge_on_host
 
-    wishes = Wishes(str(root / data), SAMPLES_ON_DEVICE, metric="accuracy")
+    wishes = Wishes(eval_data=str(root / data), eval_samples=SAMPLES_ON_DEVICE, metric="accuracy")
     found = judge_on_host(proof.ready.model, None, wishes).assessment
     measured = found.runs[-1].value("accuracy") if found is not None else None
     if found is None or measured is None:

@@ -197,17 +197,17 @@ def deploy(
 
     tell = progress or no_progress
     choice = Choice(
-        runtime,
-        optimize,
-        rows,
-        None if auto else max_ram,
-        tflm,
-        keep_names,
-        model_slot,
-        arena,
-        tflm_build,
-        plain,
-        read_reserved(reserve),
+        runtime=runtime,
+        goal=optimize,
+        rows=rows,
+        max_ram=None if auto else max_ram,
+        tflm=tflm,
+        keep_names=keep_names,
+        slot_bytes=model_slot,
+        arena_bytes=arena,
+        tflm_build=tflm_build,
+        plain=plain,
+        reserve=read_reserved(reserve),
     )
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, port or probe or tool)
@@ -229,8 +229,16 @@ def deploy(
         scaler=scaler,
     )
     data = read_once(data)
-    noise = layers or report is not None
-    wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, noise, samples_on_device, names)
+    wishes = Wishes(
+        eval_data=read_once(eval_data),
+        eval_samples=eval_samples,
+        metric=metric,
+        task=task,
+        max_drop=max_drop,
+        layers=layers or report is not None,
+        samples_on_device=samples_on_device,
+        names=names,
+    )
     check_wishes(data, wishes)
     check_early(model, wishes.eval_data, "evaluation", names)
     check_early(model, one_path(inputs), "evaluation")
@@ -245,7 +253,14 @@ def deploy(
     if report is not None and not to_run:
         raise ProjectError("a report is about a firmware that ran", where="`report`", hint="Omit it, or `flash=False`")
     page = check_report(report, inputs=(model, linker_script, data, inputs, eval_data))
-    wanted = Tuning(auto, max_flash, max_ram if auto else None, max_instructions, trials, search_seed)
+    wanted = Tuning(
+        auto=auto,
+        max_flash=max_flash,
+        max_ram=max_ram if auto else None,
+        max_instructions=max_instructions,
+        trials=trials,
+        seed=search_seed,
+    )
     check_tuning(wanted, quantize=quantize, activations=activations, split_outputs=split_outputs, board=chosen)
     if auto:
         loaded = tune_model(

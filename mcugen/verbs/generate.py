@@ -152,17 +152,17 @@ def generate(
     from mcugen.flow.runtime import Choice
 
     choice = Choice(
-        runtime,
-        optimize,
-        rows,
-        max_ram,
-        tflm,
-        keep_names,
-        model_slot,
-        arena,
-        tflm_build,
-        plain,
-        read_reserved(reserve),
+        runtime=runtime,
+        goal=optimize,
+        rows=rows,
+        max_ram=max_ram,
+        tflm=tflm,
+        keep_names=keep_names,
+        slot_bytes=model_slot,
+        arena_bytes=arena,
+        tflm_build=tflm_build,
+        plain=plain,
+        reserve=read_reserved(reserve),
     )
     chosen, names = with_linker_script(named_board(board), linker_script), read_labels(labels)
     check_emulator(chosen, emulator, None)

@@ -93,7 +93,7 @@ def inspect(
         )
     if measure and chosen is not None and core_timing(chosen.cpu) is None:
         require_model(chosen, named_emulator(None))
-    choice = Choice(runtime, optimize, rows, tflm=tflm, reserve=read_reserved(reserve))
+    choice = Choice(runtime=runtime, goal=optimize, rows=rows, tflm=tflm, reserve=read_reserved(reserve))
     loaded = load_model(model, data, progress, runtime, quantize=quantize, sizes_only=True)
     with naming(model):
         plan, plans, left_out = _tflm_plans(loaded, chosen, tflm) if choice.is_tflm else _plans(loaded, chosen, choice)

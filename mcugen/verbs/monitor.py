@@ -95,7 +95,7 @@ def monitor(
     path = Path(record) if record is not None else None
     if path is not None:
         check_recording(path)
-    report, choice = progress or no_progress, Choice(runtime, optimize, tflm=tflm)
+    report, choice = progress or no_progress, Choice(runtime=runtime, goal=optimize, tflm=tflm)
     names = read_labels(labels)
     feeding = Feeding(
         lambda specs, ranges, indices: open_source(inputs, specs, ranges, indices, seed),

@@ -138,9 +138,10 @@ def command(
     _free(force)
     asks = sys.stdin.isatty() and terminal.err.is_terminal and not json
     if not asks and (model is None or board is None):
-        lacking = " and ".join(name for name, value in (("MODEL", model), ("--board", board)) if value is None)
+        missing = [name for name, value in (("MODEL", model), ("--board", board)) if value is None]
+        were = "was" if len(missing) == 1 else "were"
         raise ProjectError(
-            f"{lacking} was not given, and there is no terminal to ask at",
+            f"{' and '.join(missing)} {were} not given, and there is no terminal to ask at",
             hint="mcugen new MODEL --data DATA --board BOARD",
         )
     if model is None:

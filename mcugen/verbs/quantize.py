@@ -150,10 +150,25 @@ def quantize(
         check_output(path, inputs=read)
     data = read_once(data)
     names = read_labels(labels)
-    wishes = Wishes(read_once(eval_data), eval_samples, metric, task, max_drop, layers, names=names)
+    wishes = Wishes(
+        eval_data=read_once(eval_data),
+        eval_samples=eval_samples,
+        metric=metric,
+        task=task,
+        max_drop=max_drop,
+        layers=layers,
+        names=names,
+    )
     check_wishes(data, wishes)
     check_early(model, wishes.eval_data, "evaluation", names)
-    wanted = Tuning(auto, max_flash, max_ram, max_instructions, trials, search_seed)
+    wanted = Tuning(
+        auto=auto,
+        max_flash=max_flash,
+        max_ram=max_ram,
+        max_instructions=max_instructions,
+        trials=trials,
+        seed=search_seed,
+    )
     if board is not None and not auto:
         raise DataError(
             "quantization does not depend on the board", where="`board`", hint="Add `auto=True`, or omit `board`"

@@ -205,7 +205,9 @@ def run(
         if picture.suffix != ".png":
             raise DataError("pictures are written as .png", where=str(picture), hint="Name it so")
     check_early(target, one_path(inputs), "evaluation")
-    choice = Choice(runtime, optimize, rows, max_ram, tflm, reserve=read_reserved(reserve))
+    choice = Choice(
+        runtime=runtime, goal=optimize, rows=rows, max_ram=max_ram, tflm=tflm, reserve=read_reserved(reserve)
+    )
     if board is not None:
         check_emulator(named_board(board), emulator, port)
     with built(target, board, data=data, quantize=quantize, choice=choice, progress=report) as ready:

@@ -110,7 +110,9 @@ def verify(
     from mcugen.flow.runtime import Choice
     from mcugen.report.write import check_report, write_report
 
-    choice = Choice(runtime, optimize, rows, max_ram, tflm, reserve=read_reserved(reserve))
+    choice = Choice(
+        runtime=runtime, goal=optimize, rows=rows, max_ram=max_ram, tflm=tflm, reserve=read_reserved(reserve)
+    )
     lessons = data if train else None
     data = None if train and is_project(target) else data
     page = check_report(report, inputs=(target, data, inputs))

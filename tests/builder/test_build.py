@@ -31,6 +31,18 @@ def sections(elf: Path) -> dict[str, int]:
         return {s.name: s["sh_size"] for s in ELFFile(stream).iter_sections() if s["sh_flags"] & 2 and s["sh_size"]}
 
 
+def symbols(elf: Path) -> set[tuple[str, int, int]]:
+    """Name, address and size of functions and variables, as another reader has them."""
+    with elf.open("rb") as stream:
+        file = ELFFile(stream)
+        taken = {n for n, s in enumerate(file.iter_sections()) if s["sh_flags"] & 2}
+        return {
+            (s.name, s["st_value"] & ~(s["st_info"]["type"] == "STT_FUNC"), s["st_size"])
+            for s in file.get_section_by_name(".symtab").iter_symbols()
+            if s["st_info"]["type"] in ("STT_FUNC", "STT_OBJECT") and s["st_size"] and s["st_shndx"] in taken
+        }
+
+
 @pytest.mark.parametrize("name", [n for n, board in load_boards().items() if board.flash.size and not board.framework])
 def test_sizes_add_up_and_match_the_elf_file_on_every_board(name: str, plan: Plan, out: Path) -> None:
     board = load_boards()[name]
@@ -61,6 +73,7 @@ def test_sizes_add_up_and_match_the_elf_file_on_every_board(name: str, plan: Pla
     assert {part for symbol, part in parts.items() if symbol.startswith("mcg_const_")} == {"weights"}
     by_size = [symbol.size for symbol in firmware.symbols]
     assert by_size == sorted(by_size, reverse=True)
+    assert {(symbol.name, symbol.address, symbol.size) for symbol in firmware.symbols} == symbols(firmware.elf)
 
 
 def test_nothing_is_built_again_when_nothing_changed(plan: Plan, board: Board, out: Path) -> None:

@@ -108,7 +108,7 @@ def test_every_key_reaches_a_command() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["new"], "MODEL and --board was not given, and there is no terminal to ask at"),
+        (["new"], "MODEL and --board were not given, and there is no terminal to ask at"),
         (["new", "small.tflite"], "--board was not given, and there is no terminal to ask at"),
         (["new", "none.keras", "--board", BOARD], "none.keras: there is no such file"),
         (["new", "small.tflite", "--data", "no.npz", "--board", BOARD], "no.npz: there is no such file"),

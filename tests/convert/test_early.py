@@ -109,6 +109,19 @@ def test_mistakes_are_named_before_the_model_is_loaded(model: Path, tmp_path: Pa
     assert not (tmp_path / "p").exists()
 
 
+def test_missing_data_is_named_before_the_model_is_loaded(model: Path, tmp_path: Path) -> None:
+    message = r"int8 needs calibration data.*\.csv file or a folder of images that holds \"x\": float32 \(N, 3\)"
+    for verb in (
+        lambda: api.quantize(model),
+        lambda: api.deploy(model, board="mps2-an386", out=tmp_path / "p"),
+        lambda: api.verify(model, board="mps2-an386"),
+    ):
+        with pytest.raises(DataError, match=message):
+            verb()
+    with pytest.raises(AssertionError, match="TensorFlow was started"):
+        api.inspect(model)
+
+
 def test_good_data_goes_on_to_the_model(model: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((5, 3)))
     with pytest.raises(AssertionError, match="TensorFlow was started"):

@@ -14,6 +14,7 @@ from mcugen.assess import assess, load_evaluation, run_float, run_on_host
 from mcugen.assess.evaluate import encode, with_device
 from mcugen.convert import convert
 from mcugen.convert.choices import Choices
+from mcugen.convert.compare import LITTLE_SQNR_DB, POOR_SQNR_DB
 from mcugen.convert.parts import columns
 from mcugen.convert.types import Converted
 from mcugen.errors import ConversionError, ModelError
@@ -70,6 +71,13 @@ def test_a_part_that_is_lost_is_seen_and_said(joined: Converted) -> None:
     assert found["[..., 4:6]"] < 10
     (warning,) = joined.report.warnings
     assert warning.startswith('layer "detections" joins parts of different size')
+    assert "little of detections[..., 4:6]: pass `split_outputs=True`" in warning
+
+
+def test_a_part_that_lost_much_is_said_as_well() -> None:
+    made = convert(detector(10.0), DATA)
+    assert POOR_SQNR_DB < parts_db(made)["[..., 4:6]"] < LITTLE_SQNR_DB
+    (warning,) = made.report.warnings
     assert "little of detections[..., 4:6]: pass `split_outputs=True`" in warning
 
 

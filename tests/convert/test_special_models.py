@@ -24,10 +24,6 @@ def test_the_first_subgraph_is_the_model() -> None:
     second = FloatModel()
     other = second.model([second.op("RELU", [second.input((1, 9))], (1, 9))])
     model.subgraphs = [*model.subgraphs, S.SubGraphT(tensors=other.subgraphs[0].tensors[:1], operators=[], name="b")]
-    names = (("serving", 0), ("training", 1))
-    model.signatureDefs = [
-        S.SignatureDefT(signatureKey=key, subgraphIndex=n, inputs=[], outputs=[]) for key, n in names
-    ]
     inspection = inspect_model(open_model(pack_model(model)))
     assert [spec.shape for spec in inspection.inputs] == [(1, 4)]
 

@@ -59,3 +59,20 @@ def test_arrays_are_wrapped_and_complete() -> None:
     text = c_text.initializer(values)
     assert max(map(len, text.splitlines())) <= 100
     assert [int(v) for v in text.replace("\n", " ").split(",") if v.strip()] == values.tolist()
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "int32", "bool", "float32"])
+@pytest.mark.parametrize("width", [8, 40, 100])
+def test_lines_are_as_full_as_they_may_be(kind: str, width: int) -> None:
+    rng = np.random.default_rng(3)
+    values = (rng.normal(size=300) * 1000).astype(kind)
+    if kind == "int32":
+        values[7] = -(1 << 31)
+    write = c_text.float_literal if kind == "float32" else lambda value: c_text.int_literal(int(value))
+    lines = [""]
+    for value in values:
+        if len(lines[-1]) + len(f"{write(value)}, ") > width - 4 and lines[-1]:
+            lines.append("")
+        lines[-1] += f"{write(value)}, "
+    assert c_text.initializer(values, width=width).splitlines() == [f"    {line}".rstrip() for line in lines]
+    assert c_text.initializer(values[:0]) == ""

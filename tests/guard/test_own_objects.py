@@ -61,7 +61,7 @@ def test_a_lambda_is_named_with_three_ways_on() -> None:
         check_config(layer(class_name="Lambda", registered_name="Lambda", module="keras.layers"), "models/my net.keras")
     assert caught.value.where == 'models/my net.keras, layer "gate_1"'
     said = as_options(caught.value.hint)
-    assert "python -c 'import keras; keras.saving.load_model(" in said
+    assert 'python -c "import keras; keras.saving.load_model(' in said
     assert "my net.keras" in said
     assert "hand the model object to mcugen.api in Python; or pass --trust-model to run" in said
 

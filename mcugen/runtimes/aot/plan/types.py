@@ -96,7 +96,10 @@ class Step:
 
     @property
     def why_not_faster(self) -> str:
-        return "; ".join(dict.fromkeys(call.why_not_faster for call in self.all_calls() if call.why_not_faster))
+        """Of the graphs that it runs, only where ops multiply: what the others take of its cost is not known."""
+        nested = [step.why_not_faster for plan in self.plans for step in plan.steps if step.macs]
+        reasons = [*(call.why_not_faster for call in self.calls), *nested]
+        return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
     @property
     def scratch_bytes(self) -> int:
