@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from mcugen.boards.types import Board
 from mcugen.convert import QuantizationReport, convert
@@ -26,9 +26,11 @@ from mcugen.ops.custom import take_others
 from mcugen.outputs import temporary_folder
 from mcugen.pipeline import is_pipeline_file, read_pipeline
 from mcugen.pipeline.app import App, bind
-from mcugen.pipeline.emit import ram_bytes
+from mcugen.pipeline.emit import ram_bytes, scratch_bytes
 from mcugen.progress import Progress
 from mcugen.runtimes.aot.plan import Plan, make_plan
+from mcugen.runtimes.aot.plan.front import with_front_room
+from mcugen.runtimes.aot.plan.verify import verify_front
 from mcugen.runtimes.program import Program
 from mcugen.text import plain
 from mcugen.tflite.opened import OpenedModel
@@ -249,7 +251,13 @@ def with_app(program: AnyProgram, app: App | None) -> AnyProgram:
     assert isinstance(program, Plan)
     if program.rows == "pushed":
         raise PipelineError("brings the model's input as a whole", where="[model]", hint='Omit `rows="pushed"`')
-    return replace(program, app_bytes=ram_bytes(app))
+    scratch = scratch_bytes(app)
+    shared = with_front_room(program, scratch) if scratch else None
+    if shared is None:
+        return replace(program, app_bytes=ram_bytes(app))
+    found = replace(shared, app_bytes=ram_bytes(app) - scratch)
+    verify_front(found)
+    return cast("AnyProgram", found)
 
 
 def plan_per_board(model: Model, boards: Sequence[Board], goal: Goal, pushed: bool = False) -> list[tuple[Board, Plan]]:
@@ -258,6 +266,5 @@ def plan_per_board(model: Model, boards: Sequence[Board], goal: Goal, pushed: bo
     for board in boards:
         if board.target() not in plans:
             plans[board.target()] = make_plan(model.graph, board.target(), goal, pushed)
-    if model.app is not None:
-        plans = {target: with_app(plan, model.app) for target, plan in plans.items()}
-    return [(board, in_memories(plan, board, {}) or plan) for board in boards for plan in [plans[board.target()]]]
+    found = ((board, in_memories(plans[board.target()], board, {}) or plans[board.target()]) for board in boards)
+    return [(board, with_app(plan, model.app)) for board, plan in found]
