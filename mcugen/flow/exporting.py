@@ -172,7 +172,7 @@ def _with_apps(subject: Subject, models: Sequence[Model], command: str) -> Subje
             raise PipelineError(
                 "keeps its state in variables, not in a context", where=model.source, hint="Omit `context=True`"
             )
-        files = {**part.files, **app_files(model, command, part.name)}
+        files = {**part.files, **app_files(model, part.program, command, part.name)}
         parts.append(replace(part, files=files))
     return replace(subject, parts=tuple(parts))
 

@@ -16,7 +16,8 @@ from mcugen.convert.keras_front import IMAGE_LAYERS, Leading, leading_layers
 from mcugen.convert.keras_inputs import own_scaling_of_file
 from mcugen.convert.sources import identify
 from mcugen.convert.types import Samples
-from mcugen.errors import DataError
+from mcugen.errors import DataError, PipelineError
+from mcugen.names import FrontEnds, Runtime
 from mcugen.pipeline.from_layers import FrontOfLayers, front_of_layers
 from mcugen.tflite.types import TensorSpec
 
@@ -132,6 +133,65 @@ def first_layers(source: object, folder: Path, data: Any, *, needed_only: bool) 
     again = () if absorbed else front.again
     cut = CutModel(found.path, found.name, names, again, probe, made.rows(probe), front.tolerance)
     return FirstLayers(leading, front, cut)
+
+
+@dataclass(frozen=True, eq=False)
+class Behind:
+    """What of a model is quantized, and with what: all of it where `first` is None.
+
+    Attributes:
+        data: calibration data of `source`.
+        samples: the same as the whole model takes it; None without, or of random data.
+    """
+
+    first: FirstLayers | None
+    source: object
+    data: Any
+    samples: Samples | None = None
+
+    def of_whole(self, data: Any, names: tuple[str, ...] = ()) -> Any:
+        """Evaluation data of the whole model as `source` takes it.
+
+        Raises:
+            DataError: it does not fit the model.
+        """
+        if self.first is None or data is None:
+            return data
+        return self.first.labelled(self.first.samples(data, "evaluation", names))
+
+
+def behind_front_end(
+    source: object, folder: Path, data: Any, front_ends: FrontEnds, runtime: Runtime | None, names: tuple[str, ...] = ()
+) -> Behind:
+    """A model and its calibration data behind the first layers that a front end takes over.
+
+    Args:
+        folder: where a Keras object is saved.
+
+    Raises:
+        PipelineError: there is no place for a front end.
+        ConversionError, DataError: as :func:`first_layers`.
+    """
+    first = None if front_ends == "never" else first_layers(source, folder, data, needed_only=front_ends != "always")
+    if first is None:
+        return Behind(None, source, data)
+    if front_ends == "refused":
+        raise PipelineError(
+            "is no op of a network, but becomes a front end, and what is asked for is the network alone",
+            where=first.leading.names,
+            hint="Deploy or generate the Keras model: model/pipeline.toml in its project names the front end, and the "
+            "network behind it",
+        )
+    if runtime == "tflm":
+        raise PipelineError(
+            "becomes a front end, and those are compiled ahead of time only",
+            where=first.leading.names,
+            hint='Omit `runtime="tflm"`',
+        )
+    if data is None or (isinstance(data, str) and data == "random"):
+        return Behind(first, first.cut, data)
+    samples = first.samples(data, names=names)
+    return Behind(first, first.cut, first.labelled(samples), samples)
 
 
 def _are_bytes(leading: Leading, path: Path, data: Any) -> bool:

@@ -59,7 +59,8 @@ class Inspection(Brief):
         from mcugen.runtimes.aot.plan.types import Plan
 
         rows = row_notes(self.plan) if isinstance(self.plan, Plan) else []
-        return (*self.model.graph.notes, *self.plan.warnings, *rows, *((unknown,) if self.left_out else ()))
+        first = (self.model.first.note,) if self.model.first is not None else ()
+        return (*first, *self.model.graph.notes, *self.plan.warnings, *rows, *((unknown,) if self.left_out else ()))
 
     def to_dict(self) -> dict[str, Any]:
         from mcugen.flow.memories import memory_facts

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from mcugen.boards.types import Board
 from mcugen.convert import QuantizationReport, convert
@@ -14,21 +14,23 @@ from mcugen.convert.choices import Choices
 from mcugen.convert.early import check_early
 from mcugen.convert.types import OwnScaling
 from mcugen.errors import ConversionError, ModelError, PipelineError, TrainingError
-from mcugen.flow.first_layers import FirstLayers, first_layers
+from mcugen.flow.first_layers import Behind, FirstLayers, behind_front_end
 from mcugen.flow.memories import in_memories
 from mcugen.flow.runtime import Choice, make, read_model
 from mcugen.flow.sensors import calibration
 from mcugen.flow.training import Head, Wanted, cut_and_convert, make_head, with_head
 from mcugen.graph import Graph
-from mcugen.names import Activations, FrontEnds, Goal, Runtime
+from mcugen.names import Activations, FrontEnds, Goal, InputRows, Runtime
 from mcugen.ops.base import Target
 from mcugen.ops.custom import take_others
 from mcugen.outputs import temporary_folder
 from mcugen.pipeline import is_pipeline_file, read_pipeline
 from mcugen.pipeline.app import App, bind
-from mcugen.pipeline.emit import ram_bytes
+from mcugen.pipeline.emit import ram_bytes, scratch_bytes
 from mcugen.progress import Progress
 from mcugen.runtimes.aot.plan import Plan, make_plan
+from mcugen.runtimes.aot.plan.front import with_front_room
+from mcugen.runtimes.aot.plan.verify import verify_front
 from mcugen.runtimes.program import Program
 from mcugen.text import plain
 from mcugen.tflite.opened import OpenedModel
@@ -122,7 +124,7 @@ def load_model(
     """Convert whatever the user gave to full int8, int16 activations or float32, and read it as the runtime needs it.
 
     `sizes_only`: a float model without data is sized by its shapes, see :func:`mcugen.convert.convert`.
-    `front_ends`: whether a Keras model's first layers become one; "needed": where they are no ops. `wanted`: the
+    `front_ends`: whether a Keras model's first layers become one, see :data:`mcugen.names.FrontEnds`. `wanted`: the
     layers at its end that learn on the device, and are cut off.
 
     Raises:
@@ -150,17 +152,11 @@ def load_model(
     with contextlib.ExitStack() as stack:
         stack.enter_context(naming(source))
         stack.enter_context(take_others(runtime == "tflm"))
-        first = None
-        if front_ends != "never":
-            folder = stack.enter_context(temporary_folder())
-            first = first_layers(source, folder, data, needed_only=front_ends == "needed")
-        samples = None
-        if first is not None and data is not None and not (isinstance(data, str) and data == "random"):
-            samples = first.samples(data, names=tuple(names))
-            data = first.labelled(samples)
+        folder = stack.enter_context(temporary_folder())
+        behind = behind_front_end(source, folder, data, front_ends, runtime, tuple(names))
         converted = convert(
-            source if first is None else first.cut,
-            data,
+            behind.source,
+            behind.data,
             quantize=quantize,
             choices=Choices(
                 activations=activations,
@@ -174,20 +170,30 @@ def load_model(
         graph = read_model(converted, runtime or "aot")
     report, floats = converted.report, converted.float_model
     model = Model(converted.model, graph, source_name(source), report.trusted, report, floats, converted.scaling)
+    return with_front_end(model, behind)
+
+
+def front_ends_for(*, rows: InputRows | None, runtime: Runtime | None, compare_float: bool = False) -> FrontEnds:
+    """Where a Keras model's first layers become a front end: everywhere, but where one can only bring whole inputs, or
+    none at all."""
+    return "needed" if compare_float or rows == "pushed" or runtime == "tflm" else "always"
+
+
+def with_front_end(model: Model, behind: Behind) -> Model:
+    """A model behind its first layers, with the front end that took their place; unchanged where none did."""
+    first, report = behind.first, model.report
     if first is None:
         return model
-    if runtime == "tflm":
-        raise PipelineError(
-            "becomes a front end, and those are compiled ahead of time only",
-            where=first.leading.names,
-            hint='Omit `runtime="tflm"`',
-        )
-    app = bind(first.front.pipeline, graph)
-    if samples is not None:
-        report = replace(report, calibration=replace(report.calibration, origin=samples.origin, notes=samples.notes))
-    report = replace(report, notes=(first.note, *report.notes))
-    signal = None if samples is None else first.frames(samples.inputs[0][:_SAMPLES_AS_SIGNAL])
-    return replace(model, report=report, app=app, first=first, signal=signal, rows=data)
+    signal = None
+    if behind.samples is not None:
+        signal = first.frames(behind.samples.inputs[0][:_SAMPLES_AS_SIGNAL])
+    if report is not None and behind.samples is not None:
+        origin, notes = behind.samples.origin, behind.samples.notes
+        report = replace(report, calibration=replace(report.calibration, origin=origin, notes=notes))
+    if report is not None:
+        report = replace(report, notes=(first.note, *report.notes))
+    app = bind(first.front.pipeline, model.graph)
+    return replace(model, report=report, app=app, first=first, signal=signal, rows=behind.data)
 
 
 def behind_first_layers(model: Model, data: Any, names: Sequence[str] = ()) -> Any:
@@ -196,9 +202,7 @@ def behind_first_layers(model: Model, data: Any, names: Sequence[str] = ()) -> A
     Raises:
         DataError: it does not fit the model.
     """
-    if model.first is None or data is None:
-        return data
-    return model.first.labelled(model.first.samples(data, "evaluation", tuple(names)))
+    return Behind(model.first, None, None).of_whole(data, tuple(names))
 
 
 def _load_with_head(
@@ -221,7 +225,8 @@ def _load_app(path: Path, data: Any, progress: Progress | None, runtime: Runtime
     if runtime == "tflm":
         raise PipelineError("runs compiled ahead of time only", where=source_name(path), hint='Omit `runtime="tflm"`')
     pipeline = read_pipeline(path)
-    model = load_model(pipeline.model, calibration(pipeline, data), progress, runtime, **how)
+    samples = calibration(pipeline, data)
+    model = load_model(pipeline.model, samples, progress, runtime, front_ends="refused", **how)
     return replace(model, source=source_name(path), app=bind(pipeline, model.graph))
 
 
@@ -232,7 +237,10 @@ def plan_model(model: Model, board: Board, choice: Choice | None = None) -> Prog
     return with_head(with_app(program, model.app), model.head)
 
 
-def with_app(program: Program, app: App | None) -> Program:
+AnyProgram = TypeVar("AnyProgram", bound=Program)
+
+
+def with_app(program: AnyProgram, app: App | None) -> AnyProgram:
     """The program, with the RAM of what is around it.
 
     Raises:
@@ -243,13 +251,20 @@ def with_app(program: Program, app: App | None) -> Program:
     assert isinstance(program, Plan)
     if program.rows == "pushed":
         raise PipelineError("brings the model's input as a whole", where="[model]", hint='Omit `rows="pushed"`')
-    return replace(program, app_bytes=ram_bytes(app))
+    scratch = scratch_bytes(app)
+    shared = with_front_room(program, scratch) if scratch else None
+    if shared is None:
+        return replace(program, app_bytes=ram_bytes(app))
+    found = replace(shared, app_bytes=ram_bytes(app) - scratch)
+    verify_front(found)
+    return cast("AnyProgram", found)
 
 
-def plan_per_board(graph: Graph, boards: Sequence[Board], goal: Goal, pushed: bool = False) -> list[tuple[Board, Plan]]:
+def plan_per_board(model: Model, boards: Sequence[Board], goal: Goal, pushed: bool = False) -> list[tuple[Board, Plan]]:
     """The plan for every board, made once per core."""
     plans: dict[Target, Plan] = {}
     for board in boards:
         if board.target() not in plans:
-            plans[board.target()] = make_plan(graph, board.target(), goal, pushed)
-    return [(board, in_memories(plan, board, {}) or plan) for board in boards for plan in [plans[board.target()]]]
+            plans[board.target()] = make_plan(model.graph, board.target(), goal, pushed)
+    found = ((board, in_memories(plans[board.target()], board, {}) or plans[board.target()]) for board in boards)
+    return [(board, with_app(plan, model.app)) for board, plan in found]

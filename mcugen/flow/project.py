@@ -26,6 +26,7 @@ from mcugen.pipeline.app import bind
 from mcugen.pipeline.emit import emit_app
 from mcugen.project.manifest import MANIFEST_NAME
 from mcugen.project.project import Project, load_project
+from mcugen.runtimes.aot.plan import Plan
 from mcugen.runtimes.program import Program
 from mcugen.text import plain
 from mcugen.tflite.opened import open_model
@@ -68,7 +69,7 @@ def write_project(
         folder,
         model_files={
             **library_files(plan, labels, command),
-            **app_files(model, command),
+            **app_files(model, plan, command),
             **training_files(model, command),
         },
         extra_files={**model_files(model), **scripts},
@@ -101,11 +102,12 @@ def quantization_file(name: str) -> str:
     return QUANTIZATION_FILE if name == FIRMWARE_NAME else f"model/{name}.json"
 
 
-def app_files(model: Model, command: str, name: str = FIRMWARE_NAME) -> dict[str, str]:
+def app_files(model: Model, plan: Program, command: str, name: str = FIRMWARE_NAME) -> dict[str, str]:
     """The C of what is around a model; none where nothing is."""
     if model.app is None:
         return {}
-    return emit_app(model.app, model.graph, name=name, command=command)
+    shared = isinstance(plan, Plan) and plan.front is not None
+    return emit_app(model.app, model.graph, name=name, command=command, scratch_in_arena=shared)
 
 
 def training_files(model: Model, command: str) -> dict[str, str]:

@@ -32,10 +32,14 @@ def survey(source: object, *, quantize: bool = True) -> tuple[str, int, tuple[Mi
     from mcugen.convert.plain import plain_float
     from mcugen.convert.quantizer import without_rule
     from mcugen.convert.sources import identify
+    from mcugen.flow.first_layers import behind_front_end
+    from mcugen.outputs import temporary_folder
     from mcugen.runtimes.aot.graph import read_graph
 
-    found = identify(source)
-    model = load_tflite(found).model
+    with temporary_folder() as folder:
+        behind = behind_front_end(source, folder, None, "needed", None)
+        found = identify(behind.source)
+        model = load_tflite(found).model
     try:
         inspection = inspect_model(model)
     except UnsupportedOpError:

@@ -14,15 +14,17 @@ from mcugen.convert.early import check_early
 from mcugen.device.connecting import open_device
 from mcugen.errors import BoardError, ConversionError, DataError
 from mcugen.flow.defaults import Tuning
+from mcugen.flow.first_layers import behind_front_end
 from mcugen.flow.judging import Wishes
-from mcugen.flow.model import Model, naming, plan_model, source_name
+from mcugen.flow.model import Model, naming, plan_model, source_name, with_front_end
 from mcugen.flow.proof import measure as measure_cost
 from mcugen.flow.prove import device_options
 from mcugen.flow.ready import Ready, built_temporarily
 from mcugen.flow.runtime import Choice, read_opened
 from mcugen.flow.settle import settle_arena
-from mcugen.names import Activations
+from mcugen.names import Activations, FrontEnds
 from mcugen.oracle import make_inputs
+from mcugen.outputs import temporary_folder
 from mcugen.progress import no_progress, share_of
 from mcugen.runtimes.aot.plan import make_plan
 from mcugen.tflite.opened import OpenedModel
@@ -82,6 +84,7 @@ def tune_model(
     *,
     board: Board | None,
     choice: Choice,
+    front_ends: FrontEnds,
     record: Callable[[str], Path | None],
     progress: Progress | None,
 ) -> Model:
@@ -90,6 +93,7 @@ def tune_model(
     Args:
         wishes: the metric and what may be lost of it; evaluation data, where `data` has no labels.
         board: whose limits hold; None for those of `tuning` alone.
+        front_ends: whether a Keras model's first layers become one.
         record: where trials are remembered, by the model's name.
 
     Raises:
@@ -98,12 +102,13 @@ def tune_model(
     """
     report = progress or no_progress
     check_early(source, data, names=wishes.names)
-    with naming(source):
-        floats = open_float(source, data, progress, names=wishes.names)
+    with naming(source), temporary_folder() as folder:
+        behind = behind_front_end(source, folder, data, front_ends, choice.runtime, wishes.names)
+        floats = open_float(behind.source, behind.data, progress, names=wishes.names)
 
         def read(made: OpenedModel) -> Model:
             graph = read_opened(made, floats.name, choice.runtime or "aot", trusted=floats.everything.trusted)
-            return Model(made, graph, source_name(source), trusted=True, report=None)
+            return with_front_end(Model(made, graph, source_name(source), trusted=True, report=None), behind)
 
         def estimate(made: OpenedModel) -> Cost:
             model = read(made)
@@ -115,7 +120,8 @@ def tune_model(
 
         given = floats.everything
         if given.targets is None and wishes.eval_data is not None:
-            given = load_evaluation(floats.model, wishes.eval_data, scaling=floats.scaling, names=wishes.names).samples
+            evaluated = behind.of_whole(wishes.eval_data, wishes.names)
+            given = load_evaluation(floats.model, evaluated, scaling=floats.scaling, names=wishes.names).samples
         judge = Judge(
             floats.model,
             given,
@@ -139,7 +145,10 @@ def tune_model(
         )
         made = floats.quantized(found.best.choices, progress)
     told = replace(made.report, search=found.to_dict())
-    return replace(read(made.model), trusted=told.trusted, report=told, floats=made.float_model, scaling=made.scaling)
+    graph = read_opened(made.model, floats.name, choice.runtime or "aot", trusted=told.trusted)
+    scaling = made.scaling
+    model = Model(made.model, graph, source_name(source), told.trusted, told, made.float_model, scaling)
+    return with_front_end(model, behind)
 
 
 def _instructions(model: Model, board: Board, choice: Choice, progress: Progress) -> int:

@@ -1,4 +1,4 @@
-"""Logarithms of a spectrum on the mel scale in float32, as tf.signal, librosa and torchaudio compute them."""
+"""Logarithms of a spectrum on the mel scale, as tf.signal, librosa and torchaudio compute them; here in float32."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ LIBRARIES = {
 }
 LOGS = {"ln": 1.0, "db": 10 / math.log(10), "none": 0.0}
 """What the natural logarithm is multiplied by."""
+
+ARITHMETICS = ("float32", "int16")
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,21 @@ class _Reference:
         return np.concatenate(made)
 
 
-def parse_log_mel(table: Table, signal: Signal, mfcc: bool) -> LogMel:
+def parse_log_mel(table: Table, signal: Signal, mfcc: bool) -> FrontEnd:
     """The fields of both kinds; `coefficients` of MFCC alone."""
+    from mcugen.frontends.log_mel_int16 import LogMelInt16  # which takes its settings from here
+
+    made = _parsed(table, signal, mfcc)
+    if table.choice("arithmetic", ARITHMETICS, ARITHMETICS[0]) == "float32":
+        return made
+    if signal.dtype != "int16":
+        raise table.error("arithmetic", f"is int16, which takes int16 samples, not {signal.dtype}")
+    if made.log == "none":
+        raise table.error("arithmetic", 'is int16, which has too little range without a logarithm: log is "none"')
+    return LogMelInt16(made)
+
+
+def _parsed(table: Table, signal: Signal, mfcc: bool) -> LogMel:
     if signal.dtype not in ("int16", "float32") or signal.channels != 1 or signal.rate is None:
         raise table.error("kind", "takes int16 or float32 samples of one channel, at a rate")
     nyquist = signal.rate / 2

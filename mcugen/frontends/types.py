@@ -64,6 +64,8 @@ class Rows:
     """Frames until the first row."""
     frames_step: int
     """Frames for each further row."""
+    scale: float | None = None
+    """Of integers that stand for other numbers, what a step of theirs is in these."""
 
     @property
     def values(self) -> int:

@@ -25,20 +25,28 @@ def app_prefix(name: str) -> str:
     return "mcg_app" if name == FIRMWARE_NAME else f"{name}_app"
 
 
+def scratch_bytes(app: App) -> int:
+    """RAM that its front end takes only within a push."""
+    return app.pipeline.front_end.emitted().scratch_bytes
+
+
 def ram_bytes(app: App) -> int:
-    """RAM that an app takes beside the model's arena, on a 32-bit core: its front end, rows, window and decision."""
+    """RAM that an app takes, on a 32-bit core: its front end with its scratch, rows, window and decision."""
     emitted, rows = app.pipeline.front_end.emitted(), app.pipeline.front_end.rows()
     found = emitted.state_bytes + emitted.scratch_bytes + rows.values * np.dtype(rows.dtype).itemsize + _COUNTERS
     found += app.window_values * app.input.dtype.itemsize
     return found + (app.decision.emitted().state_bytes if app.decision is not None else 0)
 
 
-def emit_app(app: App, graph: Graph, *, name: str = FIRMWARE_NAME, command: str = "") -> dict[str, str]:
+def emit_app(
+    app: App, graph: Graph, *, name: str = FIRMWARE_NAME, command: str = "", scratch_in_arena: bool = False
+) -> dict[str, str]:
     """The files of an app, by path relative to the model library's folder.
 
     Args:
         name: prefix of the model's functions.
         command: shown in the banner.
+        scratch_in_arena: the front end works in the model's arena, where the model's C says.
     """
     prefix = app_prefix(name)
     values = {
@@ -46,7 +54,7 @@ def emit_app(app: App, graph: Graph, *, name: str = FIRMWARE_NAME, command: str 
         "name": name,
         "prefix": prefix,
         "PREFIX": prefix.upper(),
-        "app": _app_view(app, graph),
+        "app": {**_app_view(app, graph), "scratch_in_arena": scratch_in_arena},
         "decision": _decision_view(app.decision) if app.decision is not None else None,
     }
     front = app.pipeline.front_end.emitted()

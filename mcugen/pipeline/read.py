@@ -62,7 +62,7 @@ def _read(data: Mapping[str, Any], path: Path, text: str) -> Pipeline:
     stride = model.integer("stride", 0, _MOST_ROWS, 0) or None
     if window is not None and stride is not None and stride > window:
         raise model.error("stride", f"is {stride}, but an inference takes {window} rows: none may be left out")
-    row_scale = model.number("row_scale", 1e-12, 1e12) if model.has("row_scale") else None
+    row_scale = model.number("row_scale", 1e-12, 1e12) if model.has("row_scale") else front_end.rows().scale
     model.finish()
     decision = decisions.parse(top.table("decision")) if top.has("decision") else None
     top.finish()

@@ -25,8 +25,8 @@ class Pipeline:
         model: the model's file; relative paths count from the pipeline file's folder.
         window: rows that an inference takes; None for as many as the model's input holds.
         stride: rows from one inference to the next; None for as many as an inference takes.
-        row_scale: what a step of the rows stands for in the numbers that the model was trained on; None for 1, and
-            for rows that are the model's own integers.
+        row_scale: what a step of the rows stands for in the numbers that the model was trained on; None where the rows
+            are these numbers, or the model's own integers. Without one in the file, it is the front end's own.
         decision: None where outputs are all that is wanted.
         text: the file, as it is kept in a project.
     """

@@ -182,7 +182,7 @@ def deploy(
     )
     from mcugen.flow.labels import read_labels
     from mcugen.flow.memories import read_reserved
-    from mcugen.flow.model import behind_first_layers, load_model, plan_model
+    from mcugen.flow.model import behind_first_layers, front_ends_for, load_model, plan_model
     from mcugen.flow.project import command_line, default_folder, folder_for, write_project
     from mcugen.flow.proof import Proof
     from mcugen.flow.prove import prove
@@ -262,6 +262,7 @@ def deploy(
         seed=search_seed,
     )
     check_tuning(wanted, quantize=quantize, activations=activations, split_outputs=split_outputs, board=chosen)
+    front_ends = front_ends_for(rows=choice.rows, runtime=runtime, compare_float=compare_float)
     if auto:
         loaded = tune_model(
             model,
@@ -270,6 +271,7 @@ def deploy(
             wanted,
             board=chosen,
             choice=choice,
+            front_ends=front_ends,
             progress=tell,
             record=lambda name: record_beside(out if out is not None else folder_for(name, chosen)),
         )
@@ -284,8 +286,9 @@ def deploy(
             split_outputs=split_outputs,
             names=names,
             wanted=wanted_layers,
-            front_ends="needed" if compare_float or choice.rows == "pushed" or runtime == "tflm" else "always",
+            front_ends=front_ends,
         )
+    wishes = replace(wishes, eval_data=behind_first_layers(loaded, wishes.eval_data, names))
     wishes = replace(wishes, eval_data=behind_first_layers(loaded, wishes.eval_data, names))
     if compare_float:
         check_comparable(loaded, chosen, counted=not on_hardware and named_emulator(emulator).counts_instructions)

@@ -174,7 +174,13 @@ def fit(
         raise BoardError(wrong, where="`max_ms`", hint="Give milliseconds above 0, and let cycles be counted")
     report = progress or no_progress
     chosen = [named_board(name) for name in boards] or known_boards()
-    loaded = load_model(model, data, progress, sizes_only=True)
+    loaded = load_model(model, data, progress, sizes_only=True, front_ends="needed" if scale else "always")
+    if scale is not None and loaded.first is not None:
+        raise ConversionError(
+            "becomes a front end, and only a network can be scaled",
+            where=loaded.first.leading.names,
+            hint="Omit `scale`, or pass the model without it",
+        )
     candidates = [_candidate(1, loaded, chosen, optimize or DEFAULT_GOAL, report if cycles else None)]
     for factor in FACTORS if scale is not None else ():
         assert scale is not None
@@ -197,7 +203,7 @@ def _candidate(
     from mcugen.flow.estimating import estimate_planned
     from mcugen.flow.model import plan_per_board
 
-    planned = plan_per_board(model.graph, boards, goal)
+    planned = plan_per_board(model, boards, goal)
     _, first = planned[0]
     return Candidate(
         factor,

@@ -147,7 +147,7 @@ def generate(
     from mcugen.flow.boards import named_board
     from mcugen.flow.labels import read_labels
     from mcugen.flow.memories import read_reserved
-    from mcugen.flow.model import load_model, plan_model
+    from mcugen.flow.model import front_ends_for, load_model, plan_model
     from mcugen.flow.project import command_line, write_project
     from mcugen.flow.runtime import Choice
 
@@ -174,7 +174,7 @@ def generate(
         quantize=quantize,
         activations=activations,
         split_outputs=split_outputs,
-        front_ends="needed" if rows == "pushed" or runtime == "tflm" else "always",
+        front_ends=front_ends_for(rows=rows, runtime=runtime),
     )
     plan = plan_model(loaded, chosen, choice)
     command = command_line("generate", loaded, plan, chosen) + (" --protocol mlperf" if protocol == "mlperf" else "")

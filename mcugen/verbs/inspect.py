@@ -80,7 +80,7 @@ def inspect(
     from mcugen.flow.boards import named_board
     from mcugen.flow.inspection import Inspection
     from mcugen.flow.memories import read_reserved
-    from mcugen.flow.model import load_model, naming
+    from mcugen.flow.model import front_ends_for, load_model, naming
     from mcugen.flow.runtime import Choice
     from mcugen.progress import no_progress
 
@@ -94,7 +94,8 @@ def inspect(
     if measure and chosen is not None and core_timing(chosen.cpu) is None:
         require_model(chosen, named_emulator(None))
     choice = Choice(runtime=runtime, goal=optimize, rows=rows, tflm=tflm, reserve=read_reserved(reserve))
-    loaded = load_model(model, data, progress, runtime, quantize=quantize, sizes_only=True)
+    front_ends = front_ends_for(rows=rows, runtime=runtime)
+    loaded = load_model(model, data, progress, runtime, quantize=quantize, sizes_only=True, front_ends=front_ends)
     with naming(model):
         plan, plans, left_out = _tflm_plans(loaded, chosen, tflm) if choice.is_tflm else _plans(loaded, chosen, choice)
     fits = tuple(fit_report(each, board) for board, each in plans)
@@ -111,18 +112,18 @@ Plans = tuple["Program", list[tuple["Board", "Program"]], tuple[str, ...]]
 def _plans(model: Model, chosen: Board | None, choice: Choice) -> Plans:
     from mcugen.flow.boards import known_boards
     from mcugen.flow.memories import in_memories, reserved_in
-    from mcugen.flow.model import plan_per_board
+    from mcugen.flow.model import plan_per_board, with_app
     from mcugen.names import DEFAULT_GOAL
     from mcugen.ops.base import Target
     from mcugen.runtimes.aot.plan import make_plan
 
     goal = choice.goal or DEFAULT_GOAL
     pushed = choice.rows == "pushed"
-    boards: list[tuple[Board, Program]] = [*plan_per_board(model.graph, known_boards(), goal, pushed)]
+    boards: list[tuple[Board, Program]] = [*plan_per_board(model, known_boards(), goal, pushed)]
     plan = make_plan(model.graph, chosen.target() if chosen else Target(), goal, pushed)
-    if chosen is None:
-        return plan, boards, ()
-    return in_memories(plan, chosen, reserved_in(chosen, choice.reserve)) or plan, boards, ()
+    if chosen is not None:
+        plan = in_memories(plan, chosen, reserved_in(chosen, choice.reserve)) or plan
+    return with_app(plan, model.app), boards, ()
 
 
 def _tflm_plans(model: Model, chosen: Board | None, tflm: str | None) -> Plans:

@@ -95,7 +95,7 @@ def push(
 
     report = progress or no_progress
     chosen = named_board(board) if board is not None else None
-    loaded = load_model(model, data, report, "tflm", quantize=quantize)
+    loaded = load_model(model, data, report, "tflm", quantize=quantize, front_ends="refused")
     view = read_view(loaded.opened, loaded.graph.name)
     check_supported(view)
     flatbuffer = Stripped(loaded.opened, 0, False) if keep_names else strip_proved(loaded.opened, view)

@@ -183,11 +183,20 @@ def quantize(
             wanted,
             board=chosen,
             choice=Choice(),
+            front_ends="refused",
             record=lambda _name: record_beside(path),
             progress=progress,
         )
     else:
-        loaded = load_model(model, data, progress, activations=activations, split_outputs=split_outputs, names=names)
+        loaded = load_model(
+            model,
+            data,
+            progress,
+            activations=activations,
+            split_outputs=split_outputs,
+            names=names,
+            front_ends="refused",
+        )
     if layers and loaded.float_data is None:
         raise ConversionError(
             "the model was already quantized, so that its layers have no float32 ones to compare with",

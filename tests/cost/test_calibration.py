@@ -140,7 +140,7 @@ def test_a_board_whose_flash_is_slower_than_its_file_says(monkeypatch: pytest.Mo
     """The board tells what the model gives for a flash of 9 and 7 cycles, where its file says 5 and 2."""
     monkeypatch.delenv(OFF, raising=False)
     model = load_model(zoo.path("ds_cnn"))
-    planned = plan_per_board(model.graph, [BOARD], "balanced")
+    planned = plan_per_board(model, [BOARD], "balanced")
     assert BOARD.timing is not None
     slow = replace(BOARD, timing=replace(BOARD.timing, miss=(9, 9, 9), hidden=(2, 2, 2)))
     before = estimate_planned(model, planned)[0]
@@ -181,7 +181,7 @@ def test_a_board_whose_flash_is_slower_than_its_file_says(monkeypatch: pytest.Mo
 def test_without_traces_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(OFF, "no")
     model = load_model(zoo.path("ds_cnn"))
-    planned = plan_per_board(model.graph, [BOARD], "balanced")
+    planned = plan_per_board(model, [BOARD], "balanced")
     kept: list[object] = []
     monkeypatch.setattr(estimating, "keep_measurement", lambda *given: kept.append(given))
     with built_temporarily(model, planned[0][1], BOARD, None, no_progress) as ready:

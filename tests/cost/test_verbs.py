@@ -206,5 +206,5 @@ def test_twins_are_built_with_what_holds_while_the_verb_runs(model: Path, monkey
     monkeypatch.setattr(estimating, "_of_twin", lambda *given: [instructions_only(board, holds.get())])
     board = load_board("nucleo-l4r5zi")
     loaded = load_model(model)
-    found = estimating.estimate_planned(loaded, plan_per_board(loaded.graph, [board], "speed"))
+    found = estimating.estimate_planned(loaded, plan_per_board(loaded, [board], "speed"))
     assert [each.why for each in found] == ["custom ops"]

@@ -110,9 +110,16 @@ def image(rng: np.random.Generator) -> FrontEnd:
     return frontends.make("image", image_signal(name, width, height), **fields)
 
 
-def log_mel(rng: np.random.Generator) -> FrontEnd:
+def log_mel_int16(rng: np.random.Generator) -> FrontEnd:
+    """Of both kinds."""
+    return log_mel(rng, int16=True)
+
+
+def log_mel(rng: np.random.Generator, *, int16: bool = False) -> FrontEnd:
     """Of both kinds, log_mel and mfcc."""
     rate, window = int(rng.choice([8000, 16000, 44100])), int(rng.integers(4, 41))
+    if int16:
+        rate, window = min(rate, 22050), 4 + window // 3  # smaller tables are compiled sooner
     low = float(rng.choice([0, 20, float(rng.uniform(0, 1000))]))
     channels = int(rng.integers(1, 65))
     fields = {
@@ -130,6 +137,12 @@ def log_mel(rng: np.random.Generator) -> FrontEnd:
     kind = "log_mel"
     if rng.random() < 0.4:
         kind, fields["coefficients"] = "mfcc", int(rng.integers(1, channels + 1))
+    if int16:
+        fields |= {"arithmetic": "int16", "log": str(rng.choice(["ln", "db"]))}
+        fields |= {"floor": float(rng.choice([0, 1e-10, 1e-4])), "offset": float(rng.choice([0, 1e-6, 0.5]))}
+        if not fields["floor"] + fields["offset"]:
+            fields["floor"] = 1e-20
+        return frontends.make(kind, Signal("audio", "int16", 1, rate), **fields)
     return frontends.make(kind, Signal("audio", str(rng.choice(["int16", "float32"])), 1, rate), **fields)
 
 

@@ -19,7 +19,7 @@ CORES = {
     "cortex-m55": (ARM, "-mthumb", "-mcpu=cortex-m55", "-mfloat-abi=hard"),
     "riscv": (RISCV, "-march=rv32imac", "-mabi=ilp32", "--specs=picolibc.specs"),
 }
-KINDS = ("micro", "motion", "table", "image", "log_mel", "categories", "spectrogram")
+KINDS = ("micro", "motion", "table", "image", "log_mel", "log_mel_int16", "categories", "spectrogram")
 
 
 @pytest.mark.parametrize("core", CORES)

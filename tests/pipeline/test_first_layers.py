@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from mcugen import api
-from mcugen.errors import McugenError
+from mcugen.errors import ConversionError, McugenError, PipelineError
+from mcugen.flow.survey import find_fallbacks
 from mcugen.pipeline import read_pipeline
 from tests.schemas import check
 
@@ -136,6 +137,39 @@ def test_a_keras_object_and_random_data(tmp_path: Path) -> None:
     assert not proof.trusted
     assert proof.signal is not None
     assert proof.signal.inferences == 16
+
+
+def test_all_verbs_treat_a_model_alike(tmp_path: Path) -> None:
+    """What becomes a front end in `deploy` is one wherever it can be, and elsewhere refused with its name."""
+    model, values = sound()
+    path, data = tmp_path / "whole.keras", (values, LABELS)
+    model.save(path)
+    inspected = api.inspect(path, board="mps2-an386")
+    assert "became a front end" in inspected.notes[0]
+    assert inspected.plan.app_bytes > 3000
+    sized = api.fit(path, boards=["mps2-an386"], cycles=False)
+    proof = api.deploy(path, board="mps2-an386", data=data, auto=True, trials=1, out=tmp_path / "firmware")
+    assert proof.exit_code == 0
+    assert proof.signal is not None
+    assert (proof.signal.passed, proof.signal.rows) == (True, 16)
+    assert proof.ready.plan.app_bytes == inspected.plan.app_bytes
+    assert {step.op.kind for step in proof.ready.plan.steps} == {step.op.kind for step in inspected.plan.steps}
+    assert sized.candidates[0].weights == inspected.weights
+    assert find_fallbacks(path).exit_code == 0
+    pipeline = tmp_path / "pipeline.toml"
+    pipeline.write_text(f'[input]\nkind = "audio"\nrate = 8000\n[frontend]\nkind = "raw"\n[model]\nfile = "{path}"\n')
+    words = r'"mel" \(MelSpectrogram\): .*becomes a front end'
+    alone: list[tuple[Any, dict[str, Any]]] = [
+        (api.quantize, {"model": path, "data": data}),
+        (api.quantize, {"model": path, "data": data, "auto": True, "trials": 1}),
+        (api.push, {"model": path, "data": data, "port": str(tmp_path)}),
+        (api.fit, {"model": path, "scale": "width"}),
+        (api.deploy, {"model": pipeline, "board": "mps2-an386", "data": "random", "out": tmp_path / "other"}),
+    ]
+    for verb, arguments in alone:
+        with pytest.raises(PipelineError if verb is not api.fit else ConversionError, match=words):
+            verb(**arguments)
+    assert not (tmp_path / "other").exists()
 
 
 def test_images_that_are_no_bytes_stay_with_the_model(tmp_path: Path) -> None:

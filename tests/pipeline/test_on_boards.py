@@ -179,6 +179,11 @@ FRONT_ENDS = {
         'kind = "log_mel"\nwindow_ms = 32\nstep_ms = 16\nchannels = 16',
         "autoencoder",
     ),
+    "mfcc in int16": (
+        'kind = "audio"\nrate = 8000',
+        'kind = "mfcc"\narithmetic = "int16"\nwindow_ms = 32\nstep_ms = 16\nchannels = 20\ncoefficients = 16',
+        "autoencoder",
+    ),
     "motion": (
         'kind = "motion"\nformat = "int16"\nchannels = 2\nrate = 50',
         'kind = "motion"\nwindow = 10\nstep = 5\nfeatures = ["mean", "rms", "zero_crossings"]\nfft_bins = 5',

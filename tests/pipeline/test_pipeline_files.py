@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mcugen.errors import McugenError, PipelineError
+from mcugen.frontends import rows_of
 from mcugen.graph.types import DType, Quantization, Tensor
 from mcugen.pipeline import is_pipeline_file, read_pipeline
 from mcugen.pipeline.app import bind, make_quantizer
@@ -52,6 +53,17 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     windows = pipeline.windows(samples)
     assert windows.shape == (48, 3, 40)
     assert np.array_equal(windows[5], rows[10:13])
+
+
+@pytest.mark.parametrize(("given", "scale"), [("", 2.0**-11), ("row_scale = 0.5\n", 0.5)])
+def test_integers_of_a_front_end_have_its_own_scale(tmp_path: Path, given: str, scale: float) -> None:
+    text = GOOD.replace('"micro"', '"log_mel"\narithmetic = "int16"').replace("window = 3\n", f"window = 3\n{given}")
+    pipeline = read_pipeline(written(tmp_path, text))
+    assert pipeline.row_scale == scale
+    samples = np.random.default_rng(0).integers(-9000, 9000, 4000).astype(np.int16)
+    whole = rows_of(pipeline.front_end, samples)
+    assert whole.dtype == np.int16
+    assert np.array_equal(pipeline.rows(samples), whole.astype(np.float32) * np.float32(scale))
 
 
 @pytest.mark.parametrize(

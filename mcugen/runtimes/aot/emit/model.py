@@ -133,6 +133,7 @@ def _model_view(plan: Plan, labels: Sequence[str], style: Style) -> dict[str, An
         "outputs": outputs,
         "input_addresses": [f"{plan.addresses[i]}u" for i in graph.inputs],
         "output_addresses": [f"{plan.addresses[i]}u" for i in graph.outputs],
+        "front": plan.front,
         "labels": [c_text.string(label) for label in labels],
         "detections": detections_view(graph),
     }

@@ -132,6 +132,17 @@ class Buffer:
         return not self.tensors
 
 
+FRONT_ALIGNMENT = 8
+
+
+@dataclass(frozen=True)
+class FrontRoom:
+    """A part of the arena that the front end before the model works in, between two inferences. In bytes."""
+
+    offset: int
+    size: int
+
+
 @dataclass(frozen=True)
 class Ring:
     """Where a pipeline keeps rows of a tensor: room for `rows` of them, from the tensor's address on.
@@ -236,7 +247,8 @@ class Plan:
         memories: those that the plan chose from; none where all lies in flash and RAM.
         arenas: then, which part of the arena lies in which, by address. No block lies in two.
         reserved: bytes by memory that are not the model's.
-        app_bytes: RAM of what brings a signal to the model's input; 0 where callers do so.
+        app_bytes: RAM of what brings a signal to the model's input, beside the arena; 0 where callers do so.
+        front: the part of the arena that it works in; None where it has memory of its own, or needs none.
         train_bytes: RAM of learning; 0 where nothing is learned.
         head_bytes: the initial parameters that are learned from, in flash.
         weights: then, where arrays of `SHARED_FROM` bytes and more lie; smaller ones stay in flash.
@@ -260,6 +272,7 @@ class Plan:
     weights: tuple[Weights, ...] = ()
     reserved: tuple[tuple[str, int], ...] = ()
     app_bytes: int = 0
+    front: FrontRoom | None = None
     train_bytes: int = 0
     head_bytes: int = 0
 

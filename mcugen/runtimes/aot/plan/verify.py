@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mcugen.graph.types import Graph, Op
 from mcugen.ops.base import KernelCall
-from mcugen.runtimes.aot.plan.types import Buffer, Plan, Step
+from mcugen.runtimes.aot.plan.types import FRONT_ALIGNMENT, Buffer, Plan, Step
 from mcugen.runtimes.aot.plan.verify_memories import verify_memories
 from mcugen.runtimes.aot.plan.verify_rows import Extents, PlanError, put, replay
 
@@ -63,6 +63,25 @@ def verify_plan(plan: Plan) -> None:
     _check_addresses(plan)
     _check_overlaps(plan)
     _check_reads(plan)
+    verify_front(plan)
+
+
+def verify_front(plan: Plan) -> None:
+    """What a front end works in is free whenever no inference runs: no block is alive then, before the first op.
+
+    Raises:
+        PlanError: it lies outside of the arena, is misaligned, or shares bytes with an input or a state.
+    """
+    room = plan.front
+    if room is None:
+        return
+    end = room.offset + room.size
+    if room.offset < 0 or end > plan.arena_bytes or room.offset % FRONT_ALIGNMENT:
+        raise PlanError(f"the front end's scratch at {room.offset} lies outside the arena, or is not aligned")
+    states = [Buffer(plan.addresses[t.id], t.nbytes, -1, len(plan.steps), (t.id,)) for t in plan.graph.states]
+    for block in (*plan.buffers, *states):
+        if block.first < 0 and block.offset < end and room.offset < block.offset + block.size:
+            raise PlanError(f"the front end's scratch at {room.offset} and {block} overlap")
 
 
 def _check_addresses(plan: Plan) -> None:
