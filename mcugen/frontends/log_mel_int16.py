@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from mcugen.frontends import spectra, spectra_int16
 from mcugen.frontends.emitting import COMMON_HEADERS, config_text, const_array, memory, scratch, state_size_check
-from mcugen.frontends.log_mel import LOGS, LogMel
+from mcugen.frontends.log_mel_float import LOGS, LogMel
 from mcugen.frontends.micro_tables import log_table
 from mcugen.frontends.types import Array, EmittedFrontEnd, Rows, Signal, Streaming
 

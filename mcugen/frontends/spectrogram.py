@@ -10,7 +10,7 @@ import numpy as np
 
 from mcugen.emit.c_text import float_literal
 from mcugen.frontends.emitting import COMMON_HEADERS, config_text, memory, scratch, state_size_check
-from mcugen.frontends.log_mel import LogMel, emitted_rows, rows_of_windows
+from mcugen.frontends.log_mel_float import LogMel, emitted_rows, rows_of_windows
 from mcugen.frontends.types import Array, EmittedFrontEnd, FrontEnd, FrontEndSpec, Rows, Signal, Streaming
 from mcugen.toml_table import Table
 
