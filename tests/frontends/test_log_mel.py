@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.frontends import configurations
 from tests.frontends.on_host import HostFrontEnds, chunks
 from tests.frontends.signals import extreme, random_sound
 
+LIBRARY_ROWS: dict[str, Any] = json.loads((Path(__file__).parent / "library_rows.json").read_text())
 SOUND = Signal("audio", "int16", 1, 16000)
 
 
@@ -72,6 +74,17 @@ def test_it_is_what_tensorflow_computes() -> None:
     fields = {"low_hz": 80.0, "high_hz": 7600.0}
     assert np.abs(frontends.rows_of(frontends.make("log_mel", SOUND, **fields), sound) - logs.numpy()).max() < 1e-3
     assert np.abs(frontends.rows_of(frontends.make("mfcc", SOUND, **fields), sound) - cepstra.numpy()).max() < 2e-3
+
+
+@pytest.mark.parametrize("number", range(len(LIBRARY_ROWS["cases"])))
+def test_it_is_what_other_libraries_computed(number: int) -> None:
+    """Their rows were recorded, with their windows laid where ours lie: they centre them in the transform."""
+    case = LIBRARY_ROWS["cases"][number]
+    sound = np.array(LIBRARY_ROWS["sound"], np.int16)
+    rows = frontends.rows_of(frontends.make(case["kind"], SOUND, **case["fields"]), sound)
+    expected = np.array(case["rows"])
+    assert rows.shape == expected.shape
+    assert np.abs(rows - expected).max() < (3e-4 if case["kind"] == "mfcc" else 5e-5)
 
 
 @pytest.mark.parametrize(
