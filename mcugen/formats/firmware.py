@@ -154,6 +154,7 @@ def _readme(plan: Program, board: Board, first_line: str, labels: int) -> str:
         flags=" ".join((*board.cpu_flags(), *board.architecture.compile_flags)),
         labels=labels,
         app=plan.app_bytes > 0,
+        train_bytes=plan.train_bytes,
         memories=_memories_view(plan),
         tflm=_tflm_view(plan) if plan.runtime == "tflm" else None,
         model={

@@ -51,6 +51,7 @@ def learner(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert (learned.steps, learned.equal, learned.first) == (STEPS, STEPS, "")
     assert learned.outputs_equal
     assert learned.cost > 1000
+    assert f"in {proof.plan.train_bytes} bytes of RAM beside the model's arena" in (folder / "README.md").read_text()
     facts = check(proof.to_dict())
     assert facts["training"]["steps"] == {"total": STEPS, "equal": STEPS}
     assert facts["training"]["ram"] == proof.plan.train_bytes <= facts["ram"]["total"]
