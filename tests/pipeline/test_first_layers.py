@@ -16,14 +16,19 @@ from tests.schemas import check
 
 pytestmark = [pytest.mark.emulator, pytest.mark.tensorflow]
 
-RNG = np.random.default_rng(0)
-LABELS = RNG.integers(0, 3, 24)
+LABELS = np.random.default_rng(0).integers(0, 3, 24)
+
+
+def drawn() -> np.random.Generator:
+    """The same for every test, whichever ran before."""
+    return np.random.default_rng(1)
 
 
 def built(first: list[Any], shape: tuple[int, ...], dtype: str = "float32", *, functional: bool = True) -> Any:
     """A model whose first layers are these, with something behind them that a network of integers can hold."""
     import keras
 
+    keras.utils.set_random_seed(0)
     layers = keras.layers
     rest = [layers.Flatten(), layers.Dense(6, activation="relu"), layers.Dense(3, activation="softmax", name="class")]
     if not functional:
@@ -43,14 +48,14 @@ def camera() -> tuple[Any, np.ndarray]:
         layers.CenterCrop(30, 40, name="crop"),
         layers.Resizing(12, 16, crop_to_aspect_ratio=True, name="resize"),
     ]
-    return built(first, (36, 48, 3), functional=False), RNG.integers(0, 256, (24, 36, 48, 3)).astype(np.uint8)
+    return built(first, (36, 48, 3), functional=False), drawn().integers(0, 256, (24, 36, 48, 3)).astype(np.uint8)
 
 
 def shrunk() -> tuple[Any, np.ndarray]:
     import keras
 
     first = [keras.layers.Resizing(7, 9, interpolation="area", name="resize"), keras.layers.Rescaling(1 / 255)]
-    return built(first, (20, 30, 1)), RNG.integers(0, 256, (24, 20, 30, 1)).astype(np.uint8)
+    return built(first, (20, 30, 1)), drawn().integers(0, 256, (24, 20, 30, 1)).astype(np.uint8)
 
 
 def sound() -> tuple[Any, np.ndarray]:
@@ -59,7 +64,7 @@ def sound() -> tuple[Any, np.ndarray]:
     mel = keras.layers.MelSpectrogram(
         fft_length=256, sequence_length=200, sequence_stride=125, sampling_rate=8000, num_mel_bins=16, name="mel"
     )
-    return built([mel], (1500,)), np.clip(RNG.normal(0, 0.3, (24, 1500)), -1, 1).astype(np.float32)
+    return built([mel], (1500,)), np.clip(drawn().normal(0, 0.3, (24, 1500)), -1, 1).astype(np.float32)
 
 
 def loud() -> tuple[Any, np.ndarray]:
@@ -70,7 +75,9 @@ def loud() -> tuple[Any, np.ndarray]:
     mel = layers.MelSpectrogram(
         fft_length=128, sequence_stride=64, sampling_rate=8000, num_mel_bins=12, power_to_db=False, mag_exp=1.0
     )
-    return built([layers.Rescaling(1 / 32768), mel], (800,)), RNG.integers(-32768, 32768, (24, 800)).astype(np.float32)
+    return built([layers.Rescaling(1 / 32768), mel], (800,)), drawn().integers(-32768, 32768, (24, 800)).astype(
+        np.float32
+    )
 
 
 def buckets() -> tuple[Any, np.ndarray]:
@@ -78,7 +85,7 @@ def buckets() -> tuple[Any, np.ndarray]:
 
     layers = keras.layers
     bins = layers.Discretization(num_bins=5, name="bins")
-    values = RNG.normal(0, 1, (24, 4)).astype(np.float32)
+    values = drawn().normal(0, 1, (24, 4)).astype(np.float32)
     bins.adapt(values)
     return built([bins, layers.CategoryEncoding(5, output_mode="one_hot", name="ones")], (4,)), values
 
@@ -87,7 +94,7 @@ def tokens() -> tuple[Any, np.ndarray]:
     import keras
 
     first = [keras.layers.CategoryEncoding(9, output_mode="count", name="ones")]
-    return built(first, (4,), "int32", functional=False), RNG.integers(0, 9, (24, 4)).astype(np.int32)
+    return built(first, (4,), "int32", functional=False), drawn().integers(0, 9, (24, 4)).astype(np.int32)
 
 
 KINDS = {
@@ -121,7 +128,7 @@ def test_first_layers_become_a_front_end(kind: Any, tmp_path: Path) -> None:
     found = proof.assessment.run("host", quantized=False)
     assert found is not None
     right = float(np.mean(model.predict(values, verbose=0).argmax(axis=1) == LABELS))
-    assert found.value("accuracy") == pytest.approx(right, abs=1 / 24)
+    assert found.value("accuracy") == pytest.approx(right, abs=1.5 / 24)  # one of 24
     # The project's own pipeline file is a whole one.
     kept = read_pipeline(out / "model" / "pipeline.toml")
     assert kept.signal.kind == signal
@@ -176,7 +183,7 @@ def test_images_that_are_no_bytes_stay_with_the_model(tmp_path: Path) -> None:
     import keras
 
     model = built([keras.layers.Resizing(6, 8)], (12, 16, 1))
-    data = RNG.uniform(0, 1, (24, 12, 16, 1)).astype(np.float32)
+    data = drawn().uniform(0, 1, (24, 12, 16, 1)).astype(np.float32)
     proof = api.deploy(model, board="mps2-an386", data=data, out=tmp_path / "firmware")
     assert proof.exit_code == 0
     assert proof.signal is None
