@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import importlib.util
 import re
 import struct
@@ -52,15 +53,18 @@ def load_schema() -> ModuleType:
     """
     for name in _CANDIDATES:
         with contextlib.suppress(ImportError, OSError):
-            return sys.modules.get(name) or _load_alone(name)
+            return sys.modules.get(name) or _load_alone(name) or importlib.import_module(name)
     raise ToolError(
         "no installed package contains the TFLite schema",
         hint="Install one: pip install tflite-micro (Linux x86-64) or pip install ai-edge-litert",
     )
 
 
-def _load_alone(name: str) -> ModuleType:
-    """A module of a package, without what the package imports when it is imported: an interpreter, or TensorFlow."""
+def _load_alone(name: str) -> ModuleType | None:
+    """A module of a package, without what the package imports when it is imported: an interpreter, or TensorFlow.
+
+    None where it is no file, as in an archive.
+    """
     package, *inner = name.split(".")
     found = importlib.util.find_spec(package)
     for folder in (found and found.submodule_search_locations) or ():
@@ -70,7 +74,7 @@ def _load_alone(name: str) -> ModuleType:
             spec.loader.exec_module(module)
             sys.modules[name] = module
             return module
-    raise ImportError(name)
+    return None
 
 
 def unpack_model(data: bytes) -> ModelT:
