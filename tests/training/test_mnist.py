@@ -19,6 +19,8 @@ def test_lenet_learns_beside_tensorflow(tmp_path: Path) -> None:
     course = ["--short", "--epochs", "1", "--digits", "64", "--rate", "0.005", "--moved", "0", "--least", "0.15"]
     command = [sys.executable, str(ROOT / "benchmarks" / "train_mnist.py"), *course, "--json", str(found)]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if "names no folder with it" in ran.stderr:
+        pytest.skip(f"the digits cannot be fetched: {ran.stderr.strip().splitlines()[-1]}")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     facts = json.loads(found.read_text())
     assert facts["reference"] == {"epochs": 1, "equal": True}
