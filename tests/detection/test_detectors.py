@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,7 @@ def in_tensorflow(program: str, folder: Path, *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         cwd=folder,
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"},  # a third faster
         capture_output=True,
         text=True,
         timeout=900,
