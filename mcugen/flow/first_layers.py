@@ -149,15 +149,16 @@ class Behind:
     data: Any
     samples: Samples | None = None
 
-    def of_whole(self, data: Any, names: tuple[str, ...] = ()) -> Any:
-        """Evaluation data of the whole model as `source` takes it.
 
-        Raises:
-            DataError: it does not fit the model.
-        """
-        if self.first is None or data is None:
-            return data
-        return self.first.labelled(self.first.samples(data, "evaluation", names))
+def evaluation_behind(first: FirstLayers | None, data: Any, names: tuple[str, ...] = ()) -> Any:
+    """Evaluation data of a whole model as what is left of it takes it; unchanged where all of it is.
+
+    Raises:
+        DataError: it does not fit the model.
+    """
+    if first is None or data is None:
+        return data
+    return first.labelled(first.samples(data, "evaluation", names))
 
 
 def behind_front_end(

@@ -196,15 +196,6 @@ def with_front_end(model: Model, behind: Behind) -> Model:
     return replace(model, report=report, app=app, first=first, signal=signal, rows=behind.data)
 
 
-def behind_first_layers(model: Model, data: Any, names: Sequence[str] = ()) -> Any:
-    """Evaluation data of a whole model as what is left of it takes it; unchanged where all of it is.
-
-    Raises:
-        DataError: it does not fit the model.
-    """
-    return Behind(model.first, None, None).of_whole(data, tuple(names))
-
-
 def _load_with_head(
     source: object, data: Any, wanted: Wanted, progress: Progress | None, runtime: Runtime | None, *, quantize: bool
 ) -> Model:

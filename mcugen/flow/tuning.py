@@ -14,7 +14,7 @@ from mcugen.convert.early import check_early
 from mcugen.device.connecting import open_device
 from mcugen.errors import BoardError, ConversionError, DataError
 from mcugen.flow.defaults import Tuning
-from mcugen.flow.first_layers import behind_front_end
+from mcugen.flow.first_layers import behind_front_end, evaluation_behind
 from mcugen.flow.judging import Wishes
 from mcugen.flow.model import Model, naming, plan_model, source_name, with_front_end
 from mcugen.flow.proof import measure as measure_cost
@@ -120,7 +120,7 @@ def tune_model(
 
         given = floats.everything
         if given.targets is None and wishes.eval_data is not None:
-            evaluated = behind.of_whole(wishes.eval_data, wishes.names)
+            evaluated = evaluation_behind(behind.first, wishes.eval_data, wishes.names)
             given = load_evaluation(floats.model, evaluated, scaling=floats.scaling, names=wishes.names).samples
         judge = Judge(
             floats.model,

@@ -169,6 +169,7 @@ def deploy(
     from mcugen.flow.against_float import check_comparable, compare_with_float
     from mcugen.flow.boards import named_board
     from mcugen.flow.estimating import estimate_planned
+    from mcugen.flow.first_layers import evaluation_behind
     from mcugen.flow.flashing import flash_and_connect
     from mcugen.flow.inputs import one_path, read_inputs
     from mcugen.flow.judging import (
@@ -182,7 +183,7 @@ def deploy(
     )
     from mcugen.flow.labels import read_labels
     from mcugen.flow.memories import read_reserved
-    from mcugen.flow.model import behind_first_layers, front_ends_for, load_model, plan_model
+    from mcugen.flow.model import front_ends_for, load_model, plan_model
     from mcugen.flow.project import command_line, default_folder, folder_for, write_project
     from mcugen.flow.proof import Proof
     from mcugen.flow.prove import prove
@@ -288,8 +289,7 @@ def deploy(
             wanted=wanted_layers,
             front_ends=front_ends,
         )
-    wishes = replace(wishes, eval_data=behind_first_layers(loaded, wishes.eval_data, names))
-    wishes = replace(wishes, eval_data=behind_first_layers(loaded, wishes.eval_data, names))
+    wishes = replace(wishes, eval_data=evaluation_behind(loaded.first, wishes.eval_data, tuple(names)))
     if compare_float:
         check_comparable(loaded, chosen, counted=not on_hardware and named_emulator(emulator).counts_instructions)
     plan = plan_model(loaded, chosen, choice)

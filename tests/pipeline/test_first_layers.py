@@ -137,13 +137,16 @@ def test_first_layers_become_a_front_end(kind: Any, tmp_path: Path) -> None:
     assert again.exit_code == 0
 
 
-def test_a_keras_object_and_random_data(tmp_path: Path) -> None:
-    model, _ = sound()
-    proof = api.deploy(model, board="mps2-an386", data="random", out=tmp_path / "firmware")
+def test_a_keras_object_random_data_and_what_it_is_judged_by(tmp_path: Path) -> None:
+    model, values = sound()
+    judged_by = (values, LABELS)
+    proof = api.deploy(model, board="mps2-an386", data="random", eval_data=judged_by, out=tmp_path / "firmware")
     assert proof.exit_code == 0
     assert not proof.trusted
     assert proof.signal is not None
     assert proof.signal.inferences == 16
+    assert proof.assessment is not None
+    assert [run.samples for run in proof.assessment.runs if run.where == "host"] == [24, 24]
 
 
 def test_all_verbs_treat_a_model_alike(tmp_path: Path) -> None:
