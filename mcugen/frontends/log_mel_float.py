@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from mcugen.emit.c_text import float_literal
 from mcugen.frontends import spectra
 from mcugen.frontends.emitting import COMMON_HEADERS, config_text, const_array, memory, scratch, state_size_check
-from mcugen.frontends.types import Array, EmittedFrontEnd, Rows, Signal, Streaming
+from mcugen.frontends.types import Array, EmittedFrontEnd, FrontEnd, Rows, Signal, Streaming
 
 LOGS = {"ln": 1.0, "db": 10 / math.log(10), "none": 0.0}
 """What the natural logarithm is multiplied by."""
@@ -51,7 +52,8 @@ class LogMel:
         return Rows((self.coefficients or self.channels,), "float32", self.window, self.step)
 
     def reference(self) -> Streaming:
-        return _Reference(self)
+        weights = self.weights()
+        return WindowsReference(self, lambda windows: rows_of_windows(self, windows, weights))
 
     def emitted(self, name: str = "mcg_front") -> EmittedFrontEnd:
         tables, work = emitted_rows(self, name)
@@ -66,13 +68,22 @@ class LogMel:
         return EmittedFrontEnd("mcg_fe_log_mel.h", COMMON_HEADERS, config, "log_mel", 12 + samples, work, 0.0)
 
 
-def emitted_rows(front_end: LogMel, name: str) -> tuple[str, int]:
-    """The constant tables of rows and their `mcg_fe_log_mel` of that name as C, and the bytes of scratch for a row."""
-    points, weights = front_end.fft // 2, front_end.weights()
+def packed_triangles(weights: Array) -> tuple[Array, Array, Array]:
+    """Of each channel of weights (channels, bins): its first bin, its count of bins, and all channels' weights.
+
+    Behind them is a zero, so that there is an array where all channels are empty.
+    """
     used = [np.nonzero(row)[0] for row in weights]
     starts = np.array([bins[0] if len(bins) else 0 for bins in used], np.uint16)
     counts = np.array([bins[-1] + 1 - bins[0] if len(bins) else 0 for bins in used], np.uint16)
     packed = [row[at : at + count] for row, at, count in zip(weights, starts, counts, strict=True)]
+    return starts, counts, np.concatenate([*packed, np.zeros(1, weights.dtype)])
+
+
+def emitted_rows(front_end: LogMel, name: str) -> tuple[str, int]:
+    """The constant tables of rows and their `mcg_fe_log_mel` of that name as C, and the bytes of scratch for a row."""
+    points = front_end.fft // 2
+    starts, counts, packed = packed_triangles(front_end.weights())
     fields = {
         **{key: f"{name}_{key}" for key in ("hann", "order", "turns", "starts", "counts", "weights")},
         "cosines": f"{name}_cosines" if front_end.coefficients else "0",
@@ -94,7 +105,7 @@ def emitted_rows(front_end: LogMel, name: str) -> tuple[str, int]:
         const_array(f"{name}_turns", spectra.turns(points)),
         const_array(f"{name}_starts", starts),
         const_array(f"{name}_counts", counts),
-        const_array(f"{name}_weights", np.concatenate([*packed, np.zeros(1, np.float32)])),
+        const_array(f"{name}_weights", packed),
         const_array(f"{name}_cosines", front_end.cosines()) if front_end.coefficients else "",
         f"static const mcg_fe_log_mel {name} = {{\n{listed},\n}};",
     )
@@ -116,23 +127,24 @@ def rows_of_windows(front_end: LogMel, windows: Array, weights: Array) -> Array:
     return spectra.weighted(mel, front_end.cosines()) if front_end.coefficients else mel
 
 
-class _Reference:
+class WindowsReference:
+    """Cuts a signal into windows, and asks for the rows (n, …) of windows (n, window)."""
+
     _BLOCK = 256
 
-    def __init__(self, front_end: LogMel) -> None:
-        self._fe, self._weights = front_end, front_end.weights()
+    def __init__(self, front_end: FrontEnd, rows_of: Callable[[Array], Array]) -> None:
+        self._signal, self._rows, self._rows_of = front_end.signal, front_end.rows(), rows_of
         self.reset()
 
     def reset(self) -> None:
-        self._samples: Array = np.zeros(0, self._fe.signal.dtype)
+        self._samples: Array = np.zeros(0, self._signal.dtype)
 
     def push(self, frames: Array) -> Array:
-        fe = self._fe
+        window, step = self._rows.frames_first, self._rows.frames_step
         self._samples = np.concatenate([self._samples, frames[:, 0]])
-        if len(self._samples) < fe.window:
-            return np.zeros((0, *fe.rows().shape), np.float32)
-        windows = sliding_window_view(self._samples, fe.window)[:: fe.step]
-        blocks = (windows[at : at + self._BLOCK] for at in range(0, len(windows), self._BLOCK))
-        made = [rows_of_windows(fe, block, self._weights) for block in blocks]
-        self._samples = self._samples[len(windows) * fe.step :]
+        if len(self._samples) < window:
+            return np.zeros((0, *self._rows.shape), self._rows.dtype)
+        windows = sliding_window_view(self._samples, window)[::step]
+        made = [self._rows_of(windows[at : at + self._BLOCK]) for at in range(0, len(windows), self._BLOCK)]
+        self._samples = self._samples[len(windows) * step :]
         return np.concatenate(made)

@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from mcugen.frontends import spectra, spectra_int16
 from mcugen.frontends.emitting import COMMON_HEADERS, config_text, const_array, memory, scratch, state_size_check
-from mcugen.frontends.log_mel_float import LOGS, LogMel
+from mcugen.frontends.log_mel_float import LOGS, LogMel, WindowsReference, packed_triangles
 from mcugen.frontends.micro_tables import log_table
 from mcugen.frontends.types import Array, EmittedFrontEnd, Rows, Signal, Streaming
 
@@ -62,16 +61,14 @@ class LogMelInt16:
         return Rows(rows.shape, "int16", rows.frames_first, rows.frames_step, 2.0**-self.places)
 
     def reference(self) -> Streaming:
-        return _Reference(self)
+        weights, places = self.weights()
+        return WindowsReference(self, lambda windows: _rows_of_windows(self, windows, weights, places))
 
     def emitted(self, name: str = "mcg_front") -> EmittedFrontEnd:
         fe = self.floats
         points = fe.fft // 2
         weights, weight_places = self.weights()
-        used = [np.nonzero(row)[0] for row in weights]
-        starts = np.array([bins[0] if len(bins) else 0 for bins in used], np.uint16)
-        counts = np.array([bins[-1] + 1 - bins[0] if len(bins) else 0 for bins in used], np.uint16)
-        packed = [row[at : at + count] for row, at, count in zip(weights, starts, counts, strict=True)]
+        starts, counts, packed = packed_triangles(weights)
         cosines, cosine_places = self.cosines() if fe.coefficients else (np.zeros(0, np.int16), 0)
         magnitudes = fe.power == 1
         (floor, floor_exponent), (offset, offset_exponent) = map(spectra_int16.parted, (fe.floor, fe.offset))
@@ -102,7 +99,7 @@ class LogMelInt16:
             const_array(f"{name}_turns", spectra_int16.turns(points)),
             const_array(f"{name}_starts", starts),
             const_array(f"{name}_counts", counts),
-            const_array(f"{name}_weights", np.concatenate([*packed, np.zeros(1, np.uint16)])),
+            const_array(f"{name}_weights", packed),
             const_array(f"{name}_cosines", cosines) if fe.coefficients else "",
             const_array(f"{name}_roots", spectra_int16.root_table()) if magnitudes else "",
             const_array(f"{name}_logs", log_table()),
@@ -116,39 +113,19 @@ class LogMelInt16:
         return EmittedFrontEnd(header, COMMON_HEADERS, config, "log_mel_int16", 12 + samples, work, 0.0)
 
 
-class _Reference:
-    _BLOCK = 256
-
-    def __init__(self, front_end: LogMelInt16) -> None:
-        self._fe = front_end
-        self._weights, self._places = front_end.weights()
-        self.reset()
-
-    def reset(self) -> None:
-        self._samples: Array = np.zeros(0, np.int16)
-
-    def push(self, frames: Array) -> Array:
-        fe = self._fe.floats
-        self._samples = np.concatenate([self._samples, frames[:, 0]])
-        if len(self._samples) < fe.window:
-            return np.zeros((0, *fe.rows().shape), np.int16)
-        windows = sliding_window_view(self._samples, fe.window)[:: fe.step]
-        made = [self._rows(windows[at : at + self._BLOCK]) for at in range(0, len(windows), self._BLOCK)]
-        self._samples = self._samples[len(windows) * fe.step :]
-        return np.concatenate(made)
-
-    def _rows(self, windows: Array) -> Array:
-        fe = self._fe.floats
-        values, exponents = spectra_int16.powers(windows, fe.fft // 2)
-        exponents, places = exponents - spectra_int16.ONE_BITS, self._places
-        if fe.power == 1:
-            values, places = spectra_int16.roots(values), places + spectra_int16.ROOT_BITS
-        sums = spectra_int16.weighted(values, self._weights)
-        floor, offset = spectra_int16.parted(fe.floor), spectra_int16.parted(fe.offset)
-        logs = spectra_int16.log2(sums, fe.power * exponents - places, floor, offset)
-        logs = spectra_int16.multiplied(logs, self._fe.log_factor)
-        if fe.coefficients:
-            cosines, cosine_places = self._fe.cosines()
-            shift = _BETWEEN + cosine_places - self._fe.places
-            logs = (logs @ cosines.astype(np.int64).T + (1 << (shift - 1))) >> shift
-        return spectra_int16.as_int16(logs)
+def _rows_of_windows(front_end: LogMelInt16, windows: Array, weights: Array, places: int) -> Array:
+    """The rows (n, …) int16 of windows (n, window); `places` of the weights."""
+    fe = front_end.floats
+    values, exponents = spectra_int16.powers(windows, fe.fft // 2)
+    exponents = exponents - spectra_int16.ONE_BITS
+    if fe.power == 1:
+        values, places = spectra_int16.roots(values), places + spectra_int16.ROOT_BITS
+    sums = spectra_int16.weighted(values, weights)
+    floor, offset = spectra_int16.parted(fe.floor), spectra_int16.parted(fe.offset)
+    logs = spectra_int16.log2(sums, fe.power * exponents - places, floor, offset)
+    logs = spectra_int16.multiplied(logs, front_end.log_factor)
+    if fe.coefficients:
+        cosines, cosine_places = front_end.cosines()
+        shift = _BETWEEN + cosine_places - front_end.places
+        logs = (logs @ cosines.astype(np.int64).T + (1 << (shift - 1))) >> shift
+    return spectra_int16.as_int16(logs)
