@@ -355,6 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *(options.epochs, options.digits, options.rate, options.decay, options.moved),
     )
     model = lenet()
+    proved = PROVED * options.batch
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         project = folder / "project"
@@ -365,7 +366,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             data=data,
             trainable="all",
             training={"rate": options.rate, "momentum": options.momentum, "batch": options.batch},
-            train=PROVED * options.batch,
+            train=proved,
             out=project,
             samples=2,
         )
@@ -373,10 +374,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         assert learned is not None
         assert head is not None
         assert learned.passed, "the steps differ from the reference's"
-        print(
-            f"{PROVED * options.batch} steps equal the reference:"
-            f" {learned.cost:,} {learned.unit} each, {learned.ram:,} B of RAM"
-        )
+        print(f"{proved} steps equal the reference: {learned.cost:,} {learned.unit} each, {learned.ram:,} B of RAM")
         elf = build(project, folder)
         begun = time.perf_counter()
         told: list[Epoch] = []
